@@ -1,0 +1,1 @@
+"""Thin Prefect wrappers over plain functions; the only place besides the CLI that puts the parts together."""
