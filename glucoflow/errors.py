@@ -1,0 +1,72 @@
+"""What can go wrong, grouped by what the caller must do about it.
+
+    GlucoflowError
+    ├── Retryable        the other side may answer later: wait (`retry_after` seconds if it said so), then try again
+    ├── Reauthorize      the person's consent is gone: stop this connection and ask them to connect again
+    ├── Rejected         one record cannot be understood or stored: keep it aside with its reason and go on
+    └── Fatal            nobody but the operator can help: stop loudly
+        ├── Misconfigured    a setting or key is missing or wrong
+        └── Unavailable      a part that this machine must provide (Elasticsearch, the store, Java) is not usable
+
+Every message says what happened and what it means; `remedy` says what to do. Neither carries a token, a reading or
+a URL with a query.
+"""
+
+
+class GlucoflowError(Exception):
+    """Base of all. `str(error)` is for the person; `remedy` is the next thing they should do; `exit_code` the CLI's."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class Retryable(GlucoflowError):
+    """Transient: overload, outage, time-out. `retry_after` is what the other side asked for, in seconds."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+    def __init__(self, message: str, *, remedy: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class Reauthorize(GlucoflowError):
+    """The provider no longer accepts this connection's tokens; only its person can renew the consent."""
+
+    exit_code = 77  # EX_NOPERM
+
+
+class Rejected(GlucoflowError):
+    """One record is refused: `field` names what was wrong with it."""
+
+    exit_code = 65  # EX_DATAERR
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class Fatal(GlucoflowError):
+    """Needs the operator; nothing is retried."""
+
+    exit_code = 70  # EX_SOFTWARE
+
+
+class Misconfigured(Fatal):
+    """A setting, key or credential is missing or wrong."""
+
+    exit_code = 78  # EX_CONFIG
+
+
+class Unavailable(Fatal):
+    """Elasticsearch, the store, Java or a port cannot be used."""
+
+    exit_code = 69  # EX_UNAVAILABLE
