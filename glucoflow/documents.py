@@ -19,6 +19,9 @@ Dataset = Literal[
 ]  # fmt: skip
 
 
+EventKind = Literal["metric", "event", "alert", "state"]
+
+
 class _Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pass
 
@@ -27,7 +30,7 @@ class EventFields(_Fields, frozen=True, kw_only=True):
     """ECS `event.*`. `hash` covers everything but itself and `ingested`: equal hashes mean nothing to rewrite."""
 
     dataset: Dataset
-    kind: Literal["metric", "event", "alert", "state"]
+    kind: EventKind
     provider: str
     id: str | None = None
     hash: str | None = None

@@ -1,0 +1,44 @@
+"""The wall clock of a record: computed once, at ingest, so that no viewer's zone can ever shift a day."""
+
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from glucoflow.documents import TimeFields
+
+
+def epoch_ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> tuple[str, int]:
+    date = datetime.fromordinal(day + 719_163)
+    return date.strftime("%Y-%m-%d"), date.isoweekday()
+
+
+@lru_cache(maxsize=8192)
+def _home_offset(zone: str, quarter_hour: int) -> int:
+    """The zone's offset in minutes; zones change theirs on quarter hours only."""
+    offset = datetime.fromtimestamp(quarter_hour * 900, ZoneInfo(zone)).utcoffset()
+    return int(offset.total_seconds() // 60) if offset else 0
+
+
+def time_fields(time_ms: int, offset_min: int | None, zone: str | None, home: str) -> TimeFields:
+    """The wall clock its owner saw. Without an offset from the provider the home zone's is taken.
+
+    The zone's name is given only where its offset is the record's: on a journey it would be wrong.
+    """
+    home_offset = _home_offset(home, time_ms // 900_000)
+    offset = home_offset if offset_min is None else offset_min
+    minutes = time_ms // 60_000 + offset
+    day, minute = divmod(minutes, 1440)
+    date, weekday = _date(day)
+    return TimeFields(
+        utc_offset_min=offset,
+        zone=zone or (home if offset == home_offset else None),
+        minute_of_day=minute,
+        hour=minute // 60,
+        weekday=weekday,
+        date=date,
+    )
