@@ -1,0 +1,117 @@
+"""The loop at the heart: pages → documents → sink → checkpoint.
+
+At least once, and idempotent, so in effect exactly once: a page's checkpoint moves only when each of its items is
+confirmed or kept aside with its reason, and writing a page twice changes nothing (`docs/delivery.md` says why).
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from glucoflow.connector import Capabilities, Connector, Counts, Kind, Ledger, Page, Sink, SinkResult, Window
+from glucoflow.enrich import Enricher
+from glucoflow.errors import Fatal
+
+log = logging.getLogger(__name__)
+
+SUSPICIOUS_SHARE = 0.15
+SUSPICIOUS_COUNT = 100
+"""More refused records than this in a page, and a larger share, mean that the provider or we changed, not that a few
+records are odd: the run stops before the checkpoint (the error monitors of Elastic's connectors do the same)."""
+
+
+def nothing_happens(_point: str) -> None:
+    """The default for `on_point`, called at `after_fetch`, `after_bulk`, `after_checkpoint`; tests kill it there."""
+
+
+def plan(
+    capabilities: Capabilities,
+    extent: Window | None,
+    updated: Window | None,
+    checkpoint: datetime | None,
+    now: datetime,
+    deep: bool = False,
+) -> Window | None:
+    """What a sync asks for: from the checkpoint less the lag to the end of what the provider holds, never past `now`.
+
+    `updated` is the span of records changed since the last sync, where the provider can tell; the window reaches back
+    to it, so that what a phone uploads weeks late is found. `deep` steps back further, once a day. None where the
+    provider holds nothing new to read.
+    """
+    if extent is None:
+        return None
+    end = min(extent.end, now)
+    if checkpoint is None:
+        start = extent.start
+    else:
+        start = checkpoint - (capabilities.deep_lag if deep else capabilities.lag)
+        if updated is not None:
+            start = min(start, updated.start)
+        start = max(start, extent.start)
+    return Window(start, end) if start < end else None
+
+
+def ingest(
+    connector: Connector,
+    kind: Kind,
+    window: Window,
+    enricher: Enricher,
+    sink: Sink,
+    ledger: Ledger,
+    now: datetime,
+    on_page: Callable[[Window, Counts], None] | None = None,
+    on_point: Callable[[str], None] = nothing_happens,
+) -> Counts:
+    """Bring every record of `window`, one page in memory at a time; returns what was done.
+
+    Raises whatever the connector, sink or ledger raises. Pages finished until then stay finished, and the next call
+    goes on behind them.
+    """
+    total = Counts()
+    for page in connector.pages(kind, window):
+        on_point("after_fetch")
+        result = sink.write(enricher.documents(page.records), enricher.deleted_ids(page.deleted), now)
+        on_point("after_bulk")
+        counts = _counts(page, result)
+        rejected = [*page.rejected, *result.rejected]
+        suspicious = _suspicious(page)
+        ledger.advance(kind, None if suspicious else min(page.window.end, now), counts, rejected, now)
+        on_point("after_checkpoint")
+        if suspicious:
+            raise Fatal(
+                f"{len(page.rejected)} of {counts.fetched} {kind} in one page could not be understood.",
+                remedy="The provider's format may have changed. The records are kept under rejects; nothing is lost. "
+                "Please look for a newer glucoflow, or report it.",
+            )
+        log.info("page of %s stored", kind, extra={"kind": kind, "counts": _as_extra(counts)})
+        total += counts
+        if on_page:
+            on_page(page.window, total)
+    return total
+
+
+def progress(window: Window, done_until: datetime) -> float:
+    """How much of a window is behind us, 0 to 1."""
+    whole = window.end - window.start
+    return min(1.0, max(0.0, (done_until - window.start) / whole)) if whole > timedelta() else 1.0
+
+
+def _counts(page: Page, result: SinkResult) -> Counts:
+    return Counts(
+        pages=1,
+        fetched=len(page.records) + len(page.deleted) + len(page.rejected),
+        created=result.created,
+        updated=result.updated,
+        unchanged=result.unchanged,
+        deleted=result.deleted,
+        rejected=len(page.rejected) + len(result.rejected),
+    )
+
+
+def _suspicious(page: Page) -> bool:
+    refused = len(page.rejected)
+    return refused > SUSPICIOUS_COUNT and refused > SUSPICIOUS_SHARE * (refused + len(page.records))
+
+
+def _as_extra(counts: Counts) -> dict[str, int]:
+    return {name: getattr(counts, name) for name in counts.__struct_fields__}

@@ -1,0 +1,160 @@
+"""Every setting, with its meaning, default and bounds. They come from the environment and from `.env`.
+
+`.env.example` shows each one; a test holds the two together.
+"""
+
+from datetime import time
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from glucoflow.errors import Misconfigured
+
+ENV_FILE = Path(".env")
+
+
+def _config(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(env_prefix=prefix, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
+
+
+class DexcomSettings(BaseSettings):
+    """Your Dexcom developer app (developer.dexcom.com), and where Dexcom's API is."""
+
+    model_config = _config("DEXCOM_")
+
+    client_id: str | None = Field(None, description="client id of your app in the Dexcom developer portal")
+    client_secret: SecretStr | None = Field(None, description="its client secret")
+    redirect_uri: str = Field(
+        "http://localhost:8321/oauth/callback", description="redirect URI, exactly as registered in the portal"
+    )
+    region: Literal["us", "ous", "jp", "sandbox"] = Field("us", description="where the account lives")
+    base_url: HttpUrl | None = Field(None, description="another API host than the region's")
+    oauth_prefix: str = Field("v3", description="path prefix of the OAuth endpoints; v2 if v3 answers 404")
+    api_prefix: str = Field("v3", description="path prefix of the data endpoints")
+    lag_days: int = Field(3, ge=0, le=30, description="days each sync steps back for late and changed records")
+    deep_lag_days: int = Field(30, ge=0, le=90, description="days it steps back once a day")
+    poll_min_minutes: int = Field(45, ge=5, description="shortest time between two polls of a connection")
+    poll_max_minutes: int = Field(75, ge=5, description="longest; each wait is drawn between the two")
+    maintenance_start: time = Field(time(2, 45), description="nightly pause, Los Angeles time: from")
+    maintenance_end: time = Field(time(3, 45), description="to")
+    calls_per_hour: int = Field(50_000, ge=60, description="cap on calls of the app (Dexcom allows 60,000)")
+
+
+class ElasticsearchSettings(BaseSettings):
+    """The Elasticsearch that holds the readings. Without ES_ENDPOINT, `glucoflow up` runs a node of its own."""
+
+    model_config = _config("ES_")
+
+    endpoint: HttpUrl | None = Field(None, description="address of your Elasticsearch")
+    user: str | None = Field(None, description="user for it")
+    password: SecretStr | None = Field(None, description="password for it")
+    api_key: SecretStr | None = Field(None, description="API key, instead of user and password")
+    ca_certs: Path | None = Field(None, description="CA certificate file, if it has one of its own")
+    index: str = Field("cgm-", pattern=r"^[a-z][a-z0-9_-]*$", description="index name prefix; the user id follows")
+    port: int = Field(9200, ge=0, le=65535, description="port of the node of our own (the next free one if taken)")
+    heap: str | None = Field(None, pattern=r"^\d+[mg]$", description="heap of the node of our own, e.g. 1g")
+    home: Path | None = Field(None, description="an unpacked Elasticsearch to run instead of the downloaded one")
+    timeout_seconds: float = Field(30, gt=0, description="longest wait for one answer")
+
+
+class StoreSettings(BaseSettings):
+    """Where people, connections and checkpoints are kept, and the key that encrypts tokens."""
+
+    model_config = _config("GLUCOFLOW_")
+
+    data_dir: Path = Field(Path("data"), description="folder for everything glucoflow keeps on this machine")
+    cache_dir: Path | None = Field(None, description="folder for downloads; default: the user's cache folder")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL address; default: SQLite in the data folder")
+    token_key: SecretStr | None = Field(
+        None, description="Fernet keys, newest first, separated by commas; default: a key file in the data folder"
+    )
+
+
+class SyncSettings(BaseSettings):
+    """How syncs are spread over people and threads."""
+
+    model_config = _config("SYNC_")
+
+    every_minutes: int = Field(5, ge=1, description="how often the schedule looks for connections that are due")
+    batch_size: int = Field(50, ge=1, le=500, description="people per Prefect task run")
+    threads: int = Field(16, ge=1, le=64, description="people at a time within a batch")
+    lease_minutes: int = Field(15, ge=1, description="how long a worker owns a connection without a sign of life")
+
+
+class WebSettings(BaseSettings):
+    """The web pages, and the ports of what `glucoflow up` starts."""
+
+    model_config = _config("WEB_")
+
+    host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs WEB_PASSWORD")
+    port: int = Field(8321, ge=0, le=65535, description="port of the pages (the next free one if taken)")
+    password: SecretStr | None = Field(None, description="asked for before any page is shown")
+    allowed_hosts: str = Field("localhost,127.0.0.1", description="host names the pages answer to, by comma")
+
+
+class PrefectSettings(BaseSettings):
+    """Prefect's server. Without PREFECT_API_URL, `glucoflow up` runs one of its own."""
+
+    model_config = _config("PREFECT_")
+
+    api_url: HttpUrl | None = Field(None, description="address of a running Prefect API")
+    port: int = Field(4200, ge=0, le=65535, description="port of the server of our own (the next free one if taken)")
+
+
+class KibanaSettings(BaseSettings):
+    """Kibana, where the dashboards are provisioned to. Optional."""
+
+    model_config = _config("KIBANA_")
+
+    url: HttpUrl | None = Field(None, description="address of your Kibana")
+    user: str | None = Field(None, description="user with the right to create spaces and roles")
+    password: SecretStr | None = Field(None, description="password for it")
+
+
+class LogSettings(BaseSettings):
+    """Logs go to standard error."""
+
+    model_config = _config("LOG_")
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line to print")
+    format: Literal["json", "text"] = Field("json", description="json for machines, text for eyes")
+
+
+class Settings(BaseSettings):
+    """All groups together. `Settings.load()` reads them and says what is wrong in words."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    dexcom: DexcomSettings = Field(default_factory=DexcomSettings)
+    es: ElasticsearchSettings = Field(default_factory=ElasticsearchSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    sync: SyncSettings = Field(default_factory=SyncSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    prefect: PrefectSettings = Field(default_factory=PrefectSettings)
+    kibana: KibanaSettings = Field(default_factory=KibanaSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Settings from the environment and `.env`. Raises Misconfigured naming each bad variable, never its value."""
+        groups: dict[str, BaseSettings] = {}
+        problems: list[str] = []
+        for name, field in cls.model_fields.items():
+            group = field.annotation
+            assert isinstance(group, type) and issubclass(group, BaseSettings)  # noqa: S101, PT018 – for the type
+            try:
+                groups[name] = group()
+            except ValidationError as error:
+                problems += _explain(group.model_config.get("env_prefix", ""), error)
+        if problems:
+            raise Misconfigured(
+                f"Some settings cannot be used: {'; '.join(problems)}.",
+                remedy=f"Correct them in the environment or in {ENV_FILE.resolve()} (.env.example explains each).",
+            )
+        return cls.model_validate(groups)
+
+
+def _explain(prefix: str, error: ValidationError) -> list[str]:
+    return [f"{prefix}{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
