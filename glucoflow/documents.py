@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from glucoflow.ranges import Band, Context, Limit
-from glucoflow.records import Annotation, Device, LevelAlert, OutOfRangeAlert, RateAlert
+from glucoflow.records import NO_PAYLOAD, Annotation, Device, LevelAlert, OutOfRangeAlert, RateAlert
 from glucoflow.trends import Direction
 from glucoflow.units import Unit
 
@@ -161,7 +161,7 @@ class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestam
     status: StatusFields | None = None
     settings: SettingsFields | None = None
     annotations: tuple[Annotation, ...] = ()
-    payload: msgspec.Raw = msgspec.Raw()
+    payload: msgspec.Raw = NO_PAYLOAD
 
 
 class Document(msgspec.Struct, frozen=True):

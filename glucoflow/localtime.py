@@ -1,14 +1,18 @@
 """The wall clock of a record: computed once, at ingest, so that no viewer's zone can ever shift a day."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from glucoflow.documents import TimeFields
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 def epoch_ms(time: datetime) -> int:
-    return round(time.timestamp() * 1000)
+    """Whole milliseconds since 1970, rounded down (exactly, which a float product is not)."""
+    return (time - _EPOCH) // _MILLISECOND
 
 
 @lru_cache(maxsize=4096)

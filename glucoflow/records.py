@@ -12,6 +12,9 @@ import msgspec
 
 from glucoflow.units import Unit
 
+NO_PAYLOAD = msgspec.Raw()
+"""One object everywhere, since encoding leaves out a default only where it is the same object."""
+
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The device behind a record, as far as the provider names it."""
@@ -44,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str | None = None
     device: Device | None = None
     annotations: tuple[Annotation, ...] = ()
-    payload: msgspec.Raw = msgspec.Raw()
+    payload: msgspec.Raw = NO_PAYLOAD
     """The record as the provider sent it, as JSON."""
 
 
