@@ -1,0 +1,28 @@
+# One image for every part of glucoflow: the command decides which.
+FROM python:3.12-slim AS build
+RUN pip install --no-cache-dir uv
+WORKDIR /app
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+# Dependencies change less often than the code: their layer is kept.
+COPY pyproject.toml README.md ./
+RUN uv sync --no-dev --no-install-project
+COPY glucoflow glucoflow
+COPY connectors connectors
+COPY flows flows
+COPY index_templates index_templates
+COPY kibana kibana
+RUN uv sync --no-dev
+
+FROM python:3.12-slim
+RUN useradd --system --uid 10001 --create-home glucoflow && install -d -o glucoflow -g glucoflow /data
+COPY --from=build --chown=glucoflow:glucoflow /app /app
+ENV PATH=/app/.venv/bin:$PATH \
+    GLUCOFLOW_DATA_DIR=/data \
+    PREFECT_HOME=/data/prefect \
+    PREFECT_SERVER_ANALYTICS_ENABLED=false \
+    DO_NOT_TRACK=1
+USER glucoflow
+WORKDIR /app
+VOLUME /data
+ENTRYPOINT ["glucoflow"]
+CMD ["--help"]

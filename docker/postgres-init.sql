@@ -1,0 +1,2 @@
+-- glucoflow's own database is made by POSTGRES_DB; Prefect gets one beside it.
+CREATE DATABASE prefect;
