@@ -1,0 +1,57 @@
+"""The figures of one person as one JSON object: glucose in mg/dL, percentages 0–100, null with a reason, never NaN."""
+
+from datetime import UTC, timedelta, timezone
+
+import orjson
+
+from glucoflow.episodes import KINDS, count_spans, spans_of
+from glucoflow.metrics.grid import grid_of
+from glucoflow.metrics.series import Series, moment_of
+from glucoflow.metrics.summary import Figures, figures_of
+
+KEYS: dict[str, str] = {
+    "mean": "mean_mg_dl", "sd": "sd_mg_dl", "cv": "cv_percent", "gmi": "gmi_percent", "ea1c": "ea1c_percent",
+    "tir": "tir_percent", "titr": "titr_percent", "below_70": "below_70_percent", "below_54": "below_54_percent",
+    "above_180": "above_180_percent", "above_250": "above_250_percent", "lbgi": "lbgi", "hbgi": "hbgi", "bgri": "bgri",
+    "adrr": "adrr", "gri": "gri", "j_index": "j_index", "modd": "modd_mg_dl", "conga24": "conga24_mg_dl",
+    "mage": "mage_mg_dl", "mag": "mag_mg_dl_per_h", "active_percent": "active_percent",
+}  # fmt: skip
+"""The object's key for each figure."""
+
+
+def json_line(person_id: str, series: Series, zoned: bool) -> str:
+    """One object on one line. `reasons` is there when a figure is null and names the cause of each.
+
+    `start` and `end` are the first and last reading in local time, with the offset where it is known.
+    """
+    used = series.used
+    figures = figures_of(series)
+    counts = count_spans(spans_of(grid_of(used, used.whole)))
+    answer: dict[str, object] = {"id": person_id}
+    answer |= {key: getattr(figures, name) for key, name in KEYS.items()}
+    answer["n"] = figures.n
+    answer["start"] = local_iso(used, 0, zoned)
+    answer["end"] = local_iso(used, -1, zoned)
+    answer["episodes"] = {kind: getattr(counts, kind) for kind in KINDS}
+    reasons = _reasons(figures)
+    if reasons:
+        answer["reasons"] = reasons
+    return orjson.dumps(answer).decode()
+
+
+def local_iso(used: Series, index: int, zoned: bool) -> str | None:
+    """The wall-clock time of a reading as ISO 8601; None without readings."""
+    if len(used) == 0:
+        return None
+    local = moment_of(int(used.local_ms[index])).replace(tzinfo=None)
+    if not zoned:
+        return local.isoformat()
+    offset = timedelta(minutes=int(used.offset_min[index]))
+    return (local - offset).replace(tzinfo=UTC).astimezone(timezone(offset)).isoformat()
+
+
+def _reasons(figures: Figures) -> dict[str, str]:
+    reasons = {key: figures.missing[name] for key, name in KEYS.items() if name in figures.missing}
+    if figures.n == 0:
+        reasons |= dict.fromkeys(("active_percent", "start", "end"), "no readings")
+    return reasons
