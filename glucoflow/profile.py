@@ -89,7 +89,8 @@ def compare_periods(
     chosen = frozenset(weekdays)
     before, after = profile_of(old, chosen), profile_of(new, chosen)
     return ProfileComparison(
-        before=before, after=after, before_figures=figures_of(_on(old, chosen)), after_figures=figures_of(_on(new, chosen)),
+        before=before, after=after, before_figures=figures_of(_on(old, chosen)),
+        after_figures=figures_of(_on(new, chosen)),
         median_change=tuple(
             None if a.p50 is None or b.p50 is None else b.p50 - a.p50
             for a, b in zip(before.points, after.points, strict=True)

@@ -1,0 +1,213 @@
+"""The one-page report: a self-contained HTML file that prints on one sheet of A4 or Letter."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import jinja2
+import msgspec
+
+from glucoflow.episodes import KINDS, Episode, Kind, count, find_episodes
+from glucoflow.metrics.series import Series, date_of
+from glucoflow.metrics.shares import reconciled, shares_of
+from glucoflow.metrics.summary import Figures, figures_of, span_ms
+from glucoflow.metrics.targets import CV_GOAL, PROFILES, Targets
+from glucoflow.metrics.wear import Sufficiency, sufficiency
+from glucoflow.profile import profile_of
+from glucoflow.report.charts import days_svg, profile_svg
+from glucoflow.report.reading import Person
+from glucoflow.report.words import duration, glucose, number, percent
+from glucoflow.units import MG_DL, MMOL_L, Unit
+
+EDGES: dict[Unit, tuple[str, ...]] = {
+    MG_DL: ("54", "69", "70", "180", "181", "250"),
+    MMOL_L: ("3.0", "3.8", "3.9", "10.0", "10.1", "13.9"),
+}
+"""The bands' edges as the consensus prints them: 181 mg/dL is 10.05 mmol/L and would round to 10.0."""
+
+EPISODE_NAMES: dict[Kind, tuple[str, str]] = {
+    "low_l1": ("Low", "< {low} for 15 min"),
+    "low_l2": ("Very low", "< {very_low} for 15 min"),
+    "low_extended": ("Long low", "< {low} for over 2 h"),
+    "high_l1": ("High", "> {high} for 15 min"),
+    "high_l2": ("Very high", "> {very_high} for 15 min"),
+    "high_extended": ("Long very high", "> {very_high} for 90 of 120 min"),
+}
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One band of the time-in-range bar; `shown` are reconciled to add up to 100."""
+
+    key: str
+    name: str
+    limits: str
+    share: float
+    shown: str
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One figure with its unit or goal beneath; `why` says why it is missing."""
+
+    name: str
+    value: str
+    note: str = ""
+    why: str = ""
+
+
+class EpisodeRow(msgspec.Struct, frozen=True):
+    """One kind of episode over the span: how many, how often, how long, how many begin at night."""
+
+    name: str
+    rule: str
+    count: int
+    per_week: str
+    typical: str
+    at_night: int
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the template shows of one person."""
+
+    title: str
+    span: str
+    source: str
+    unit: Unit
+    sufficiency: Sufficiency
+    figures: Figures
+    bars: tuple[Bar, ...]
+    main: tuple[Cell, ...]
+    more: tuple[Cell, ...]
+    episodes: tuple[EpisodeRow, ...]
+    goals: tuple[str, ...]
+    profile_days: int = 0
+    profile_svg: str = ""
+    days_svg: str = ""
+
+
+def html_report(people: Sequence[Person], unit: Unit = MG_DL, targets: Targets = PROFILES["adult"]) -> str:
+    """One HTML document with a sheet per person: no script, no file and no host besides itself."""
+    loader = jinja2.PackageLoader("glucoflow.report")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    pages = [page_of(person, unit, targets) for person in people]
+    return environment.get_template("sheet.html.j2").render(pages=pages)
+
+
+def page_of(person: Person, unit: Unit, targets: Targets = PROFILES["adult"]) -> Page:
+    """What one sheet says, computed."""
+    used = person.series.used
+    figures = figures_of(person.series, targets=targets)
+    profile = profile_of(used)
+    filled = len(used) > 0
+    return Page(
+        title=person.id, span=_span(used), source=person.source, unit=unit, figures=figures,
+        sufficiency=sufficiency(used, span_ms(used)), bars=bars_of(used, unit),
+        main=_main_cells(figures, unit), more=_more_cells(figures, unit),
+        episodes=episode_rows(find_episodes(used, targets), used, unit, targets), goals=_goals(figures, targets, unit),
+        profile_days=profile.days, profile_svg=profile_svg(profile, targets, unit) if filled else "",
+        days_svg=days_svg(used, targets, unit) if filled else "",
+    )  # fmt: skip
+
+
+def _span(used: Series) -> str:
+    if len(used) == 0:
+        return "no readings"
+    first, last = (date_of(int(used.local_day[i])) for i in (0, -1))
+    days = (last - first + timedelta(days=1)).days
+    return f"{_day(first)} to {_day(last)} ({days} days)" if days > 1 else _day(first)
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def bars_of(used: Series, unit: Unit) -> tuple[Bar, ...]:
+    """The five bands from the top, shares reconciled to one decimal; none without readings."""
+    shares = shares_of(used)
+    if shares is None:
+        return ()
+    values = (shares.very_high, shares.high, shares.in_range, shares.low, shares.very_low)
+    v54, v69, v70, v180, v181, v250 = EDGES[unit]
+    texts = (
+        ("very_high", "Very high", f"> {v250}"), ("high", "High", f"{v181}–{v250}"),
+        ("in_range", "In range", f"{v70}–{v180}"), ("low", "Low", f"{v54}–{v69}"),
+        ("very_low", "Very low", f"< {v54}"),
+    )  # fmt: skip
+    shown = reconciled(values, 1)
+    return tuple(
+        Bar(key, name, limits, share, f"{rounded:.1f} %")
+        for (key, name, limits), share, rounded in zip(texts, values, shown, strict=True)
+    )
+
+
+def _main_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
+    why = figures.missing
+    limits = figures.n_low_limit + figures.n_high_limit
+    mean_note = f"{unit}; holds {limits} LOW/HIGH readings as 39/401 mg/dL" if limits else unit
+    return (
+        Cell("Mean", glucose(figures.mean_mg_dl, unit), mean_note, why.get("mean_mg_dl", "")),
+        Cell("GMI", percent(figures.gmi_percent, 1), "from the mean; not a laboratory A1c", why.get("gmi_percent", "")),
+        Cell("CV", percent(figures.cv_percent, 1), f"stable up to {CV_GOAL:.0f} %", why.get("cv_percent", "")),
+        Cell("SD", glucose(figures.sd_mg_dl, unit), unit, why.get("sd_mg_dl", "")),
+        Cell("Tight range", percent(figures.titr_percent), _tight(unit), why.get("titr_percent", "")),
+        Cell("Sensor active", percent(figures.active_percent), f"{figures.n:,} readings", ""),
+    )
+
+
+def _tight(unit: Unit) -> str:
+    return f"{glucose(70, unit)}–{glucose(140, unit)} {unit}"
+
+
+def _more_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
+    zone = f"zone {figures.gri_zone}" if figures.gri_zone else ""
+    given = (
+        ("GRI", number(figures.gri), zone, "gri"), ("LBGI", number(figures.lbgi), "risk of lows", "lbgi"),
+        ("HBGI", number(figures.hbgi), "risk of highs", "hbgi"), ("ADRR", number(figures.adrr), "daily risk", "adrr"),
+        ("MAGE", glucose(figures.mage_mg_dl, unit), unit, "mage_mg_dl"),
+        ("MODD", glucose(figures.modd_mg_dl, unit), f"{unit}, day to day", "modd_mg_dl"),
+        ("CONGA-24", glucose(figures.conga24_mg_dl, unit), unit, "conga24_mg_dl"),
+        ("MAG", glucose(figures.mag_mg_dl_per_h, unit), f"{unit} per hour", "mag_mg_dl_per_h"),
+        ("J-index", number(figures.j_index), "", "j_index"),
+        ("eA1c", percent(figures.ea1c_percent, 1), "from the mean", "ea1c_percent"),
+    )  # fmt: skip
+    return tuple(Cell(name, value, note, figures.missing.get(key, "")) for name, value, note, key in given)
+
+
+def episode_rows(
+    episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets
+) -> tuple[EpisodeRow, ...]:
+    """One row a kind, in the order of `KINDS`."""
+    totals = count(episodes)
+    weeks = span_ms(used) / (7 * 86_400_000)
+    limits = {name: glucose(getattr(targets, name), unit) for name in ("very_low", "low", "high", "very_high")}
+    rows = []
+    for kind in KINDS:
+        mine = [episode for episode in episodes if episode.kind == kind]
+        lengths = sorted(episode.minutes for episode in mine)
+        name, rule = EPISODE_NAMES[kind]
+        rows.append(
+            EpisodeRow(
+                name, rule.format(**limits), getattr(totals, kind),
+                number(len(mine) / weeks) if weeks >= 1 else "–",
+                duration(lengths[len(lengths) // 2]) if lengths else "–", sum(episode.night for episode in mine),
+            )
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def _goals(figures: Figures, targets: Targets, unit: Unit) -> tuple[str, ...]:
+    """Each goal of the profile with what was reached, in words."""
+    low, high = glucose(targets.low, unit), glucose(targets.high, unit)
+    given = (
+        (f"{low}–{high}", figures.target_in_percent, targets.goal_in_range, True),
+        (f"below {low}", figures.target_below_percent, targets.goal_below, False),
+        (f"below {glucose(54, unit)}", figures.below_54_percent, targets.goal_very_low, False),
+        (f"above {high}", figures.target_above_percent, targets.goal_above, False),
+        (f"above {glucose(250, unit)}", figures.above_250_percent, targets.goal_very_high, False),
+    )
+    lines = []
+    for name, value, goal, more in given:
+        if goal is None or value is None:
+            continue
+        met = value > goal if more else value < goal
+        sign = "more than" if more else "less than"
+        lines.append(f"{name} {unit}: {percent(value, 1)}, goal {sign} {goal:g} %: {'met' if met else 'not met'}")
+    return tuple(lines)
