@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 import msgspec
 import numpy as np
 
-from glucoflow.episodes import EpisodeCounts, count_spans, spans_of
 from glucoflow.metrics.grid import Grid, grid_of
 from glucoflow.metrics.mage import mage
 from glucoflow.metrics.risk import GriZone, adrr, gri, gri_zone, risk_indices
 from glucoflow.metrics.series import DAY_MS, MINUTE_MS, LeftOut, Series, day_number, epoch_ms, moment_of
 from glucoflow.metrics.shares import shares_of, target_shares
+from glucoflow.metrics.spans import EpisodeCounts, count_spans, spans_of
 from glucoflow.metrics.targets import PROFILES, Targets
 from glucoflow.metrics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
 from glucoflow.metrics.wear import DAYS_NEEDED, Sufficiency, active_percent, sufficiency, usual_interval_ms

@@ -4,9 +4,9 @@ from datetime import UTC, timedelta, timezone
 
 import orjson
 
-from glucoflow.episodes import KINDS, count_spans, spans_of
 from glucoflow.metrics.grid import grid_of
 from glucoflow.metrics.series import Series, moment_of
+from glucoflow.metrics.spans import KINDS, count_spans, spans_of
 from glucoflow.metrics.summary import Figures, figures_of
 
 KEYS: dict[str, str] = {

@@ -51,7 +51,8 @@ def days_svg(series: Series, targets: Targets, unit: Unit) -> str:
     line = {"mark": {"type": "line", "color": LINE, "strokeWidth": 1.2}, "encoding": {"y": {"field": "g"}}}
     inner["layer"] = [*_target_layers(targets, unit), line]
     header = {"title": None, "labelFontSize": 9, "labelColor": INK, "labelPadding": 2}
-    facet = {"field": "day", "type": "nominal", "sort": None, "header": header}
+    labels = list(dict.fromkeys(row["day"] for row in rows))
+    facet = {"field": "day", "type": "nominal", "sort": labels, "header": header}
     return _svg({"data": {"values": rows}, "facet": facet, "columns": 7, "spacing": 8, "spec": inner})
 
 

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 import jinja2
 import msgspec
 
-from glucoflow.episodes import KINDS, Episode, Kind, count, find_episodes
+from glucoflow.episodes import Episode, count, find_episodes
 from glucoflow.metrics.series import Series, date_of
 from glucoflow.metrics.shares import reconciled, shares_of
+from glucoflow.metrics.spans import KINDS, Kind
 from glucoflow.metrics.summary import Figures, figures_of, span_ms
 from glucoflow.metrics.targets import CV_GOAL, PROFILES, Targets
 from glucoflow.metrics.wear import Sufficiency, sufficiency
