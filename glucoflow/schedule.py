@@ -1,0 +1,53 @@
+"""When to ask a provider again: spread out, off its nightly maintenance, and slower after failures."""
+
+from datetime import datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+FIRST_BACKOFF = timedelta(minutes=2)
+LONGEST_BACKOFF = timedelta(hours=6)
+
+
+class Polling(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a provider wants to be asked, and when not. Maintenance times are local to `zone`."""
+
+    shortest: timedelta
+    longest: timedelta
+    maintenance_start: time | None = None
+    maintenance_end: time | None = None
+    zone: str = "UTC"
+
+
+def next_poll(polling: Polling, now: datetime, random: Random) -> datetime:
+    """A moment between the shortest and the longest wait from now, moved behind the maintenance window."""
+    wait = polling.shortest + (polling.longest - polling.shortest) * random.random()
+    return after_maintenance(polling, now + wait, random)
+
+
+def after_failure(
+    polling: Polling, now: datetime, failures: int, retry_after: float | None, random: Random
+) -> datetime:
+    """2, 4, 8 … minutes after the nth failure in a row, at most 6 hours, with full jitter above the half.
+
+    Never before `retry_after` seconds, where the provider asked for that.
+    """
+    backoff = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(max(failures, 1) - 1, 12))
+    wait = backoff * (0.5 + 0.5 * random.random())
+    if retry_after is not None:
+        wait = max(wait, timedelta(seconds=retry_after) * (1 + 0.1 * random.random()))
+    return after_maintenance(polling, now + wait, random)
+
+
+def after_maintenance(polling: Polling, at: datetime, random: Random) -> datetime:
+    """`at`, or up to ten minutes after the end of the maintenance window it falls into."""
+    if polling.maintenance_start is None or polling.maintenance_end is None:
+        return at
+    local = at.astimezone(ZoneInfo(polling.zone))
+    if not polling.maintenance_start <= local.time() < polling.maintenance_end:
+        return at
+    end = local.replace(
+        hour=polling.maintenance_end.hour, minute=polling.maintenance_end.minute, second=0, microsecond=0
+    )
+    return (end + timedelta(minutes=10) * random.random()).astimezone(at.tzinfo)
