@@ -1,0 +1,190 @@
+"""Connections: one person's authorization at one provider, how it is doing and when it is polled next."""
+
+import uuid
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from glucoflow.connector import Kind, Token
+from glucoflow.errors import GlucoflowError, Reauthorize, Rejected
+from glucoflow.store.crypto import Cipher
+from glucoflow.store.database import Database
+from glucoflow.store.people import unknown_person
+from glucoflow.store.tables import CheckpointRow, ConnectionRow, PersonRow
+from glucoflow.store.values import Checkpoint, Connection, ConnectionState
+
+SYNC = "sync"
+"""The checkpoints of the ordinary sync. A backfill has a scope of its own, so that it cannot make sync skip a span."""
+
+
+class Connections:
+    """Everyone's connections."""
+
+    def __init__(self, database: Database, cipher: Cipher) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    def add(self, user_id: str, provider: str, region: str, now: datetime, token: Token | None = None) -> Connection:
+        """Connect a person to a provider, or connect them again: checkpoints and history stay.
+
+        With `token`, the connection is `connected` and due at once; without, it waits for `Tokens.save`. Raises
+        Rejected for an unknown person.
+        """
+        with self._database.write() as session:
+            if session.get(PersonRow, user_id) is None:
+                raise unknown_person(user_id)
+            row = session.scalar(
+                select(ConnectionRow).filter_by(user_id=user_id, provider=provider).with_for_update(key_share=True)
+            )
+            if row is None:
+                row = ConnectionRow(
+                    id=uuid.uuid4().hex, user_id=user_id, provider=provider, state="needs_reauthorization",
+                    token_version=0, failures=0, created_at=now,
+                )  # fmt: skip
+                session.add(row)
+            row.region = region
+            if token is not None:
+                put_token(row, token, self._cipher, now)
+            session.flush()
+            return connection_of(row)
+
+    def find(self, connection_id: str) -> Connection | None:
+        """The connection, or None."""
+        with self._database.read() as session:
+            row = session.get(ConnectionRow, connection_id)
+            return None if row is None else connection_of(row)
+
+    def get(self, connection_id: str) -> Connection:
+        """The connection. Raises Rejected if there is none."""
+        found = self.find(connection_id)
+        if found is None:
+            raise unknown_connection()
+        return found
+
+    def list(self) -> tuple[Connection, ...]:
+        """All connections, by person and provider."""
+        with self._database.read() as session:
+            rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.user_id, ConnectionRow.provider))
+            return tuple(connection_of(row) for row in rows)
+
+    def for_user(self, user_id: str) -> tuple[Connection, ...]:
+        """A person's connections, by provider."""
+        with self._database.read() as session:
+            rows = session.scalars(select(ConnectionRow).filter_by(user_id=user_id).order_by(ConnectionRow.provider))
+            return tuple(connection_of(row) for row in rows)
+
+    def set_state(self, connection_id: str, state: ConnectionState, now: datetime) -> None:
+        """Pause, resume or mark a connection. `connected` makes it due now. Raises Rejected if it has no token."""
+        if state == "disconnected":
+            return self.disconnect(connection_id)
+        with self._database.write() as session:
+            row = locked(session, connection_id)
+            if state == "connected":
+                if row.refresh_token is None:
+                    raise Rejected("connection", "has no token: connect the person again")
+                row.next_poll_at = now
+            row.state = state
+        return None
+
+    def disconnect(self, connection_id: str) -> None:
+        """Forget the tokens and stop polling; a sync that is under way loses its lease. What was read stays."""
+        with self._database.write() as session:
+            row = locked(session, connection_id)
+            row.state = "disconnected"
+            row.access_token = row.refresh_token = row.key_id = None
+            row.expires_at = row.refresh_intent_at = row.next_poll_at = None
+            row.lease_owner = row.lease_until = None
+            row.token_version += 1
+
+    def record_error(
+        self, connection_id: str, error: GlucoflowError, now: datetime, next_poll_at: datetime | None = None
+    ) -> int:
+        """Keep what went wrong and its cure; Reauthorize stops the connection. Returns the failures in a row."""
+        with self._database.write() as session:
+            row = locked(session, connection_id)
+            put_error(row, error, now)
+            if next_poll_at is not None:
+                row.next_poll_at = next_poll_at
+            return row.failures
+
+    def record_success(
+        self, connection_id: str, now: datetime, *, deep: bool = False, next_poll_at: datetime | None = None
+    ) -> None:
+        """A sync went through: its error is history. `deep` if it stepped back further, as it does once a day."""
+        with self._database.write() as session:
+            row = locked(session, connection_id)
+            row.last_success_at, row.failures = now, 0
+            row.last_error = row.last_remedy = row.last_error_at = None
+            if deep:
+                row.last_deep_at = now
+            if next_poll_at is not None:
+                row.next_poll_at = next_poll_at
+
+    def schedule(self, connection_id: str, next_poll_at: datetime) -> None:
+        """When the connection is due next."""
+        with self._database.write() as session:
+            locked(session, connection_id).next_poll_at = next_poll_at
+
+    def checkpoints(self, connection_id: str, scope: str = SYNC) -> tuple[Checkpoint, ...]:
+        """How far each kind is safely stored."""
+        query = select(CheckpointRow).filter_by(connection_id=connection_id, scope=scope).order_by(CheckpointRow.kind)
+        with self._database.read() as session:
+            return tuple(
+                Checkpoint(kind=cast("Kind", row.kind), position=row.position, updated_at=row.updated_at)
+                for row in session.scalars(query)
+            )
+
+
+def connection_of(row: ConnectionRow) -> Connection:
+    """The value of a row."""
+    return Connection(
+        id=row.id,
+        user_id=row.user_id,
+        provider=row.provider,
+        region=row.region,
+        state=cast("ConnectionState", row.state),
+        has_token=row.refresh_token is not None,
+        expires_at=row.expires_at,
+        last_error=row.last_error,
+        last_remedy=row.last_remedy,
+        last_error_at=row.last_error_at,
+        failures=row.failures,
+        last_success_at=row.last_success_at,
+        last_deep_at=row.last_deep_at,
+        next_poll_at=row.next_poll_at,
+        lease_owner=row.lease_owner,
+        lease_until=row.lease_until,
+        created_at=row.created_at,
+    )
+
+
+def locked(session: Session, connection_id: str) -> ConnectionRow:
+    """The row, locked to the end of the transaction. Raises Rejected if there is none."""
+    row = session.get(ConnectionRow, connection_id, with_for_update={"key_share": True})
+    if row is None:
+        raise unknown_connection()
+    return row
+
+
+def unknown_connection() -> Rejected:
+    """The error for a connection that is not there (any more)."""
+    return Rejected("connection", "is not there; its person may have been deleted")
+
+
+def put_token(row: ConnectionRow, token: Token, cipher: Cipher, now: datetime) -> None:
+    """A fresh consent's tokens: the connection is well and due."""
+    row.access_token, row.refresh_token = cipher.seal(token.access), cipher.seal(token.refresh)
+    row.key_id, row.expires_at, row.refresh_intent_at = cipher.key_id, token.expires_at, None
+    row.token_version += 1
+    row.state, row.next_poll_at, row.failures = "connected", now, 0
+    row.last_error = row.last_remedy = row.last_error_at = None
+
+
+def put_error(row: ConnectionRow, error: GlucoflowError, now: datetime) -> None:
+    """What went wrong; consent that is gone changes the state."""
+    row.last_error, row.last_remedy, row.last_error_at = error.message, error.remedy, now
+    row.failures += 1
+    if isinstance(error, Reauthorize) and row.state == "connected":
+        row.state = "needs_reauthorization"

@@ -1,0 +1,161 @@
+"""One database, SQLite or PostgreSQL, behind two verbs: `read` and `write`, each one short transaction.
+
+No transaction is ever open while something else than the database is waited for.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.store.faults import explained
+from glucoflow.store.tables import Base
+
+SQLITE_FILE = "glucoflow.db"
+BUSY_SECONDS = 15.0
+_WRITES = "glucoflow_writes"
+
+
+class Database:
+    """The engine of a store. Sessions are short, and a value that leaves one is a frozen copy."""
+
+    def __init__(self, url: URL, busy_seconds: float = BUSY_SECONDS) -> None:
+        self.url = url
+        self._engine = _sqlite(url, busy_seconds) if url.get_backend_name() == "sqlite" else _postgres(url)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)})"
+
+    @property
+    def is_postgres(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading. Raises Unavailable or Misconfigured if the database does not serve."""
+        with explained(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that commits at the end, all or nothing. On SQLite it excludes other writers at once."""
+        with explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A writing connection, for migrations."""
+        with explained(), self._writer.connect() as connection:
+            yield connection
+
+    def insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that knows ON CONFLICT, in this database's dialect."""
+        return postgresql.insert(table) if self.is_postgres else sqlite.insert(table)
+
+    def lock_engine(self) -> Engine:
+        """PostgreSQL connections outside the pool, one per lock: closing one frees its lock, as does a crash."""
+        return create_engine(
+            self._engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True,
+            connect_args=_postgres_options(lock_seconds=90, statement_seconds=100),
+        )  # fmt: skip
+
+    def check(self) -> None:
+        """Raises Unavailable if the database does not answer or is damaged."""
+        with self.read() as session:
+            if self.is_postgres:
+                session.execute(text("SELECT 1"))
+            elif session.execute(text("PRAGMA quick_check(1)")).scalar() != "ok":
+                raise Unavailable(
+                    "The database file is damaged.", remedy="Stop glucoflow and restore the last backup."
+                )
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def database_url(setting: SecretStr | None, folder: Path) -> URL:
+    """The address from the setting, else SQLite in `folder` (both made if missing, readable by their owner only).
+
+    Raises Misconfigured for an address that cannot be used, Unavailable for a folder that cannot be written.
+    """
+    url = _parse(setting) if setting is not None and setting.get_secret_value().strip() else None
+    if url is not None and url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    path = Path(url.database) if url is not None and url.database else folder / SQLITE_FILE
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Unavailable(
+            f"The database {path} cannot be opened ({error.strerror}).",
+            remedy="Give the account that runs glucoflow write access to that folder, or set GLUCOFLOW_DATA_DIR.",
+        ) from None
+    return URL.create("sqlite+pysqlite", database=str(path))
+
+
+def _parse(setting: SecretStr) -> URL:
+    remedy = "Use postgresql://user:password@host:5432/database, or leave GLUCOFLOW_DATABASE_URL empty for SQLite."
+    try:
+        url = make_url(setting.get_secret_value().strip())
+    except (ArgumentError, ValueError):
+        raise Misconfigured("GLUCOFLOW_DATABASE_URL is not a database address.", remedy=remedy) from None
+    if url.drivername == "postgres":
+        url = url.set(drivername="postgresql")
+    if url.get_backend_name() not in {"postgresql", "sqlite"}:
+        raise Misconfigured(f"glucoflow cannot use a {url.get_backend_name()} database.", remedy=remedy)
+    return url
+
+
+def _postgres(url: URL) -> Engine:
+    return create_engine(
+        url, pool_size=10, max_overflow=20, pool_timeout=30, pool_pre_ping=True, hide_parameters=True,
+        connect_args=_postgres_options(lock_seconds=15, statement_seconds=30),
+    )  # fmt: skip
+
+
+def _postgres_options(lock_seconds: int, statement_seconds: int) -> dict[str, Any]:
+    limits = {
+        "lock_timeout": f"{lock_seconds}s",
+        "statement_timeout": f"{statement_seconds}s",
+        "idle_in_transaction_session_timeout": "60s",
+        "timezone": "UTC",
+    }
+    return {
+        "connect_timeout": 5,
+        "application_name": "glucoflow",
+        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+    }
+
+
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": busy_seconds})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: see `begin`
+        for pragma in (
+            f"busy_timeout={int(busy_seconds * 1000)}",
+            "journal_mode=WAL",
+            "synchronous=FULL",  # WAL's default may lose the last commit at a power cut, and with it a new token
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later fails at once if another wrote in between, whatever the
+        # busy time-out; so writers take the lock when they begin.
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,94 @@
+"""Leases: who may work on a connection, and until when. The lease, not the orchestrator, frees a dead worker's people.
+
+A worker that lost its lease may still write documents (harmless: they are idempotent) but moves no checkpoint.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, or_, select, update
+
+from glucoflow.store.connections import connection_of
+from glucoflow.store.database import Database
+from glucoflow.store.tables import ConnectionRow
+from glucoflow.store.values import Connection
+
+
+class Leases:
+    """Claims on connections. `owner` must be unique to one run of one worker."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim_due(
+        self,
+        owner: str,
+        now: datetime,
+        lease_for: timedelta,
+        limit: int,
+        user_id: str | None = None,
+        force: bool = False,
+    ) -> list[Connection]:
+        """Up to `limit` connections that are due and that nobody holds, now held by `owner`; longest due first.
+
+        Two workers never get the same one. `force` takes connections that are not due yet; only `connected` ones count.
+        """
+        free = or_(ConnectionRow.lease_until.is_(None), ConnectionRow.lease_until <= now)
+        query = select(ConnectionRow).where(ConnectionRow.state == "connected", free)
+        if not force:
+            query = query.where(ConnectionRow.next_poll_at <= now)
+        if user_id is not None:
+            query = query.where(ConnectionRow.user_id == user_id)
+        return self._take(query, owner, now + lease_for, limit)
+
+    def claim(self, connection_id: str, owner: str, now: datetime, lease_for: timedelta) -> Connection | None:
+        """One connection, for a backfill; None while somebody else holds it, or if it is not connected."""
+        free = or_(
+            ConnectionRow.lease_until.is_(None), ConnectionRow.lease_until <= now, ConnectionRow.lease_owner == owner
+        )
+        query = select(ConnectionRow).where(ConnectionRow.id == connection_id, ConnectionRow.state == "connected", free)
+        taken = self._take(query, owner, now + lease_for, 1)
+        return taken[0] if taken else None
+
+    def renew_lease(self, connection_id: str, owner: str, now: datetime, lease_for: timedelta) -> bool:
+        """A sign of life. False if the lease was lost: then stop working on the connection."""
+        held = (ConnectionRow.id == connection_id, ConnectionRow.lease_owner == owner)
+        with self._database.write() as session:
+            done = session.execute(
+                update(ConnectionRow).where(*held).values(lease_until=now + lease_for).returning(ConnectionRow.id)
+            )
+            return done.first() is not None
+
+    def release(self, connection_id: str, owner: str) -> bool:
+        """Give it back. False (and nothing done) if `owner` does not hold it."""
+        held = (ConnectionRow.id == connection_id, ConnectionRow.lease_owner == owner)
+        with self._database.write() as session:
+            done = session.execute(
+                update(ConnectionRow)
+                .where(*held)
+                .values(lease_owner=None, lease_until=None)
+                .returning(ConnectionRow.id)
+            )
+            return done.first() is not None
+
+    def release_all(self, owner: str) -> int:
+        """Give back all that `owner` holds, as at an orderly stop; how many those were."""
+        with self._database.write() as session:
+            done = session.execute(
+                update(ConnectionRow)
+                .where(ConnectionRow.lease_owner == owner)
+                .values(lease_owner=None, lease_until=None)
+                .returning(ConnectionRow.id)
+            )
+            return len(done.all())
+
+    def _take(
+        self, query: Select[ConnectionRow], owner: str, until: datetime, limit: int
+    ) -> list[Connection]:
+        # PostgreSQL skips the rows that another worker is just taking; SQLite lets only one writer in at a time.
+        query = query.order_by(ConnectionRow.next_poll_at, ConnectionRow.id).limit(limit)
+        with self._database.write() as session:
+            rows = session.scalars(query.with_for_update(skip_locked=True, key_share=True)).all()
+            for row in rows:
+                row.lease_owner, row.lease_until = owner, until
+            session.flush()
+            return [connection_of(row) for row in rows]

@@ -1,0 +1,157 @@
+"""Opening the store: the one place where its parts are put together."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from glucoflow.store.connections import SYNC, Connections
+from glucoflow.store.crypto import Cipher, load_keys
+from glucoflow.store.database import Database, database_url
+from glucoflow.store.leases import Leases
+from glucoflow.store.ledger import StoreLedger
+from glucoflow.store.links import Invites, OAuthStates
+from glucoflow.store.marks import Exclusions, Protocols
+from glucoflow.store.migrate import migrate
+from glucoflow.store.people import People
+from glucoflow.store.rejects import Rejects
+from glucoflow.store.runs import Runs
+from glucoflow.store.tables import ConnectionRow, MetaRow, RejectRow
+from glucoflow.store.tokens import Tokens, nothing_happens
+from glucoflow.store.values import Rotated
+
+_CANARY = "key_canary"
+_ROWS_A_STEP = 200
+
+
+class Store:
+    """Everything glucoflow remembers besides readings. Safe to use from many threads."""
+
+    def __init__(
+        self, database: Database, cipher: Cipher, on_point: Callable[[str], None] = nothing_happens
+    ) -> None:
+        """A store over a database that is migrated already; `open_store` makes one. `on_point`: see `Tokens`."""
+        self.people = People(database)
+        self.connections = Connections(database, cipher)
+        self.leases = Leases(database)
+        self.tokens = Tokens(database, cipher, on_point=on_point)
+        self.runs = Runs(database)
+        self.rejects = Rejects(database, cipher)
+        self.oauth_states = OAuthStates(database)
+        self.invites = Invites(database)
+        self.exclusions = Exclusions(database)
+        self.protocols = Protocols(database)
+        self._database = database
+        self._cipher = cipher
+
+    def __repr__(self) -> str:
+        return f"Store({self._database!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ledger(
+        self, connection_id: str, run_id: str, owner: str, *, scope: str = SYNC, lease_for: timedelta | None = None
+    ) -> StoreLedger:
+        """The ledger for `ingest`. A backfill gives a `scope` of its own, for instance its window."""
+        return StoreLedger(
+            self._database, self._cipher, connection_id, run_id, owner, scope=scope, lease_for=lease_for
+        )
+
+    def check(self) -> None:
+        """Raises Unavailable if the database does not answer or is damaged, WrongKey if the key does not fit."""
+        self._database.check()
+        with self._database.read() as session:
+            canary = session.get(MetaRow, _CANARY)
+            if canary is not None:
+                self._cipher.check(canary.value)
+
+    def rotate(self) -> Rotated:
+        """Encrypt everything anew with the newest key, in small steps, while work goes on. Raises WrongKey.
+
+        Afterwards the older keys can be dropped.
+        """
+        connections = self._in_steps(self._rotate_connections)
+        rejects = self._in_steps(self._rotate_rejects)
+        with self._database.write() as session:
+            session.merge(MetaRow(name=_CANARY, value=self._cipher.canary()))
+        return Rotated(connections=connections, rejects=rejects)
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self._database.close()
+
+    def _in_steps(self, step: Callable[[Session, str], tuple[int, str]]) -> int:
+        total, after = 0, ""
+        while True:
+            with self._database.write() as session:
+                done, after = step(session, after)
+            if not done:
+                return total
+            total += done
+
+    def _rotate_connections(self, session: Session, after: str) -> tuple[int, str]:
+        row = ConnectionRow
+        query = select(row).where(row.id > after, row.key_id != self._cipher.key_id).order_by(row.id)
+        rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update(key_share=True)).all()
+        for found in rows:
+            what = f"The token of {found.user_id} for {found.provider}"
+            if found.access_token is not None and found.refresh_token is not None:
+                found.access_token = self._cipher.renew(found.access_token, what)
+                found.refresh_token = self._cipher.renew(found.refresh_token, what)
+            found.key_id = self._cipher.key_id
+        return len(rows), rows[-1].id if rows else after
+
+    def _rotate_rejects(self, session: Session, after: str) -> tuple[int, str]:
+        row = RejectRow
+        query = select(row).where(row.id > int(after or 0)).order_by(row.id)
+        rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update()).all()
+        for found in rows:
+            found.payload = self._cipher.renew(found.payload, f"Reject {found.id}")
+        return len(rows), str(rows[-1].id) if rows else after
+
+
+def open_store(
+    data_dir: Path,
+    *,
+    url: SecretStr | None = None,
+    token_key: SecretStr | None = None,
+    on_point: Callable[[str], None] = nothing_happens,
+) -> Store:
+    """The store at `url`, or in SQLite under `data_dir`: migrated, and its key proven to be the right one.
+
+    `token_key`: Fernet keys, newest first, by comma; without, the key file in `data_dir` (made on a first start).
+    Raises Misconfigured (bad address, wrong or missing key, database of a newer version) and Unavailable (down,
+    locked, full, damaged), each naming its cure. The caller closes the store.
+    """
+    database = Database(database_url(url, data_dir))
+    try:
+        database.check()
+        migrate(database)
+        cipher = _proven_cipher(database, token_key, data_dir)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database, cipher, on_point)
+
+
+def _proven_cipher(database: Database, token_key: SecretStr | None, data_dir: Path) -> Cipher:
+    """The keys, checked against the canary that the first start left in the database."""
+    with database.read() as session:
+        canary = session.get(MetaRow, _CANARY)
+    cipher = Cipher(load_keys(token_key, data_dir, create=canary is None))
+    if canary is None:
+        with database.write() as session:
+            row = database.insert(MetaRow).values(name=_CANARY, value=cipher.canary())
+            session.execute(row.on_conflict_do_nothing(index_elements=["name"]))
+        with database.read() as session:
+            canary = session.get_one(MetaRow, _CANARY)
+    cipher.check(canary.value)
+    return cipher

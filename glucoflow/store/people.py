@@ -1,0 +1,156 @@
+"""People: whose readings these are."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from sqlalchemy import select
+
+from glucoflow.errors import Rejected
+from glucoflow.metrics.targets import PROFILES
+from glucoflow.store.database import Database
+from glucoflow.store.tables import PersonRow
+from glucoflow.store.values import OwnTargets, Person
+from glucoflow.units import MG_DL, MMOL_L, Unit
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class People:
+    """The people of this installation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        user_id: str,
+        display_name: str,
+        now: datetime,
+        *,
+        unit: Unit = MG_DL,
+        zone: str = "UTC",
+        profile: str = "adult",
+        own_targets: OwnTargets | None = None,
+    ) -> Person:
+        """A new person. Raises Rejected for a bad value, or an id that is taken."""
+        person = Person(
+            id=user_id, display_name=display_name.strip(), unit=unit, zone=zone, profile=profile,
+            own_targets=own_targets, created_at=now,
+        )  # fmt: skip
+        _check(person)
+        with self._database.write() as session:
+            if session.get(PersonRow, user_id) is not None:
+                raise Rejected("user", f"there already is a person with the id {user_id}")
+            row = PersonRow(id=user_id, created_at=now)
+            _fill(row, person)
+            session.add(row)
+        return person
+
+    def find(self, user_id: str) -> Person | None:
+        """The person, or None."""
+        with self._database.read() as session:
+            row = session.get(PersonRow, user_id)
+            return None if row is None else _person(row)
+
+    def get(self, user_id: str) -> Person:
+        """The person. Raises Rejected naming the known ids if there is none."""
+        with self._database.read() as session:
+            row = session.get(PersonRow, user_id)
+            if row is not None:
+                return _person(row)
+            known = session.scalars(select(PersonRow.id).order_by(PersonRow.id).limit(20)).all()
+        raise unknown_person(user_id, known)
+
+    def list(self) -> tuple[Person, ...]:
+        """Everyone, by name."""
+        with self._database.read() as session:
+            rows = session.scalars(select(PersonRow).order_by(PersonRow.display_name, PersonRow.id))
+            return tuple(_person(row) for row in rows)
+
+    def update(
+        self,
+        user_id: str,
+        *,
+        display_name: str | None = None,
+        unit: Unit | None = None,
+        zone: str | None = None,
+        profile: str | None = None,
+        own_targets: OwnTargets | msgspec.UnsetType | None = msgspec.UNSET,
+    ) -> Person:
+        """Change what is given; `own_targets=None` returns to the profile's. Raises Rejected."""
+        with self._database.write() as session:
+            row = session.get(PersonRow, user_id, with_for_update=True)
+            if row is None:
+                raise unknown_person(user_id)
+            old = _person(row)
+            person = msgspec.structs.replace(
+                old,
+                display_name=old.display_name if display_name is None else display_name.strip(),
+                unit=unit or old.unit,
+                zone=zone or old.zone,
+                profile=profile or old.profile,
+                own_targets=old.own_targets if isinstance(own_targets, msgspec.UnsetType) else own_targets,
+            )
+            _check(person)
+            _fill(row, person)
+        return person
+
+    def delete(self, user_id: str) -> bool:
+        """Forget a person with all that the store holds of them (their index is another matter). False if unknown.
+
+        A sync that is under way loses its lease, so nothing it does afterwards is recorded.
+        """
+        with self._database.write() as session:
+            row = session.get(PersonRow, user_id)
+            if row is None:
+                return False
+            session.delete(row)
+        return True
+
+
+def unknown_person(user_id: str, known: Sequence[str] = ()) -> Rejected:
+    """The error for an id that nobody has; `known` are those that somebody has."""
+    error = Rejected("user", f"there is no person with the id {user_id!r}.")
+    error.remedy = f"Known are: {', '.join(known)}." if known else "Add them first."
+    return error
+
+
+def _person(row: PersonRow) -> Person:
+    low, high = row.target_low_mg_dl, row.target_high_mg_dl
+    return Person(
+        id=row.id,
+        display_name=row.display_name,
+        unit=cast("Unit", row.unit),
+        zone=row.zone,
+        profile=row.profile,
+        own_targets=None if low is None or high is None else OwnTargets(low=low, high=high),
+        created_at=row.created_at,
+    )
+
+
+def _fill(row: PersonRow, person: Person) -> None:
+    row.display_name, row.unit, row.zone, row.profile = person.display_name, person.unit, person.zone, person.profile
+    row.target_low_mg_dl = person.own_targets.low if person.own_targets else None
+    row.target_high_mg_dl = person.own_targets.high if person.own_targets else None
+
+
+def _check(person: Person) -> None:
+    if not _SLUG.fullmatch(person.id):
+        raise Rejected("user", "an id has 1 to 63 characters of a-z, 0-9, - and _, and starts with a letter or digit")
+    if not 1 <= len(person.display_name) <= 200:
+        raise Rejected("display name", "has 1 to 200 characters")
+    if person.unit not in (MG_DL, MMOL_L):
+        raise Rejected("unit", f"is {MG_DL} or {MMOL_L}")
+    if person.profile not in PROFILES:
+        raise Rejected("profile", f"is one of {', '.join(PROFILES)}")
+    try:
+        ZoneInfo(person.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Rejected("zone", "is an IANA name such as Europe/Berlin") from None
+    targets = person.own_targets
+    if targets and not 40 <= targets.low < targets.high <= 400:
+        raise Rejected("targets", "lie between 40 and 400 mg/dL, the low one below the high one")

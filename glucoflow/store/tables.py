@@ -1,0 +1,210 @@
+"""The tables, as SQLAlchemy sees them. `migrations/` makes them; a test holds the two together.
+
+States and kinds are plain text in the database; the values of `values.py` narrow them.
+"""
+
+from datetime import UTC, date, datetime
+from typing import ClassVar
+
+from sqlalchemy import DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, always UTC: SQLite has no time zones, and PostgreSQL answers in the session's."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map: ClassVar = {datetime: Instant(), bytes: LargeBinary(), str: String()}
+
+
+def _person(index: bool = True) -> Mapped[str]:
+    return mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=index)
+
+
+class MetaRow(Base):
+    """Facts about this database: `key_canary`."""
+
+    __tablename__ = "meta"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[bytes]
+
+
+class PersonRow(Base):
+    __tablename__ = "people"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    display_name: Mapped[str]
+    unit: Mapped[str]
+    zone: Mapped[str]
+    profile: Mapped[str]
+    target_low_mg_dl: Mapped[int | None]
+    target_high_mg_dl: Mapped[int | None]
+    created_at: Mapped[datetime]
+
+
+class ConnectionRow(Base):
+    """`token_version` grows with every change of the tokens: a writer that saw an older one loses."""
+
+    __tablename__ = "connections"
+    __table_args__ = (Index(None, "user_id", "provider", unique=True), Index(None, "state", "next_poll_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = _person(index=False)
+    provider: Mapped[str]
+    region: Mapped[str]
+    state: Mapped[str]
+    access_token: Mapped[bytes | None]
+    refresh_token: Mapped[bytes | None]
+    key_id: Mapped[str | None]
+    token_version: Mapped[int]
+    expires_at: Mapped[datetime | None]
+    refresh_intent_at: Mapped[datetime | None]
+    refresh_owner: Mapped[str | None]
+    refresh_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    last_remedy: Mapped[str | None]
+    last_error_at: Mapped[datetime | None]
+    failures: Mapped[int]
+    last_success_at: Mapped[datetime | None]
+    last_deep_at: Mapped[datetime | None]
+    next_poll_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class CheckpointRow(Base):
+    """`scope` is `sync`, or names a backfill, which has a checkpoint of its own."""
+
+    __tablename__ = "checkpoints"
+
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class RunRow(Base):
+    __tablename__ = "runs"
+    __table_args__ = (Index(None, "state", "updated_at"), Index(None, "started_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    flow: Mapped[str]
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    connection_id: Mapped[str | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str | None]
+    window_start: Mapped[datetime | None]
+    window_end: Mapped[datetime | None]
+    state: Mapped[str]
+    pages: Mapped[int]
+    fetched: Mapped[int]
+    created: Mapped[int]
+    updated: Mapped[int]
+    unchanged: Mapped[int]
+    deleted: Mapped[int]
+    rejected: Mapped[int]
+    progress: Mapped[float]
+    message: Mapped[str]
+    remedy: Mapped[str]
+    started_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class RejectRow(Base):
+    """`fingerprint` is a hash over kind, key (or payload), field and reason: read again, it is the same row."""
+
+    __tablename__ = "rejects"
+    __table_args__ = (Index(None, "connection_id", "fingerprint", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = _person()
+    kind: Mapped[str]
+    key: Mapped[str | None]
+    field: Mapped[str]
+    reason: Mapped[str]
+    payload: Mapped[bytes]
+    fingerprint: Mapped[str]
+    at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+
+class OAuthStateRow(Base):
+    __tablename__ = "oauth_states"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = _person()
+    provider: Mapped[str]
+    region: Mapped[str]
+    invite_id: Mapped[int | None] = mapped_column(ForeignKey("invites.id", ondelete="CASCADE"), index=True)
+    expires_at: Mapped[datetime]
+
+
+class InviteRow(Base):
+    __tablename__ = "invites"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[str] = _person()
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class ExclusionRow(Base):
+    __tablename__ = "exclusions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = _person()
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    reason: Mapped[str]
+    created_at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
+
+
+class ProtocolRow(Base):
+    __tablename__ = "protocols"
+    __table_args__ = (Index(None, "user_id", "name", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = _person(index=False)
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class ProtocolDayRow(Base):
+    __tablename__ = "protocol_days"
+
+    protocol_id: Mapped[int] = mapped_column(ForeignKey("protocols.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    kept: Mapped[bool]

@@ -1,0 +1,236 @@
+"""A connection's tokens: kept encrypted, renewed one at a time, and stored before they are used.
+
+A provider's refresh token works once: the answer to a renewal is the only copy of the next one. So a renewal goes
+lock → re-read → still expiring? → mark the intent → call → commit → use, with nothing between answer and commit. An
+intent mark that is found later tells that a process died in between.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import msgspec
+from pydantic import SecretStr
+from sqlalchemy import update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from glucoflow.connector import Token
+from glucoflow.errors import GlucoflowError, Reauthorize, Unavailable
+from glucoflow.store.connections import locked, put_error, put_token, unknown_connection
+from glucoflow.store.crypto import Cipher
+from glucoflow.store.database import Database
+from glucoflow.store.tables import ConnectionRow
+from glucoflow.store.turns import Turns
+
+log = logging.getLogger(__name__)
+
+Refresh = Callable[[SecretStr, datetime], Token]
+"""Asks the provider for the next pair: `connector.Authorizer.refresh`."""
+
+MARGIN = timedelta(minutes=5)
+SAVE_PATIENCE = 120.0
+"""Seconds for which a renewed pair is tried to be stored while the database fails: it exists nowhere else."""
+RECONNECT = "Connect the account again; what was read stays, and the sync goes on where it stopped."
+_SIBLING_SECONDS = 2.0
+
+
+def nothing_happens(_point: str) -> None:
+    """The default for `on_point`, called at `after_token_response` and `after_token_save`; tests kill it there."""
+
+
+class _Held(msgspec.Struct, frozen=True, kw_only=True):
+    """The tokens as stored."""
+
+    connection_id: str
+    version: int
+    access: SecretStr
+    refresh: SecretStr
+    expires_at: datetime
+    interrupted: bool
+
+
+class Tokens:
+    """Access tokens for whoever calls a provider."""
+
+    def __init__(
+        self,
+        database: Database,
+        cipher: Cipher,
+        *,
+        on_point: Callable[[str], None] = nothing_happens,
+        sleep: Callable[[float], None] = time.sleep,
+        save_patience: float = SAVE_PATIENCE,
+    ) -> None:
+        """`sleep` takes seconds; `save_patience` is how long a save is tried again while the database fails."""
+        self._database = database
+        self._cipher = cipher
+        self._turns = Turns(database, sleep)
+        self._on_point = on_point
+        self._sleep = sleep
+        self._save_patience = save_patience
+
+    def save_tokens(self, connection_id: str, token: Token, now: datetime) -> None:
+        """Store what a new consent brought: the connection is `connected`, without error and due at once."""
+        self._insist(partial(self._save_consent, connection_id, token, now))
+
+    def access_token(
+        self,
+        connection_id: str,
+        now: datetime,
+        refresh: Refresh,
+        margin: timedelta = MARGIN,
+        force: bool = False,
+        rejected: SecretStr | None = None,
+    ) -> SecretStr:
+        """A token that is good for `margin` longer, renewed through `refresh` if it must be.
+
+        `force` renews in any case, as after a 401. Better is `rejected`, the token that the provider refused: where
+        the store holds another one by now, that one is returned instead. However many ask at the same moment, the
+        provider is called once.
+
+        Raises Reauthorize if the consent is gone (recorded with its cure), what `refresh` raises (then nothing is
+        changed), WrongKey, Unavailable if the database fails (before the call: nothing happened) and Rejected for an
+        unknown connection.
+        """
+        seen = self._read(connection_id)
+        if not force and _good(seen, now + margin, rejected):
+            return seen.access
+        with self._turns.take(connection_id, now):
+            held = self._read(connection_id)
+            renewed_meanwhile = held.version != seen.version
+            if (renewed_meanwhile or not force) and _good(held, now + margin, rejected):
+                return held.access
+            return self._renew(held, now, refresh)
+
+    def source(
+        self, connection_id: str, refresh: Refresh, clock: Callable[[], datetime], margin: timedelta = MARGIN
+    ) -> Callable[[bool], SecretStr]:
+        """A function for a connector: `source(False)` is a good token, `source(True)` one other than the last."""
+        last: SecretStr | None = None
+
+        def token(force: bool) -> SecretStr:
+            nonlocal last
+            rejected = last if force else None
+            last = self.access_token(
+                connection_id, clock(), refresh, margin, force=force and rejected is None, rejected=rejected
+            )
+            return last
+
+        return token
+
+    def _renew(self, held: _Held, now: datetime, refresh: Refresh) -> SecretStr:
+        self._mark(held, now)
+        try:
+            token = refresh(held.refresh, now)
+        except Reauthorize as error:
+            return self._refused(held, error, now)
+        except GlucoflowError:
+            self._unmark(held)
+            raise
+        self._on_point("after_token_response")
+        kept = self._insist(partial(self._keep, held, token))
+        self._on_point("after_token_save")
+        if not kept:  # a new consent, or a disconnect, came in between and wins
+            return self._read(held.connection_id).access
+        log.info("access token renewed", extra={"connection": held.connection_id})
+        return token.access
+
+    def _refused(self, held: _Held, error: Reauthorize, now: datetime) -> SecretStr:
+        """The provider says that the consent is gone: true, unless a sibling renewed it just before us."""
+        tries = int(_SIBLING_SECONDS / 0.25) if held.interrupted else 1
+        for attempt in range(tries):
+            if attempt:
+                self._sleep(0.25)
+            current = self._read(held.connection_id)
+            if current.version != held.version:
+                return current.access
+        final = Reauthorize(error.message, remedy=error.remedy or RECONNECT)
+        if held.interrupted:
+            final = Reauthorize(
+                "The provider no longer accepts the stored token: glucoflow stopped in the middle of a renewal, and "
+                "the new token was lost in a crash.",
+                remedy=RECONNECT,
+            )
+        with self._database.write() as session:
+            row = locked(session, held.connection_id)
+            if row.token_version == held.version:
+                row.refresh_intent_at = None
+                put_error(row, final, now)
+        log.warning("consent is gone", extra={"connection": held.connection_id, "interrupted": held.interrupted})
+        raise final from None
+
+    def _read(self, connection_id: str) -> _Held:
+        with self._database.read() as session:
+            row = session.get(ConnectionRow, connection_id)
+            if row is None:
+                raise unknown_connection()
+            if row.access_token is None or row.refresh_token is None or row.expires_at is None:
+                raise Reauthorize(f"The connection to {row.provider} has no token.", remedy=RECONNECT)
+            if row.state in ("needs_reauthorization", "disconnected"):
+                raise Reauthorize(row.last_error or "The consent is gone.", remedy=row.last_remedy or RECONNECT)
+            what = f"The token of {row.user_id} for {row.provider}"
+            return _Held(
+                connection_id=connection_id,
+                version=row.token_version,
+                access=self._cipher.open_secret(row.access_token, what, row.key_id),
+                refresh=self._cipher.open_secret(row.refresh_token, what, row.key_id),
+                expires_at=row.expires_at,
+                interrupted=row.refresh_intent_at is not None,
+            )
+
+    def _mark(self, held: _Held, now: datetime) -> None:
+        with self._database.write() as session:
+            _change(session, held, refresh_intent_at=now)
+
+    def _unmark(self, held: _Held) -> None:
+        if held.interrupted:
+            return  # the mark is older than this attempt, and still tells the truth
+        try:
+            with self._database.write() as session:
+                _change(session, held, refresh_intent_at=None)
+        except Unavailable:
+            log.warning("an intent mark could not be taken back", extra={"connection": held.connection_id})
+
+    def _keep(self, held: _Held, token: Token) -> bool:
+        access, refresh = self._cipher.seal(token.access), self._cipher.seal(token.refresh)
+        with self._database.write() as session:
+            return _change(
+                session, held, access_token=access, refresh_token=refresh, key_id=self._cipher.key_id,
+                expires_at=token.expires_at, token_version=held.version + 1, refresh_intent_at=None,
+            )  # fmt: skip
+
+    def _save_consent(self, connection_id: str, token: Token, now: datetime) -> bool:
+        with self._database.write() as session:
+            put_token(locked(session, connection_id), token, self._cipher, now)
+        return True
+
+    def _insist(self, save: Callable[[], bool]) -> bool:
+        """Save, and again while the database fails: what is to be saved exists nowhere else."""
+        deadline, delay = time.monotonic() + self._save_patience, 0.1
+        while True:
+            try:
+                return save()
+            except Unavailable as error:
+                if time.monotonic() + delay > deadline:
+                    raise Unavailable(
+                        f"A new token could not be stored for {self._save_patience:.0f} seconds. {error.message}",
+                        remedy=f"{error.remedy} If the account then asks for it, connect it again.",
+                    ) from None
+                log.warning("a new token could not be stored yet, trying again: %s", error.message)
+                self._sleep(delay)
+                delay = min(delay * 2, 5.0)
+
+
+def _good(held: _Held, until: datetime, rejected: SecretStr | None) -> bool:
+    return held.expires_at > until and (rejected is None or held.access != rejected)
+
+
+def _change(session: Session, held: _Held, **values: object) -> bool:
+    """Compare-and-set: False, and nothing done, if the tokens are no longer those that `held` saw."""
+    same = (ConnectionRow.id == held.connection_id, ConnectionRow.token_version == held.version)
+    result = session.execute(update(ConnectionRow).where(*same).values(**values))
+    assert isinstance(result, CursorResult)  # noqa: S101 – for the type
+    return result.rowcount == 1

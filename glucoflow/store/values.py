@@ -1,0 +1,160 @@
+"""What the store hands out: frozen values. Rows of the database never leave it, and no value carries a token."""
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+from glucoflow.connector import Counts, Kind, Window
+from glucoflow.units import MG_DL, Unit
+
+ConnectionState = Literal["connected", "needs_reauthorization", "paused", "disconnected"]
+RunState = Literal["running", "completed", "failed", "interrupted"]
+
+
+class OwnTargets(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits that a person set instead of their profile's, both in mg/dL and both inside the target range."""
+
+    low: int
+    high: int
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose readings these are. `id` is a lower-case slug and part of index names; `zone` an IANA name."""
+
+    id: str
+    display_name: str
+    unit: Unit = MG_DL
+    zone: str = "UTC"
+    profile: str = "adult"
+    own_targets: OwnTargets | None = None
+    created_at: datetime
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's authorization at one provider, and how it is doing. `expires_at` is the access token's."""
+
+    id: str
+    user_id: str
+    provider: str
+    region: str
+    state: ConnectionState
+    has_token: bool
+    expires_at: datetime | None
+    last_error: str | None
+    last_remedy: str | None
+    last_error_at: datetime | None
+    failures: int
+    """Failures in a row since the last success."""
+    last_success_at: datetime | None
+    last_deep_at: datetime | None
+    next_poll_at: datetime | None
+    lease_owner: str | None
+    lease_until: datetime | None
+    created_at: datetime
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one stream of a connection is safely stored."""
+
+    kind: Kind
+    position: datetime
+    updated_at: datetime
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a flow for one person, as far as it came. `progress` goes from 0 to 1."""
+
+    id: str
+    flow: str
+    user_id: str | None
+    connection_id: str | None
+    kind: Kind | None
+    window: Window | None
+    state: RunState
+    counts: Counts
+    progress: float
+    message: str
+    remedy: str
+    started_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+class Reject(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that was kept aside, once however often it is read again. Its payload is asked for separately."""
+
+    id: int
+    run_id: str | None
+    connection_id: str
+    user_id: str
+    kind: Kind
+    key: str | None
+    field: str
+    reason: str
+    at: datetime
+    last_seen_at: datetime
+
+
+class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many records of a kind were refused for one reason."""
+
+    kind: Kind
+    field: str
+    reason: str
+    n: int
+    last_seen_at: datetime
+
+
+class OAuthState(msgspec.Struct, frozen=True, kw_only=True):
+    """What an authorization that came back was started for. `invite_id` if it began with an invitation."""
+
+    user_id: str
+    provider: str
+    region: str
+    invite_id: int | None
+
+
+class Invite(msgspec.Struct, frozen=True, kw_only=True):
+    """A link with which a person connects their own account, once, until it expires."""
+
+    id: int
+    user_id: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
+class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """A half-open span that a person left out of the figures. Its data stays; `undone_at` brings it back."""
+
+    id: int
+    user_id: str
+    start: datetime
+    end: datetime
+    reason: str
+    created_at: datetime
+    undone_at: datetime | None
+
+
+class ProtocolDay(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a protocol (a habit, a medicine, a diet day) was kept on a local date."""
+
+    day: date
+    kept: bool
+
+
+class Protocol(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol that a person records, and on how many days they did."""
+
+    name: str
+    created_at: datetime
+    days_kept: int
+    days_not_kept: int
+
+
+class Rotated(msgspec.Struct, frozen=True, kw_only=True):
+    """How many values a key rotation encrypted anew."""
+
+    connections: int
+    rejects: int
