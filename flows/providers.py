@@ -1,0 +1,96 @@
+"""Which providers there are, and how to reach each: the one place that maps a connection to its connector's code."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+from pydantic import HttpUrl, SecretStr
+
+from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, open_connector
+from glucoflow.connector import Authorizer, Connector
+from glucoflow.errors import Misconfigured
+from glucoflow.schedule import Polling
+from glucoflow.settings import DexcomSettings
+
+SIMULATOR = "simulator"
+"""The region of the demo's people: Dexcom's wire format, spoken by glucoflow's own simulator."""
+
+SIMULATOR_CLIENT_ID = "glucoflow-demo"
+SIMULATOR_CLIENT_SECRET = "not-a-secret"  # noqa: S105 – the simulator guards nothing
+
+TokenSource = Callable[[bool], SecretStr]
+"""Gives a valid access token; True asks for a new one even though the old has not expired."""
+
+
+class Providers(msgspec.Struct, frozen=True):
+    """The configured providers. `simulator_url` is set while a demo runs."""
+
+    dexcom: DexcomSettings
+    simulator_url: str | None = None
+
+    def authorizer(self, provider: str, region: str) -> Authorizer:
+        """The code flow of a provider. Raises Misconfigured naming the settings that are missing."""
+        self._known(provider)
+        if region == SIMULATOR:
+            return DexcomAuthorizer(
+                self._hosts(region), SIMULATOR_CLIENT_ID, SecretStr(SIMULATOR_CLIENT_SECRET), self.dexcom.redirect_uri
+            )
+        missing = [name for name in ("client_id", "client_secret") if getattr(self.dexcom, name) is None]
+        if missing or self.dexcom.client_id is None or self.dexcom.client_secret is None:
+            names = " and ".join(f"DEXCOM_{name.upper()}" for name in missing)
+            raise Misconfigured(
+                f"Dexcom cannot be asked: {names} not set.",
+                remedy="Register an app at developer.dexcom.com (My Apps → Add), set its redirect URI to "
+                f"{self.dexcom.redirect_uri}, and put its id and secret into .env.",
+            )
+        return DexcomAuthorizer(
+            self._hosts(region), self.dexcom.client_id, self.dexcom.client_secret, self.dexcom.redirect_uri
+        )
+
+    def connector(self, provider: str, region: str, token: TokenSource, now: datetime) -> Connector:
+        """A connector for one connection; close it after use."""
+        self._known(provider)
+        return open_connector(
+            self._hosts(region),
+            token,
+            now=now,
+            lag=timedelta(days=self.dexcom.lag_days),
+            deep_lag=timedelta(days=self.dexcom.deep_lag_days),
+        )
+
+    def polling(self, provider: str, region: str) -> Polling:
+        """How often this provider is asked. The simulator has no data older than its last five minutes to wait for."""
+        self._known(provider)
+        if region == SIMULATOR:
+            return Polling(shortest=timedelta(minutes=4), longest=timedelta(minutes=6))
+        return Polling(
+            shortest=timedelta(minutes=self.dexcom.poll_min_minutes),
+            longest=timedelta(minutes=max(self.dexcom.poll_min_minutes, self.dexcom.poll_max_minutes)),
+            maintenance_start=self.dexcom.maintenance_start,
+            maintenance_end=self.dexcom.maintenance_end,
+            zone="America/Los_Angeles",
+        )
+
+    def _known(self, provider: str) -> None:
+        if provider != "dexcom":
+            raise Misconfigured(f"There is no provider called {provider!r}.", remedy="Known: dexcom.")
+
+    def _hosts(self, region: str) -> DexcomHosts:
+        if region == SIMULATOR:
+            if self.simulator_url is None:
+                raise Misconfigured(
+                    "This person belongs to the demo, and the simulated provider is not running.",
+                    remedy="Start `glucoflow up --demo`.",
+                )
+            base = self.simulator_url
+        elif self.dexcom.base_url is not None:
+            base = _text(self.dexcom.base_url)
+        elif region in REGIONS:
+            base = REGIONS[region]
+        else:
+            raise Misconfigured(f"Dexcom has no region {region!r}.", remedy=f"Known: {', '.join(REGIONS)}.")
+        return DexcomHosts(base_url=base, oauth_prefix=self.dexcom.oauth_prefix, api_prefix=self.dexcom.api_prefix)
+
+
+def _text(url: HttpUrl) -> str:
+    return str(url).rstrip("/")

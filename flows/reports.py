@@ -1,0 +1,51 @@
+"""What a run shows in Prefect: a table of outcomes by class, and how it ended as a whole. No readings in either."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from prefect.artifacts import create_table_artifact
+from prefect.states import Completed, Failed, State
+
+from flows.work import Outcome
+from glucoflow.connector import Counts
+
+_WORDS = {
+    "ok": "done",
+    "retry": "will be tried again",
+    "reauthorize": "the person must connect again",
+    "failed": "failed",
+}
+
+
+def show_outcomes(key: str, outcomes: Sequence[Outcome]) -> None:
+    """An artifact with one row a class of outcome, and one a connection that did not go well."""
+    classes = Counter(outcome.status for outcome in outcomes)
+    rows: list[dict[str, object]] = []
+    for status, word in _WORDS.items():
+        total = sum((o.counts for o in outcomes if o.status == status), Counts())
+        if classes[status]:
+            rows.append({"outcome": word, "connections": classes[status], **_numbers(total)})
+    rows += [
+        {"outcome": _WORDS[o.status], "person": o.user_id, "what happened": o.message, "what to do": o.remedy}
+        for o in outcomes
+        if o.status != "ok"
+    ][:100]
+    create_table_artifact(key=key, table=rows or [{"outcome": "nothing was due"}])
+
+
+def end_state(outcomes: Sequence[Outcome]) -> State[None]:
+    """Completed; Completed with a name that shows in the UI where some failed; Failed where all did."""
+    bad = [outcome for outcome in outcomes if outcome.status != "ok"]
+    if not bad:
+        total = sum((outcome.counts for outcome in outcomes), Counts())
+        return Completed(
+            message=f"{len(outcomes)} connections, {total.created} new and {total.updated} changed records"
+        )
+    if len(bad) < len(outcomes):
+        return Completed(name="CompletedWithErrors", message=f"{len(bad)} of {len(outcomes)} connections failed")
+    return Failed(message=f"all {len(bad)} connections failed; first: {bad[0].message}")
+
+
+def _numbers(counts: Counts) -> dict[str, object]:
+    names = ("fetched", "created", "updated", "unchanged", "deleted", "rejected")
+    return {name: getattr(counts, name) for name in names}

@@ -1,0 +1,45 @@
+"""The sync flow: every few minutes, whatever is due."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.states import State
+
+from flows.parameters import UserId
+from flows.reports import end_state, show_outcomes
+from flows.runtime import open_runtime
+from flows.work import SYNC_JOB, Outcome, run_batch, sync_due
+from glucoflow.es.provision import provision
+from glucoflow.settings import Settings
+from glucoflow.store import Connection
+
+
+def _name() -> str:
+    return f"sync-{flow_run.parameters.get('user_id') or 'due'}"
+
+
+@flow(name="sync", flow_run_name=_name, persist_result=False)
+def sync(user_id: UserId | None = None) -> State[None]:
+    """Fetch what is new for the connections that are due, or for one person now."""
+    owner = uuid4().hex
+
+    def as_task(connections: Sequence[Connection]) -> list[Outcome]:
+        return sync_batch([connection.id for connection in connections], owner)
+
+    with open_runtime(Settings.load()) as rt:
+        provision(rt.client, rt.names)
+        outcomes = sync_due(rt, owner, as_task, user_id)
+    show_outcomes("sync", outcomes)
+    return end_state(outcomes)
+
+
+@task(name="sync-batch", cache_policy=NO_CACHE, persist_result=False)
+def sync_batch(connection_ids: list[str], owner: str) -> list[Outcome]:
+    """One batch of leased connections. Ids go in, never tokens or readings; counts come out."""
+    settings = Settings.load()
+    with open_runtime(settings) as rt:
+        connections = [rt.store.connections.get(connection_id) for connection_id in connection_ids]
+        return run_batch(rt, connections, SYNC_JOB, owner, settings.sync.threads)
