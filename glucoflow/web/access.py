@@ -1,0 +1,64 @@
+"""What routes share: the parts, the person of an address, a form that is really ours."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, Form, HTTPException, Request
+from pydantic import SecretStr
+
+from glucoflow.web.charts import Chart
+from glucoflow.web.pages import Pages
+from glucoflow.web.ports import Connect, Glucose, People, Person
+from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_ok
+
+
+class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the pages are served. `secret` signs cookies and must outlive restarts; `password` None asks for none."""
+
+    secret: SecretStr
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    password: SecretStr | None = None
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What every route works with."""
+
+    people: People
+    glucose: Glucose
+    connect: Connect
+    charts: Mapping[str, Chart]
+    options: WebOptions
+    signer: Signer
+    pages: Pages
+    clock: Callable[[], datetime]
+
+
+def parts_of(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def person_of(request: Request, user_id: str) -> Person:
+    """The person of an address. 404 in words for an unknown one."""
+    person = parts_of(request).people.person(user_id)
+    if person is None:
+        raise HTTPException(404, f"There is nobody called “{user_id[:40]}” here.")
+    return person
+
+
+def checked_form(request: Request, csrf: Annotated[str, Form()] = "") -> None:
+    """Refuses a form without this browser's own token."""
+    if not csrf_ok(parts_of(request).signer, request.cookies.get(CSRF_COOKIE), csrf):
+        raise HTTPException(403, "This form was too old or not ours, so nothing was done. Go back, reload, try again.")
+
+
+def local_path(path: str) -> str:
+    """`path` if it leads to this site, else the front page: no form can be made to send people elsewhere."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+InParts = Annotated[Parts, Depends(parts_of)]
+InPerson = Annotated[Person, Depends(person_of)]
+OurForm = Depends(checked_form)

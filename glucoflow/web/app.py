@@ -1,0 +1,129 @@
+"""The web app put together from what it is given: people, their glucose, and a way to connect providers."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from glucoflow.errors import GlucoflowError, Reauthorize, Rejected, Retryable
+from glucoflow.web import chart_routes, connect_routes, login_routes, person_routes
+from glucoflow.web.access import Parts, WebOptions, parts_of
+from glucoflow.web.charts import Chart
+from glucoflow.web.pages import FOLDER, YEAR, Pages
+from glucoflow.web.ports import Connect, Glucose, People
+from glucoflow.web.security import HEADERS, SESSION_COOKIE, Signer, host_ok, same_origin, session_ok
+
+log = logging.getLogger(__name__)
+
+OPEN_PATHS = ("/static/", "/login", "/healthz")
+
+
+def create_app(
+    people: People,
+    glucose: Glucose,
+    connect: Connect,
+    charts: Mapping[str, Chart],
+    options: WebOptions,
+    clock: Callable[[], datetime],
+) -> FastAPI:
+    """The app. `clock` gives the aware present; `charts` come from `charts.load_charts`."""
+    signer = Signer(options.secret)
+    app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.parts = Parts(
+        people=people, glucose=glucose, connect=connect, charts=charts, options=options, signer=signer,
+        pages=Pages(signer), clock=clock,
+    )  # fmt: skip
+    app.middleware("http")(_guard)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(GlucoflowError, _our_error)
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    for routes in (login_routes, chart_routes, connect_routes, person_routes):
+        app.include_router(routes.router)
+    return app
+
+
+def chart_folder() -> Path:
+    """Where the specifications are: inside an installed package, or beside it in a checkout."""
+    installed = FOLDER.parent / "_data" / "kibana" / "vega"
+    return installed if installed.is_dir() else FOLDER.parents[1] / "kibana" / "vega"
+
+
+async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Every request: our host name, our own forms, the password if there is one; every answer: our headers."""
+    parts = parts_of(request)
+    if not host_ok(request.headers.get("host"), parts.options.allowed_hosts):
+        return _refusal(421, "This name is not one of this site's. Add it to WEB_ALLOWED_HOSTS, or use localhost.")
+    if request.method not in {"GET", "HEAD"} and not same_origin(request.headers):
+        return _refusal(403, "This form was sent from another site, so nothing was done.")
+    if _needs_login(request, parts):
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            return _secured(RedirectResponse(f"/login?next={_local(request)}", 303))
+        return _refusal(401, "Log in first: open this site's front page.")
+    return _secured(await proceed(request), cached=request.url.path.startswith("/static/"))
+
+
+def _needs_login(request: Request, parts: Parts) -> bool:
+    password = parts.options.password
+    if password is None or request.url.path.startswith(OPEN_PATHS):
+        return False
+    return not session_ok(parts.signer, password, request.cookies.get(SESSION_COOKIE), parts.clock())
+
+
+def _local(request: Request) -> str:
+    """Where to go after the login; a callback's code and state stay out of the address of another page."""
+    return "/" if request.url.path.startswith("/oauth/") else request.url.path
+
+
+def _secured(response: Response, *, cached: bool = False) -> Response:
+    response.headers.update(HEADERS)
+    if cached and response.status_code == 200:
+        response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"
+    return response
+
+
+def _refusal(status: int, text: str) -> Response:
+    return _secured(Response(text, status, media_type="text/plain"))
+
+
+def _wants_json(request: Request) -> bool:
+    return "text/html" not in request.headers.get("accept", "text/html") and request.method == "GET"
+
+
+def _problem(request: Request, status: int, title: str, message: str, remedy: str = "") -> Response:
+    if _wants_json(request):
+        return JSONResponse({"error": message, "remedy": remedy}, status)
+    parts = parts_of(request)
+    return parts.pages.render(
+        request, "problem.html", parts.clock(), status, title=title, message=message, remedy=remedy
+    )
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    if error.status_code == 404:
+        message = error.detail if error.detail != "Not Found" else "There is no page at this address."
+        return _problem(request, 404, "Not found", message, "Go to the front page and choose from there.")
+    return _problem(request, error.status_code, "That did not work", error.detail)
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    names = ", ".join(str(e["loc"][-1]) for e in error.errors())
+    return _problem(request, 422, "Something is missing", f"The form or address lacks a usable value for: {names}.")
+
+
+async def _our_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, GlucoflowError)  # noqa: S101 - registered for it
+    log.warning("%s %s: %s", request.method, request.scope.get("route", request.url.path), type(error).__name__)
+    if isinstance(error, Retryable):
+        return _problem(request, 503, "Not available just now", error.message, error.remedy or "Try again in a minute.")
+    if isinstance(error, (Reauthorize, Rejected)):
+        return _problem(request, 400, "That did not work", error.message, error.remedy)
+    return _problem(request, 503, "Something needs attention", error.message, error.remedy)

@@ -1,0 +1,62 @@
+"""Charts as JSON, filled with their data, and the pulse by which a page notices a sync."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+
+from glucoflow.web.access import InParts, InPerson, Parts
+from glucoflow.web.charts import View, filled
+from glucoflow.web.pages import unit_of
+from glucoflow.web.ports import Person
+from glucoflow.web.span import BadSpan, read_span
+
+router = APIRouter()
+
+
+@router.get("/people/{user_id}/charts/{name}")
+def chart(request: Request, parts: InParts, person: InPerson, name: str) -> Response:
+    """One chart of a person over the span of the address: specification with data, title, table columns."""
+    spec = parts.charts.get(name)
+    if spec is None:
+        raise HTTPException(404, f"There is no chart called “{name[:40]}”.")
+    try:
+        span = read_span(request.query_params, person.zone, parts.clock(), spec.meta.window)
+    except BadSpan as error:
+        raise HTTPException(400, str(error)) from error
+    view = View(start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets)
+    drawn = filled(spec, view, lambda body: parts.glucose.aggregate(person.id, body))
+    return _answer(request, {"spec": drawn, "meta": spec.meta})
+
+
+@router.get("/people/{user_id}/pulse")
+def pulse(request: Request, parts: InParts, person: InPerson) -> Response:
+    """A few bytes whose ETag changes when the person's documents or connections do."""
+    return _answer(request, _pulse(parts, person))
+
+
+def _pulse(parts: Parts, person: Person) -> dict[str, Any]:
+    body = {
+        "size": 0, "track_total_hits": True,
+        "aggs": {"ingested": {"max": {"field": "event.ingested"}}, "newest": {"max": {"field": "@timestamp"}}},
+    }  # fmt: skip
+    answer = parts.glucose.aggregate(person.id, body)
+    aggs = answer.get("aggregations", {})
+    connections = parts.people.connections(person.id)
+    return {
+        "documents": answer.get("hits", {}).get("total", {}).get("value", 0),
+        "newest": aggs.get("newest", {}).get("value_as_string"),
+        "ingested": aggs.get("ingested", {}).get("value_as_string"),
+        "states": [c.state for c in connections],
+    }
+
+
+def _answer(request: Request, value: Any) -> Response:
+    content = msgspec.json.encode(value)
+    etag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)

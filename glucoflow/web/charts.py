@@ -1,0 +1,169 @@
+"""Chart specifications (`kibana/vega/*.vl.json`) made ready for a page: searches run, answers put in as values.
+
+The specifications are Kibana's Vega dialect: a data source is a search with `%context%`, `%timefield%`,
+`%autointerval%` and `%timefilter%` in it. Here these become a range, extra filters and a fixed interval, and the browser
+gets plain Vega-Lite with the data inside. Nothing else in a specification is touched but the values of its params.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from glucoflow.errors import Misconfigured
+from glucoflow.metrics.targets import Targets
+from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+
+SUFFIX = ".vl.json"
+
+Json = dict[str, Any]
+Search = Callable[[Json], Mapping[str, Any]]
+
+
+class Column(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One column of the table that says what a chart shows. `format` is a d3 number format."""
+
+    field: str
+    title: str
+    format: str | None = None
+
+
+class Meta(msgspec.Struct, frozen=True):
+    """What a specification says about itself in `usermeta.glucoflow`."""
+
+    title: str
+    help: str = ""
+    empty: str = "There are no data in this span."
+    table: tuple[Column, ...] = ()
+    window: str = "14d"
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """One specification. `spec` is never changed: `filled` works on a copy."""
+
+    name: str
+    meta: Meta
+    spec: Json
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What one drawing of a chart depends on: the span, the unit and limits of the person, extra filters."""
+
+    start: datetime
+    end: datetime
+    unit: Unit
+    targets: Targets
+    filters: Sequence[Json] = ()
+
+
+def load_charts(folder: Path) -> dict[str, Chart]:
+    """Every specification of a folder by name. Raises Misconfigured for one that cannot be read."""
+    charts = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        name = path.name.removesuffix(SUFFIX)
+        try:
+            spec = json.loads(path.read_bytes())
+            meta = msgspec.convert(spec.pop("usermeta", {}).get("glucoflow", {"title": name}), Meta)
+        except (ValueError, AttributeError, msgspec.ValidationError) as error:
+            raise Misconfigured(
+                f"The chart {name} cannot be read: {error}.", remedy=f"Restore {path.name} from a fresh copy of glucoflow."
+            ) from error
+        charts[name] = Chart(name, meta, spec)
+    return charts
+
+
+def filled(chart: Chart, view: View, search: Search) -> Json:
+    """The specification with its searches answered by `search` and its params set: plain Vega-Lite."""
+    spec = copy.deepcopy(chart.spec)
+    _set_params(spec, view)
+    for holder in list(_data_sources(spec)):
+        holder["data"] = _answered(holder["data"], view, search)
+    return spec
+
+
+def interval_for(span: timedelta) -> str:
+    """The bucket width of `%autointerval%`: every reading for a day or two, some hundred buckets beyond."""
+    days = span / timedelta(days=1)
+    for limit, interval in ((2.1, "5m"), (8, "15m"), (15, "30m"), (32, "1h"), (100, "3h"), (200, "6h")):
+        if days <= limit:
+            return interval
+    return "1d"
+
+
+def _set_params(spec: Json, view: View) -> None:
+    targets = view.targets
+    values = {
+        "unit": view.unit,
+        "factor": 1 if view.unit == MG_DL else 1 / MG_DL_PER_MMOL_L,
+        "decimals": 0 if view.unit == MG_DL else 1,
+        "very_low": targets.very_low, "low": targets.low, "high": targets.high, "very_high": targets.very_high,
+    }  # fmt: skip
+    for param in spec.get("params", ()):
+        if param.get("name") in values:
+            param["value"] = values[param["name"]]
+
+
+def _data_sources(node: Any) -> Iterator[Json]:
+    if isinstance(node, dict):
+        if isinstance(node.get("data"), dict) and isinstance(node["data"].get("url"), dict):
+            yield node
+        for key, child in node.items():
+            if key != "data":
+                yield from _data_sources(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _data_sources(child)
+
+
+def _answered(data: Json, view: View, search: Search) -> Json:
+    url = data["url"]
+    answer: Any = search(_body(url, view))
+    format_ = dict(data.get("format", {}))
+    for key in filter(None, format_.pop("property", "").split(".")):
+        answer = answer.get(key, {}) if isinstance(answer, Mapping) else {}
+    rest = {key: value for key, value in data.items() if key not in {"url", "format"}}
+    return {**rest, "values": answer or [], **({"format": format_} if format_ else {})}
+
+
+def _body(url: Json, view: View) -> Json:
+    body: Json = _substituted(url["body"], view)
+    filters: list[Json] = list(view.filters)
+    if "%timefield%" in url:
+        span = {"gte": view.start.isoformat(), "lt": view.end.isoformat()}
+        filters.insert(0, {"range": {url["%timefield%"]: span}})
+    if "query" not in body:
+        body["query"] = {"bool": {"filter": filters}}
+    return body
+
+
+def _substituted(node: Any, view: View) -> Any:
+    if isinstance(node, list):
+        return [_substituted(child, view) for child in node]
+    if not isinstance(node, dict):
+        return node
+    if "%timefilter%" in node:
+        return _time_filter(node, view)
+    result: Json = {}
+    for key, child in node.items():
+        if key == "interval" and isinstance(child, dict) and "%autointerval%" in child:
+            result["fixed_interval"] = interval_for(view.end - view.start)
+        else:
+            result[key] = _substituted(child, view)
+    return result
+
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+
+
+def _time_filter(node: Json, view: View) -> Any:
+    shift = timedelta(seconds=node.get("shift", 0) * _UNITS[node.get("unit", "week")])
+    start, end = view.start + shift, view.end + shift
+    if node["%timefilter%"] == "min":
+        return round(start.timestamp() * 1000)
+    if node["%timefilter%"] == "max":
+        return round(end.timestamp() * 1000)
+    return {"gte": start.isoformat(), "lt": end.isoformat(), "format": "strict_date_optional_time"}

@@ -1,0 +1,81 @@
+"""Connecting a provider: off to the provider, back with a code, and what to say when it went wrong."""
+
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from glucoflow.errors import Reauthorize
+from glucoflow.web.access import InParts, InPerson, OurForm, Parts, local_path
+
+log = logging.getLogger(__name__)
+router = APIRouter()
+
+DENIED = "access_denied"
+
+
+@router.get("/people/{user_id}/connect/{provider}")
+def begin(parts: InParts, person: InPerson, provider: str) -> Response:
+    """To the provider's own login. The state that comes back is single-use, expires, and only its hash is kept."""
+    if provider not in {known.name for known in parts.connect.providers()}:
+        raise HTTPException(404, f"There is no provider called “{provider[:40]}” to connect.")
+    address = parts.connect.begin(person.id, provider, parts.clock())
+    return RedirectResponse(address, 303, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/oauth/callback")
+def callback(
+    request: Request, parts: InParts, state: str = "", code: str = "", error: str = ""
+) -> Response:
+    """Back from the provider. Always ends at an address without code and state."""
+    now = parts.clock()
+    if error:
+        return _failed(request, parts, parts.connect.cancel(state, now) if state else None, error)
+    if not state or not code:
+        return _page(
+            request, parts, None, "This address is not complete",
+            "The provider sends people here with a code; this call has none.", "Start again from the person's page.",
+        )  # fmt: skip
+    try:
+        done = parts.connect.complete(state, code, now)
+    except Reauthorize as refused:
+        log.info("An authorization was refused: %s", type(refused).__name__)
+        remedy = refused.remedy or "Start again from the person's page; the link works once and for a few minutes."
+        return _page(request, parts, None, "Not connected", refused.message, remedy)
+    return RedirectResponse(f"/people/{done.user_id}/status?connected={done.provider}", 303)
+
+
+@router.post("/people/{user_id}/sync", dependencies=[OurForm])
+def sync(parts: InParts, person: InPerson, back: Annotated[str, Form()] = "/") -> Response:
+    parts.connect.sync(person.id, parts.clock())
+    return RedirectResponse(local_path(back), 303)
+
+
+@router.post("/people/{user_id}/connections/{connection_id}/disconnect", dependencies=[OurForm])
+def disconnect(parts: InParts, person: InPerson, connection_id: str) -> Response:
+    if connection_id not in {one.id for one in parts.people.connections(person.id)}:
+        raise HTTPException(404, "This connection is not there any more.")
+    parts.connect.disconnect(person.id, connection_id, parts.clock())
+    return RedirectResponse(f"/people/{person.id}/status", 303)
+
+
+def _failed(request: Request, parts: Parts, user_id: str | None, error: str) -> Response:
+    if error == DENIED:
+        return _page(
+            request, parts, user_id, "Not connected",
+            "The provider says that access was not allowed, so nothing was stored.",
+            "If that was a slip, connect again and choose Allow (Dexcom: Authorize).",
+        )  # fmt: skip
+    return _page(
+        request, parts, user_id, "Not connected", f"The provider answered with the error “{error[:60]}”.",
+        "Try again in a few minutes. If it stays, check the redirect URI and the keys with: glucoflow doctor",
+    )  # fmt: skip
+
+
+def _page(
+    request: Request, parts: Parts, user_id: str | None, title: str, message: str, remedy: str
+) -> Response:
+    return parts.pages.render(
+        request, "problem.html", parts.clock(), 400, title=title, message=message, remedy=remedy, user_id=user_id
+    )

@@ -1,0 +1,239 @@
+"""The figures of a page, from one aggregation: shares of worn time, mean, GMI, CV, percent active.
+
+Conventions are those of `glucoflow.metrics`: each reading counts for its own sensor interval, SD has n−1, values are
+rounded half-even to whole mg/dL before they are judged, superseded readings are left out.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from glucoflow.metrics.shares import reconciled
+from glucoflow.metrics.targets import Targets
+from glucoflow.metrics.variability import gmi
+from glucoflow.metrics.wear import ACTIVE_NEEDED, DAYS_NEEDED
+from glucoflow.ranges import BANDS, Band
+
+USUAL_INTERVAL_MS = 300_000
+READING = {
+    "bool": {
+        "filter": [{"term": {"event.dataset": "cgm.reading"}}],
+        "must_not": [{"term": {"sample.superseded": True}}],
+    }
+}
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a span of readings comes to. Shares in percent of worn time; None where nothing can be said."""
+
+    n: int
+    days: float
+    shares: dict[Band, float] = {}
+    active_percent: float = 0.0
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    low_limit: int = 0
+    high_limit: int = 0
+
+    @property
+    def in_range(self) -> float | None:
+        return self.shares.get("in_range")
+
+    @property
+    def below(self) -> float | None:
+        return self.shares["very_low"] + self.shares["low"] if self.shares else None
+
+    @property
+    def above(self) -> float | None:
+        return self.shares["high"] + self.shares["very_high"] if self.shares else None
+
+    @property
+    def shown(self) -> dict[Band, float]:
+        """The shares rounded to whole percent so that they add up to 100."""
+        if not self.shares:
+            return {}
+        return dict(zip(BANDS, reconciled([self.shares[name] for name in BANDS]), strict=True))
+
+    @property
+    def cv_percent(self) -> float | None:
+        return 100 * self.sd_mg_dl / self.mean_mg_dl if self.sd_mg_dl is not None and self.mean_mg_dl else None
+
+    @property
+    def sufficient(self) -> bool:
+        """14 days with at least 70 % of the expected readings (consensus 2019)."""
+        return self.days >= DAYS_NEEDED - 0.05 and self.active_percent >= ACTIVE_NEEDED
+
+    @property
+    def gmi_percent(self) -> float | None:
+        """Glucose management indicator (jaeb.org/gmi); None unless the data are sufficient."""
+        return gmi(self.mean_mg_dl) if self.mean_mg_dl is not None and self.sufficient else None
+
+    @property
+    def insufficient_because(self) -> str | None:
+        """Why there is no GMI, in words; None if there is one."""
+        if self.sufficient:
+            return None
+        if self.days < DAYS_NEEDED - 0.05:
+            return f"needs {DAYS_NEEDED} days"
+        return f"needs {ACTIVE_NEEDED:.0f} % active, has {self.active_percent:.0f} %"
+
+
+def figures_body(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
+    """The search body for the figures of readings in [start, end) against these targets."""
+    return {"size": 0, "aggs": {"figures": figures_agg(start, end, targets)}}
+
+
+def figures_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
+    """The same as one aggregation, to be put beside others."""
+    span = {"range": {"@timestamp": {"gte": start.isoformat(), "lt": end.isoformat()}}}
+    glucose = {"field": "glucose.mg_dl"}
+    return {
+        "filter": {"bool": {**READING["bool"], "filter": [*READING["bool"]["filter"], span]}},
+        "aggs": {
+            "limits": {"terms": {"field": "glucose.limit"}},
+            "intervals": {
+                "terms": {"field": "sample.interval_ms", "missing": USUAL_INTERVAL_MS, "size": 20},
+                "aggs": {
+                    "stats": {"extended_stats": glucose},
+                    "bands": {"filters": {"filters": _bands(targets)}},
+                },
+            },
+        },
+    }
+
+
+def read_figures(answer: Mapping[str, Any], start: datetime, end: datetime) -> Figures:
+    """Figures from the answer to `figures_agg` (empty where there is no index yet)."""
+    days = (end - start) / timedelta(days=1)
+    buckets = [b for b in answer.get("intervals", {}).get("buckets", ()) if b["doc_count"]]
+    if not buckets:
+        return Figures(n=0, days=days)
+    limits = {b["key"]: b["doc_count"] for b in answer["limits"]["buckets"]}
+    worn = sum(b["key"] * b["doc_count"] for b in buckets)
+    mean = sum(b["key"] * b["stats"]["sum"] for b in buckets) / worn
+    n = sum(b["doc_count"] for b in buckets)
+    return Figures(
+        n=n,
+        days=days,
+        shares={
+            name: 100 * sum(b["key"] * b["bands"]["buckets"][name]["doc_count"] for b in buckets) / worn
+            for name in BANDS
+        },
+        active_percent=min(100.0, 100 * worn / ((end - start) / timedelta(milliseconds=1))),
+        mean_mg_dl=mean,
+        sd_mg_dl=_sd(buckets, mean, n, worn),
+        low_limit=limits.get("low", 0),
+        high_limit=limits.get("high", 0),
+    )
+
+
+def _sd(buckets: list[dict[str, Any]], mean: float, n: int, worn: float) -> float | None:
+    if n < 2:
+        return None
+    weight = n / worn  # weights that average to 1, as in metrics.series
+    square = sum(
+        b["key"] * (b["stats"]["sum_of_squares"] - 2 * mean * b["stats"]["sum"] + b["doc_count"] * mean**2)
+        for b in buckets
+    )
+    return math.sqrt(max(0.0, weight * square) / (n - 1))
+
+
+def _bands(targets: Targets) -> dict[str, Any]:
+    edges = {
+        "very_low": (None, targets.very_low - 1), "low": (targets.very_low, targets.low - 1),
+        "in_range": (targets.low, targets.high), "high": (targets.high + 1, targets.very_high),
+        "very_high": (targets.very_high + 1, None),
+    }  # fmt: skip
+    return {name: _between(low, high) for name, (low, high) in edges.items()}
+
+
+def _between(low: int | None, high: int | None) -> dict[str, Any]:
+    """Readings whose value, rounded half-even, lies in [low, high]: halves belong to the even neighbour."""
+    bounds: dict[str, float] = {}
+    if low is not None:
+        bounds["gt" if low % 2 else "gte"] = low - 0.5
+    if high is not None:
+        bounds["lt" if high % 2 else "lte"] = high + 0.5
+    return {"range": {"glucose.mg_dl": bounds}}
+
+
+class Newest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest reading of a person."""
+
+    time: datetime
+    mg_dl: float
+    band: Band
+    offset_min: int = 0
+    direction: str | None = None
+    limit: str | None = None
+
+
+class Lately(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a card shows: the newest reading, the line of the last hours, the figures of the last 14 days."""
+
+    newest: Newest | None
+    trace: tuple[tuple[float, float | None], ...]
+    """(position 0–1 in the last hours, mg/dL or None for a gap)"""
+    figures: Figures
+
+
+TRACE_HOURS = 6
+
+
+def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
+    """One search for `Lately`: 14 days of figures, hours of trace, the newest reading of all."""
+    start = now - timedelta(hours=TRACE_HOURS)
+    trace_span = {"range": {"@timestamp": {"gte": start.isoformat(), "lt": now.isoformat()}}}
+    fields = ["@timestamp", "glucose.mg_dl", "glucose.range", "glucose.limit", "trend.direction", "time.utc_offset_min"]
+    newest = {"top_hits": {"size": 1, "sort": [{"@timestamp": "desc"}], "_source": fields}}
+    by_time = {
+        "field": "@timestamp", "fixed_interval": "5m", "min_doc_count": 0,
+        "extended_bounds": {"min": _ms(start), "max": _ms(now)},
+    }  # fmt: skip
+    trace = {"date_histogram": by_time, "aggs": {"g": {"avg": {"field": "glucose.mg_dl"}}}}
+    return {
+        "size": 0,
+        "aggs": {
+            "readings": {"filter": READING, "aggs": {"newest": newest}},
+            "trace": {
+                "filter": {"bool": {**READING["bool"], "filter": [*READING["bool"]["filter"], trace_span]}},
+                "aggs": {"t": trace},
+            },
+            "figures": figures_agg(now - timedelta(days=14), now, targets),
+        },
+    }
+
+
+def read_lately(answer: Mapping[str, Any], now: datetime) -> Lately:
+    """`Lately` from the answer to `lately_body`."""
+    aggs = answer.get("aggregations", {})
+    start, width = _ms(now - timedelta(hours=TRACE_HOURS)), TRACE_HOURS * 3_600_000
+    points = tuple(
+        ((b["key"] + 150_000 - start) / width, b["g"]["value"])
+        for b in aggs.get("trace", {}).get("t", {}).get("buckets", ())
+    )
+    hits = aggs.get("readings", {}).get("newest", {}).get("hits", {}).get("hits", ())
+    return Lately(
+        newest=read_newest(hits[0]["_source"]) if hits else None,
+        trace=points,
+        figures=read_figures(aggs.get("figures", {}), now - timedelta(days=14), now),
+    )
+
+
+def read_newest(source: Mapping[str, Any]) -> Newest:
+    glucose = source["glucose"]
+    return Newest(
+        time=datetime.fromisoformat(source["@timestamp"]).astimezone(UTC),
+        mg_dl=glucose["mg_dl"],
+        band=glucose["range"],
+        offset_min=source.get("time", {}).get("utc_offset_min", 0),
+        direction=source.get("trend", {}).get("direction"),
+        limit=glucose.get("limit"),
+    )
+
+
+def _ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)

@@ -1,0 +1,135 @@
+"""What the pages need from the rest of glucoflow: three small Protocols and the values they speak.
+
+Whoever puts the program together satisfies them (`store` for People, `es` for Glucose, a provider's authorizer and the
+store for Connect). All of them raise `glucoflow.errors`; the pages show message and remedy.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from glucoflow.metrics.targets import Targets
+from glucoflow.units import MG_DL, Unit
+
+ConnectionState = Literal["connected", "needs_reauthorization", "paused", "disconnected"]
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Someone whose readings are here. `zone` is their home zone (IANA)."""
+
+    id: str
+    display_name: str
+    unit: Unit = MG_DL
+    zone: str = "UTC"
+    targets: Targets = Targets()
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """One consent at one provider, and how its polls go. `last_error` and `last_remedy` are sentences for the person."""
+
+    id: str
+    provider: str
+    state: ConnectionState
+    region: str | None = None
+    last_success_at: datetime | None = None
+    next_poll_at: datetime | None = None
+    last_error: str | None = None
+    last_remedy: str | None = None
+    last_error_at: datetime | None = None
+
+
+class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many records of a kind were kept aside for one reason."""
+
+    kind: str
+    field: str
+    reason: str
+    count: int
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a flow for a person, newest first in lists."""
+
+    flow: str
+    state: Literal["running", "completed", "failed", "interrupted"]
+    started_at: datetime
+    finished_at: datetime | None = None
+    fetched: int = 0
+    created: int = 0
+    updated: int = 0
+    rejected: int = 0
+    message: str | None = None
+    remedy: str | None = None
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider that a person can connect: its name in addresses, and the one people know it by."""
+
+    name: str
+    title: str
+
+
+class Connected(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of a finished authorization."""
+
+    user_id: str
+    provider: str
+
+
+class People(Protocol):
+    """The store's people and how their connections fare."""
+
+    def people(self) -> Sequence[Person]:
+        """Everyone, in the order to be shown."""
+        ...
+
+    def person(self, user_id: str) -> Person | None: ...
+
+    def connections(self, user_id: str) -> Sequence[Connection]: ...
+
+    def rejects(self, user_id: str) -> Sequence[RejectCount]: ...
+
+    def runs(self, user_id: str, limit: int) -> Sequence[Run]: ...
+
+    def add(self, display_name: str, unit: Unit, zone: str, now: datetime) -> Person:
+        """A new person, with an id made from the name. Raises Rejected for a name or zone that cannot be."""
+        ...
+
+
+class Glucose(Protocol):
+    """Reads the person's index."""
+
+    def aggregate(self, user_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The raw answer to a search body with `size` 0. An answer without aggregations where there is no index yet."""
+        ...
+
+
+class Connect(Protocol):
+    """Starts and ends authorizations, and asks for syncs."""
+
+    def providers(self) -> Sequence[Provider]: ...
+
+    def begin(self, user_id: str, provider: str, now: datetime) -> str:
+        """Store a single-use state; the provider's address to send the person to. Misconfigured without keys."""
+        ...
+
+    def complete(self, state: str, code: str, now: datetime) -> Connected:
+        """Consume the state, exchange the code, store the tokens, ask for the first sync.
+
+        Raises Reauthorize for a state that is unknown, used or expired, and for a code the provider refuses.
+        """
+        ...
+
+    def cancel(self, state: str, now: datetime) -> str | None:
+        """Consume the state of an authorization that the person denied; their user id if it was known."""
+        ...
+
+    def sync(self, user_id: str, now: datetime) -> None:
+        """Ask for a sync of all connections of a person, soon."""
+        ...
+
+    def disconnect(self, user_id: str, connection_id: str, now: datetime) -> None:
+        """Forget the tokens of one connection; its readings stay."""
+        ...

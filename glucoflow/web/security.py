@@ -1,0 +1,91 @@
+"""What keeps others out: signed tokens, CSRF, Host and Origin checks, the optional password, response headers."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from pydantic import SecretStr
+
+CSRF_COOKIE = "glucoflow_csrf"
+SESSION_COOKIE = "glucoflow_session"
+SESSION_LASTS = timedelta(days=30)
+
+HEADERS = {
+    # No inline script or style, no eval (Vega runs its expression interpreter), no other host, no framing.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Signer:
+    """Makes and checks short signed texts. One secret for all purposes; the purpose is part of what is signed."""
+
+    def __init__(self, secret: SecretStr) -> None:
+        self._key = hashlib.blake2b(secret.get_secret_value().encode(), digest_size=32).digest()
+
+    def sign(self, purpose: str, value: str) -> str:
+        """`value` with its signature, fit for a cookie."""
+        return f"{value}.{self._mac(purpose, value)}"
+
+    def verified(self, purpose: str, signed: str | None) -> str | None:
+        """The value, if the signature is ours and for this purpose."""
+        value, _, mac = (signed or "").rpartition(".")
+        return value if value and hmac.compare_digest(mac.encode(), self._mac(purpose, value).encode()) else None
+
+    def _mac(self, purpose: str, value: str) -> str:
+        mac = hmac.new(self._key, f"{purpose}\x1f{value}".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(mac[:24]).decode()
+
+
+def csrf_token(signer: Signer, cookie: str | None) -> str:
+    """The token of this browser: the one in its cookie if that is ours, else a new one."""
+    return cookie if cookie and signer.verified("csrf", cookie) else signer.sign("csrf", secrets.token_urlsafe(18))
+
+
+def csrf_ok(signer: Signer, cookie: str | None, field: str | None) -> bool:
+    """Signed double submit: the form carries what the cookie says, and we signed it."""
+    return bool(cookie and field and hmac.compare_digest(cookie.encode(), field.encode())) and (
+        signer.verified("csrf", cookie) is not None
+    )
+
+
+def same_origin(headers: Mapping[str, str]) -> bool:
+    """Whether a form was sent from our own pages, as far as the browser says (older ones say nothing)."""
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in {"same-origin", "none"}:
+        return False
+    origin = headers.get("origin")
+    return origin is None or origin.split("://", 1)[-1] == headers.get("host")
+
+
+def host_ok(host: str | None, allowed: Collection[str]) -> bool:
+    """Whether the Host header names one of ours (any port): a foreign name means DNS rebinding."""
+    name = (host or "").lower()
+    name = name[: name.find("]") + 1] if name.startswith("[") else name.split(":", 1)[0]
+    return "*" in allowed or name in allowed
+
+
+def session(signer: Signer, password: SecretStr, now: datetime) -> str:
+    """A cookie that says this browser knew the password; void when the password changes or after 30 days."""
+    return signer.sign(_purpose(password), str(int((now + SESSION_LASTS).timestamp())))
+
+
+def session_ok(signer: Signer, password: SecretStr, cookie: str | None, now: datetime) -> bool:
+    expires = signer.verified(_purpose(password), cookie)
+    return expires is not None and expires.isdigit() and int(expires) > now.timestamp()
+
+
+def password_ok(expected: SecretStr, given: str) -> bool:
+    return hmac.compare_digest(expected.get_secret_value().encode(), given.encode())
+
+
+def _purpose(password: SecretStr) -> str:
+    return "session" + hashlib.sha256(password.get_secret_value().encode()).hexdigest()[:16]

@@ -1,0 +1,111 @@
+"""Which span of time a page shows: the last hours or days up to now, or whole local dates."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+PRESETS = {"24h": "24 hours", "7d": "7 days", "14d": "14 days", "30d": "30 days", "90d": "90 days"}
+LONGEST_DAYS = 5 * 366
+
+
+class BadSpan(ValueError):
+    """The asked-for dates make no span; the text says why and what to do."""
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """[start, end) in UTC. `first` and `last` are the local dates in it; `preset` is set for a rolling span."""
+
+    start: datetime
+    end: datetime
+    first: date
+    last: date
+    preset: str | None = None
+
+    @property
+    def days(self) -> float:
+        return (self.end - self.start) / timedelta(days=1)
+
+    @property
+    def whole_days(self) -> int:
+        """Length in dates: what previous and next move by."""
+        return (self.last - self.first).days + 1 if self.preset is None else max(1, round(self.days))
+
+    @property
+    def query(self) -> str:
+        """This span in an address."""
+        return f"last={self.preset}" if self.preset else f"from={self.first}&to={self.last}"
+
+    @property
+    def label(self) -> str:
+        """`Last 14 days`, `Sat 21 Nov 2026`, `8 – 21 Nov 2026`."""
+        if self.preset:
+            return f"Last {PRESETS[self.preset]}"
+        if self.first == self.last:
+            return f"{self.last:%a} {self.last.day} {self.last:%b %Y}"
+        start = f"{self.first.day}"
+        if (self.first.year, self.first.month) != (self.last.year, self.last.month):
+            start += f" {self.first:%b}"
+        if self.first.year != self.last.year:
+            start += f" {self.first:%Y}"
+        return f"{start} – {self.last.day} {self.last:%b %Y}"
+
+    @property
+    def before(self) -> str:
+        """The equally long span before this one, for an address."""
+        last = self.first - timedelta(days=1) if self.preset is None else self.last - timedelta(days=self.whole_days)
+        return f"from={last - timedelta(days=self.whole_days - 1)}&to={last}"
+
+    def after(self, today: date) -> str | None:
+        """The next span; None when this one reaches today."""
+        if self.preset or self.last >= today:
+            return None
+        last = min(today, self.last + timedelta(days=self.whole_days))
+        return f"from={last - timedelta(days=self.whole_days - 1)}&to={last}"
+
+    def preceding(self) -> tuple[datetime, datetime]:
+        """The instants of the equally long span just before, for comparing."""
+        return self.start - (self.end - self.start), self.start
+
+
+def rolling(preset: str, zone: str, now: datetime) -> Span:
+    """The last hours or days up to `now`; `preset` is a key of PRESETS."""
+    length = timedelta(hours=24) if preset == "24h" else timedelta(days=int(preset[:-1]))
+    today = now.astimezone(ZoneInfo(zone)).date()
+    start = now - length
+    return Span(start=start, end=now, first=start.astimezone(ZoneInfo(zone)).date(), last=today, preset=preset)
+
+
+def dates(first: date, last: date, zone: str) -> Span:
+    """Whole local dates, both inside the span, by the person's home zone."""
+    start = datetime.combine(first, time(), ZoneInfo(zone))
+    end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone))
+    return Span(start=start.astimezone(UTC), end=end.astimezone(UTC), first=first, last=last)
+
+
+def read_span(query: Mapping[str, str], zone: str, now: datetime, default: str) -> Span:
+    """The span an address asks for (`last=14d`, or `from` and `to` as dates). Raises BadSpan with a sentence."""
+    if query.get("from") or query.get("to"):
+        return _of_dates(query.get("from") or query["to"], query.get("to") or query["from"], zone, now)
+    preset = query.get("last") or default
+    if preset not in PRESETS:
+        raise BadSpan(f"“{preset[:20]}” is no span this page knows. Choose one of {', '.join(PRESETS)}.")
+    return rolling(preset, zone, now)
+
+
+def _of_dates(first: str, last: str, zone: str, now: datetime) -> Span:
+    try:
+        start, end = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        raise BadSpan("A date could not be read. Write it as year-month-day, like 2026-11-21.") from None
+    today = now.astimezone(ZoneInfo(zone)).date()
+    if start > end:
+        raise BadSpan(f"The first day ({start}) is after the last ({end}). Swap the two.")
+    if start > today:
+        raise BadSpan(f"{start} is in the future. There is nothing to show yet: choose a day up to {today}.")
+    if start.year < 1990:
+        raise BadSpan(f"{start} is before any sensor. Choose a later first day.")
+    if (end - start).days > LONGEST_DAYS:
+        raise BadSpan("That is more than five years. Choose a shorter span.")
+    return dates(start, min(end, today), zone)

@@ -1,0 +1,82 @@
+// Ages that go on counting, the colour switch, printing, and parts of the page that renew themselves after a sync.
+"use strict";
+
+const THEMES = ["auto", "light", "dark"];
+const PULSE_MS = 20000;
+
+function age(then, now) {
+  const minutes = (now - then) / 60000;
+  const size = Math.abs(minutes);
+  if (size < 1) return "just now";
+  const text = size < 90 ? `${Math.round(size)} min` : size < 2880 ? `${Math.round(size / 60)} h` : `${Math.round(size / 1440)} days`;
+  return minutes > 0 ? `${text} ago` : `in ${text}`;
+}
+
+function tick() {
+  for (const time of document.querySelectorAll("time[data-age]")) {
+    time.textContent = age(Date.parse(time.dateTime), Date.now());
+  }
+}
+
+function switchTheme(button) {
+  const root = document.documentElement;
+  const next = THEMES[(THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length];
+  root.dataset.theme = next;
+  document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
+  button.querySelector("[data-theme-name]").textContent = next[0].toUpperCase() + next.slice(1);
+  button.setAttribute("aria-label", `Colours: ${next}. Press to change`);
+  document.dispatchEvent(new CustomEvent("colours"));
+}
+
+// The page is fetched again and only its live parts are exchanged: scroll position, focus and open tables stay.
+async function renew() {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const other = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+    if (other) part.replaceWith(document.importNode(other, true));
+  }
+  if (!document.querySelector("[data-live]") || fresh.querySelectorAll("[data-live]").length !== document.querySelectorAll("[data-live]").length) location.reload();
+  tick();
+  document.dispatchEvent(new CustomEvent("renewed"));
+}
+
+function watch() {
+  const place = document.querySelector("[data-pulse]");
+  const address = place ? place.dataset.pulse : null;
+  let seen = null;
+  const look = async () => {
+    if (document.hidden) return;
+    try {
+      if (!address) { await renew(); return; }
+      const answer = await fetch(address, { cache: "no-store", headers: seen ? { "if-none-match": seen } : {} });
+      const tag = answer.headers.get("etag");
+      if (answer.status === 200 && seen && tag !== seen) await renew();
+      if (tag) seen = tag;
+    } catch { /* offline: the next look may succeed */ }
+  };
+  if (address) look();
+  if (address || document.querySelector("[data-live]")) setInterval(look, PULSE_MS);
+  document.addEventListener("visibilitychange", look);
+}
+
+document.addEventListener("click", (event) => {
+  const theme = event.target.closest("[data-theme-switch]");
+  if (theme) switchTheme(theme);
+  if (event.target.closest("[data-print]")) window.print();
+});
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.target.closest("input, select, textarea, .drawing, .scroll") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const step = { "[": "prev", "]": "next" }[event.key];
+  if (step) document.querySelector(`[data-key="${step}"]`)?.click();
+});
+for (const zone of document.querySelectorAll("[data-own-zone]")) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+tick();
+setInterval(tick, 30000);
+watch();

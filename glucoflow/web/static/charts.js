@@ -1,0 +1,173 @@
+// Draws each figure's chart: fetches the filled specification, gives it this page's colours, and makes its table.
+"use strict";
+
+const MOST_ROWS = 1000;
+const root = document.querySelector("[data-charts]");
+const views = new Map();
+
+function token(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function colours() {
+  const soft = token("soft"), text = token("text"), edge = token("edge"), font = token("font");
+  const words = { labelColor: soft, titleColor: soft, labelFont: font, titleFont: font, labelFontSize: 11, titleFontSize: 11, titleFontWeight: 500 };
+  return {
+    background: "transparent", font, view: { stroke: null },
+    axis: { ...words, domain: false, ticks: false, gridColor: edge, gridDash: [3, 4], labelPadding: 6 },
+    legend: { ...words, symbolType: "circle", symbolSize: 70 },
+    header: { ...words }, title: { color: text, font, fontSize: 13 }, text: { font },
+  };
+}
+
+function merged(under, over) {
+  const result = { ...under };
+  for (const [key, value] of Object.entries(over || {})) {
+    result[key] = value && typeof value === "object" && !Array.isArray(value) ? merged(result[key] || {}, value) : value;
+  }
+  return result;
+}
+
+function sized(spec, height) {
+  const composed = "facet" in spec || "concat" in spec || "hconcat" in spec || "vconcat" in spec || "repeat" in spec;
+  if (composed) return spec;
+  return { width: "container", height, autosize: { type: "fit-x", contains: "padding" }, ...spec };
+}
+
+// The data after the transforms: the compiled chart has several sets, the wanted one has every column of the table.
+function rowsOf(view, compiled, columns) {
+  if (!columns.length) return [];
+  const names = (compiled.data || []).map((set) => set.name).sort((a, b) => b.startsWith("source") - a.startsWith("source"));
+  for (const name of names) {
+    const rows = view.data(name) || [];
+    if (rows.length && columns.every((column) => lookUp(rows[0], column.field) !== undefined)) return rows;
+  }
+  return [];
+}
+
+function lookUp(row, path) {
+  if (path in row) return row[path];
+  return path.split(".").reduce((value, key) => (value === undefined || value === null ? undefined : value[key]), row);
+}
+
+function written(value, format) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  const locale = vega.defaultLocale();
+  if (/%[a-zA-Z]/.test(format || "")) return locale.utcFormat(format)(new Date(value));
+  if (format && typeof value === "number") return locale.format(format)(value);
+  if (value instanceof Date) return value.toISOString().slice(0, 16).replace("T", " ");
+  return String(value);
+}
+
+function tableOf(rows, columns) {
+  const table = document.createElement("table");
+  table.className = "data";
+  const head = table.createTHead().insertRow();
+  for (const column of columns) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.textContent = column.title;
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  for (const row of rows.slice(0, MOST_ROWS)) {
+    const line = body.insertRow();
+    for (const column of columns) line.insertCell().textContent = written(lookUp(row, column.field), column.format);
+  }
+  if (rows.length > MOST_ROWS) {
+    const caption = table.createCaption();
+    caption.textContent = `The first ${MOST_ROWS} of ${rows.length} rows; choose a shorter span to see the rest.`;
+  }
+  return table;
+}
+
+function tooltip(drawing) {
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  drawing.append(tip);
+  return (_handler, event, _item, value) => {
+    tip.hidden = value === null || value === undefined || value === "";
+    if (tip.hidden) return;
+    tip.replaceChildren();
+    const entries = typeof value === "object" ? Object.entries(value) : [["", value]];
+    for (const [name, text] of entries) {
+      const line = document.createElement("div");
+      if (name) line.append(`${name} `);
+      const strong = document.createElement("b");
+      strong.textContent = String(text);
+      line.append(strong);
+      tip.append(line);
+    }
+    const box = drawing.getBoundingClientRect();
+    const left = event.clientX - box.left + 14;
+    tip.style.left = `${Math.max(0, Math.min(left, box.width - tip.offsetWidth))}px`;
+    tip.style.top = `${Math.max(0, event.clientY - box.top - tip.offsetHeight - 12)}px`;
+  };
+}
+
+// Arrow keys walk through the rows and say each.
+function readable(figure, rows, columns) {
+  const drawing = figure.querySelector(".drawing"), readout = figure.querySelector(".readout");
+  let at = rows.length;
+  drawing.onkeydown = (event) => {
+    const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: rows.length - 1, PageUp: at - 12, PageDown: at + 12 };
+    if (!(event.key in moves) || !rows.length) return;
+    event.preventDefault();
+    at = Math.max(0, Math.min(rows.length - 1, moves[event.key]));
+    readout.textContent = columns.map((column) => `${column.title} ${written(lookUp(rows[at], column.field), column.format)}`).join(" · ");
+  };
+}
+
+function say(drawing, text) {
+  const line = document.createElement("p");
+  line.className = "empty";
+  line.textContent = text;
+  drawing.replaceChildren(line);
+}
+
+async function draw(figure) {
+  const drawing = figure.querySelector(".drawing");
+  const answer = await fetch(root.dataset.charts + figure.dataset.chart, { headers: { accept: "application/json" } });
+  const got = await answer.json();
+  views.get(figure)?.finalize();
+  drawing.classList.remove("waiting");
+  if (!answer.ok) { say(drawing, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
+  const spec = sized({ ...got.spec, config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
+  delete spec.config.kibana;
+  const compiled = vegaLite.compile(spec).spec;
+  drawing.replaceChildren();
+  const place = document.createElement("div");
+  place.className = "place";
+  drawing.append(place);
+  const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
+    expr: vega.expressionInterpreter, renderer: "svg", container: place, hover: true, logLevel: vega.Warn, tooltip: tooltip(drawing),
+    loader: { load: () => Promise.reject(new Error("charts load nothing")), sanitize: () => Promise.reject(new Error("charts link nowhere")) },
+  });
+  views.set(figure, view);
+  await view.runAsync();
+  const columns = got.meta.table || [], rows = rowsOf(view, compiled, columns);
+  if (columns.length && !rows.length) { view.finalize(); views.delete(figure); say(drawing, got.meta.empty); }
+  figure.querySelector(".as-table .scroll").replaceChildren(tableOf(rows, columns));
+  readable(figure, rows, columns);
+  figure.dataset.state = rows.length || !columns.length ? "drawn" : "empty";
+}
+
+async function drawAll() {
+  if (!root) return;
+  await Promise.all([...root.querySelectorAll("[data-chart]")].map((figure) => draw(figure).catch((error) => {
+    console.error(error);
+    say(figure.querySelector(".drawing"), "This chart could not be drawn. Reload the page; if it stays, look at the log.");
+    figure.dataset.state = "problem";
+  })));
+  root.dataset.state = "done";
+}
+
+for (const drawing of document.querySelectorAll(".drawing")) {
+  drawing.style.minHeight = `${drawing.closest("[data-height]").dataset.height}px`;
+  drawing.classList.add("waiting");
+}
+document.addEventListener("colours", drawAll);
+document.addEventListener("renewed", drawAll);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+drawAll();

@@ -1,0 +1,112 @@
+"""Values as words: glucose in the person's unit, ages, dates, percentages. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from glucoflow.metrics.targets import Targets
+from glucoflow.ranges import Band
+from glucoflow.units import MG_DL, Unit, to_mmol_l
+
+BAND_WORDS: dict[Band, str] = {
+    "very_low": "very low", "low": "low", "in_range": "in range", "high": "high", "very_high": "very high",
+}  # fmt: skip
+
+TREND_WORDS = {
+    "doubleUp": "rising very fast", "singleUp": "rising fast", "fortyFiveUp": "rising", "flat": "steady",
+    "fortyFiveDown": "falling", "singleDown": "falling fast", "doubleDown": "falling very fast",
+}  # fmt: skip
+
+STATE_WORDS = {
+    "connected": "connected", "needs_reauthorization": "needs you to connect again", "paused": "paused",
+    "disconnected": "disconnected", "running": "running", "completed": "completed", "failed": "failed",
+    "interrupted": "interrupted",
+}  # fmt: skip
+
+
+def glucose(mg_dl: float | None, unit: Unit) -> str:
+    """Whole mg/dL, or mmol/L with one decimal; a dash for None. LOW and HIGH readings are `limit`'s business."""
+    if mg_dl is None:
+        return "–"
+    return f"{round(mg_dl)}" if unit == MG_DL else f"{to_mmol_l(mg_dl):.1f}"
+
+
+def percent(value: float | None, decimals: int = 0) -> str:
+    """`62 %`; a dash for None; a share that is not zero is never shown as 0."""
+    if value is None:
+        return "–"
+    if 0 < value < 0.5 and decimals == 0:
+        return "<1 %"
+    return f"{value:.{decimals}f} %"
+
+
+def age(then: datetime, now: datetime) -> str:
+    """`just now`, `4 min ago`, `3 h ago`, `2 days ago`; the same for the future with `in`."""
+    minutes = (now - then) / timedelta(minutes=1)
+    size = abs(minutes)
+    if size < 1:
+        return "just now"
+    if size < 90:
+        text = f"{size:.0f} min"
+    elif size < 48 * 60:
+        text = f"{size / 60:.0f} h"
+    else:
+        text = f"{size / 1440:.0f} days"
+    return f"{text} ago" if minutes > 0 else f"in {text}"
+
+
+def moment(time: datetime, offset_min: int | None, zone: str) -> str:
+    """`Sat 21 Nov, 14:35` on the wearer's own clock: the reading's offset if known, else the home zone's."""
+    local = time.astimezone(ZoneInfo(zone)) if offset_min is None else time + timedelta(minutes=offset_min)
+    return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
+
+
+def day(date: datetime) -> str:
+    return f"{date:%a} {date.day} {date:%b %Y}"
+
+
+def count(value: int) -> str:
+    """Digits in groups of three."""
+    return f"{value:,}"
+
+
+class HasLocalTime(Protocol):
+    @property
+    def time(self) -> datetime: ...
+
+    @property
+    def offset_min(self) -> int: ...
+
+
+def local_date(reading: HasLocalTime) -> str:
+    """The date its owner saw, YYYY-MM-DD."""
+    return f"{reading.time + timedelta(minutes=reading.offset_min):%Y-%m-%d}"
+
+
+def goal_text(percents: float | None) -> str:
+    """` · goal over 70 %`, or nothing where the consensus sets none."""
+    return "" if percents is None else f" · goal over {percents:.0f} %"
+
+
+def goal(band: Band, targets: Targets, shares: Mapping[Band, float]) -> str:
+    """The consensus goal of a row of the five bands; `low` and `high` speak for everything below and above."""
+    match band:
+        case "in_range":
+            return _goal("over", targets.goal_in_range)
+        case "very_low":
+            return _goal("under", targets.goal_very_low)
+        case "very_high":
+            return _goal("under", targets.goal_very_high)
+        case "low":
+            both, limit = shares.get("low", 0) + shares.get("very_low", 0), targets.goal_below
+        case "high":
+            both, limit = shares.get("high", 0) + shares.get("very_high", 0), targets.goal_above
+    return "" if limit is None else f"with {BAND_WORDS[_FURTHER[band]]} {percent(both)}, goal under {limit:.0f} %"
+
+
+_FURTHER: dict[Band, Band] = {"low": "very_low", "high": "very_high"}
+
+
+def _goal(word: str, limit: float | None) -> str:
+    return "" if limit is None else f"goal {word} {limit:.0f} %"
