@@ -163,8 +163,10 @@ def summarize_windows(
 
 
 def changes(figures: Figures, before: Figures) -> dict[str, float]:
-    """This minus before for every figure that both have."""
-    result = {}
+    """This minus before for every figure that both have; empty where either has no reading."""
+    result: dict[str, float] = {}
+    if not figures.n or not before.n:
+        return result
     for name in CHANGING:
         new, old = getattr(figures, name), getattr(before, name)
         if new is not None and old is not None:
