@@ -1,0 +1,277 @@
+"""One chunk of documents brought to an index, until each item has its outcome.
+
+New documents are the usual case, so each is sent as `create` first, which never overwrites. Where Elasticsearch says
+that it is there already (409), its stored hash is looked up: equal means unchanged, and nothing is written; different
+means `index`, on condition that nobody wrote in between (`if_seq_no`). Sending a chunk twice is therefore harmless,
+which is what makes a time-out, where nobody knows what was done, an ordinary case.
+"""
+
+import logging
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elasticsearch.helpers import streaming_bulk
+
+from glucoflow.connector import Rejection
+from glucoflow.errors import Fatal, Misconfigured, Retryable
+from glucoflow.es.encode import Item, payload_of
+from glucoflow.es.faults import OVERLOADED, as_ours, blocked
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+ANSWER_FIELDS = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
+"""All that is read of an answer, which is what keeps it small: 25 bytes a document instead of 200."""
+
+PAYLOAD_KEPT = 64 * 1024
+CONFLICT_ROUNDS = 8
+REFUSED_WHOLE = 413
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long an overloaded Elasticsearch is asked again: pauses double from the first, each drawn from 0 to its full
+    length ("full jitter"), so that many writers do not come back at the same moment."""
+
+    attempts: int = 6
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 30.0
+
+    def pause(self, failures: int, rng: random.Random) -> float:
+        """Seconds to wait after this many failures, 1 being the first."""
+        return rng.uniform(0, min(self.longest_pause_s, self.first_pause_s * 2.0 ** (failures - 1)))
+
+
+class Action(NamedTuple):
+    """One line pair of a bulk request; `item` is None for a delete."""
+
+    header: bytes
+    item: Item | None
+    id: str
+
+
+@dataclass
+class Outcome:
+    """What became of a chunk."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where and how chunks are sent. `wait` pauses, and says whether to give up waiting; `restore` makes the index."""
+
+    client: Elasticsearch
+    alias: str
+    patience: Patience
+    rng: random.Random
+    wait: Callable[[float], bool]
+    restore: Callable[[], None]
+
+
+class _Round(NamedTuple):
+    """The answers of one bulk request, sorted by what to do next."""
+
+    again: list[Action]
+    conflicting: list[Action]
+    missing_index: list[Action]
+    retry_error: Retryable | None
+
+
+def creates(items: Iterable[Item]) -> list[Action]:
+    return [Action(b'{"create":{"_id":%b}}' % msgspec.json.encode(item.id), item, item.id) for item in items]
+
+
+def deletes(ids: Iterable[str]) -> list[Action]:
+    return [Action(b'{"delete":{"_id":%b}}' % msgspec.json.encode(key), None, key) for key in ids]
+
+
+def deliver(target: Target, actions: list[Action]) -> Outcome:
+    """Send until each action has an outcome. Raises Retryable when patience ends, Misconfigured or Fatal at once."""
+    outcome = Outcome()
+    failures = conflicts = 0
+    pending = actions
+    while pending:
+        answers = _post(target, pending)
+        turn = _sort(pending, answers, outcome)
+        if turn.missing_index:
+            target.restore()
+        if turn.again:
+            failures += 1
+            _pause(target, failures, turn.retry_error, len(turn.again))
+        pending = turn.missing_index + turn.again
+        if turn.conflicting:
+            conflicts += 1
+            if conflicts > CONFLICT_ROUNDS:
+                raise Retryable("Somebody else keeps changing the same documents.", remedy="It is tried again later.")
+            pending = pending + _resolve(target, turn.conflicting, outcome)
+    return outcome
+
+
+def _post(target: Target, actions: Sequence[Action]) -> list[Mapping[str, Any]]:
+    """The answer to each action, in order. A request that is too large is halved until it fits."""
+
+    def send() -> list[Mapping[str, Any]]:
+        answers = streaming_bulk(
+            target.client, actions, chunk_size=len(actions), max_chunk_bytes=2**31, raise_on_error=False,
+            max_retries=0, expand_action_callback=_lines, index=target.alias, require_alias=True,
+            filter_path=ANSWER_FIELDS,
+        )  # fmt: skip
+        return [next(iter(answer.values())) for _, answer in answers]
+
+    try:
+        answers = ask(target, send, "write documents")
+    except ApiError:  # 413, all others are translated
+        if len(actions) == 1:
+            return [{"status": REFUSED_WHOLE}]
+        middle = len(actions) // 2
+        return [*_post(target, actions[:middle]), *_post(target, actions[middle:])]
+    if len(answers) != len(actions):
+        raise Retryable("Elasticsearch answered for some documents only.", remedy="They are sent again later.")
+    return answers
+
+
+def _lines(action: Action) -> tuple[Any, Any]:
+    """Both lines are bytes already; the helper passes them on as they are."""
+    return action.header, action.item.body if action.item else None
+
+
+def ask(target: Target, send: Callable[[], T], doing: str) -> T:
+    """The result of `send`, repeated while the fault may pass. A 413 comes out as the driver's ApiError."""
+    failures = 0
+    while True:
+        try:
+            return send()
+        except (ApiError, TransportError, UnsupportedProductError) as error:
+            if isinstance(error, ApiError) and error.meta.status == REFUSED_WHOLE:
+                raise
+            ours = as_ours(error, doing)
+            if not isinstance(ours, Retryable):
+                raise ours from error
+            failures += 1
+            _pause(target, failures, ours, None)
+
+
+def _pause(target: Target, failures: int, error: Retryable | None, items: int | None) -> None:
+    """Wait before the next attempt, or raise `error` when there shall be none."""
+    error = error or Retryable("Elasticsearch is overloaded.", remedy="What was not written is fetched again.")
+    longest = target.patience.longest_pause_s
+    asked_for = error.retry_after or 0.0
+    if failures >= target.patience.attempts or asked_for > longest:
+        raise error
+    seconds = max(asked_for, target.patience.pause(failures, target.rng))
+    log.warning("Elasticsearch is busy; asking again", extra={"failures": failures, "documents": items})
+    if target.wait(seconds):
+        raise error
+
+
+def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outcome: Outcome) -> _Round:
+    """Count what is settled, and say what to do about the rest."""
+    turn = _Round([], [], [], None)
+    retry_error = None
+    for action, answer in zip(actions, answers, strict=True):
+        status = answer["status"]
+        if status in (200, 201):
+            if action.item is None:
+                outcome.deleted += 1
+            elif status == 201:
+                outcome.created += 1
+            else:
+                outcome.updated += 1
+            continue
+        error = answer.get("error", {})
+        kind, reason = error.get("type", ""), error.get("reason", "")
+        if status == 409:
+            turn.conflicting.append(action)
+        elif kind == "cluster_block_exception":
+            retry_error = blocked(reason)
+            turn.again.append(action)
+        elif status in OVERLOADED:
+            turn.again.append(action)
+        elif kind == "index_not_found_exception":
+            if action.item is not None:
+                turn.missing_index.append(action)
+        elif status == 404 and action.item is None:
+            pass  # nothing there to delete
+        elif status in (401, 403):
+            raise Misconfigured(
+                "The user of Elasticsearch may not write to a person's index.",
+                remedy="Give it the right to write, or use another user (ES_USER, ES_API_KEY).",
+            )
+        elif action.item is None or "no write index" in reason:
+            raise Fatal(f"Elasticsearch refused a write: status {status}, {kind or 'no reason given'}.")
+        else:
+            outcome.rejected.append(rejection(action.item, status, error))
+    return turn._replace(retry_error=retry_error)
+
+
+class _Stored(msgspec.Struct):
+    """What `mget` says about one id; `hash` is None for one that nobody gave a hash."""
+
+    hash: str | None
+    seq_no: int
+    primary_term: int
+
+
+def _resolve(target: Target, actions: Sequence[Action], outcome: Outcome) -> list[Action]:
+    """What to send for documents that are there already: nothing where they are equal."""
+    stored = _stored(target, [action.id for action in actions])
+    pending = []
+    for action in actions:
+        item, there = action.item, stored.get(action.id)
+        if item is None:
+            pending += deletes([action.id])
+        elif there is None:  # deleted in between
+            pending += creates([item])
+        elif there.hash == item.hash:
+            outcome.unchanged += 1
+        else:
+            header = b'{"index":{"_id":%b,"if_seq_no":%d,"if_primary_term":%d}}'
+            key = msgspec.json.encode(item.id)
+            pending.append(Action(header % (key, there.seq_no, there.primary_term), item, item.id))
+    return pending
+
+
+def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
+    """Hash and sequence number of each stored document, as of now (mget sees what is not yet refreshed)."""
+
+    def send() -> Mapping[str, Any]:
+        return target.client.mget(
+            index=target.alias, ids=list(dict.fromkeys(ids)), source_includes=["event.hash"],
+            filter_path="docs._id,docs.found,docs._seq_no,docs._primary_term,docs._source",
+        ).body  # fmt: skip
+
+    found = {}
+    for doc in ask(target, send, "look up documents").get("docs", []):
+        if doc.get("found"):
+            known = doc.get("_source", {}).get("event", {}).get("hash")
+            found[doc["_id"]] = _Stored(known, doc["_seq_no"], doc["_primary_term"])
+    return found
+
+
+_FIELD = re.compile(r"(?:failed to parse field|introduction of) \[([^\]]+)\](?: within \[([^\]]+)\])?")
+
+
+def rejection(item: Item, status: int, error: Mapping[str, Any]) -> Rejection:
+    """Why Elasticsearch does not take a document. The reason names the field and never its value."""
+    text = str(error.get("reason", ""))
+    found = _FIELD.search(text)
+    name = "document"
+    if found:
+        name = f"{found[2]}.{found[1]}" if found[2] and found[2] != "_doc" else found[1]
+    if status == REFUSED_WHOLE:
+        reason = "larger than Elasticsearch takes"
+    elif "introduction of" in text:
+        reason = "not in the mapping"
+    else:
+        reason = f"does not fit the mapping ({error.get('type', status)})"
+    return Rejection(field=name, reason=reason, key=item.id, payload=payload_of(item)[:PAYLOAD_KEPT])

@@ -1,0 +1,65 @@
+"""A document as the line that a bulk request carries, with the hash that says whether its content changed."""
+
+import hashlib
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from glucoflow.documents import Document, Source
+from glucoflow.errors import Rejected
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Source)
+_EVENT = b'"event":{'
+
+
+class Item(NamedTuple):
+    """One document ready to send: `body` is its JSON on one line, `hash` that of its content."""
+
+    id: str
+    hash: str
+    body: bytes
+
+
+def encode(document: Document, ingested: bytes) -> Item:
+    """The document with `event.hash` and `event.ingested` set (`ingested` from `encode_time`).
+
+    The hash is BLAKE2b-128 over the encoded document without these two, so it is the same whenever it is written.
+    Raises Rejected for a document that has no JSON form.
+    """
+    source = document.source
+    event = source.event
+    if event.hash is not None or event.ingested is not None:
+        source = msgspec.structs.replace(source, event=msgspec.structs.replace(event, hash=None, ingested=None))
+    try:
+        body = _encoder.encode(source)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise Rejected("payload", f"cannot be written as JSON ({type(error).__name__})") from error
+    if b"\n" in body:
+        # A payload may be pretty-printed, and a bulk body ends its lines by newline. In JSON a raw newline can only
+        # stand between tokens, where it means nothing.
+        body = body.replace(b"\r\n", b"").replace(b"\n", b"")
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    # `event` follows the timestamp, so this finds the field and never the same text in a payload.
+    at = body.index(_EVENT) + len(_EVENT)
+    return Item(document.id, digest, b'%b"hash":"%b","ingested":%b,%b' % (body[:at], digest.encode(), ingested, body[at:]))
+
+
+def encode_time(now: datetime) -> bytes:
+    """A time as it stands in a document's JSON, quotes included."""
+    return msgspec.json.encode(now)
+
+
+def decode(raw: bytes | msgspec.Raw) -> Source:
+    """The document of a stored `_source`. Fields that this version does not know are left out."""
+    return _decoder.decode(raw)
+
+
+class _Payload(msgspec.Struct):
+    payload: msgspec.Raw = msgspec.Raw()
+
+
+def payload_of(item: Item) -> bytes:
+    """What the provider had sent for this item; the whole document where it has no payload."""
+    return bytes(msgspec.json.decode(item.body, type=_Payload).payload) or item.body

@@ -1,0 +1,202 @@
+"""Where documents go: a person's index, written in chunks while the next chunk is being made.
+
+Satisfies `connector.Sink`. Every document is confirmed, found unchanged, or rejected with its reason; nothing else.
+"""
+
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+from elasticsearch import Elasticsearch
+
+from glucoflow.connector import Rejection, SinkResult
+from glucoflow.documents import Document
+from glucoflow.errors import Fatal, Rejected, Retryable
+from glucoflow.es.bulk import PAYLOAD_KEPT, Action, Outcome, Patience, Target, creates, deletes, deliver
+from glucoflow.es.encode import Item, encode, encode_time
+from glucoflow.es.names import Names
+from glucoflow.es.provision import ensure_index
+
+log = logging.getLogger(__name__)
+
+
+class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes and limits. A chunk ends at so many documents or bytes; `lanes` chunks are on the wire at a time.
+
+    The write stops loudly when over `worst_share` of the last `judged` documents, or over `most_rejected` in all,
+    are rejected: then the mapping or the provider changed, and the rest would fail alike.
+    """
+
+    chunk_documents: int = 2_000
+    chunk_bytes: int = 8 * 2**20
+    lanes: int = 2
+    patience: Patience = Patience()
+    judged: int = 100
+    worst_share: float = 0.15
+    most_rejected: int = 1_000
+
+
+class ElasticsearchSink:
+    """One person's sink. `seed` makes its pauses repeatable."""
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        names: Names,
+        user_id: str,
+        options: SinkOptions | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._client = client
+        self._names = names
+        self._user_id = user_id
+        self._options = options or SinkOptions()
+        self._rng = random.Random(seed)  # noqa: S311 – jitter
+        self._monitor = _Monitor(self._options)
+        self._written = False
+
+    def write(self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime) -> SinkResult:
+        """Each document is stored, or counted as unchanged or rejected, when this returns; deletes come last.
+
+        Raises Retryable (overload, outage, full disk), Misconfigured (rights, address) or Fatal (too many rejected).
+        What was written until then stays; writing all of it again changes nothing.
+        """
+        total = Outcome()
+        for outcome in self._outcomes(self._chunks(documents, encode_time(now), total)):
+            _add(total, outcome)
+        if deleted_ids:
+            for outcome in self._outcomes(_sliced(deletes(dict.fromkeys(deleted_ids)), self._options.chunk_documents)):
+                _add(total, outcome)
+        return SinkResult(
+            created=total.created,
+            updated=total.updated,
+            unchanged=total.unchanged,
+            deleted=total.deleted,
+            rejected=total.rejected,
+        )
+
+    def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Outcome) -> Iterator[list[Action]]:
+        """Encoded documents in chunks. What has no JSON form is rejected here."""
+        limit, most_bytes = self._options.chunk_documents, self._options.chunk_bytes
+        chunk: list[Item] = []
+        size = 0
+        for document in documents:
+            if document.source.user.id != self._user_id:
+                raise Fatal("A document of another person came to this person's index; nothing of it was written.")
+            try:
+                item = encode(document, ingested)
+            except Rejected as error:
+                payload = bytes(document.source.payload)[:PAYLOAD_KEPT]
+                total.rejected.append(
+                    Rejection(field=error.field, reason=error.reason, key=document.id, payload=payload)
+                )
+                self._monitor.see([document.id], total.rejected[-1:])
+                continue
+            if chunk and (len(chunk) >= limit or size + len(item.body) > most_bytes):
+                yield creates(chunk)
+                chunk, size = [], 0
+            chunk.append(item)
+            size += len(item.body) + 64
+        if chunk:
+            yield creates(chunk)
+
+    def _outcomes(self, chunks: Iterator[list[Action]]) -> Iterator[Outcome]:
+        """Chunks are delivered by `lanes` threads while the next is made here; a single one needs no thread."""
+        chunk, upcoming = next(chunks, None), next(chunks, None)
+        stop = threading.Event()
+        target = self._target(stop.wait)
+        if upcoming is None:
+            if chunk is not None:
+                yield self._seen(chunk, deliver(target, chunk))
+            return
+        under_way: deque[tuple[list[Action], Future[Outcome]]] = deque()
+        with ThreadPoolExecutor(self._options.lanes, thread_name_prefix="bulk") as pool:
+            try:
+                while chunk is not None:
+                    if len(under_way) >= self._options.lanes:
+                        yield self._finished(under_way)
+                    under_way.append((chunk, pool.submit(deliver, target, chunk)))
+                    chunk, upcoming = upcoming, next(chunks, None)
+                while under_way:
+                    yield self._finished(under_way)
+            except BaseException:
+                stop.set()  # whoever waits for a better moment gives up now
+                for _, future in under_way:
+                    future.cancel()
+                raise
+
+    def _finished(self, under_way: deque[tuple[list[Action], Future[Outcome]]]) -> Outcome:
+        chunk, future = under_way.popleft()
+        return self._seen(chunk, future.result())
+
+    def _seen(self, chunk: list[Action], outcome: Outcome) -> Outcome:
+        self._written = True
+        self._monitor.see([action.id for action in chunk], outcome.rejected)
+        return outcome
+
+    def _target(self, wait: Callable[[float], bool]) -> Target:
+        return Target(
+            client=self._client,
+            alias=self._names.alias(self._user_id),
+            patience=self._options.patience,
+            rng=self._rng,
+            wait=wait,
+            restore=self._restore,
+        )
+
+    def _restore(self) -> None:
+        """Make the index before its first document. One that vanishes while we write was deleted by somebody."""
+        if self._written:
+            raise Retryable(
+                "The person's index was deleted while documents were written to it.",
+                remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
+            )
+        ensure_index(self._client, self._names, self._user_id)
+
+
+class _Monitor:
+    """Watches over the share of rejected documents, across the writes of one sink."""
+
+    def __init__(self, options: SinkOptions) -> None:
+        self._options = options
+        self._last: deque[bool] = deque(maxlen=options.judged)
+        self._rejected = 0
+
+    def see(self, ids: Sequence[str], rejected: Sequence[Rejection]) -> None:
+        """Raises Fatal when too many of the documents seen so far were rejected."""
+        if not rejected:
+            self._last.extend([False] * min(len(ids), self._options.judged))
+            return
+        refused = {rejection.key for rejection in rejected}
+        worst = 0
+        for key in ids:
+            self._last.append(key in refused)
+            if len(self._last) == self._options.judged:
+                worst = max(worst, sum(self._last))
+        self._rejected += len(rejected)
+        if self._rejected > self._options.most_rejected or worst > self._options.worst_share * self._options.judged:
+            raise Fatal(
+                f"Elasticsearch rejected {self._rejected} documents, "
+                f"the last for its field {rejected[-1].field}: {rejected[-1].reason}.",
+                remedy="Run `glucoflow provision` to bring the mapping up to date; if that does not help, report it.",
+            )
+
+
+def _add(total: Outcome, part: Outcome) -> None:
+    total.created += part.created
+    total.updated += part.updated
+    total.unchanged += part.unchanged
+    total.deleted += part.deleted
+    total.rejected += part.rejected
+
+
+def _sliced(actions: list[Action], size: int) -> Iterator[list[Action]]:
+    rest = iter(actions)
+    while chunk := list(islice(rest, size)):
+        yield chunk
