@@ -1,6 +1,7 @@
 """Which flows run when, and the two ways to run them: served by one process, or by workers of a pool."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -51,10 +52,8 @@ def serve_here(settings: SyncSettings) -> None:
 def register(settings: SyncSettings) -> list[str]:
     """Make the work pool and its deployments, or bring them up to date; their names."""
     with get_client(sync_client=True) as client:
-        try:
+        with suppress(ObjectAlreadyExists):  # as at every start but the first
             client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        except ObjectAlreadyExists:
-            pass  # as at every start but the first
     made = deployments(settings, POOL)
     for deployment in made:
         deployment.apply()

@@ -31,6 +31,7 @@ class DexcomSettings(BaseSettings):
     )
     region: Literal["us", "ous", "jp", "sandbox"] = Field("us", description="where the account lives")
     base_url: HttpUrl | None = Field(None, description="another API host than the region's")
+    simulator_url: HttpUrl | None = Field(None, description="address of `glucoflow simulator`, for the demo's people")
     oauth_prefix: str = Field("v3", description="path prefix of the OAuth endpoints; v2 if v3 answers 404")
     api_prefix: str = Field("v3", description="path prefix of the data endpoints")
     lag_days: int = Field(3, ge=0, le=30, description="days each sync steps back for late and changed records")
