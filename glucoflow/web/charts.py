@@ -1,8 +1,8 @@
 """Chart specifications (`kibana/vega/*.vl.json`) made ready for a page: searches run, answers put in as values.
 
 The specifications are Kibana's Vega dialect: a data source is a search with `%context%`, `%timefield%`,
-`%autointerval%` and `%timefilter%` in it. Here these become a range, extra filters and a fixed interval, and the browser
-gets plain Vega-Lite with the data inside. Nothing else in a specification is touched but the values of its params.
+`%autointerval%` and `%timefilter%` in it. Here these become a range, extra filters and a fixed interval, and the
+browser gets plain Vega-Lite with the data inside. Nothing else is touched but the values of the params.
 """
 
 import copy
@@ -70,7 +70,8 @@ def load_charts(folder: Path) -> dict[str, Chart]:
             meta = msgspec.convert(spec.pop("usermeta", {}).get("glucoflow", {"title": name}), Meta)
         except (ValueError, AttributeError, msgspec.ValidationError) as error:
             raise Misconfigured(
-                f"The chart {name} cannot be read: {error}.", remedy=f"Restore {path.name} from a fresh copy of glucoflow."
+                f"The chart {name} cannot be read: {error}.",
+                remedy=f"Restore {path.name} from a fresh copy of glucoflow.",
             ) from error
         charts[name] = Chart(name, meta, spec)
     return charts

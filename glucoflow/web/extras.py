@@ -1,13 +1,234 @@
-"""What a page shows besides charts: tables of days, episodes, events, settings."""
+"""What a page shows besides charts: days, episodes, events, alerts, the history of settings. One search a page."""
 
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
+from glucoflow.units import Unit
+from glucoflow.web import wording
 from glucoflow.web.boards import Board
+from glucoflow.web.figures import READING, USUAL_INTERVAL_MS, band_filters
 from glucoflow.web.ports import Glucose, Person
+from glucoflow.web.settings_history import changes, settings_agg
 from glucoflow.web.span import Span
 
+DAY_MS = 86_400_000
+MOST = 100
+"""Rows of a list: what Elasticsearch gives in one top_hits."""
 
-def part_of(chosen: Board, glucose: Glucose, person: Person, span: Span, now: datetime) -> dict[str, Any]:
-    """The values for the template part of a page."""
-    return {}
+EPISODE_WORDS = {
+    "low_l1": "low", "low_l2": "very low", "low_extended": "long low", "high_l1": "high", "high_l2": "very high",
+    "high_extended": "long high",
+}  # fmt: skip
+
+
+class DayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One local date. Percentages of worn time; active against 24 hours."""
+
+    date: str
+    n: int
+    active: float
+    in_range: float
+    below: float
+    above: float
+    mean_mg_dl: float
+    low_mg_dl: float
+    high_mg_dl: float
+
+
+class EpisodeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode; its end is the first moment after it."""
+
+    kind: str
+    date: str
+    start: datetime
+    offset_min: int
+    minutes: int
+    extreme_mg_dl: float
+    night: bool
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing the person noted or a pump did, in words."""
+
+    time: datetime
+    offset_min: int
+    date: str
+    what: str
+    amount: str
+
+
+class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    count: int
+    last: datetime
+
+
+class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A transmitter, and when its readings begin and end in the span."""
+
+    name: str
+    n: int
+    first: datetime
+    last: datetime
+
+
+def part_of(chosen: Board, glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
+    """The values for the template part of a page; empty for a page of charts only."""
+    known: dict[str, Callable[[Glucose, Person, Unit, Span], dict[str, Any]]] = {
+        "days": _days, "episodes": _episodes, "events": _events, "sensor": _sensor,
+    }  # fmt: skip
+    make = known.get(chosen.part or "")
+    return make(glucose, person, unit, span) if make else {}
+
+
+def _days(glucose: Glucose, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
+    interval = {"sum": {"field": "sample.interval_ms", "missing": USUAL_INTERVAL_MS}}
+    by_day = {
+        "terms": {"field": "time.date", "size": min(400, span.whole_days + 2), "order": {"_key": "desc"}},
+        "aggs": {
+            "stats": {"stats": {"field": "glucose.mg_dl"}},
+            "worn": interval,
+            "bands": {"filters": {"filters": band_filters(person.targets)}, "aggs": {"worn": interval}},
+        },
+    }
+    found = _search(glucose, person, span, {"readings": {"filter": READING, "aggs": {"days": by_day}}})
+    return {"days": [_day(b) for b in found.get("readings", {}).get("days", {}).get("buckets", ())]}
+
+
+def _day(bucket: Mapping[str, Any]) -> DayRow:
+    worn = bucket["worn"]["value"] or 1
+    share = {name: 100 * band["worn"]["value"] / worn for name, band in bucket["bands"]["buckets"].items()}
+    stats = bucket["stats"]
+    return DayRow(
+        date=bucket["key"], n=bucket["doc_count"], active=min(100.0, 100 * worn / DAY_MS), in_range=share["in_range"],
+        below=share["low"] + share["very_low"], above=share["high"] + share["very_high"], mean_mg_dl=stats["avg"],
+        low_mg_dl=stats["min"], high_mg_dl=stats["max"],
+    )  # fmt: skip
+
+
+def _episodes(glucose: Glucose, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
+    of_kind = {"term": {"event.dataset": "episode"}}
+    aggs = {"kinds": {"terms": {"field": "episode.kind"}}, "newest": _newest(["@timestamp", "time", "episode"])}
+    found = _search(glucose, person, span, {"episodes": {"filter": of_kind, "aggs": aggs}}).get("episodes", {})
+    counts = {b["key"]: b["doc_count"] for b in found.get("kinds", {}).get("buckets", ())}
+    rows = [_episode(hit) for hit in _hits(found)]
+    return {"episodes": rows, "episode_counts": counts, "episode_words": EPISODE_WORDS}
+
+
+def _episode(source: Mapping[str, Any]) -> EpisodeRow:
+    episode, time = source["episode"], source.get("time", {})
+    start = _time(episode.get("start") or source["@timestamp"])
+    return EpisodeRow(
+        kind=episode["kind"], date=time.get("date") or f"{start:%Y-%m-%d}", start=start,
+        offset_min=time.get("utc_offset_min", 0), minutes=round(episode["minutes"]),
+        extreme_mg_dl=episode["extreme_mg_dl"], night=bool(episode.get("night")),
+    )  # fmt: skip
+
+
+EVENTS = ("insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick")
+
+
+def _events(glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
+    fields = ["@timestamp", "time", "event.dataset", "insulin", "food", "exercise", "health", "note", "glucose.mg_dl"]
+    of_kind = {"terms": {"event.dataset": list(EVENTS)}}
+    found = _search(glucose, person, span, {"events": {"filter": of_kind, "aggs": {"newest": _newest(fields)}}})
+    events = found.get("events", {})
+    return {"events": [_event(hit, unit) for hit in _hits(events)], "event_count": events.get("doc_count", 0)}
+
+
+def _event(source: Mapping[str, Any], unit: Unit) -> EventRow:
+    what, amount = _described(source, unit)
+    time = source["time"]
+    return EventRow(
+        time=_time(source["@timestamp"]), offset_min=time["utc_offset_min"], date=time["date"], what=what, amount=amount
+    )  # fmt: skip
+
+
+def _described(source: Mapping[str, Any], unit: Unit) -> tuple[str, str]:
+    match source["event"]["dataset"]:
+        case "food":
+            grams = source.get("food", {}).get("carbs_g")
+            return "Meal", "" if grams is None else f"{grams:g} g carbohydrate"
+        case "insulin.bolus" | "insulin.basal" as dataset:
+            return _insulin(dataset, source.get("insulin", {}))
+        case "exercise":
+            own = source.get("exercise", {})
+            minutes = f"{own['duration_ms'] / 60_000:.0f} min" if own.get("duration_ms") else ""
+            return "Activity", ", ".join(filter(None, (own.get("intensity"), minutes)))
+        case "health":
+            return "Health", source["health"]["kind"]
+        case "glucose.fingerstick":
+            return "Finger stick", f"{wording.glucose(source['glucose']['mg_dl'], unit)} {unit}"
+    return "Note", source.get("note", {}).get("text", "")
+
+
+def _insulin(dataset: str, insulin: Mapping[str, Any]) -> tuple[str, str]:
+    if insulin.get("rate") is not None:
+        return "Basal rate", f"{insulin['rate']:g} U/h"
+    units = insulin.get("amount")
+    if units is None:
+        units = (insulin.get("normal") or 0) + (insulin.get("extended") or 0)
+    name = "Basal insulin" if dataset == "insulin.basal" or insulin.get("action") == "long" else "Bolus"
+    return name, f"{units:g} U"
+
+
+def _sensor(glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
+    last = {"max": {"field": "@timestamp"}}
+    alerts = {"terms": {"field": "alert.name", "size": 30}, "aggs": {"last": last}}
+    sensors = {
+        "terms": {"field": "device.transmitter_id", "size": 30},
+        "aggs": {"first": {"min": {"field": "@timestamp"}}, "last": last},
+    }
+    found = _search(
+        glucose, person, span, {"alerts": alerts, "readings": {"filter": READING, "aggs": {"sensors": sensors}}}
+    )
+    history = glucose.aggregate(person.id, settings_agg(span.end)).get("aggregations", {}).get("settings", {})
+    return {
+        "alerts": [
+            AlertRow(name=b["key"], count=b["doc_count"], last=_ms_time(b["last"])) for b in _buckets(found, "alerts")
+        ],
+        "sensors": _sensors(found.get("readings", {})),
+        # Whatever the span: the settings in force are often older than it.
+        "settings": list(reversed(changes(_hits(history), unit))),
+    }
+
+
+def _sensors(found: Mapping[str, Any]) -> list[SensorRow]:
+    rows = [
+        SensorRow(name=b["key"], n=b["doc_count"], first=_ms_time(b["first"]), last=_ms_time(b["last"]))
+        for b in _buckets(found, "sensors")
+    ]
+    return sorted(rows, key=lambda row: row.last, reverse=True)
+
+
+def _search(glucose: Glucose, person: Person, span: Span, aggs: dict[str, Any]) -> Mapping[str, Any]:
+    limits = {"range": {"@timestamp": {"gte": span.start.isoformat(), "lt": span.end.isoformat()}}}
+    body = {"size": 0, "query": {"bool": {"filter": [limits]}}, "aggs": aggs}
+    found: Mapping[str, Any] = glucose.aggregate(person.id, body).get("aggregations", {})
+    return found
+
+
+def _newest(fields: Sequence[str]) -> dict[str, Any]:
+    return {"top_hits": {"size": MOST, "sort": [{"@timestamp": "desc"}], "_source": list(fields)}}
+
+
+def _hits(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [hit["_source"] for hit in found.get("newest", {}).get("hits", {}).get("hits", ())]
+
+
+def _buckets(found: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    buckets: Sequence[Mapping[str, Any]] = found.get(name, {}).get("buckets", ())
+    return buckets
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _ms_time(aggregate: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(aggregate["value"] / 1000, UTC)
+
+

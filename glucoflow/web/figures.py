@@ -18,12 +18,9 @@ from glucoflow.metrics.wear import ACTIVE_NEEDED, DAYS_NEEDED
 from glucoflow.ranges import BANDS, Band
 
 USUAL_INTERVAL_MS = 300_000
-READING = {
-    "bool": {
-        "filter": [{"term": {"event.dataset": "cgm.reading"}}],
-        "must_not": [{"term": {"sample.superseded": True}}],
-    }
-}
+_IS_READING = {"term": {"event.dataset": "cgm.reading"}}
+_SUPERSEDED = {"term": {"sample.superseded": True}}
+READING = {"bool": {"filter": [_IS_READING], "must_not": [_SUPERSEDED]}}
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,21 +85,26 @@ def figures_body(start: datetime, end: datetime, targets: Targets) -> dict[str, 
 
 def figures_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
     """The same as one aggregation, to be put beside others."""
-    span = {"range": {"@timestamp": {"gte": start.isoformat(), "lt": end.isoformat()}}}
     glucose = {"field": "glucose.mg_dl"}
     return {
-        "filter": {"bool": {**READING["bool"], "filter": [*READING["bool"]["filter"], span]}},
+        "filter": readings_in(start, end),
         "aggs": {
             "limits": {"terms": {"field": "glucose.limit"}},
             "intervals": {
                 "terms": {"field": "sample.interval_ms", "missing": USUAL_INTERVAL_MS, "size": 20},
                 "aggs": {
                     "stats": {"extended_stats": glucose},
-                    "bands": {"filters": {"filters": _bands(targets)}},
+                    "bands": {"filters": {"filters": band_filters(targets)}},
                 },
             },
         },
     }
+
+
+def readings_in(start: datetime, end: datetime) -> dict[str, Any]:
+    """A filter for the readings that count in figures, from `start` until before `end`."""
+    span = {"range": {"@timestamp": {"gte": start.isoformat(), "lt": end.isoformat()}}}
+    return {"bool": {"filter": [_IS_READING, span], "must_not": [_SUPERSEDED]}}
 
 
 def read_figures(answer: Mapping[str, Any], start: datetime, end: datetime) -> Figures:
@@ -141,7 +143,8 @@ def _sd(buckets: list[dict[str, Any]], mean: float, n: int, worn: float) -> floa
     return math.sqrt(max(0.0, weight * square) / (n - 1))
 
 
-def _bands(targets: Targets) -> dict[str, Any]:
+def band_filters(targets: Targets) -> dict[str, Any]:
+    """Filters for the five exclusive bands of a person's targets."""
     edges = {
         "very_low": (None, targets.very_low - 1), "low": (targets.very_low, targets.low - 1),
         "in_range": (targets.low, targets.high), "high": (targets.high + 1, targets.very_high),
@@ -186,7 +189,6 @@ TRACE_HOURS = 6
 def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
     """One search for `Lately`: 14 days of figures, hours of trace, the newest reading of all."""
     start = now - timedelta(hours=TRACE_HOURS)
-    trace_span = {"range": {"@timestamp": {"gte": start.isoformat(), "lt": now.isoformat()}}}
     fields = ["@timestamp", "glucose.mg_dl", "glucose.range", "glucose.limit", "trend.direction", "time.utc_offset_min"]
     newest = {"top_hits": {"size": 1, "sort": [{"@timestamp": "desc"}], "_source": fields}}
     by_time = {
@@ -199,7 +201,7 @@ def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
         "aggs": {
             "readings": {"filter": READING, "aggs": {"newest": newest}},
             "trace": {
-                "filter": {"bool": {**READING["bool"], "filter": [*READING["bool"]["filter"], trace_span]}},
+                "filter": readings_in(start, now),
                 "aggs": {"t": trace},
             },
             "figures": figures_agg(now - timedelta(days=14), now, targets),

@@ -11,9 +11,9 @@ from fastapi.responses import RedirectResponse, Response
 from glucoflow.units import MG_DL, Unit
 from glucoflow.web.access import InParts, InPerson, OurForm, Parts, local_path
 from glucoflow.web.boards import BOARDS, Board, board
+from glucoflow.web.extras import part_of
 from glucoflow.web.figures import Lately, figures_agg, lately_body, read_figures, read_lately
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
-from glucoflow.web.extras import part_of
 from glucoflow.web.ports import Connection, Person
 from glucoflow.web.span import BadSpan, Span, read_span, rolling
 
@@ -38,7 +38,10 @@ def front(request: Request, parts: InParts) -> Response:
 
 @router.post("/people", dependencies=[OurForm])
 def add(
-    parts: InParts, name: Annotated[str, Form()], unit: Annotated[Unit, Form()] = MG_DL, zone: Annotated[str, Form()] = "UTC"
+    parts: InParts,
+    name: Annotated[str, Form()],
+    unit: Annotated[Unit, Form()] = MG_DL,
+    zone: Annotated[str, Form()] = "UTC",
 ) -> Response:
     person = parts.people.add(name, unit, zone, parts.clock())
     return RedirectResponse(f"/people/{person.id}/status", 303)
@@ -86,12 +89,13 @@ def _board_page(request: Request, parts: Parts, person: Person, chosen: Board) -
     except BadSpan as error:
         problem, span = str(error), rolling(chosen.window, person.zone, now)
     compare = request.query_params.get("compare") == "1"
+    unit = unit_of(request, person)
     return parts.pages.render(
-        request, "board.html", now, 400 if problem else 200, person=person, unit=unit_of(request, person),
+        request, "board.html", now, 400 if problem else 200, person=person, unit=unit,
         boards=BOARDS, current=chosen.slug, board=chosen, span=span, problem=problem, compare=compare,
         panels=[(panel, parts.charts[panel.chart].meta) for panel in chosen.panels if panel.chart in parts.charts],
         today=now.astimezone(ZoneInfo(person.zone)).date(), connections=parts.people.connections(person.id),
-        **_figures(parts, person, span, now), **part_of(chosen, parts.glucose, person, span, now),
+        **_figures(parts, person, span, now), **part_of(chosen, parts.glucose, person, unit, span),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Small pictures drawn on the server as SVG attributes (the style policy forbids inline style): lines and share bars."""
+"""Small pictures drawn on the server: lines and share bars, as SVG attributes since the policy forbids inline style."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,14 +27,6 @@ def line(points: Sequence[tuple[float, float | None]], width: float, height: flo
         parts.append(f"L{place}" if joined else f"M{place}h0")
         last = x
     return "".join(parts)
-
-
-def end_of(points: Sequence[tuple[float, float | None]], width: float, height: float) -> tuple[float, float] | None:
-    """Where the line ends."""
-    for x, value in reversed(points):
-        if value is not None:
-            return round(x * width, 1), height_of(value, height)
-    return None
 
 
 def share_bar(shares: Mapping[Band, float]) -> list[tuple[Band, float, float]]:

@@ -27,7 +27,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """One consent at one provider, and how its polls go. `last_error` and `last_remedy` are sentences for the person."""
+    """One consent at one provider, and how its polls go. `last_error` and `last_remedy` are for the person to read."""
 
     id: str
     provider: str

@@ -1,7 +1,7 @@
 """Values as words: glucose in the person's unit, ages, dates, percentages. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -62,8 +62,10 @@ def moment(time: datetime, offset_min: int | None, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
 
 
-def day(date: datetime) -> str:
-    return f"{date:%a} {date.day} {date:%b %Y}"
+def date_words(text: str) -> str:
+    """`Sat 21 Nov` for 2026-11-21."""
+    day = date.fromisoformat(text)
+    return f"{day:%a} {day.day} {day:%b}"
 
 
 def count(value: int) -> str:
@@ -84,13 +86,18 @@ def local_date(reading: HasLocalTime) -> str:
     return f"{reading.time + timedelta(minutes=reading.offset_min):%Y-%m-%d}"
 
 
+def share(name: Band, shown: Mapping[Band, float], exact: Mapping[Band, float]) -> str:
+    """A share as shown beside others that add up to 100; one that is there but rounds to nothing says `<1 %`."""
+    return "<1 %" if exact.get(name, 0) > 0 and not shown.get(name) else percent(shown.get(name))
+
+
 def goal_text(percents: float | None) -> str:
     """` · goal over 70 %`, or nothing where the consensus sets none."""
     return "" if percents is None else f" · goal over {percents:.0f} %"
 
 
-def goal(band: Band, targets: Targets, shares: Mapping[Band, float]) -> str:
-    """The consensus goal of a row of the five bands; `low` and `high` speak for everything below and above."""
+def goal(band: Band, targets: Targets) -> str:
+    """The consensus goal of a row of the five bands; empty for low and high, whose goals are for the sums."""
     match band:
         case "in_range":
             return _goal("over", targets.goal_in_range)
@@ -98,14 +105,21 @@ def goal(band: Band, targets: Targets, shares: Mapping[Band, float]) -> str:
             return _goal("under", targets.goal_very_low)
         case "very_high":
             return _goal("under", targets.goal_very_high)
-        case "low":
-            both, limit = shares.get("low", 0) + shares.get("very_low", 0), targets.goal_below
-        case "high":
-            both, limit = shares.get("high", 0) + shares.get("very_high", 0), targets.goal_above
-    return "" if limit is None else f"with {BAND_WORDS[_FURTHER[band]]} {percent(both)}, goal under {limit:.0f} %"
+    return ""
 
 
-_FURTHER: dict[Band, Band] = {"low": "very_low", "high": "very_high"}
+def sums(targets: Targets, shares: Mapping[Band, float], unit: Unit) -> str:
+    """`Below 70: 2.1 % (goal under 4 %). Above 180: 24 % (goal under 25 %).`"""
+    below = shares.get("low", 0) + shares.get("very_low", 0)
+    above = shares.get("high", 0) + shares.get("very_high", 0)
+    return (
+        f"Below {glucose(targets.low, unit)}: {percent(below, 1)}{_bracketed(targets.goal_below)}. "
+        f"Above {glucose(targets.high, unit)}: {percent(above, 1)}{_bracketed(targets.goal_above)}."
+    )
+
+
+def _bracketed(limit: float | None) -> str:
+    return "" if limit is None else f" (goal under {limit:.0f} %)"
 
 
 def _goal(word: str, limit: float | None) -> str:

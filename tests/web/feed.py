@@ -21,7 +21,12 @@ MEALS = ((7, 30, 45.0), (12, 30, 60.0), (19, 0, 70.0))
 SENSOR = r.Device(transmitter_id="T1", model="G7", manufacturer="Dexcom")
 
 
-def readings(end: datetime, days: float, seed: int, level: float = 125, gaps: tuple[tuple[float, float], ...] = ()) -> Iterator[r.Reading]:
+Gaps = tuple[tuple[float, float], ...]
+
+
+def readings(
+    end: datetime, days: float, seed: int, level: float = 118, swing: float = 1.0, gaps: Gaps = ()
+) -> Iterator[r.Reading]:
     """A reading every 5 minutes up to `end`; `gaps` are spans in days before the end without any."""
     chance = random.Random(seed)
     wobble = 0.0
@@ -33,11 +38,11 @@ def readings(end: datetime, days: float, seed: int, level: float = 125, gaps: tu
             continue
         hour = time.hour + time.minute / 60
         meals = sum(
-            (55 + 25 * math.sin(time.toordinal() * (i + 1) + seed)) * _bump((hour - h - m / 60) % 24)
+            swing * (78 + 40 * math.sin(time.toordinal() * (i + 1) + seed)) * _bump((hour - h - m / 60) % 24)
             for i, (h, m, _) in enumerate(MEALS)
         )
-        night = -22 * _bump((hour - 2) % 24) * (1 + math.sin(time.toordinal() * 1.7 + seed))
-        value = min(401.0, max(39.0, round(level + meals + night + wobble * 1.6)))
+        night = -38 * swing * _bump((hour - 2) % 24) * (1 + math.sin(time.toordinal() * 1.7 + seed))
+        value = float(min(401, max(39, round(level + meals + night + wobble * 1.6))))
         yield r.Reading(
             time=time, key=f"r{epoch_ms(time)}", offset_min=60, value=value, unit="mg/dL", interval_ms=300_000,
             device=SENSOR,
@@ -64,14 +69,17 @@ def settings(end: datetime) -> Iterator[r.Record]:
     for back, low in ((20, 70.0), (6, 75.0)):
         yield r.DeviceSettings(
             time=end - timedelta(days=back), key=f"s{back}", offset_min=60, device=SENSOR,
-            low_alert=r.LevelAlert(enabled=True, level_mg_dl=low), high_alert=r.LevelAlert(enabled=True, level_mg_dl=220),
+            low_alert=r.LevelAlert(enabled=True, level_mg_dl=low),
+            high_alert=r.LevelAlert(enabled=True, level_mg_dl=220),
         )  # fmt: skip
-    for back in (1, 3, 3.4, 8):
-        yield r.Alert(time=end - timedelta(days=back), key=f"a{back}", offset_min=60, name="low", state="active")
+    for hours in (24, 72, 80, 190):
+        yield r.Alert(time=end - timedelta(hours=hours), key=f"a{hours}", offset_min=60, name="low", state="active")
 
 
 def documents(user_id: str, end: datetime, days: float, seed: int, **how: Any) -> Iterator[Document]:
-    owner = Owner(user_id=user_id, connection_id=f"{user_id}-c", provider="dexcom", zone="Europe/Berlin", delivers_meals=True)
+    owner = Owner(
+        user_id=user_id, connection_id=f"{user_id}-c", provider="dexcom", zone="Europe/Berlin", delivers_meals=True
+    )  # fmt: skip
     noted = list(events(end, int(days)))
     meals = Meals([epoch_ms(one.time) for one in noted if isinstance(one, r.Food)])
     yield from Enricher(owner, "readings", meals).documents(readings(end, days, seed, **how))

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - the ports name the arguments
 """The real app served on loopback, over a real Elasticsearch, with a small real store of people and connections."""
 
 import threading
@@ -61,7 +62,7 @@ class Town:
 
     def begin(self, user_id: str, provider: str, now: datetime) -> str:
         if not self.keys:
-            raise Misconfigured("There are no keys for Dexcom.", remedy="Set DEXCOM_CLIENT_ID and DEXCOM_CLIENT_SECRET.")
+            raise Misconfigured("There are no keys for Dexcom.", remedy="Set DEXCOM_CLIENT_ID.")
         state = f"state-{len(self.states)}-{user_id}"
         self.states[state] = user_id
         return f"/provider-login?state={state}"
@@ -69,7 +70,7 @@ class Town:
     def complete(self, state: str, code: str, now: datetime) -> ports.Connected:
         user_id = self.states.pop(state, None)
         if user_id is None:
-            raise Reauthorize("This link was used before, or is too old.", remedy="Connect again from the person's page.")
+            raise Reauthorize("This link was used before, or is too old.", remedy="Connect again.")
         if code == "bad":
             raise Reauthorize("Dexcom did not accept the code.", remedy="Connect again; a code works for one minute.")
         self.links[user_id] = [ports.Connection(id=f"{user_id}-c", provider="dexcom", state="connected")]
@@ -84,7 +85,8 @@ class Town:
 
     def disconnect(self, user_id: str, connection_id: str, now: datetime) -> None:
         self.links[user_id] = [
-            msgspec.structs.replace(c, state="disconnected") if c.id == connection_id else c for c in self.links[user_id]
+            msgspec.structs.replace(c, state="disconnected") if c.id == connection_id else c
+            for c in self.links[user_id]
         ]
 
 
@@ -122,7 +124,13 @@ class Node:
 
 @contextmanager
 def served(
-    town: Town, node: ports.Glucose, *, password: str | None = None, charts: Path | None = None, port: int = 0, **how: Any
+    town: Town,
+    node: ports.Glucose,
+    *,
+    password: str | None = None,
+    charts: Path | None = None,
+    port: int = 0,
+    **how: Any,
 ) -> Iterator[str]:
     """The address of the app, running until the block ends."""
     app = create_app(
@@ -192,5 +200,5 @@ def fill(node: Node, now: datetime) -> None:
     end = now.replace(second=0, microsecond=0) - timedelta(minutes=4)
     node.fill("anna", mapping, feed.bulk_lines(feed.documents("anna", end, 90, 1), now))
     gaps = ((3.2, 5.1), (0.2, 0.33))
-    node.fill("ben", mapping, feed.bulk_lines(feed.documents("ben", end, 60, 2, level=150, gaps=gaps), now))
-    node.fill("dora", mapping, feed.bulk_lines(feed.documents("dora", end - timedelta(days=4), 20, 3, level=100), now))
+    node.fill("ben", mapping, feed.bulk_lines(feed.documents("ben", end, 60, 2, level=135, swing=0.8, gaps=gaps), now))
+    node.fill("dora", mapping, feed.bulk_lines(feed.documents("dora", end - timedelta(days=4), 20, 3, level=95), now))

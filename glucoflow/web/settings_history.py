@@ -1,0 +1,84 @@
+"""How a device's alerts were set over time, in sentences: `low alert 70 → 75 mg/dL`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+from glucoflow.web import wording
+
+ALERTS = {
+    "urgent_low_alert": "urgent low alert", "urgent_low_soon_alert": "urgent low soon alert", "low_alert": "low alert",
+    "high_alert": "high alert", "out_of_range_alert": "signal loss alert", "rise_alert": "rise alert",
+    "fall_alert": "fall alert",
+}  # fmt: skip
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one settings record changed against the one before of the same device and schedule."""
+
+    time: datetime
+    offset_min: int
+    device: str
+    lines: tuple[str, ...]
+
+
+def settings_agg(end: datetime) -> dict[str, Any]:
+    """A search body for the last 100 settings records before `end`."""
+    query = [{"term": {"event.dataset": "device.settings"}}, {"range": {"@timestamp": {"lt": end.isoformat()}}}]
+    fields = ["@timestamp", "time.utc_offset_min", "device", "settings"]
+    newest = {"top_hits": {"size": 100, "sort": [{"@timestamp": "desc"}], "_source": fields}}
+    return {"size": 0, "aggs": {"settings": {"filter": {"bool": {"filter": query}}, "aggs": {"newest": newest}}}}
+
+
+def changes(records: Sequence[Mapping[str, Any]], unit: Unit) -> list[Change]:
+    """Changes oldest first; the first record of a device tells all its settings. `records` may come in any order."""
+    last: dict[str, dict[str, str]] = {}
+    result = []
+    for record in sorted(records, key=lambda one: str(one["@timestamp"])):
+        device = _device(record.get("device", {}))
+        key = f"{device} {record['settings'].get('schedule_name', '')}"
+        now = dict(_told(record["settings"], unit))
+        lines = tuple(_compared(last.get(key), now))
+        last[key] = now
+        if lines:
+            time = datetime.fromisoformat(record["@timestamp"]).astimezone(UTC)
+            offset = record.get("time", {}).get("utc_offset_min", 0)
+            result.append(Change(time=time, offset_min=offset, device=device, lines=lines))
+    return result
+
+
+def _compared(before: Mapping[str, str] | None, now: Mapping[str, str]) -> Iterator[str]:
+    for name, value in now.items():
+        old = before.get(name) if before else None
+        if before is None or old is None:
+            yield f"{name} {value}"
+        elif old != value:
+            yield f"{name} {old} → {value}"
+
+
+def _told(settings: Mapping[str, Any], unit: Unit) -> Iterator[tuple[str, str]]:
+    for field, name in ALERTS.items():
+        alert = settings.get(field)
+        if alert is not None:
+            yield name, _level(alert, unit) if alert.get("enabled") else "off"
+    if settings.get("software_version"):
+        yield "software", settings["software_version"]
+
+
+def _level(alert: Mapping[str, Any], unit: Unit) -> str:
+    if alert.get("level_mg_dl") is not None:
+        return f"{wording.glucose(alert['level_mg_dl'], unit)} {unit}"
+    if alert.get("rate_mg_dl_min") is not None:
+        rate = alert["rate_mg_dl_min"]
+        return f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate / MG_DL_PER_MMOL_L:.2f} mmol/L/min"
+    if alert.get("threshold_ms") is not None:
+        return f"after {alert['threshold_ms'] / 60_000:.0f} min"
+    return "on"
+
+
+def _device(device: Mapping[str, Any]) -> str:
+    name = device.get("name") or " ".join(filter(None, (device.get("manufacturer"), device.get("model"))))
+    return name or device.get("display") or device.get("id") or "device"
