@@ -6,45 +6,27 @@ means `index`, on condition that nobody wrote in between (`if_seq_no`). Sending 
 which is what makes a time-out, where nobody knows what was done, an ordinary case.
 """
 
-import logging
-import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
-from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elastic_transport import ObjectApiResponse
+from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
 from glucoflow.connector import Rejection
 from glucoflow.errors import Fatal, Misconfigured, Retryable
 from glucoflow.es.encode import Item, payload_of
-from glucoflow.es.faults import OVERLOADED, as_ours, blocked
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
+from glucoflow.es.faults import OVERLOADED, blocked
+from glucoflow.es.patience import TOO_LARGE, Asking
 
 ANSWER_FIELDS = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 """All that is read of an answer, which is what keeps it small: 25 bytes a document instead of 200."""
 
 PAYLOAD_KEPT = 64 * 1024
 CONFLICT_ROUNDS = 8
-REFUSED_WHOLE = 413
-
-
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How long an overloaded Elasticsearch is asked again: pauses double from the first, each drawn from 0 to its full
-    length ("full jitter"), so that many writers do not come back at the same moment."""
-
-    attempts: int = 6
-    first_pause_s: float = 0.5
-    longest_pause_s: float = 30.0
-
-    def pause(self, failures: int, rng: random.Random) -> float:
-        """Seconds to wait after this many failures, 1 being the first."""
-        return rng.uniform(0, min(self.longest_pause_s, self.first_pause_s * 2.0 ** (failures - 1)))
 
 
 class Action(NamedTuple):
@@ -68,13 +50,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Target:
-    """Where and how chunks are sent. `wait` pauses, and says whether to give up waiting; `restore` makes the index."""
+    """Where chunks are sent. `restore` is called where the index is missing, and makes it or raises."""
 
     client: Elasticsearch
     alias: str
-    patience: Patience
-    rng: random.Random
-    wait: Callable[[float], bool]
+    asking: Asking
     restore: Callable[[], None]
 
 
@@ -84,7 +64,11 @@ class _Round(NamedTuple):
     again: list[Action]
     conflicting: list[Action]
     missing_index: list[Action]
-    retry_error: Retryable | None
+    error: Retryable | None
+
+
+def overload() -> Retryable:
+    return Retryable("Elasticsearch is overloaded.", remedy="What was not written is fetched again.")
 
 
 def creates(items: Iterable[Item]) -> list[Action]:
@@ -107,7 +91,7 @@ def deliver(target: Target, actions: list[Action]) -> Outcome:
             target.restore()
         if turn.again:
             failures += 1
-            _pause(target, failures, turn.retry_error, len(turn.again))
+            target.asking.pause(failures, turn.error or overload())
         pending = turn.missing_index + turn.again
         if turn.conflicting:
             conflicts += 1
@@ -122,17 +106,17 @@ def _post(target: Target, actions: Sequence[Action]) -> list[Mapping[str, Any]]:
 
     def send() -> list[Mapping[str, Any]]:
         answers = streaming_bulk(
-            target.client, actions, chunk_size=len(actions), max_chunk_bytes=2**31, raise_on_error=False,
-            max_retries=0, expand_action_callback=_lines, index=target.alias, require_alias=True,
+            target.client, map(_lines, actions), chunk_size=len(actions), max_chunk_bytes=2**31, raise_on_error=False,
+            max_retries=0, expand_action_callback=_as_they_are, index=target.alias, require_alias=True,
             filter_path=ANSWER_FIELDS,
         )  # fmt: skip
         return [next(iter(answer.values())) for _, answer in answers]
 
     try:
-        answers = ask(target, send, "write documents")
+        answers = target.asking.ask(send, "write documents")
     except ApiError:  # 413, all others are translated
         if len(actions) == 1:
-            return [{"status": REFUSED_WHOLE}]
+            return [{"status": TOO_LARGE}]
         middle = len(actions) // 2
         return [*_post(target, actions[:middle]), *_post(target, actions[middle:])]
     if len(answers) != len(actions):
@@ -140,44 +124,20 @@ def _post(target: Target, actions: Sequence[Action]) -> list[Mapping[str, Any]]:
     return answers
 
 
-def _lines(action: Action) -> tuple[Any, Any]:
-    """Both lines are bytes already; the helper passes them on as they are."""
-    return action.header, action.item.body if action.item else None
+def _lines(action: Action) -> bytes:
+    """Both lines as one piece of bytes: two pieces would cost the helper twice."""
+    return b"%b\n%b\n" % (action.header, action.item.body) if action.item else action.header
 
 
-def ask(target: Target, send: Callable[[], T], doing: str) -> T:
-    """The result of `send`, repeated while the fault may pass. A 413 comes out as the driver's ApiError."""
-    failures = 0
-    while True:
-        try:
-            return send()
-        except (ApiError, TransportError, UnsupportedProductError) as error:
-            if isinstance(error, ApiError) and error.meta.status == REFUSED_WHOLE:
-                raise
-            ours = as_ours(error, doing)
-            if not isinstance(ours, Retryable):
-                raise ours from error
-            failures += 1
-            _pause(target, failures, ours, None)
-
-
-def _pause(target: Target, failures: int, error: Retryable | None, items: int | None) -> None:
-    """Wait before the next attempt, or raise `error` when there shall be none."""
-    error = error or Retryable("Elasticsearch is overloaded.", remedy="What was not written is fetched again.")
-    longest = target.patience.longest_pause_s
-    asked_for = error.retry_after or 0.0
-    if failures >= target.patience.attempts or asked_for > longest:
-        raise error
-    seconds = max(asked_for, target.patience.pause(failures, target.rng))
-    log.warning("Elasticsearch is busy; asking again", extra={"failures": failures, "documents": items})
-    if target.wait(seconds):
-        raise error
+def _as_they_are(lines: Any) -> tuple[Any, None]:
+    """The helper serializes what it is given; bytes it passes on as they are."""
+    return lines, None
 
 
 def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outcome: Outcome) -> _Round:
     """Count what is settled, and say what to do about the rest."""
     turn = _Round([], [], [], None)
-    retry_error = None
+    error_of_again = None
     for action, answer in zip(actions, answers, strict=True):
         status = answer["status"]
         if status in (200, 201):
@@ -193,7 +153,7 @@ def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outco
         if status == 409:
             turn.conflicting.append(action)
         elif kind == "cluster_block_exception":
-            retry_error = blocked(reason)
+            error_of_again = blocked(reason)
             turn.again.append(action)
         elif status in OVERLOADED:
             turn.again.append(action)
@@ -211,7 +171,7 @@ def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outco
             raise Fatal(f"Elasticsearch refused a write: status {status}, {kind or 'no reason given'}.")
         else:
             outcome.rejected.append(rejection(action.item, status, error))
-    return turn._replace(retry_error=retry_error)
+    return turn._replace(error=error_of_again)
 
 
 class _Stored(msgspec.Struct):
@@ -244,14 +204,14 @@ def _resolve(target: Target, actions: Sequence[Action], outcome: Outcome) -> lis
 def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
     """Hash and sequence number of each stored document, as of now (mget sees what is not yet refreshed)."""
 
-    def send() -> Mapping[str, Any]:
+    def send() -> ObjectApiResponse[Any]:
         return target.client.mget(
             index=target.alias, ids=list(dict.fromkeys(ids)), source_includes=["event.hash"],
             filter_path="docs._id,docs.found,docs._seq_no,docs._primary_term,docs._source",
-        ).body  # fmt: skip
+        )  # fmt: skip
 
     found = {}
-    for doc in ask(target, send, "look up documents").get("docs", []):
+    for doc in target.asking.ask(send, "look up documents").get("docs", []):
         if doc.get("found"):
             known = doc.get("_source", {}).get("event", {}).get("hash")
             found[doc["_id"]] = _Stored(known, doc["_seq_no"], doc["_primary_term"])
@@ -268,7 +228,7 @@ def rejection(item: Item, status: int, error: Mapping[str, Any]) -> Rejection:
     name = "document"
     if found:
         name = f"{found[2]}.{found[1]}" if found[2] and found[2] != "_doc" else found[1]
-    if status == REFUSED_WHOLE:
+    if status == TOO_LARGE:
         reason = "larger than Elasticsearch takes"
     elif "introduction of" in text:
         reason = "not in the mapping"

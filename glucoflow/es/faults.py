@@ -18,18 +18,6 @@ OVERLOADED = frozenset({429, 500, 502, 503, 504})
 DISK_PAUSE_S = 600.0
 """How long to leave Elasticsearch alone when its disk is full: it lifts the block itself once there is room."""
 
-DISK_FULL = Retryable(
-    "Elasticsearch takes no more documents: its disk is nearly full, so it made the index read-only.",
-    remedy="Free disk space or add some; the block goes by itself. What was not written is fetched again.",
-    retry_after=DISK_PAUSE_S,
-)
-READ_ONLY = Retryable(
-    "The index is read-only, so nothing was written.",
-    remedy="If you did not set this yourself, run `glucoflow doctor`. What was not written is fetched again.",
-    retry_after=DISK_PAUSE_S,
-)
-
-
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raises whatever the driver raises inside as one of our errors; `doing` says what was tried ("read …")."""
@@ -106,20 +94,23 @@ def blocked(reason: str) -> Retryable:
     write block such as our own migration sets for a moment, 5 and others somebody's read-only setting.
     """
     if "/12/" in reason:
-        return Retryable(DISK_FULL.message, remedy=DISK_FULL.remedy, retry_after=DISK_FULL.retry_after)
+        return Retryable(
+            "Elasticsearch takes no more documents: its disk is nearly full, so it made the index read-only.",
+            remedy="Free disk space or add some; the block goes by itself. What was not written is fetched again.",
+            retry_after=DISK_PAUSE_S,
+        )
     if "/8/" in reason:
         return Retryable(
             "The index takes no writes at the moment; it may be moving to a new mapping.",
             remedy="It is tried again. If this lasts, run `glucoflow provision`.",
         )
-    if status_is_starting(reason):
+    if "/1/" in reason or "/2/" in reason:  # no state yet, no master
         return Retryable("Elasticsearch is still starting.", remedy="It is asked again later.")
-    return Retryable(READ_ONLY.message, remedy=READ_ONLY.remedy, retry_after=READ_ONLY.retry_after)
-
-
-def status_is_starting(reason: str) -> bool:
-    """Whether a block only says that the cluster has no state or master yet."""
-    return "/1/" in reason or "/2/" in reason
+    return Retryable(
+        "The index is read-only, so nothing was written.",
+        remedy="If you did not set this yourself, run `glucoflow doctor`. What was not written is fetched again.",
+        retry_after=DISK_PAUSE_S,
+    )
 
 
 def error_type(body: object) -> str | None:

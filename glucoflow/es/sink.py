@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -18,9 +19,10 @@ from elasticsearch import Elasticsearch
 from glucoflow.connector import Rejection, SinkResult
 from glucoflow.documents import Document
 from glucoflow.errors import Fatal, Rejected, Retryable
-from glucoflow.es.bulk import PAYLOAD_KEPT, Action, Outcome, Patience, Target, creates, deletes, deliver
+from glucoflow.es.bulk import PAYLOAD_KEPT, Action, Outcome, Target, creates, deletes, deliver
 from glucoflow.es.encode import Item, encode, encode_time
 from glucoflow.es.names import Names
+from glucoflow.es.patience import Asking, Patience
 from glucoflow.es.provision import ensure_index
 
 log = logging.getLogger(__name__)
@@ -70,9 +72,9 @@ class ElasticsearchSink:
         total = Outcome()
         for outcome in self._outcomes(self._chunks(documents, encode_time(now), total)):
             _add(total, outcome)
-        if deleted_ids:
-            for outcome in self._outcomes(_sliced(deletes(dict.fromkeys(deleted_ids)), self._options.chunk_documents)):
-                _add(total, outcome)
+        target = self._target(threading.Event().wait)
+        for ids in _slices(dict.fromkeys(deleted_ids), self._options.chunk_documents):
+            _add(total, deliver(target, deletes(ids)))
         return SinkResult(
             created=total.created,
             updated=total.updated,
@@ -81,47 +83,61 @@ class ElasticsearchSink:
             rejected=total.rejected,
         )
 
-    def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Outcome) -> Iterator[list[Action]]:
-        """Encoded documents in chunks. What has no JSON form is rejected here."""
-        limit, most_bytes = self._options.chunk_documents, self._options.chunk_bytes
-        chunk: list[Item] = []
-        size = 0
-        for document in documents:
-            if document.source.user.id != self._user_id:
-                raise Fatal("A document of another person came to this person's index; nothing of it was written.")
-            try:
-                item = encode(document, ingested)
-            except Rejected as error:
-                payload = bytes(document.source.payload)[:PAYLOAD_KEPT]
-                total.rejected.append(
-                    Rejection(field=error.field, reason=error.reason, key=document.id, payload=payload)
-                )
-                self._monitor.see([document.id], total.rejected[-1:])
-                continue
-            if chunk and (len(chunk) >= limit or size + len(item.body) > most_bytes):
-                yield creates(chunk)
-                chunk, size = [], 0
-            chunk.append(item)
-            size += len(item.body) + 64
-        if chunk:
-            yield creates(chunk)
+    def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Outcome) -> Iterator["_Chunk"]:
+        """Encoded documents in chunks. What has no JSON form is rejected here.
 
-    def _outcomes(self, chunks: Iterator[list[Action]]) -> Iterator[Outcome]:
+        Of two documents with one id the later must win, so they may not be on the wire side by side: the chunk of the
+        later one waits for those before it.
+        """
+        options = self._options
+        chunk = _Chunk()
+        recent: deque[set[str]] = deque(maxlen=options.lanes + 2)
+        known: set[str] = set()
+        for document in documents:
+            item = self._encoded(document, ingested, total)
+            if item is None:
+                continue
+            again = item.id in known and item.id not in chunk.ids
+            full = len(chunk.items) >= options.chunk_documents or chunk.size + len(item.body) > options.chunk_bytes
+            if chunk.items and (again or full):
+                yield chunk
+                if again:
+                    recent.clear()
+                else:
+                    recent.append(chunk.ids)
+                known = set().union(*recent)
+                chunk = _Chunk(after_all=again)
+            chunk.add(item)
+        if chunk.items:
+            yield chunk
+
+    def _encoded(self, document: Document, ingested: bytes, total: Outcome) -> Item | None:
+        if document.source.user.id != self._user_id:
+            raise Fatal("A document of another person came to this person's index; it was not written.")
+        try:
+            return encode(document, ingested)
+        except Rejected as error:
+            payload = bytes(document.source.payload)[:PAYLOAD_KEPT]
+            total.rejected.append(Rejection(field=error.field, reason=error.reason, key=document.id, payload=payload))
+            self._monitor.see([document.id], total.rejected[-1:])
+            return None
+
+    def _outcomes(self, chunks: Iterator["_Chunk"]) -> Iterator[Outcome]:
         """Chunks are delivered by `lanes` threads while the next is made here; a single one needs no thread."""
         chunk, upcoming = next(chunks, None), next(chunks, None)
         stop = threading.Event()
         target = self._target(stop.wait)
         if upcoming is None:
             if chunk is not None:
-                yield self._seen(chunk, deliver(target, chunk))
+                yield self._seen(chunk, deliver(target, chunk.actions()))
             return
-        under_way: deque[tuple[list[Action], Future[Outcome]]] = deque()
+        under_way: deque[tuple[_Chunk, Future[Outcome]]] = deque()
         with ThreadPoolExecutor(self._options.lanes, thread_name_prefix="bulk") as pool:
             try:
                 while chunk is not None:
-                    if len(under_way) >= self._options.lanes:
+                    while len(under_way) >= (1 if chunk.after_all else self._options.lanes):
                         yield self._finished(under_way)
-                    under_way.append((chunk, pool.submit(deliver, target, chunk)))
+                    under_way.append((chunk, pool.submit(deliver, target, chunk.actions())))
                     chunk, upcoming = upcoming, next(chunks, None)
                 while under_way:
                     yield self._finished(under_way)
@@ -131,22 +147,20 @@ class ElasticsearchSink:
                     future.cancel()
                 raise
 
-    def _finished(self, under_way: deque[tuple[list[Action], Future[Outcome]]]) -> Outcome:
+    def _finished(self, under_way: deque[tuple["_Chunk", Future[Outcome]]]) -> Outcome:
         chunk, future = under_way.popleft()
         return self._seen(chunk, future.result())
 
-    def _seen(self, chunk: list[Action], outcome: Outcome) -> Outcome:
+    def _seen(self, chunk: "_Chunk", outcome: Outcome) -> Outcome:
         self._written = True
-        self._monitor.see([action.id for action in chunk], outcome.rejected)
+        self._monitor.see([item.id for item in chunk.items], outcome.rejected)
         return outcome
 
     def _target(self, wait: Callable[[float], bool]) -> Target:
         return Target(
             client=self._client,
             alias=self._names.alias(self._user_id),
-            patience=self._options.patience,
-            rng=self._rng,
-            wait=wait,
+            asking=Asking(self._options.patience, self._rng, wait),
             restore=self._restore,
         )
 
@@ -158,6 +172,24 @@ class ElasticsearchSink:
                 remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
             )
         ensure_index(self._client, self._names, self._user_id)
+
+
+@dataclass
+class _Chunk:
+    """Documents that go in one request. `after_all`: only when all earlier ones have their outcome."""
+
+    after_all: bool = False
+    items: list[Item] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    size: int = 0
+
+    def add(self, item: Item) -> None:
+        self.items.append(item)
+        self.ids.add(item.id)
+        self.size += len(item.body) + len(item.id) + 32
+
+    def actions(self) -> list[Action]:
+        return creates(self.items)
 
 
 class _Monitor:
@@ -196,7 +228,7 @@ def _add(total: Outcome, part: Outcome) -> None:
     total.rejected += part.rejected
 
 
-def _sliced(actions: list[Action], size: int) -> Iterator[list[Action]]:
-    rest = iter(actions)
-    while chunk := list(islice(rest, size)):
-        yield chunk
+def _slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while part := list(islice(rest, size)):
+        yield part

@@ -1,0 +1,100 @@
+"""Child processes that never outlive us: each runs under `guard.py`, tied to this process by a pipe."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+_GUARD = Path(__file__).with_name("guard.py")
+_GUARDS_OWN_SECONDS = 1.0
+
+
+class ProcessUser(msgspec.Struct, frozen=True):
+    """Whom a child runs as (numeric ids), and that user's name for messages."""
+
+    uid: int
+    gid: int
+    name: str
+
+
+class Child:
+    """One supervised process. Nothing happens before `start`.
+
+    `env` is added to our own environment. Output goes to `log_path`, the previous run's replaced. The child lives in a
+    session of its own, so a terminal's Ctrl-C reaches only us.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log_path: Path,
+        env: Mapping[str, str] | None = None,
+        user: ProcessUser | None = None,
+        grace_seconds: float = 3.0,
+    ) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._argv = list(argv)
+        self._env = dict(env or {})
+        self._user = user
+        self._grace = grace_seconds
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; returns at once. Its own failure shows in `alive`, `exit_code` and `tail`."""
+        ids = (str(self._user.uid), str(self._user.gid)) if self._user else ("-", "-")
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._log = self.log_path.open("wb")
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", str(_GUARD), str(self._grace), *ids, "--", *self._argv],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self._env},
+            start_new_session=True,
+        )
+
+    def alive(self) -> bool:
+        return self._guard is not None and self._guard.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs or before it was started."""
+        return self._guard.poll() if self._guard else None
+
+    def ask_to_stop(self) -> None:
+        """Begin the end (SIGTERM, then SIGKILL after the grace) and return at once, to stop several together."""
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
+
+    def stop(self) -> None:
+        """End it and wait until it is gone, no longer than its grace and a second."""
+        self.ask_to_stop()
+        if self._guard is not None:
+            try:
+                self._guard.wait(self._grace + _GUARDS_OWN_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._guard.kill()
+                self._guard.wait()
+        if self._log is not None:
+            self._log.close()
+
+    def tail(self, lines: int = 20) -> str:
+        """The last lines of its output."""
+        if not self.log_path.exists():
+            return ""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def stop_all(children: Sequence[Child]) -> None:
+    """End all at the same time; returns when all are gone."""
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop()
