@@ -1,0 +1,248 @@
+"""`devices` → DeviceStatus (one a device), and DeviceSettings (one for each content of each alert schedule).
+
+Devices have no record id. A status is keyed by what names the device, settings by a hash of their content: read again
+unchanged, they are the same document; changed, they are a new one, and the old one stays as history. What changes by
+itself (which schedule is active, an override that runs out) is left out of the content.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from connectors.dexcom.naming import MANUFACTURER, Devices
+from connectors.dexcom.times import offset_min
+from connectors.dexcom.wire import Common, Refused, Word, instant, page, rejection
+from glucoflow.connector import Page, Rejection, Window
+from glucoflow.records import (
+    DeviceSettings,
+    DeviceStatus,
+    LevelAlert,
+    OutOfRangeAlert,
+    RateAlert,
+    Record,
+)
+from glucoflow.units import in_mg_dl, parse_unit
+
+MINUTE_MS = 60_000
+LONGEST_MIN = 7 * 1440.0
+
+
+class _Setting(msgspec.Struct, frozen=True, rename="camel"):
+    alert_name: Word
+    enabled: bool = False
+    value: float | None = None
+    unit: Word | None = None
+    snooze: float | None = None
+    system_time: Word | None = None
+    display_time: Word | None = None
+
+
+class _ScheduleHead(msgspec.Struct, frozen=True, rename="camel"):
+    alert_schedule_name: Word | None = None
+    is_default_schedule: bool | None = None
+
+
+class _Schedule(msgspec.Struct, frozen=True, rename="camel"):
+    alert_schedule_settings: _ScheduleHead = _ScheduleHead()
+    alert_settings: list[msgspec.Raw] | None = None
+
+
+class _Device(Common, frozen=True, rename="camel"):
+    last_upload_date: Word | None = None
+    alert_schedules: list[msgspec.Raw] | None = None
+
+
+_DEVICE = msgspec.json.Decoder(_Device)
+_SCHEDULE = msgspec.json.Decoder(_Schedule)
+_SETTING = msgspec.json.Decoder(_Setting)
+_LEVELS = {
+    "low": "low_alert",
+    "high": "high_alert",
+    "urgentlow": "urgent_low_alert",
+    "fixedlow": "urgent_low_alert",
+    "urgentlowsoon": "urgent_low_soon_alert",
+}
+_SILENCE = {"outofrange", "noreadings"}
+_FAULTS = (Refused, msgspec.DecodeError, UnicodeDecodeError)
+
+
+class DevicePages:
+    """Converts the answer about all known devices. What cannot be understood in a schedule loses only itself."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._devices = Devices()
+
+    def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
+        """One page; times are uploads' and settings' changes, so they may lie outside the window."""
+        records: list[Record] = []
+        rejected: list[Rejection] = []
+        for raw in raws:
+            try:
+                wire = _DEVICE.decode(raw)
+                said = wire.last_upload_date
+                uploaded = instant(said, self._now, "lastUploadDate") if said else None
+                if uploaded is not None:
+                    records.append(self._status(wire, uploaded, raw))
+            except _FAULTS as error:
+                rejected.append(rejection(error, raw))
+                continue
+            for number, schedule in enumerate(wire.alert_schedules or ()):
+                try:
+                    settings = self._settings(wire, uploaded, schedule, rejected)
+                except _FAULTS as error:
+                    refusal = rejection(error, schedule)
+                    field = f"alertSchedules[{number}].{refusal.field}"
+                    rejected.append(msgspec.structs.replace(refusal, field=field))
+                else:
+                    records += settings
+        return page(window, records, rejected)
+
+    def _status(self, wire: _Device, uploaded: datetime, raw: msgspec.Raw) -> DeviceStatus:
+        return DeviceStatus(
+            time=uploaded,
+            key=f"status/{_identity(wire)}",
+            device=self._devices.of(wire),
+            last_upload=uploaded,
+            payload=_without(raw, "alertSchedules"),
+        )
+
+    def _settings(
+        self, wire: _Device, uploaded: datetime | None, raw: msgspec.Raw, rejected: list[Rejection]
+    ) -> Iterator[DeviceSettings]:
+        """None for a schedule without settings, as receivers send; else one."""
+        schedule = _SCHEDULE.decode(raw)
+        if not schedule.alert_settings:
+            return iter(())
+        alerts: dict[str, LevelAlert | OutOfRangeAlert | RateAlert] = {}
+        changed: tuple[datetime, str | None] | None = None
+        for setting, time in _newest_of_each(_understood(schedule.alert_settings, self._now, rejected)):
+            alerts.update(_alert(setting, alerts))
+            if time is not None and (changed is None or time > changed[0]):
+                changed = (time, setting.display_time)
+        if changed is None and uploaded is None:
+            raise Refused("lastUploadDate", "missing, and no alert setting has a time")
+        time, display = changed or (uploaded, None)
+        assert time is not None  # noqa: S101 – for mypy; see the line above
+        content = _content(raw)
+        return iter(
+            [
+                DeviceSettings(
+                    time=time,
+                    key=f"settings/{_identity(wire)}/{hashlib.sha256(content).hexdigest()[:32]}",
+                    offset_min=offset_min(display, time),
+                    device=self._devices.of(wire),
+                    payload=msgspec.Raw(content),
+                    manufacturers=(MANUFACTURER,),
+                    schedule_name=schedule.alert_schedule_settings.alert_schedule_name,
+                    **alerts,  # type: ignore[arg-type]
+                )
+            ]
+        )
+
+
+def _understood(
+    raws: Iterable[msgspec.Raw], now: datetime, rejected: list[Rejection]
+) -> Iterator[tuple[_Setting, datetime | None]]:
+    for number, raw in enumerate(raws):
+        try:
+            setting = _SETTING.decode(raw)
+            time = instant(setting.system_time, now) if setting.system_time else None
+            _alert(setting, {})
+        except _FAULTS as error:
+            refusal = rejection(error, raw)
+            rejected.append(msgspec.structs.replace(refusal, field=f"alertSettings[{number}].{refusal.field}"))
+        else:
+            yield setting, time
+
+
+def _newest_of_each(
+    settings: Iterable[tuple[_Setting, datetime | None]],
+) -> list[tuple[_Setting, datetime | None]]:
+    """One setting for each alert: the newest, where an answer holds several (Tidepool saw that)."""
+    newest: dict[str, tuple[_Setting, datetime | None]] = {}
+    for setting, time in settings:
+        held = newest.get(setting.alert_name)
+        if held is None or held[1] is None or (time is not None and time >= held[1]):
+            newest[setting.alert_name] = (setting, time)
+    return list(newest.values())
+
+
+def _alert(setting: _Setting, known: dict[str, Any]) -> dict[str, LevelAlert | OutOfRangeAlert | RateAlert]:
+    """The field and value of our settings that it means; nothing for an alert we have no field for. Raises Refused."""
+    name = setting.alert_name.lower()
+    snooze = _minutes(setting.snooze, "snooze")
+    if name in _LEVELS:
+        if name == "fixedlow" and "urgent_low_alert" in known:
+            return {}
+        return {_LEVELS[name]: LevelAlert(enabled=setting.enabled, level_mg_dl=_level(setting), snooze_ms=snooze)}
+    if name in _SILENCE:
+        if name == "noreadings" and "out_of_range_alert" in known:
+            return {}
+        threshold = _minutes(setting.value, "value")
+        alert = OutOfRangeAlert(enabled=setting.enabled, threshold_ms=threshold, snooze_ms=snooze)
+        return {"out_of_range_alert": alert}
+    if name in ("rise", "fall"):
+        rate = setting.value
+        if rate is not None and not abs(rate) <= 10:
+            raise Refused("value", "beyond 10 mg/dL/min")
+        if rate is not None:
+            rate = abs(rate) if name == "rise" else -abs(rate)  # fall rates come with either sign
+        return {f"{name}_alert": RateAlert(enabled=setting.enabled, rate_mg_dl_min=rate)}
+    return {}
+
+
+def _level(setting: _Setting) -> float | None:
+    if setting.value is None:
+        return None
+    try:
+        unit = parse_unit(setting.unit) if setting.unit and setting.unit != "unknown" else "mg/dL"
+    except ValueError:
+        raise Refused("unit", "neither mg/dL nor mmol/L") from None
+    level = in_mg_dl(setting.value, unit)
+    if not 0 <= level <= 1000:
+        raise Refused("value", "outside 0 to 1000 mg/dL")
+    return level
+
+
+def _minutes(value: float | None, field: str) -> int | None:
+    """Minutes as ms."""
+    if value is None:
+        return None
+    if not 0 <= value <= LONGEST_MIN:
+        raise Refused(field, f"outside 0 to {LONGEST_MIN:g} minutes")
+    return round(value * MINUTE_MS)
+
+
+def _identity(wire: _Device) -> str:
+    parts = (wire.transmitter_id, wire.display_device, wire.display_app, wire.transmitter_generation)
+    return hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()[:16]
+
+
+def _loads(raw: msgspec.Raw) -> Any:
+    try:
+        return json.loads(bytes(raw))
+    except ValueError:  # an integer of thousands of digits, which JSON allows and Python refuses
+        raise Refused("record", "not readable") from None
+
+
+def _content(raw: msgspec.Raw) -> bytes:
+    """A schedule without what changes by itself, in one order of its keys and settings."""
+    schedule = _loads(raw)
+    head = schedule.get("alertScheduleSettings")
+    if isinstance(head, dict):
+        head.pop("isActive", None)
+        head.pop("override", None)
+    if isinstance(schedule.get("alertSettings"), list):
+        schedule["alertSettings"].sort(key=lambda setting: json.dumps(setting, sort_keys=True))
+    return json.dumps(schedule, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _without(raw: msgspec.Raw, name: str) -> msgspec.Raw:
+    device = _loads(raw)
+    device.pop(name, None)
+    return msgspec.Raw(json.dumps(device, sort_keys=True, separators=(",", ":")).encode())

@@ -1,0 +1,158 @@
+"""`events` → Bolus, Basal, Food, Exercise, Health, Note, Fingerstick; deleted events → the keys to remove.
+
+Long-acting insulin is a Basal of one `amount` (delivery type `manual`, after Tidepool's partner guide), fast-acting a
+Bolus. `value` is text on the wire, and real people's apps leave it out: insulin and carbs without a value are kept
+as noted without an amount, an exercise of "-1" has no duration, a health event's value says nothing.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from connectors.dexcom.calibrations import meter_value
+from connectors.dexcom.naming import Devices
+from connectors.dexcom.times import offset_min, system_time
+from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, rejection
+from glucoflow.connector import Page, Rejection, Window
+from glucoflow.records import Basal, Bolus, Device, Exercise, Fingerstick, Food, Health, Note, Record
+
+MOST_UNITS = 250.0
+MOST_CARBS_G = 1000.0
+LONGEST_EXERCISE_MIN = 7 * 1440.0
+LONGEST_NOTE = 10_000
+MINUTE_MS = 60_000
+
+
+class _Event(Common, frozen=True, rename="camel", gc=False):
+    recorded_system_time: Word | None = None
+    event_status: Word | None = None
+    event_type: Word | None = None
+    event_sub_type: Word | None = None
+    value: str | float | None = None
+    unit: Word | None = None
+
+
+class _Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """What a record of any kind takes from its event."""
+
+    time: datetime
+    key: str
+    offset_min: int | None
+    record_id: str | None
+    device: Device
+    payload: msgspec.Raw
+
+
+_DECODER = msgspec.json.Decoder(_Event)
+_RANK = {"deleted": 2, "updated": 1}
+"""Of several versions of one event in an answer the last word counts."""
+
+
+class Events:
+    """Converts pages of events."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._devices = Devices()
+
+    def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
+        """The newest version of each event in time order, and the keys of those deleted."""
+        newest: dict[str, tuple[tuple[int, str], Record | None]] = {}
+        rejected: list[Rejection] = []
+        for raw in raws:
+            try:
+                key, version, record = self._event(raw)
+            except (Refused, msgspec.DecodeError, UnicodeDecodeError) as error:
+                rejected.append(rejection(error, raw))
+                continue
+            if key not in newest or version >= newest[key][0]:
+                newest[key] = (version, record)
+        records = [record for _, record in newest.values() if record is not None]
+        deleted = sorted(key for key, (_, record) in newest.items() if record is None)
+        return page(window, records, rejected, deleted)
+
+    def _event(self, raw: msgspec.Raw) -> tuple[str, tuple[int, str], Record | None]:
+        """Key, version, and the record, None if it was deleted."""
+        wire = _DECODER.decode(raw)
+        kind = (wire.event_type or "").lower()
+        status = (wire.event_status or "").lower()
+        version = (_RANK.get(status, 0), _recorded(wire.recorded_system_time))
+        if status == "deleted" and wire.record_id:
+            return wire.record_id, version, None  # whatever else it says, it is to go
+        time = instant(wire.system_time, self._now)
+        key = natural_key(wire, time, f"event/{kind}/{wire.event_sub_type or ''}")
+        if status == "deleted":
+            return key, version, None
+        frame = _Frame(
+            time=time,
+            key=key,
+            offset_min=offset_min(wire.display_time, time),
+            record_id=wire.record_id or None,
+            device=self._devices.of(wire),
+            payload=raw,
+        )
+        return key, version, _record(wire, kind, frame)
+
+
+def _recorded(text: str | None) -> str:
+    try:
+        return system_time(text).isoformat() if text else ""
+    except ValueError:
+        return ""
+
+
+def _record(wire: _Event, kind: str, frame: _Frame) -> Record:
+    own = msgspec.structs.asdict(frame)
+    sub = wire.event_sub_type
+    match kind:
+        case "insulin":
+            units = _amount(wire, "units", MOST_UNITS)
+            if (sub or "").lower() == "longacting":
+                return Basal(**own, delivery_type="manual", action="long", amount=units)
+            return Bolus(**own, action="fast" if (sub or "").lower() == "fastacting" else None, normal=units)
+        case "carbs":
+            return Food(**own, carbs_g=_amount(wire, "grams", MOST_CARBS_G))
+        case "exercise":
+            minutes = _amount(wire, "minutes", LONGEST_EXERCISE_MIN, minus_is_none=True)
+            duration = None if minutes is None else round(minutes * MINUTE_MS)
+            return Exercise(**own, intensity=sub, duration_ms=duration)
+        case "health":
+            return Health(**own, kind=sub or "unknown")
+        case "note" | "notes":
+            text = str(wire.value or "").strip()
+            if not text:
+                raise Refused("value", "a note without text")
+            if len(text) > LONGEST_NOTE:
+                raise Refused("value", f"a note of more than {LONGEST_NOTE} characters")
+            return Note(**own, text=text)
+        case "bloodglucose":
+            value, unit = meter_value(_number(wire.value), wire.unit)
+            return Fingerstick(**own, value=value, unit=unit, subtype="manual")
+    raise Refused("eventType", "missing" if not kind else "a kind of event that is not known")
+
+
+def _number(value: str | float | None) -> float | None:
+    """A number that may be written as text. Raises Refused."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        raise Refused("value", "not a number") from None
+    if not math.isfinite(number):
+        raise Refused("value", "not a number")
+    return number
+
+
+def _amount(wire: _Event, unit: str, most: float, *, minus_is_none: bool = False) -> float | None:
+    """A value from 0 to `most` in `unit`; None where none was noted. A missing or `unknown` unit is accepted."""
+    if (wire.unit or "unknown").lower() not in ("unknown", unit):
+        raise Refused("unit", f"not {unit}, which this kind of event has")
+    number = _number(wire.value)
+    if number is None or (minus_is_none and number < 0):
+        return None
+    if not 0 <= number <= most:
+        raise Refused("value", f"outside 0 to {most:g} {unit}")
+    return number

@@ -1,0 +1,174 @@
+"""From an answer's bytes to records, one by one: a record that cannot be understood never takes its page with it.
+
+The envelope is decoded once into raw records; each is then decoded by the typed decoder of its kind, and its raw bytes
+are its payload.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from connectors.dexcom.http import not_understood
+from connectors.dexcom.times import system_time
+from glucoflow.connector import Page, Rejection, Window
+from glucoflow.records import Record
+
+EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+"""No Dexcom cloud is older: a record before this comes from a device whose clock was never set."""
+
+AHEAD = timedelta(hours=24)
+"""How far a device's clock may run ahead of ours before its records are refused (Tidepool warns from here on)."""
+
+PAYLOAD_LIMIT = 64 * 1024
+
+Word = Annotated[str, msgspec.Meta(max_length=256)]
+"""A word, id or time of the provider's. Words we do not know are kept as they are."""
+
+
+class Common(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """What records of all kinds have. Absent and null are the same: real records lack what is said to be required."""
+
+    record_id: Word | None = None
+    system_time: Word | None = None
+    display_time: Word | None = None
+    transmitter_id: Word | None = None
+    transmitter_generation: Word | None = None
+    transmitter_generation_variant: Word | None = None
+    display_device: Word | None = None
+    display_app: Word | None = None
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Refused(Exception):
+    """This record, for this field and reason. The reason holds no value of a person's: it is shown and counted."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    records: list[msgspec.Raw]
+    record_type: str | None = None
+
+
+class _Id(msgspec.Struct, rename="camel"):
+    record_id: str | None = None
+
+
+_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ID = msgspec.json.Decoder(_Id)
+_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+_MISSING = re.compile(r"missing required field `([^`]*)`")
+
+
+def raw_records(body: bytes, record_type: str) -> Sequence[msgspec.Raw]:
+    """The records of an answer, undecoded. Raises Retryable for an answer that is not such a page."""
+    if b"\n" in body:
+        body = _compact(body)  # a payload with line breaks would break the bulk request it is stored by
+    try:
+        envelope = _ENVELOPE.decode(body)
+    except msgspec.ValidationError:
+        raise not_understood(body, "an answer without records") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        envelope = _leniently(body)
+    if envelope.record_type not in (None, record_type):
+        raise not_understood(body, f"records of another type than {record_type}")
+    return envelope.records
+
+
+def _compact(body: bytes) -> bytes:
+    try:
+        return msgspec.json.format(body, indent=-1)
+    except (msgspec.DecodeError, RecursionError):
+        return body  # what is wrong with it is found, and said, when it is decoded
+
+
+def _leniently(body: bytes) -> _Envelope:
+    """For what is not quite JSON: NaN, infinities, broken UTF-8. They are made text, and refused where they matter."""
+    try:
+        answer = json.loads(body.decode("utf-8", "replace"), parse_constant=str)
+        return _Envelope(
+            records=[msgspec.Raw(json.dumps(record, separators=(",", ":")).encode()) for record in answer["records"]],
+            record_type=answer.get("recordType"),
+        )
+    except (ValueError, RecursionError):
+        raise not_understood(body, "an answer that breaks off or is not JSON") from None
+    except (KeyError, TypeError, AttributeError):
+        raise not_understood(body, "an answer without records") from None
+
+
+def rejection(error: Refused | msgspec.DecodeError | UnicodeDecodeError, raw: msgspec.Raw) -> Rejection:
+    """Which field was wrong, why, and the record as sent."""
+    payload = bytes(raw)[:PAYLOAD_LIMIT]
+    if isinstance(error, Refused):
+        return Rejection(field=error.field, reason=error.reason, key=_record_id(raw), payload=payload)
+    text = str(error)
+    path, missing = _PATH.search(text), _MISSING.search(text)
+    field = (missing and missing.group(1)) or (path and path.group(1)) or "record"
+    return Rejection(field=field[:200], reason=_PATH.sub("", text)[:300], key=_record_id(raw), payload=payload)
+
+
+def _record_id(raw: msgspec.Raw) -> str | None:
+    try:
+        return (_ID.decode(raw).record_id or "")[:256] or None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def instant(text: str | None, now: datetime, field: str = "systemTime") -> datetime:
+    """A record's time, within what a device's clock can mean. Raises Refused."""
+    if not text:
+        raise Refused(field, "missing")
+    try:
+        time = system_time(text)
+    except ValueError:
+        raise Refused(field, "not a time") from None
+    if time > now + AHEAD:
+        raise Refused(field, "more than 24 hours in the future: the device's clock is wrong")
+    if time < EARLIEST:
+        raise Refused(field, "before 2010: the device's clock was never set")
+    return time
+
+
+def natural_key(wire: Common, time: datetime, kind: str, ticks: int | None = None) -> str:
+    """`recordId`; without one, transmitter and ticks; without these, time and kind (providers change none of them)."""
+    if wire.record_id:
+        return wire.record_id
+    if wire.transmitter_id and ticks is not None:
+        return f"{wire.transmitter_id}/{ticks}"
+    return f"{time.isoformat()}/{kind}"
+
+
+def understand(
+    raws: Iterable[msgspec.Raw], convert: Callable[[msgspec.Raw], R | None]
+) -> tuple[list[R], list[Rejection]]:
+    """`convert` over all records: those understood (None: nothing to keep), and those refused with their reason."""
+    records: list[R] = []
+    rejected: list[Rejection] = []
+    for raw in raws:
+        try:
+            record = convert(raw)
+        except (Refused, msgspec.DecodeError, UnicodeDecodeError) as error:
+            rejected.append(rejection(error, raw))
+        else:
+            if record is not None:
+                records.append(record)
+    return records, rejected
+
+
+def page(window: Window, records: list[Any], rejected: list[Rejection], deleted: Sequence[str] = ()) -> Page:
+    """A page in time order. Of records with one key the last sent stays: Dexcom repeats some within an answer."""
+    by_key = {record.key: record for record in records}
+    if len(by_key) < len(records):
+        records = list(by_key.values())
+    records.sort(key=attrgetter("time", "key"))
+    return Page(window=window, records=records, deleted=deleted, rejected=rejected)
