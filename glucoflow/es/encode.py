@@ -43,7 +43,9 @@ def encode(document: Document, ingested: bytes) -> Item:
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
     # `event` follows the timestamp, so this finds the field and never the same text in a payload.
     at = body.index(_EVENT) + len(_EVENT)
-    return Item(document.id, digest, b'%b"hash":"%b","ingested":%b,%b' % (body[:at], digest.encode(), ingested, body[at:]))
+    return Item(
+        document.id, digest, b'%b"hash":"%b","ingested":%b,%b' % (body[:at], digest.encode(), ingested, body[at:])
+    )
 
 
 def encode_time(now: datetime) -> bytes:

@@ -18,6 +18,7 @@ OVERLOADED = frozenset({429, 500, 502, 503, 504})
 DISK_PAUSE_S = 600.0
 """How long to leave Elasticsearch alone when its disk is full: it lifts the block itself once there is room."""
 
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raises whatever the driver raises inside as one of our errors; `doing` says what was tried ("read …")."""
@@ -72,9 +73,7 @@ def _of_status(error: ApiError, doing: str) -> GlucoflowError:
             remedy="Give it the role that docs describe for the writer, or use another user.",
         )
     if kind == "media_type_header_exception" or (status == 406 and kind is None):
-        return Misconfigured(
-            "This Elasticsearch is too old for glucoflow.", remedy="Use Elasticsearch 9.0 or later."
-        )
+        return Misconfigured("This Elasticsearch is too old for glucoflow.", remedy="Use Elasticsearch 9.0 or later.")
     if status in OVERLOADED:
         return Retryable(
             f"Elasticsearch is overloaded or not ready: status {status} ({doing}).",

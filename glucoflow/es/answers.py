@@ -1,0 +1,188 @@
+"""The answers of Elasticsearch about readings, as values."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from glucoflow.documents import Source
+from glucoflow.es.scan import Hit
+from glucoflow.ranges import BANDS, Band, Limit
+from glucoflow.trends import Direction
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_USUAL_INTERVAL_MS = 300_000
+
+READING_FIELDS = ("time.utc_offset_min", "glucose.mg_dl", "sample.interval_ms", "sample.superseded")
+
+
+class Latest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest reading. `rate` in mg/dL/min."""
+
+    time: datetime
+    mg_dl: float
+    mmol_l: float
+    range: Band
+    utc_offset_min: int
+    direction: Direction | None = None
+    rate: float | None = None
+    limit: Limit | None = None
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of the readings in a span. Shares are percent of worn time (0–100); `shares` has all five bands.
+
+    A reading counts for its own interval, in the mean and SD (n−1) too, as in `glucoflow.metrics`. `low_limit` and
+    `high_limit` count LOW and HIGH readings. Without readings the figures are None and shares are 0.
+    """
+
+    n: int
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    shares: Mapping[Band, float] = {}
+    tight_percent: float = 0.0
+    low_limit: int = 0
+    high_limit: int = 0
+    worn_ms: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+class Before(msgspec.Struct, frozen=True):
+    """Readings just before a moment, oldest first: what `context.Tail` is made from."""
+
+    times_ms: list[int]
+    mg_dl: list[float]
+    devices: list[str]
+
+
+class Intake(msgspec.Struct, frozen=True):
+    """Times of meals and boluses in epoch ms, ascending: what `context.Meals` is made from."""
+
+    meals_ms: list[int]
+    boluses_ms: list[int]
+
+
+class ReadingArrays(msgspec.Struct, frozen=True):
+    """Readings by time, one entry each in every array; what `metrics.Series.of` takes. utc in epoch ms."""
+
+    utc: NDArray[np.int64]
+    offset_min: NDArray[np.int16]
+    mg_dl: NDArray[np.float64]
+    interval_ms: NDArray[np.int64]
+    superseded: NDArray[np.bool_]
+
+
+OVERVIEW: Mapping[str, Any] = {
+    "intervals": {
+        "terms": {"field": "sample.interval_ms", "size": 20, "missing": _USUAL_INTERVAL_MS},
+        "aggs": {
+            "values": {"extended_stats": {"field": "glucose.mg_dl"}},
+            "bands": {"terms": {"field": "glucose.range", "size": len(BANDS)}},
+            "tight": {"filter": {"term": {"glucose.tight": True}}},
+        },
+    },
+    "limits": {"terms": {"field": "glucose.limit"}},
+    "first": {"min": {"field": "@timestamp"}},
+    "last": {"max": {"field": "@timestamp"}},
+}
+"""Aggregations for `overview_of`. By interval, since a 15-minute reading stands for three 5-minute ones."""
+
+
+def overview_of(aggregations: Mapping[str, Any]) -> Overview:
+    """An Overview from the answer to `OVERVIEW`."""
+    groups = [group for group in aggregations["intervals"]["buckets"] if group["values"]["count"]]
+    if not groups:
+        return Overview(n=0)
+    n = sum(group["values"]["count"] for group in groups)
+    worn = sum(group["key"] * group["values"]["count"] for group in groups)
+    mean = sum(group["key"] * group["values"]["sum"] for group in groups) / worn
+    limits = {bucket["key"]: bucket["doc_count"] for bucket in aggregations["limits"]["buckets"]}
+    share = dict.fromkeys(BANDS, 0.0)
+    for group in groups:
+        for bucket in group["bands"]["buckets"]:
+            share[bucket["key"]] += 100 * group["key"] * bucket["doc_count"] / worn
+    return Overview(
+        n=n,
+        mean_mg_dl=mean,
+        sd_mg_dl=_sd(groups, n, worn, mean),
+        shares=share,
+        tight_percent=100 * sum(group["key"] * group["tight"]["doc_count"] for group in groups) / worn,
+        low_limit=limits.get("low", 0),
+        high_limit=limits.get("high", 0),
+        worn_ms=worn,
+        first=moment(aggregations["first"]),
+        last=moment(aggregations["last"]),
+    )
+
+
+def _sd(groups: Sequence[Mapping[str, Any]], n: int, worn: float, mean: float) -> float | None:
+    """SD with n−1, each reading weighted by its interval relative to the mean one, as in `metrics.variability`.
+
+    A group's squares about the common mean are its own variance's plus those of its mean's distance.
+    """
+    if n < 2:
+        return None
+    total = 0.0
+    for group in groups:
+        values = group["values"]
+        squares = values["count"] * (values["variance_population"] + (values["avg"] - mean) ** 2)
+        total += group["key"] * n / worn * squares
+    return math.sqrt(max(0.0, total) / (n - 1))
+
+
+def moment(aggregation: Mapping[str, Any] | None) -> datetime | None:
+    """The time that a min or max aggregation found."""
+    value = aggregation.get("value") if aggregation else None
+    return None if value is None else _EPOCH + timedelta(milliseconds=value)
+
+
+def typed(hit: Mapping[str, Any]) -> Source:
+    """A hit's document, from a dictionary."""
+    return msgspec.convert(hit["_source"], Source)
+
+
+def device_of(source: Source) -> str:
+    """What tells sensors apart when a trend is computed; the same as in `enrich`."""
+    device = source.device
+    return (device.transmitter_id or device.id or "") if device else ""
+
+
+class _Fields(msgspec.Struct, rename=dict(zip(("offset", "mg_dl", "interval", "superseded"), READING_FIELDS))):  # noqa: B905
+    offset: tuple[int, ...] = (0,)
+    mg_dl: tuple[float, ...] = ()
+    interval: tuple[int, ...] = (_USUAL_INTERVAL_MS,)
+    superseded: tuple[bool, ...] = (False,)
+
+
+_fields = msgspec.json.Decoder(_Fields)
+
+
+def arrays_of(hits: Iterable[Hit]) -> ReadingArrays:
+    """Hits with `READING_FIELDS`, sorted by time, as arrays."""
+    times: list[int] = []
+    rows: list[_Fields] = []
+    for hit in hits:
+        row = _fields.decode(hit.fields)
+        if row.mg_dl:
+            times.append(hit.sort[0])
+            rows.append(row)
+    size = len(rows)
+    return ReadingArrays(
+        utc=np.fromiter(times, np.int64, size),
+        offset_min=np.fromiter((row.offset[0] for row in rows), np.int16, size),
+        mg_dl=np.fromiter((row.mg_dl[0] for row in rows), np.float64, size),
+        interval_ms=np.fromiter((row.interval[0] for row in rows), np.int64, size),
+        superseded=np.fromiter((row.superseded[0] for row in rows), np.bool_, size),
+    )
+
+
+def joined(pieces: Sequence[ReadingArrays]) -> ReadingArrays:
+    """The arrays one after the other."""
+    return ReadingArrays(
+        *(np.concatenate([getattr(p, name) for p in pieces]) for name in ReadingArrays.__struct_fields__)
+    )

@@ -1,0 +1,173 @@
+"""What pages, the CLI and the flows ask about one person's documents.
+
+Every method answers "nothing" for a person without an index, and raises our errors (Retryable, Misconfigured) else.
+Figures leave out superseded readings: the same moment is also held from a better source.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from glucoflow.documents import Dataset, Document
+from glucoflow.es.answers import (
+    OVERVIEW,
+    READING_FIELDS,
+    Before,
+    Intake,
+    Latest,
+    Overview,
+    ReadingArrays,
+    arrays_of,
+    device_of,
+    joined,
+    moment,
+    overview_of,
+    typed,
+)
+from glucoflow.es.faults import translated
+from glucoflow.es.names import Names
+from glucoflow.es.scan import refresh, scan
+from glucoflow.localtime import epoch_ms
+
+Query = Mapping[str, Any]
+MOST_ROWS = 10_000
+"""Elasticsearch's own limit for one answer; `scan` has none."""
+
+_SUPERSEDED = {"term": {"sample.superseded": True}}
+
+
+class Queries:
+    """Reads people's documents; see the module."""
+
+    def __init__(self, client: Elasticsearch, names: Names) -> None:
+        self._client = client
+        self._names = names
+
+    def latest(self, user_id: str) -> Latest | None:
+        """The newest reading."""
+        hits = self._hits(user_id, only(["cgm.reading"], superseded=False), size=1, order="desc")
+        if not hits:
+            return None
+        source = typed(hits[0])
+        glucose, trend = source.glucose, source.trend
+        if glucose is None:
+            return None
+        return Latest(
+            time=source.timestamp,
+            mg_dl=glucose.mg_dl,
+            mmol_l=glucose.mmol_l,
+            range=glucose.range,
+            utc_offset_min=source.time.utc_offset_min,
+            direction=trend.direction if trend else None,
+            rate=trend.rate if trend else None,
+            limit=glucose.limit,
+        )
+
+    def overview(self, user_id: str, start: datetime, end: datetime) -> Overview:
+        """Figures of the readings in [start, end), by aggregations: nothing is downloaded."""
+        body = {"query": only(["cgm.reading"], start, end, superseded=False), "aggs": OVERVIEW}
+        answer = self.aggregate(user_id, body).get("aggregations")
+        return overview_of(answer) if answer else Overview(n=0)
+
+    def tail(self, user_id: str, before: datetime, span: timedelta, connection_id: str | None = None) -> Before:
+        """Readings in [before − span, before), of one connection if given, those just written included."""
+        self._refresh(user_id)
+        query = only(["cgm.reading"], before - span, before, connection_id)
+        found = [typed(hit) for hit in self._hits(user_id, query, size=1_000, order="asc")]
+        rows = [(epoch_ms(s.timestamp), s.glucose.mg_dl, device_of(s)) for s in found if s.glucose]
+        return Before([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+    def meals(self, user_id: str, start: datetime, end: datetime) -> Intake:
+        """Times of food and boluses in [start, end), those just written included."""
+        self._refresh(user_id)
+        times: dict[str, list[int]] = {"food": [], "insulin.bolus": []}
+        for dataset, found in times.items():
+            query = only([dataset], start, end)
+            found += [hit.sort[0] for hit in scan(self._client, self._names.alias(user_id), query, source=False)]
+        return Intake(times["food"], times["insulin.bolus"])
+
+    def counts(self, user_id: str) -> dict[str, int]:
+        """Documents by dataset."""
+        answer = self.aggregate(user_id, {"aggs": {"sets": {"terms": {"field": "event.dataset", "size": 100}}}})
+        buckets = answer.get("aggregations", {}).get("sets", {}).get("buckets", [])
+        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
+    def newest(self, user_id: str, dataset: Dataset = "cgm.reading") -> datetime | None:
+        """Time of the newest document of a dataset."""
+        body = {"query": only([dataset]), "aggs": {"last": {"max": {"field": "@timestamp"}}}}
+        return moment(self.aggregate(user_id, body).get("aggregations", {}).get("last"))
+
+    def documents(
+        self,
+        user_id: str,
+        datasets: Sequence[Dataset],
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 1_000,
+        newest_first: bool = True,
+    ) -> list[Document]:
+        """Up to `limit` (at most 10,000) documents of [start, end), without their payload."""
+        order = "desc" if newest_first else "asc"
+        hits = self._hits(user_id, only(datasets, start, end), size=min(limit, MOST_ROWS), order=order)
+        return [Document(hit["_id"], typed(hit)) for hit in hits]
+
+    def aggregate(self, user_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The raw answer to a search body, without hits; without `aggregations` where there is no index yet."""
+        with translated("read documents"):
+            return self._client.search(
+                index=self._names.alias(user_id),
+                body={"track_total_hits": False, **body, "size": 0},
+                ignore_unavailable=True,
+                allow_partial_search_results=False,
+            ).body
+
+    def readings(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> ReadingArrays:
+        """All readings of [start, end) as arrays, superseded ones included and marked."""
+        hits = scan(
+            self._client, self._names.alias(user_id), only(["cgm.reading"], start, end), source=False, page=MOST_ROWS,
+            fields=READING_FIELDS,
+        )  # fmt: skip
+        pieces = [arrays_of(())]
+        while part := list(islice(hits, MOST_ROWS)):
+            pieces.append(arrays_of(part))
+        return joined(pieces)
+
+    def _hits(self, user_id: str, query: Query, size: int, order: str) -> list[Mapping[str, Any]]:
+        with translated("read documents"):
+            answer = self._client.search(
+                index=self._names.alias(user_id), query=query, size=size, track_total_hits=False,
+                sort=[{"@timestamp": order}, {"_seq_no": order}], source_excludes=["payload"], ignore_unavailable=True,
+                allow_partial_search_results=False, filter_path="hits.hits._id,hits.hits._source",
+            )  # fmt: skip
+        found: list[Mapping[str, Any]] = answer.body.get("hits", {}).get("hits", [])
+        return found
+
+    def _refresh(self, user_id: str) -> None:
+        refresh(self._client, self._names.alias(user_id))
+
+
+def only(
+    datasets: Sequence[str],
+    start: datetime | None = None,
+    end: datetime | None = None,
+    connection_id: str | None = None,
+    superseded: bool = True,
+) -> dict[str, Any]:
+    """The query for documents of some datasets in [start, end)."""
+    filters: list[dict[str, Any]] = [{"terms": {"event.dataset": list(datasets)}}]
+    span = {}
+    if start is not None:
+        span["gte"] = epoch_ms(start)
+    if end is not None:
+        span["lt"] = epoch_ms(end)
+    if span:
+        filters.append({"range": {"@timestamp": {**span, "format": "epoch_millis"}}})
+    if connection_id is not None:
+        filters.append({"term": {"connection.id": connection_id}})
+    query: dict[str, Any] = {"filter": filters}
+    if not superseded:
+        query["must_not"] = [_SUPERSEDED]
+    return {"bool": query}

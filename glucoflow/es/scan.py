@@ -1,0 +1,151 @@
+"""Every document of an index, a page at a time, by point-in-time and search_after: memory holds one page."""
+
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from elastic_transport import BinaryApiResponse
+from elasticsearch import Elasticsearch, NotFoundError
+
+from glucoflow.documents import Document
+from glucoflow.errors import Retryable
+from glucoflow.es.encode import decode
+from glucoflow.es.faults import error_type, translated
+from glucoflow.es.patience import Asking, Patience
+
+KEEP_ALIVE = "2m"
+"""How long Elasticsearch keeps the view between two pages; each page renews it."""
+
+REOPENED_AT_MOST = 20
+BY_TIME: tuple[Mapping[str, str], ...] = ({"@timestamp": "asc"}, {"_seq_no": "asc"})
+"""Oldest first. `_seq_no` orders documents of one moment, and stays the same when a lost view is opened anew."""
+
+
+class Hit(msgspec.Struct, frozen=True, rename={"id": "_id", "source": "_source"}):
+    """One document as found. `source` is its JSON as it was stored, byte for byte; `fields` those asked for."""
+
+    id: str
+    source: msgspec.Raw = msgspec.Raw()
+    sort: tuple[Any, ...] = ()
+    fields: msgspec.Raw = msgspec.Raw()
+
+
+class _Hits(msgspec.Struct):
+    hits: list[Hit]
+
+
+class _Answer(msgspec.Struct):
+    pit_id: str
+    hits: _Hits
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+
+
+def scan(
+    client: Elasticsearch,
+    alias: str,
+    query: Mapping[str, Any] | None = None,
+    *,
+    sort: Sequence[Mapping[str, str]] = BY_TIME,
+    fields: Sequence[str] = (),
+    source: bool = True,
+    page: int = 2_000,
+    patience: Patience | None = None,
+) -> Iterator[Hit]:
+    """Every document that matches when the scan starts; none where there is no such index.
+
+    `client` must come from `make_client`. `fields` are read from doc values. Raises Retryable or Misconfigured; a
+    page that some shard could not answer is never taken for a whole one.
+    """
+    asking = Asking(patience or Patience(), random.Random(), threading.Event().wait)  # noqa: S311 – jitter
+    view = _open(client, alias, asking)
+    after: tuple[Any, ...] | None = None
+    reopened = 0
+    try:
+        while view is not None:
+            try:
+                answer = _page(client, view, query, sort, fields, source, page, after, asking)
+            except _ViewLost as lost:
+                reopened += 1
+                if reopened > REOPENED_AT_MOST:
+                    raise Retryable("Elasticsearch keeps losing the view of a long read.") from lost
+                view = _open(client, alias, asking)
+                after = after[: len(sort)] if after else None  # the rest of it belonged to the old view
+                continue
+            view = answer.pit_id
+            yield from answer.hits.hits
+            if len(answer.hits.hits) < page:
+                return
+            after = answer.hits.hits[-1].sort
+    finally:
+        if view is not None:
+            client.options(ignore_status=404).close_point_in_time(id=view)
+
+
+def scan_documents(client: Elasticsearch, alias: str, query: Mapping[str, Any] | None = None) -> Iterator[Document]:
+    """The same as typed documents, oldest first."""
+    for hit in scan(client, alias, query):
+        yield Document(hit.id, decode(hit.source))
+
+
+class _ViewLost(Exception):
+    """The point in time is gone: its node restarted, or nobody asked for a while."""
+
+
+def _open(client: Elasticsearch, alias: str, asking: Asking) -> str | None:
+    def send() -> str | None:
+        try:
+            return str(client.open_point_in_time(index=alias, keep_alive=KEEP_ALIVE).body["id"])
+        except NotFoundError as error:
+            if error_type(error.body) == "index_not_found_exception":
+                return None
+            raise
+
+    return asking.ask(send, "read documents")
+
+
+def _page(
+    client: Elasticsearch,
+    view: str,
+    query: Mapping[str, Any] | None,
+    sort: Sequence[Mapping[str, str]],
+    fields: Sequence[str],
+    source: bool,
+    page: int,
+    after: tuple[Any, ...] | None,
+    asking: Asking,
+) -> _Answer:
+    body: dict[str, Any] = {
+        "pit": {"id": view, "keep_alive": KEEP_ALIVE},
+        "query": query or {"match_all": {}},
+        "sort": list(sort),
+        "size": page,
+        "track_total_hits": False,
+        "_source": source,
+    }
+    if fields:
+        body["docvalue_fields"] = list(fields)
+    if after is not None:
+        body["search_after"] = list(after)
+
+    def send() -> bytes:
+        try:
+            answer = client.search(body=body, allow_partial_search_results=False)
+        except NotFoundError as error:
+            if error_type(error.body) == "index_not_found_exception":
+                raise
+            raise _ViewLost from error
+        if not isinstance(answer, BinaryApiResponse):
+            raise TypeError("scan needs a client made by make_client")
+        return answer.body
+
+    return _decoder.decode(asking.ask(send, "read documents"))
+
+
+def refresh(client: Elasticsearch, alias: str) -> None:
+    """Make all that was written until now visible to searches."""
+    with translated("refresh an index"):
+        client.indices.refresh(index=alias, ignore_unavailable=True)
