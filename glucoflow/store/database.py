@@ -48,7 +48,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that commits at the end, all or nothing. On SQLite it excludes other writers at once."""
+        """A transaction, all or nothing. On SQLite other writers wait from its first statement on."""
         with explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 

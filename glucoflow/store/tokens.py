@@ -34,7 +34,7 @@ MARGIN = timedelta(minutes=5)
 SAVE_PATIENCE = 120.0
 """Seconds for which a renewed pair is tried to be stored while the database fails: it exists nowhere else."""
 RECONNECT = "Connect the account again; what was read stays, and the sync goes on where it stopped."
-_SIBLING_SECONDS = 2.0
+_SIBLING_SECONDS = 1.0
 
 
 def nothing_happens(_point: str) -> None:

@@ -1,0 +1,80 @@
+"""Two workers never have the same connection, and a dead one's come free."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from glucoflow.errors import Reauthorize
+from glucoflow.store import Store
+from tests.store.conftest import NOW, Place, connect
+
+LEASE = timedelta(minutes=5)
+SECOND = timedelta(seconds=1)
+
+
+def test_threads_share_the_due_connections_out(store: Store) -> None:
+    expected = {connect(store, f"user-{number}").id for number in range(40)}
+
+    def work(owner: str) -> list[str]:
+        got: list[str] = []
+        while claimed := store.leases.claim_due(owner, NOW, LEASE, 3):
+            assert {each.lease_owner for each in claimed} == {owner}
+            assert len(claimed) <= 3
+            got += [each.id for each in claimed]
+        return got
+
+    with ThreadPoolExecutor(6) as pool:
+        taken = [each for got in pool.map(work, [f"w{number}" for number in range(6)]) for each in got]
+    # Skipping what another is just taking, a worker may find nothing although something is left: the next tick's.
+    taken += [each.id for each in store.leases.claim_due("last", NOW, LEASE, 100)]
+    assert len(taken) == len(set(taken))
+    assert set(taken) == expected
+
+
+def test_processes_share_the_due_connections_out(store: Store, place: Place) -> None:
+    expected = {connect(store, f"user-{number}").id for number in range(30)}
+    workers = [place.worker("claim", f"w{number}", NOW.isoformat()) for number in range(2)]
+    taken = [line for worker in workers for line in worker.communicate(timeout=60)[0].split()]
+    taken += [each.id for each in store.leases.claim_due("last", NOW, LEASE, 100)]
+    assert len(taken) == len(set(taken))
+    assert set(taken) == expected
+
+
+def test_only_what_is_due_connected_and_free(store: Store) -> None:
+    due, later, paused, gone, held = (connect(store, name) for name in ("due", "later", "paused", "gone", "held"))
+    store.connections.schedule(later.id, NOW + SECOND)
+    store.connections.set_state(paused.id, "paused", NOW)
+    store.connections.record_error(gone.id, Reauthorize("gone"), NOW)
+    assert store.leases.claim(held.id, "another", NOW, LEASE) is not None
+    assert [each.id for each in store.leases.claim_due("w", NOW, LEASE, 9)] == [due.id]
+    assert [each.id for each in store.leases.claim_due("w", NOW, LEASE, 9, force=True)] == [later.id]
+    assert store.leases.claim_due("w", NOW, LEASE, 9, user_id="paused", force=True) == []
+    assert store.leases.claim(paused.id, "w", NOW, LEASE) is None
+    assert store.leases.claim("nowhere", "w", NOW, LEASE) is None
+
+
+def test_the_longest_due_come_first(store: Store) -> None:
+    for number, name in enumerate(["c", "a", "b"]):
+        store.connections.schedule(connect(store, name).id, NOW - number * SECOND)
+    assert [each.user_id for each in store.leases.claim_due("w", NOW, LEASE, 2)] == ["b", "a"]
+
+
+def test_a_lease_ends_by_itself(store: Store) -> None:
+    connection = connect(store)
+    assert store.leases.claim_due("dead", NOW, LEASE, 1)
+    assert store.leases.claim_due("w", NOW + LEASE - SECOND, LEASE, 1) == []
+    [taken] = store.leases.claim_due("w", NOW + LEASE, LEASE, 1)
+    assert (taken.id, taken.lease_owner, taken.lease_until) == (connection.id, "w", NOW + 2 * LEASE)
+    assert not store.leases.renew_lease(connection.id, "dead", NOW + LEASE, LEASE)
+    assert not store.leases.release(connection.id, "dead")
+    assert store.connections.get(connection.id).lease_owner == "w"
+
+
+def test_renewed_and_given_back(store: Store) -> None:
+    connection = connect(store)
+    store.leases.claim_due("w", NOW, LEASE, 1)
+    assert store.leases.renew_lease(connection.id, "w", NOW + LEASE - SECOND, LEASE)
+    assert store.leases.claim_due("x", NOW + LEASE, LEASE, 1) == []
+    assert store.leases.release(connection.id, "w")
+    assert not store.leases.release(connection.id, "w")
+    assert len(store.leases.claim_due("x", NOW, LEASE, 1)) == 1
+    assert (store.leases.release_all("x"), store.leases.release_all("x")) == (1, 0)

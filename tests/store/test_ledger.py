@@ -1,0 +1,159 @@
+"""A page is in the ledger whole or not at all, and the checkpoint never moves back."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glucoflow.connector import KINDS, Counts, Kind, Ledger, Rejection
+from glucoflow.errors import Retryable
+from glucoflow.store import Connection, Run, Store, open_store
+from tests.store.conftest import NOW, connect
+
+LEASE = timedelta(minutes=15)
+DAY = timedelta(days=1)
+
+
+def claimed(store: Store, owner: str = "w1") -> tuple[Connection, Run]:
+    connection = connect(store)
+    assert store.leases.claim(connection.id, owner, NOW, LEASE) is not None
+    return connection, store.runs.start("sync", NOW, user_id="anna", connection_id=connection.id)
+
+
+def test_a_page_is_booked(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger: Ledger = store.ledger(connection.id, run.id, "w1")
+    assert ledger.checkpoint("readings") is None
+    refused = Rejection(field="value", reason="null", key="r1", payload=b"{}")
+    ledger.advance("readings", NOW - DAY, Counts(pages=1, fetched=288, created=287, rejected=1), [refused], NOW)
+    ledger.advance("readings", NOW, Counts(pages=1, fetched=10, unchanged=10), [], NOW + timedelta(seconds=9))
+    assert ledger.checkpoint("readings") == NOW
+    assert ledger.checkpoint("events") is None
+    after = store.runs.get(run.id)
+    assert after.counts == Counts(pages=2, fetched=298, created=287, unchanged=10, rejected=1)
+    assert after.updated_at == NOW + timedelta(seconds=9)
+    [reject] = store.rejects.list(run_id=run.id)
+    assert (reject.kind, reject.key, reject.field, reject.reason) == ("readings", "r1", "value", "null")
+    assert store.rejects.payload(reject.id) == b"{}"
+
+
+def test_a_page_without_a_checkpoint_keeps_its_rejects(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    ledger.advance("readings", None, Counts(pages=1, rejected=1), [Rejection(field="x", reason="y")], NOW)
+    assert ledger.checkpoint("readings") is None
+    assert len(store.rejects.list()) == 1
+
+
+@pytest.mark.parametrize("lost", ["taken", "disconnected", "deleted", "released"])
+def test_nothing_is_written_once_the_lease_is_lost(store: Store, lost: str) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    ledger.advance("readings", NOW - DAY, Counts(pages=1), [], NOW)
+    later = NOW + LEASE
+    if lost == "taken":
+        assert store.leases.claim_due("w2", later, LEASE, 1)
+    elif lost == "disconnected":
+        store.connections.disconnect(connection.id)
+    elif lost == "deleted":
+        store.people.delete("anna")
+    else:
+        store.leases.release(connection.id, "w1")
+    with pytest.raises(Retryable, match="Nothing is lost"):
+        ledger.advance("readings", NOW, Counts(pages=1), [Rejection(field="x", reason="y")], later)
+    assert store.rejects.list() == ()
+    if lost != "deleted":
+        assert store.runs.get(run.id).counts.pages == 1
+        assert ledger.checkpoint("readings") == NOW - DAY
+
+
+def test_a_page_that_cannot_be_booked_whole_is_not_booked(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    broken = Rejection(field="value", reason=None, payload=b"")  # type: ignore[arg-type]
+    good = Rejection(field="value", reason="null", payload=b"")
+    with pytest.raises(Exception, match=r"encode|NULL|null"):
+        ledger.advance("readings", NOW, Counts(pages=1), [good, broken], NOW)
+    assert (ledger.checkpoint("readings"), store.runs.get(run.id).counts.pages) == (None, 0)
+    assert store.rejects.list() == ()
+
+
+def test_rejects_do_not_multiply(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    page = [
+        Rejection(field="value", reason="null", key="a", payload=b"1"),
+        Rejection(field="value", reason="null", key="a", payload=b"1"),
+        Rejection(field="value", reason="null", key="b", payload=b"2"),
+        Rejection(field="value", reason="null", payload=b"without a key"),
+        Rejection(field="value", reason="null", payload=b"another without one"),
+        Rejection(field="systemTime", reason="not a time", key="a", payload=b"1"),
+    ]
+    for hour in range(3):
+        ledger.advance("readings", NOW, Counts(), page, NOW + timedelta(hours=hour))
+    ledger.advance("events", NOW, Counts(), page[:1], NOW)
+    counted = [(each.kind, each.field, each.reason, each.n) for each in store.rejects.counts(user_id="anna")]
+    assert counted == [
+        ("readings", "value", "null", 4), ("events", "value", "null", 1), ("readings", "systemTime", "not a time", 1),
+    ]  # fmt: skip
+    assert {(each.at, each.last_seen_at) for each in store.rejects.list() if each.kind == "readings"} == {
+        (NOW, NOW + timedelta(hours=2))
+    }
+
+
+def test_a_page_of_many_rejects(store: Store) -> None:
+    connection, run = claimed(store)
+    page = [Rejection(field="value", reason="null", key=str(number)) for number in range(1201)]
+    store.ledger(connection.id, run.id, "w1").advance("readings", NOW, Counts(), page, NOW)
+    assert store.rejects.counts(connection_id=connection.id)[0].n == 1201
+
+
+def test_a_backfill_does_not_make_the_sync_skip_anything(store: Store) -> None:
+    connection, run = claimed(store)
+    sync = store.ledger(connection.id, run.id, "w1")
+    sync.advance("readings", NOW - 90 * DAY, Counts(), [], NOW)
+    backfill = store.ledger(connection.id, run.id, "w1", scope="backfill 2026-03")
+    assert backfill.checkpoint("readings") is None
+    backfill.advance("readings", NOW, Counts(), [], NOW)
+    assert (backfill.checkpoint("readings"), sync.checkpoint("readings")) == (NOW, NOW - 90 * DAY)
+    assert [each.position for each in store.connections.checkpoints(connection.id)] == [NOW - 90 * DAY]
+
+
+def test_a_page_is_a_sign_of_life(store: Store) -> None:
+    connection, run = claimed(store)
+    later = NOW + timedelta(minutes=14)
+    store.ledger(connection.id, run.id, "w1", lease_for=LEASE).advance("readings", later, Counts(), [], later)
+    assert store.leases.claim_due("w2", NOW + LEASE, LEASE, 1) == []
+    assert len(store.leases.claim_due("w2", later + LEASE, LEASE, 1)) == 1
+
+
+def test_pages_of_several_kinds_at_once_lose_no_count(store: Store) -> None:
+    connection, run = claimed(store)
+
+    def book(kind: Kind) -> None:
+        ledger = store.ledger(connection.id, run.id, "w1")
+        for number in range(10):
+            ledger.advance(kind, NOW + timedelta(minutes=number), Counts(pages=1, fetched=3), [], NOW)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(book, KINDS[:3]))
+    assert store.runs.get(run.id).counts == Counts(pages=30, fetched=90)
+
+
+@settings(max_examples=20, deadline=None)
+@given(minutes=st.lists(st.one_of(st.none(), st.integers(-10_000, 10_000)), max_size=12))
+def test_the_checkpoint_is_the_latest_ever_reached(
+    minutes: list[int | None], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with open_store(tmp_path_factory.mktemp("ledger")) as store:
+        connection, run = claimed(store)
+        ledger = store.ledger(connection.id, run.id, "w1")
+        reached: list[datetime] = []
+        for minute in minutes:
+            to = None if minute is None else NOW + timedelta(minutes=minute)
+            reached += [to] if to else []
+            ledger.advance("readings", to, Counts(pages=1), [], NOW)
+            assert ledger.checkpoint("readings") == (max(reached) if reached else None)
+        assert store.runs.get(run.id).counts.pages == len(minutes)

@@ -1,0 +1,205 @@
+"""A first start, every later one, and each way in which opening the store can fail: in words, with the cure."""
+
+import os
+import sqlite3
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from glucoflow.connector import Counts, Rejection, Token
+from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.store import Store, WrongKey, open_store
+from glucoflow.store.database import Database
+from glucoflow.store.tables import Base
+from tests.store.conftest import NOW, Place, connect
+from tests.store.postgres import Server
+
+
+def test_migrations_make_the_tables_that_the_code_expects(new_place: Place) -> None:
+    new_place.open().close()
+    with new_place.database() as database, database.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert context.get_current_revision() is not None
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_processes_may_start_together(new_place: Place) -> None:
+    workers = [new_place.worker("open") for _ in range(2)]
+    errors = [worker.communicate(timeout=60)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
+    new_place.open().close()
+
+
+def test_threads_may_start_together(new_place: Place) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for store in pool.map(lambda _: new_place.open(), range(4)):
+            store.close()
+
+
+def test_a_failed_migration_leaves_nothing_behind(new_place: Place) -> None:
+    with new_place.database() as database:
+        with database.write() as session:
+            session.execute(text("CREATE TABLE rejects (id INTEGER)"))  # in the way of the last table
+        with pytest.raises(Exception, match="already exists"):
+            new_place.open()
+        with database.write() as session:
+            session.execute(text("DROP TABLE rejects"))
+    new_place.open().close()
+
+
+def test_a_database_of_a_newer_version(new_place: Place) -> None:
+    new_place.open().close()
+    with new_place.database() as database, database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Misconfigured, match=r"revision 9999.*newer glucoflow"):
+        new_place.open()
+
+
+def test_what_is_made_is_for_its_owner_only(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        open_store(tmp_path / "data").close()
+    finally:
+        os.umask(old)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").iterdir()}
+    assert modes == {"glucoflow.db": 0o600, "token.key": 0o600}
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_sqlite_survives_power_cuts_and_concurrent_readers(tmp_path: Path) -> None:
+    with Place(tmp_path, None).database() as database, database.read() as session:
+        pragmas = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")}
+        assert pragmas == {"journal_mode": "wal", "synchronous": 2}
+        assert session.execute(text("PRAGMA foreign_keys")).scalar() == 1
+
+
+def test_a_wrong_key_is_an_error_and_no_new_consent(store: Store, place: Place) -> None:
+    connection = connect(store)
+    with pytest.raises(WrongKey, match="Put the missing key back") as caught:
+        open_store(place.folder, url=place.url, token_key=SecretStr(Fernet.generate_key().decode()))
+    assert caught.value.exit_code == 78
+    assert store.connections.get(connection.id) == connection
+
+
+def test_a_key_file_that_is_gone_is_not_made_anew(place: Place) -> None:
+    place.open().close()
+    key = place.folder / "token.key"
+    kept = key.read_text()
+    key.unlink()
+    with pytest.raises(Misconfigured, match="Restore the key from your backup"):
+        place.open()
+    assert not key.exists()
+    open_store(place.folder, url=place.url, token_key=SecretStr(kept)).close()
+
+
+def test_a_malformed_key_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        open_store(tmp_path, token_key=SecretStr("hunter2"))
+    assert "hunter2" not in str(caught.value) + repr(caught.value)
+
+
+def test_keys_rotate(place: Place) -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+
+    def opened(*keys: str) -> Store:
+        return open_store(place.folder, url=place.url, token_key=SecretStr(",".join(keys)))
+
+    with opened(old) as store:
+        connections = [connect(store, user_id) for user_id in ("anna", "ben")]
+        run = store.runs.start("sync", NOW)
+        for each in connections:
+            [taken] = store.leases.claim_due(each.id, NOW, timedelta(minutes=1), 1, each.user_id)
+            rejection = Rejection(field="value", reason="null", payload=b'{"value": null}')
+            store.ledger(taken.id, run.id, each.id).advance("readings", NOW, Counts(), [rejection], NOW)
+    with opened(new, old) as store:
+        assert store.tokens.access_token(connections[0].id, NOW, _never, margin=timedelta(hours=-1)).get_secret_value()
+        rotated = store.rotate()
+        assert (rotated.connections, rotated.rejects) == (2, 2)
+        assert store.rotate().connections == 0
+    with opened(new) as store:
+        store.check()
+        numbers = [reject.id for reject in store.rejects.list()]
+        assert {store.rejects.payload(number) for number in numbers} == {b'{"value": null}'}
+    with pytest.raises(WrongKey):
+        opened(old)
+
+
+def test_a_damaged_file(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    path = tmp_path / "glucoflow.db"
+    path.write_bytes(path.read_bytes()[:4096] + os.urandom(8192))
+    with pytest.raises(Unavailable, match=r"damaged.*restore the last backup"):
+        open_store(tmp_path)
+    path.write_bytes(b"this is not a database " * 100)
+    with pytest.raises(Unavailable, match="damaged"):
+        open_store(tmp_path)
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="cannot be opened"):
+        open_store(tmp_path / "file" / "data")
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    with open_store(tmp_path), Place(tmp_path, None).database() as database:
+        with pytest.raises(Unavailable, match=r"disk of the database is full.*Free some"):
+            # SQLite's own limit raises what a full disk raises
+            _execute(database, "PRAGMA max_page_count = 1", "INSERT INTO meta VALUES ('big', zeroblob(1000000))")
+        with database.read() as session:
+            assert session.execute(text("SELECT count(*) FROM meta")).scalar() == 1
+
+
+def test_a_read_only_database(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    with Place(tmp_path, None).database() as database, pytest.raises(Unavailable, match="read-only"):
+        _execute(database, "PRAGMA query_only = 1", "INSERT INTO meta VALUES ('x', 'y')")
+
+
+def test_a_locked_database(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    other = sqlite3.connect(tmp_path / "glucoflow.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with Place(tmp_path, None).database(busy_seconds=0.1) as database:
+        with pytest.raises(Unavailable, match="locked"), database.write() as session:
+            session.execute(text("SELECT 1"))  # a writer takes the lock at its first statement, whatever that is
+        with database.read() as session:  # readers go on
+            assert session.execute(text("SELECT count(*) FROM meta")).scalar() == 1
+    other.close()
+
+
+def test_postgres_that_refuses_or_is_not_there(postgres: Server, tmp_path: Path) -> None:
+    for url, what in (
+        (postgres.url("postgres", "wrong-secret"), "PostgreSQL refused the password"),
+        (postgres.url("nowhere"), "PostgreSQL refused the database name"),
+    ):
+        with pytest.raises(Misconfigured, match=what) as refused:
+            open_store(tmp_path, url=SecretStr(url))
+        assert "wrong-secret" not in repr(refused.value) + str(refused.value)
+    with pytest.raises(Unavailable, match=r"cannot be reached.*GLUCOFLOW_DATABASE_URL"):
+        open_store(tmp_path, url=SecretStr("postgresql://gluco:secret@127.0.0.1:1/x"))
+
+
+@pytest.mark.parametrize("url", ["mysql://me:secret-word@host/db", "secret-word", "postgresql://me:secret-word@host:x/db"])
+def test_an_address_that_cannot_be_used(url: str, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="Use postgresql://") as caught:
+        open_store(tmp_path, url=SecretStr(url))
+    assert "secret-word" not in str(caught.value) + repr(caught.value)
+
+
+def _execute(database: Database, *statements: str) -> None:
+    with database.write() as session:
+        for statement in statements:
+            session.execute(text(statement))
+
+
+def _never(_refresh: SecretStr, _now: datetime) -> Token:
+    raise AssertionError
