@@ -24,7 +24,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
 
 BOARDS: tuple[Board, ...] = (
     Board(
-        slug="now", title="Now", window="14d", part="now",
+        slug="now", title="Now", window="14d",
         lead="The newest reading, the last day, and two weeks against the targets.",
         panels=(Panel("last_24h", 320), Panel("tir_14d", 280, wide=False), Panel("trace_14d", 280, wide=False)),
     ),

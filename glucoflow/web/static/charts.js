@@ -5,6 +5,14 @@ const MOST_ROWS = 1000;
 const root = document.querySelector("[data-charts]");
 const views = new Map();
 
+// The two colours that are too dark on a dark page, and what stands for them there.
+const ON_DARK = { "#0b64dd": "#6aa7f5", "#8b1a1a": "#c9403b" };
+
+function forTheme(spec) {
+  if (getComputedStyle(document.documentElement).colorScheme !== "dark") return spec;
+  return JSON.parse(JSON.stringify(spec).replace(/#(0b64dd|8b1a1a)\b/gi, (colour) => ON_DARK[colour.toLowerCase()]));
+}
+
 function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
@@ -14,7 +22,7 @@ function colours() {
   const words = { labelColor: soft, titleColor: soft, labelFont: font, titleFont: font, labelFontSize: 11, titleFontSize: 11, titleFontWeight: 500 };
   return {
     background: "transparent", font, view: { stroke: null },
-    axis: { ...words, domain: false, ticks: false, gridColor: edge, gridDash: [3, 4], labelPadding: 6 },
+    axis: { ...words, domain: false, ticks: false, gridColor: edge, gridDash: [3, 4], labelPadding: 6, labelSeparation: 8 },
     legend: { ...words, symbolType: "circle", symbolSize: 70 },
     header: { ...words }, title: { color: text, font, fontSize: 13 }, text: { font },
   };
@@ -133,7 +141,7 @@ async function draw(figure) {
   views.get(figure)?.finalize();
   drawing.classList.remove("waiting");
   if (!answer.ok) { say(drawing, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
-  const spec = sized({ ...got.spec, config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
+  const spec = sized({ ...forTheme(got.spec), config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
   delete spec.config.kibana;
   const compiled = vegaLite.compile(spec).spec;
   drawing.replaceChildren();
