@@ -3,6 +3,7 @@
 `.env.example` shows each one; a test holds the two together.
 """
 
+import os
 from datetime import time
 from pathlib import Path
 from typing import Literal, Self
@@ -13,6 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from glucoflow.errors import Misconfigured
 
 ENV_FILE = Path(".env")
+
+
+def cache_folder(configured: Path | None) -> Path:
+    """Where downloads are kept: the configured folder, else the user's cache folder for glucoflow."""
+    return configured or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "glucoflow"
 
 
 def _config(prefix: str) -> SettingsConfigDict:

@@ -1,0 +1,64 @@
+"""Children end when asked, with all they started, and tell how they ended."""
+
+import sys
+import time
+from pathlib import Path
+
+from glucoflow.supervise import Child, stop_all
+
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(grandchild.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def gone(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" in status.read_text()
+
+
+def wait_for(condition: object, seconds: float = 5) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_exit_codes_and_output_come_through(tmp_path: Path) -> None:
+    child = Child("x", [sys.executable, "-c", "print('hello'); raise SystemExit(7)"], tmp_path / "log")
+    assert not child.alive()
+    child.start()
+    assert wait_for(lambda: child.exit_code == 7)
+    assert child.tail() == "hello"
+    child.stop()
+
+
+def test_even_a_stubborn_one_ends_with_its_own_children(tmp_path: Path) -> None:
+    children = [
+        Child(str(i), [sys.executable, "-c", STUBBORN], tmp_path / f"{i}.log", grace_seconds=0.5) for i in range(3)
+    ]
+    for child in children:
+        child.start()
+    assert wait_for(lambda: all(child.tail() for child in children))
+    grandchildren = [int(child.tail()) for child in children]
+    started = time.monotonic()
+    stop_all(children)
+    assert time.monotonic() - started < 3
+    assert not any(child.alive() for child in children)
+    assert wait_for(lambda: all(gone(pid) for pid in grandchildren))
+
+
+def test_a_polite_one_may_finish(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys, time\nsignal.signal(15, lambda *_: sys.exit('bye'))\nprint('up', flush=True)\ntime.sleep(60)"
+    )
+    child = Child("x", [sys.executable, "-c", code], tmp_path / "log")
+    child.start()
+    assert wait_for(lambda: child.tail() == "up")
+    child.stop()
+    assert child.tail() == "up\nbye"
