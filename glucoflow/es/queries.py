@@ -76,7 +76,10 @@ class Queries:
         """Readings in [before − span, before), of one connection if given, those just written included."""
         self._refresh(user_id)
         query = only(["cgm.reading"], before - span, before, connection_id)
-        found = [typed(hit) for hit in self._hits(user_id, query, size=1_000, order="asc")]
+        hits = self._hits(user_id, query, size=1_000, order="asc")
+        if not hits:  # a gap: its length is measured from the last reading, however old
+            hits = self._hits(user_id, only(["cgm.reading"], None, before, connection_id), size=1, order="desc")
+        found = [typed(hit) for hit in hits]
         rows = [(epoch_ms(s.timestamp), s.glucose.mg_dl, device_of(s)) for s in found if s.glucose]
         return Before([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
@@ -86,7 +89,9 @@ class Queries:
         times: dict[str, list[int]] = {"food": [], "insulin.bolus": []}
         for dataset, found in times.items():
             query = only([dataset], start, end)
-            found += [hit.sort[0] for hit in scan(self._client, self._names.alias(user_id), query, source=False)]
+            found += [
+                hit.sort[0] for hit in scan(self._client, self._names.alias(user_id), query, source=False, ids=False)
+            ]
         return Intake(times["food"], times["insulin.bolus"])
 
     def counts(self, user_id: str) -> dict[str, int]:
@@ -117,18 +122,20 @@ class Queries:
     def aggregate(self, user_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The raw answer to a search body, without hits; without `aggregations` where there is no index yet."""
         with translated("read documents"):
-            return self._client.search(
+            answer = self._client.search(
                 index=self._names.alias(user_id),
                 body={"track_total_hits": False, **body, "size": 0},
                 ignore_unavailable=True,
                 allow_partial_search_results=False,
-            ).body
+            )
+        found: Mapping[str, Any] = answer.body
+        return found
 
     def readings(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> ReadingArrays:
         """All readings of [start, end) as arrays, superseded ones included and marked."""
         hits = scan(
-            self._client, self._names.alias(user_id), only(["cgm.reading"], start, end), source=False, page=MOST_ROWS,
-            fields=READING_FIELDS,
+            self._client, self._names.alias(user_id), only(["cgm.reading"], start, end), source=False, ids=False,
+            page=MOST_ROWS, fields=READING_FIELDS,
         )  # fmt: skip
         pieces = [arrays_of(())]
         while part := list(islice(hits, MOST_ROWS)):

@@ -1,0 +1,177 @@
+"""Moves a person's index to a new mapping behind its alias, while it is read and written.
+
+1. A new generation is made from the templates and filled from a view of the old one, documents as they are.
+2. What was written meanwhile is copied, found by its sequence number, until little is left.
+3. The old index takes no writes for a moment (writers wait and try again), the rest is copied, what was deleted
+   meanwhile is deleted, and the alias is switched in one step.
+Reads see the old index until the switch and the new one after it. A move that breaks off leaves the old index in use.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import msgspec
+from elasticsearch import BadRequestError, Elasticsearch
+from elasticsearch.helpers import streaming_bulk
+
+from glucoflow.errors import Fatal, Retryable
+from glucoflow.es.faults import error_type, translated
+from glucoflow.es.names import Names
+from glucoflow.es.provision import component_body, provision, user_indices
+from glucoflow.es.scan import Hit, refresh, scan
+
+log = logging.getLogger(__name__)
+
+CHUNK = 2_000
+ABANDONED = timedelta(hours=1)
+"""A half-filled generation older than this belongs to a move that died."""
+
+_CATCH_UP_ROUNDS = 5
+_LITTLE = 500
+_BY_SEQ_NO = ({"_seq_no": "asc"},)
+
+
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a move did. `old` is gone unless it was to be kept."""
+
+    old: str
+    new: str
+    documents: int
+
+
+def migrate_outdated(client: Elasticsearch, names: Names, now: datetime) -> list[Migration]:
+    """Provision, and move each index whose mapping cannot be changed in place."""
+    return [migrate(client, names, index, now) for index in provision(client, names).outdated]
+
+
+def migrate(client: Elasticsearch, names: Names, index: str, now: datetime, keep_old: bool = False) -> Migration:
+    """Move one index, which an alias must point to, to its next generation; `provision` must have run.
+
+    With `keep_old` the old index stays, read-only and without alias, to switch back to. Raises Retryable while
+    another move of the same index is under way, Fatal where the new mapping refuses a document.
+    """
+    user_id = names.user_of(index)
+    if user_id is None or index not in user_indices(client, names):
+        raise Fatal(f"{index} is not the index of a person.")
+    alias, new = names.alias(user_id), names.next_index(index)
+    with translated("move an index"):
+        _claim(client, new, now)
+        try:
+            copied = _copy(client, index, new, after=-1)
+            for _ in range(_CATCH_UP_ROUNDS):
+                before, copied = copied, _copy(client, index, new, after=copied)
+                if copied - before < _LITTLE:
+                    break
+            client.indices.add_block(index=index, block="write")
+            _copy(client, index, new, after=copied)
+            documents = _match(client, index, new)
+            _switch(client, alias, index, new, keep_old)
+        except BaseException:
+            _undo(client, alias, index, new)
+            raise
+    log.info("index moved to a new mapping", extra={"documents": documents})
+    return Migration(old=index, new=new, documents=documents)
+
+
+def _claim(client: Elasticsearch, new: str, now: datetime) -> None:
+    """Create the new generation; its name is the lock between two movers."""
+    for _ in range(2):
+        try:
+            client.indices.create(index=new, settings={"index.refresh_interval": "-1"})
+            return
+        except BadRequestError as error:
+            if error_type(error.body) != "resource_already_exists_exception":
+                raise
+        settings = client.indices.get_settings(index=new, flat_settings=True).body[new]["settings"]
+        age = now.timestamp() - int(settings["index.creation_date"]) / 1000
+        if age < ABANDONED.total_seconds():
+            break
+        client.indices.delete(index=new)
+    raise Retryable("This index is just being moved by somebody else.", remedy="Wait for that to end.")
+
+
+def _copy(client: Elasticsearch, old: str, new: str, after: int) -> int:
+    """Copy what was written to `old` behind the sequence number `after`; returns up to which nothing can be missing.
+
+    That is the shard's checkpoint before the refresh: writes of a higher number may still have been under way.
+    """
+    stats = client.indices.stats(index=old, level="shards", filter_path="indices.*.shards.*.seq_no").body
+    (shards,) = (entry["shards"] for entry in stats["indices"].values())
+    complete = max(int(copy["seq_no"]["local_checkpoint"]) for copies in shards.values() for copy in copies)
+    refresh(client, old)
+    hits = scan(client, old, {"range": {"_seq_no": {"gt": after}}}, sort=_BY_SEQ_NO)
+    while part := list(islice(hits, CHUNK)):
+        _write(client, new, [b'{"index":{"_id":%b}}\n%b\n' % (_key(hit.id), bytes(hit.source)) for hit in part])
+    return complete
+
+
+def _write(client: Elasticsearch, index: str, lines: list[bytes]) -> None:
+    answers = streaming_bulk(
+        client, lines, chunk_size=len(lines), max_chunk_bytes=2**31, raise_on_error=False, max_retries=0,
+        expand_action_callback=_as_they_are, index=index, filter_path="items.*.status,items.*.error.type",
+    )  # fmt: skip
+    for ok, answer in answers:
+        ((_, item),) = answer.items()
+        if ok or item["status"] == 404:
+            continue
+        kind = item.get("error", {}).get("type", "")
+        if item["status"] == 400:
+            raise Fatal(
+                f"The new mapping refuses a document that is stored now ({kind}); nothing was changed.",
+                remedy="This is a fault in glucoflow's templates; please report it.",
+            )
+        raise Retryable(f"Elasticsearch could not take a copy: status {item['status']} ({kind}).")
+
+
+def _match(client: Elasticsearch, old: str, new: str) -> int:
+    """Delete from `new` what `old` no longer holds; returns how many documents both hold then."""
+    refresh(client, old)
+    refresh(client, new)
+    if _count(client, old) != _count(client, new):
+        hits = scan(client, new, sort=_BY_SEQ_NO, source=False)
+        while part := list(islice(hits, CHUNK)):
+            gone = list(_missing(client, old, part))
+            if gone:
+                _write(client, new, [b'{"delete":{"_id":%b}}' % _key(key) for key in gone])
+        refresh(client, new)
+    documents = _count(client, new)
+    if _count(client, old) != documents:
+        raise Fatal("After the move the two indices differ; the old one stays in use.")
+    return documents
+
+
+def _missing(client: Elasticsearch, index: str, hits: list[Hit]) -> Iterator[str]:
+    answer = client.mget(index=index, ids=[hit.id for hit in hits], source=False, filter_path="docs._id,docs.found")
+    return (doc["_id"] for doc in answer.body["docs"] if not doc["found"])
+
+
+def _switch(client: Elasticsearch, alias: str, old: str, new: str, keep_old: bool) -> None:
+    usual = component_body("settings")["template"]["settings"]["index"]["refresh_interval"]
+    client.indices.put_settings(index=new, settings={"index.refresh_interval": usual})
+    leave: dict[str, Any] = {"remove": {"index": old, "alias": alias}}
+    actions = [leave if keep_old else {"remove_index": {"index": old}}]
+    client.indices.update_aliases(actions=[*actions, {"add": {"index": new, "alias": alias, "is_write_index": True}}])
+
+
+def _undo(client: Elasticsearch, alias: str, old: str, new: str) -> None:
+    """Back to the old index, unless the switch took place after all (its answer may have been lost)."""
+    quiet = client.options(ignore_status=404)
+    if quiet.indices.get_alias(name=alias).body.get(new) is None:
+        quiet.indices.delete(index=new)
+        quiet.indices.put_settings(index=old, settings={"index.blocks.write": None})
+
+
+def _count(client: Elasticsearch, index: str) -> int:
+    return int(client.count(index=index).body["count"])
+
+
+def _key(key: str) -> bytes:
+    return json.dumps(key).encode()
+
+
+def _as_they_are(lines: Any) -> tuple[Any, None]:
+    return lines, None
