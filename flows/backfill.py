@@ -1,11 +1,12 @@
 """The backfill flow: a bounded span of a person's history, oldest first, which goes on where it was interrupted."""
 
 from collections.abc import Callable, Sequence
-from uuid import uuid4
+from functools import partial
+from uuid import UUID, uuid4
 
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.parameters import FirstDay, LastDay, Provider, UserId, checked_window
 from flows.reports import end_state, show_outcomes
@@ -27,6 +28,7 @@ def backfill(
         window = checked_window(start, end, rt.store.people.get(user_id).zone, rt.clock())
         provision(rt.client, rt.names)
         progress = create_progress_artifact(0.0, key=f"backfill-{user_id.replace('_', '-')}", description=user_id)
+        assert isinstance(progress, UUID)  # noqa: S101 – a coroutine only inside async code
 
         def show(share: float) -> None:
             update_progress_artifact(progress, round(100 * share, 1))
@@ -54,11 +56,15 @@ def backfill_person(
         raise Rejected("user_id", _why_not(user_id, chosen))
     try:
         return [
-            run_job(rt, connection, job, owner, lambda share, i=i: on_progress((i + share) / len(claimed)))
+            run_job(rt, connection, job, owner, partial(_shared, on_progress, i, len(claimed)))
             for i, connection in enumerate(claimed)
         ]
     finally:
         rt.store.leases.release_all(owner)
+
+
+def _shared(on_progress: Callable[[float], None], before: int, of: int, share: float) -> None:
+    on_progress((before + share) / of)
 
 
 def _why_not(user_id: str, chosen: Sequence[Connection]) -> str:

@@ -9,8 +9,9 @@ from prefect import Flow, serve
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
 from flows.sync import sync
@@ -30,9 +31,11 @@ def deployments(settings: SyncSettings, work_pool: str | None = None) -> Sequenc
 
     def deploy(a_flow: Flow[..., Any], **options: Any) -> RunnerDeployment:
         # By module path, not by file: it works from an installed package, in whatever folder the run starts.
-        return a_flow.to_deployment(
+        made = a_flow.to_deployment(
             name=a_flow.name, entrypoint_type=EntrypointType.MODULE_PATH, work_pool_name=work_pool, **options
         )
+        assert isinstance(made, RunnerDeployment)  # noqa: S101 – a coroutine only inside async code
+        return made
 
     return [
         deploy(sync, interval=timedelta(minutes=settings.every_minutes), concurrency_limit=ONE_AT_A_TIME),
@@ -51,9 +54,8 @@ def serve_here(settings: SyncSettings) -> None:
 
 def register(settings: SyncSettings) -> list[str]:
     """Make the work pool and its deployments, or bring them up to date; their names."""
-    with get_client(sync_client=True) as client:
-        with suppress(ObjectAlreadyExists):  # as at every start but the first
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):  # as at every start but the first
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     made = deployments(settings, POOL)
     for deployment in made:
         deployment.apply()

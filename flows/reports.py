@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from prefect.artifacts import create_table_artifact
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
-from flows.work import Outcome
+from flows.work import Outcome, Status
 from glucoflow.connector import Counts
 
-_WORDS = {
+MOST_ROWS = 100
+
+_WORDS: dict[Status, str] = {
     "ok": "done",
     "retry": "will be tried again",
     "reauthorize": "the person must connect again",
@@ -25,11 +28,8 @@ def show_outcomes(key: str, outcomes: Sequence[Outcome]) -> None:
         total = sum((o.counts for o in outcomes if o.status == status), Counts())
         if classes[status]:
             rows.append({"outcome": word, "connections": classes[status], **_numbers(total)})
-    rows += [
-        {"outcome": _WORDS[o.status], "person": o.user_id, "what happened": o.message, "what to do": o.remedy}
-        for o in outcomes
-        if o.status != "ok"
-    ][:100]
+    bad = [outcome for outcome in outcomes if outcome.status != "ok"][:MOST_ROWS]
+    rows += [_trouble(outcome) for outcome in bad]
     create_table_artifact(key=key, table=rows or [{"outcome": "nothing was due"}])
 
 
@@ -44,6 +44,15 @@ def end_state(outcomes: Sequence[Outcome]) -> State[None]:
     if len(bad) < len(outcomes):
         return Completed(name="CompletedWithErrors", message=f"{len(bad)} of {len(outcomes)} connections failed")
     return Failed(message=f"all {len(bad)} connections failed; first: {bad[0].message}")
+
+
+def _trouble(outcome: Outcome) -> dict[str, object]:
+    return {
+        "outcome": _WORDS[outcome.status],
+        "person": outcome.user_id,
+        "what happened": outcome.message,
+        "what to do": outcome.remedy,
+    }
 
 
 def _numbers(counts: Counts) -> dict[str, object]:

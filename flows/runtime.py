@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from elasticsearch import Elasticsearch
-from glucoflow.es.local import find_running
-from glucoflow.es.queries import Queries
 
 from flows.providers import Providers
 from glucoflow import running
 from glucoflow.connector import Sink
 from glucoflow.errors import Unavailable
 from glucoflow.es.client import make_client
+from glucoflow.es.local import find_running
 from glucoflow.es.names import Names
-from glucoflow.es.sink import BulkSink
+from glucoflow.es.queries import Queries
+from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.ingest import nothing_happens
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.store import Store, open_store
@@ -46,7 +46,7 @@ class Runtime:
         return timedelta(minutes=self.settings.sync.lease_minutes)
 
     def sink(self, user_id: str) -> Sink:
-        return BulkSink(self.client, self.names, user_id)
+        return ElasticsearchSink(self.client, self.names, user_id)
 
 
 @contextmanager
@@ -66,12 +66,18 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
             client=client,
             names=names,
             queries=Queries(client, names),
-            providers=Providers(settings.dexcom, settings.dexcom.simulator_url or (up.simulator if up else None)),
+            providers=Providers(settings.dexcom, _simulator(settings, up)),
             clock=clock,
         )
     finally:
         store.close()
         client.close()
+
+
+def _simulator(settings: Settings, up: running.Running | None) -> str | None:
+    if settings.dexcom.simulator_url is not None:
+        return str(settings.dexcom.simulator_url).rstrip("/")
+    return up.simulator if up else None
 
 
 def store_of(settings: StoreSettings) -> Store:
@@ -88,7 +94,7 @@ def elasticsearch_of(settings: ElasticsearchSettings, store: StoreSettings) -> E
             password=settings.password,
             api_key=settings.api_key,
             ca_certs=settings.ca_certs,
-            timeout=settings.timeout_seconds,
+            timeout_s=settings.timeout_seconds,
         )
     node = find_running(store.data_dir)
     if node is None:
@@ -96,4 +102,4 @@ def elasticsearch_of(settings: ElasticsearchSettings, store: StoreSettings) -> E
             f"No Elasticsearch is running on {store.data_dir.resolve()}, and ES_ENDPOINT names none.",
             remedy="Start `glucoflow up` (in another terminal), or set ES_ENDPOINT in .env.",
         )
-    return make_client(node.url, user=node.username, password=node.password, timeout=settings.timeout_seconds)
+    return make_client(node.url, user=node.username, password=node.password, timeout_s=settings.timeout_seconds)

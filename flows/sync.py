@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import State
 
 from flows.parameters import UserId
 from flows.reports import end_state, show_outcomes

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.reports import end_state, show_outcomes
 from flows.runtime import Runtime, open_runtime

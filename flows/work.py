@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import msgspec
 
 from flows.runtime import Runtime
 from glucoflow.connector import Connector, Counts, Kind, Ledger, Window
-from glucoflow.context import FASTING_MS, TAIL_MS
+from glucoflow.context import FASTING_MS, TAIL_MS, Meals, Tail
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable
 from glucoflow.ingest import ingest, plan, progress
@@ -169,7 +170,7 @@ class _Turn:
         try:
             kinds = [k for k in connector.capabilities.kinds if not self._job.kinds or k in self._job.kinds]
             for done, kind in enumerate(kinds):
-                self._kind(connector, kind, lambda share, done=done: self._report((done + share) / len(kinds)))
+                self._kind(connector, kind, partial(self._report, done, len(kinds)))
         finally:
             connector.close()
 
@@ -183,9 +184,6 @@ class _Turn:
             connector, kind, window, enricher, sink, self._ledger, self._started,
             on_page=lambda page, _counts: report(progress(window, page.end)), on_point=self._rt.on_point,
         )  # fmt: skip
-        if kind == "events":
-            # The readings that follow ask for these meals, and a search sees only what was refreshed.
-            self._rt.queries.refresh(self._connection.user_id)
 
     def _window(self, connector: Connector, kind: Kind) -> Window | None:
         checkpoint = self._ledger.checkpoint(kind)
@@ -217,11 +215,15 @@ class _Turn:
         if kind != "readings":
             return Enricher(owner, kind)
         meals_from = window.start - timedelta(milliseconds=FASTING_MS)
-        meals = self._rt.queries.meals(owner.user_id, meals_from, window.end)
-        tail = self._rt.queries.tail(owner.user_id, window.start, timedelta(milliseconds=TAIL_MS))
-        return Enricher(owner, kind, meals, tail)
+        intake = self._rt.queries.meals(owner.user_id, meals_from, window.end)
+        before = self._rt.queries.tail(
+            owner.user_id, window.start, timedelta(milliseconds=TAIL_MS), self._connection.id
+        )
+        tail = Tail(before.times_ms, before.mg_dl, before.devices)
+        return Enricher(owner, kind, Meals(intake.meals_ms, intake.boluses_ms), tail)
 
-    def _report(self, share: float) -> None:
+    def _report(self, done: int, of: int, share_of_this: float) -> None:
+        share = (done + share_of_this) / of
         self._rt.store.runs.update_progress(self._run.id, share, self._rt.clock())
         if self._on_progress:
             self._on_progress(share)
