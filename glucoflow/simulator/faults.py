@@ -1,0 +1,91 @@
+"""Faults at the wire: what networks, proxies and providers do on a bad day, armed by a test and counted when served."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+FaultKind = Literal[
+    "status",
+    "html",
+    "truncated",
+    "cut",
+    "reset",
+    "lost",
+    "drip",
+    "slow",
+    "huge",
+    "records",
+    "duplicates",
+    "date",
+    "revoke",
+]
+"""
+- status: answers `status` (with `retry_after` as seconds or as an HTTP date); nothing else happens
+- html: a login page with status 200
+- truncated: the right answer, its JSON cut in the middle, Content-Length to match
+- cut: the right answer, the connection closed in the middle of it
+- reset: TCP reset before the request is looked at
+- lost: the request is carried out (a refresh token is spent), then TCP reset instead of the answer
+- drip: the right answer, `chunk` bytes every `seconds`
+- slow: the right answer after `seconds`
+- huge: a valid page filled up with blanks to `size` bytes
+- records: `records` added to the page
+- duplicates: every record of the page twice
+- date: Date header wrong by `shift`
+- revoke: the person takes back the authorization just before this request
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault for the next `times` requests whose path matches the pattern `path`, after `skip` good ones."""
+
+    kind: FaultKind
+    path: str = ".*"
+    times: int = 1
+    skip: int = 0
+    status: int = 503
+    retry_after: int | datetime | None = None
+    records: Sequence[dict[str, Any]] = ()
+    size: int = 100 * 2**20
+    chunk: int = 1
+    seconds: float = 1.0
+    shift: timedelta = timedelta(hours=3)
+
+
+@dataclass
+class _Armed:
+    fault: Fault
+    skip: int
+    left: int
+
+
+@dataclass
+class Faults:
+    """The faults to come and those that took place. `served` counts them by kind: a test asserts on it first."""
+
+    served: Counter[str] = field(default_factory=Counter)
+    _armed: list[_Armed] = field(default_factory=list)
+
+    def add(self, fault: Fault) -> None:
+        """Arms a fault; those armed earlier come first."""
+        self._armed.append(_Armed(fault, fault.skip, fault.times))
+
+    def clear(self) -> None:
+        """Disarms all; what was served stays counted."""
+        self._armed.clear()
+
+    def take(self, path: str) -> Fault | None:
+        """The fault for a request, now used up by one; None for a good answer."""
+        for armed in self._armed:
+            if armed.left > 0 and re.search(armed.fault.path, path):
+                if armed.skip > 0:
+                    armed.skip -= 1
+                    return None
+                armed.left -= 1
+                self.served[armed.fault.kind] += 1
+                return armed.fault
+        return None
