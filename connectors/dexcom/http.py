@@ -15,12 +15,15 @@ import msgspec
 import requests
 from pydantic import SecretStr
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.waiting import retry_after_seconds
 from glucoflow.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
 
 log = logging.getLogger(__name__)
+
+CHUNK = 256 * 1024
 
 TokenSource = Callable[[bool], SecretStr]
 """Gives a valid access token; True asks for a new one even though the old one has not expired."""
@@ -121,17 +124,17 @@ class DexcomHttp:
                 body = self._body(response, deadline)
         except requests.ConnectTimeout:
             raise Retryable("Dexcom could not be reached in time.") from None
-        except requests.Timeout:
+        except (requests.Timeout, ReadTimeoutError):
             raise TooMuch("Dexcom did not answer in time.") from None
-        except requests.RequestException as error:
-            raise _transport(error) from None
+        except (requests.RequestException, HTTPError) as error:
+            raise Retryable(f"The connection to Dexcom failed ({type(error).__name__}).") from None
         _raise_for(response, body)
         return body
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_content(256 * 1024):
+        while chunk := response.raw.read1(CHUNK, decode_content=True):  # what is there: never waits for a full chunk
             size += len(chunk)
             if size > self._limits.max_bytes:
                 raise TooMuch(f"Dexcom's answer is larger than {self._limits.max_bytes // 2**20} MiB.")
@@ -150,12 +153,6 @@ def _signed_out() -> Reauthorize:
         "Dexcom does not accept this connection's token, not even a fresh one.",
         remedy="Connect to Dexcom again on the person's page.",
     )
-
-
-def _transport(error: requests.RequestException) -> Retryable:
-    if "timed out" in str(error).lower():  # requests wraps a time-out while streaming as a ConnectionError
-        return TooMuch("Dexcom's answer stopped on its way.")
-    return Retryable(f"The connection to Dexcom failed ({type(error).__name__}).")
 
 
 def _raise_for(response: requests.Response, body: bytes) -> None:
@@ -215,7 +212,7 @@ class _ErrorBody(msgspec.Struct):
     """The forms seen: an API gateway's `fault`, the API's own `errors`, OAuth's `error`."""
 
     fault: _Fault | None = None
-    errors: msgspec.Raw | None = None
+    errors: msgspec.Raw = msgspec.Raw()
     error: str | None = None
     message: str | None = None
 
@@ -227,6 +224,6 @@ def _said(body: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     said = (answer.fault and answer.fault.faultstring) or answer.message or answer.error
-    if not said and answer.errors is not None:
+    if not said:
         said = bytes(answer.errors).decode("utf-8", "replace")
     return " ".join((said or "").split())[:200]

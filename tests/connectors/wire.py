@@ -1,0 +1,115 @@
+"""Records as Dexcom sends them, for tests to bend."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+
+from connectors.dexcom import DexcomConnector, DexcomHosts, Limits, open_connector
+from connectors.dexcom.wire import raw_records
+from glucoflow.connector import Page, Window
+
+NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
+DAY = Window(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
+QUICK = Limits(connect_s=2, read_s=0.5, answer_s=1.5, max_bytes=2 * 2**20, first_wait_s=0.01, longest_wait_s=0.05)
+
+COMMON = {
+    "recordId": "5f0a1d3c-0000-4000-8000-000000000001",
+    "systemTime": "2026-03-08T09:55:03Z",
+    "displayTime": "2026-03-08T01:55:03-08:00",
+    "transmitterId": "ab" * 32,
+    "displayDevice": "iOS",
+    "transmitterGeneration": "g7",
+    "displayApp": "G7",
+}
+EGV = COMMON | {
+    "transmitterTicks": 345678,
+    "value": 112,
+    "status": None,
+    "trend": "flat",
+    "trendRate": -0.2,
+    "unit": "mg/dL",
+    "rateUnit": "mg/dL/min",
+}
+EVENT = COMMON | {
+    "recordedSystemTime": "2026-03-08T09:56:00Z",
+    "recordedDisplayTime": "2026-03-08T01:56:00-08:00",
+    "eventStatus": "created",
+    "eventType": "insulin",
+    "eventSubType": "fastActing",
+    "value": "4.5",
+    "unit": "units",
+}
+CALIBRATION = COMMON | {"unit": "mg/dL", "value": 121, "transmitterTicks": 345678}
+ALERT = COMMON | {"alertName": "urgentLow", "alertState": "activeAlarming"}
+
+
+def alert_setting(name: str, value: object, unit: str, **more: object) -> dict[str, object]:
+    return {
+        "alertName": name,
+        "value": value,
+        "unit": unit,
+        "snooze": 30,
+        "enabled": True,
+        "systemTime": "2026-03-03T08:00:00Z",
+        "displayTime": "2026-03-03T00:00:00-08:00",
+    } | more
+
+
+def schedule(*settings: dict[str, object], **head: object) -> dict[str, object]:
+    return {
+        "alertScheduleSettings": {
+            "alertScheduleName": "Always",
+            "isEnabled": True,
+            "isDefaultSchedule": True,
+            "isActive": True,
+            "startTime": "00:00",
+            "endTime": "00:00",
+            "daysOfWeek": ["sunday", "monday", ""],
+            "override": {"isOverrideEnabled": False, "mode": "quiet", "endTime": None},
+        }
+        | head,
+        "alertSettings": list(settings),
+    }
+
+
+def device(*schedules: dict[str, object], **more: object) -> dict[str, object]:
+    return {
+        "lastUploadDate": "2026-03-08T10:00:00Z",
+        "transmitterId": "ab" * 32,
+        "transmitterGeneration": "g7",
+        "displayDevice": "iOS",
+        "displayApp": "G7",
+        "alertSchedules": list(schedules),
+    } | more
+
+
+def body(record_type: str, *records: object) -> bytes:
+    """An answer of the API."""
+    answer = {"recordType": record_type, "recordVersion": "3.0", "userId": "cd" * 32, "records": list(records)}
+    return json.dumps(answer).encode()
+
+
+def understood(converter: Any, record_type: str, *records: object) -> Page:
+    """The page that a converter makes of an answer with these records."""
+    page: Page = converter(NOW).page(DAY, raw_records(body(record_type, *records), record_type))
+    return page
+
+
+def connector(base_url: str, token_source: Any = None, limits: Limits = QUICK) -> DexcomConnector:
+    return open_connector(
+        DexcomHosts(base_url=base_url),
+        token_source or (lambda force: SecretStr("renewed-token" if force else "first-token")),
+        now=NOW,
+        limits=limits,
+    )
+
+
+def minutes(count: int) -> timedelta:
+    return timedelta(minutes=count)
+
+
+def payload(record: Any) -> Any:
+    return msgspec.json.decode(record.payload)
