@@ -30,7 +30,7 @@ def read_people(path: Path, zone: str | None = None, day_first: bool | None = No
     single readable reading is still there, with an empty series.
     """
     where = zone_named(zone) if zone else None
-    rows = list(rows_of(text_of(path)))
+    rows = rows_of(text_of(path))
     traces, mmol, source = _traces(rows, path, day_first)
     if not traces:
         raise UnreadableFile(f"{path.name} holds no readings.", remedy="Check that the export covers a span with data.")

@@ -1,7 +1,7 @@
 """A file's bytes as rows, whatever encoding, separator and line ends it came with."""
 
 import csv
-from collections.abc import Iterator
+import io
 from datetime import datetime
 from pathlib import Path
 
@@ -31,11 +31,19 @@ def text_of(path: Path) -> str:
         return data.decode("cp1252", errors="replace")
 
 
-def rows_of(text: str) -> Iterator[list[str]]:
-    """Rows of fields; the separator (comma, semicolon or tab) is the most frequent one of the first lines."""
-    head = "\n".join(text.splitlines()[:3])
+def rows_of(text: str) -> list[list[str]]:
+    """Rows of fields; the separator (comma, semicolon or tab) is the most frequent one of the first lines.
+
+    Raises UnreadableFile for what is no CSV.
+    """
+    head = "\n".join(text[:5000].splitlines()[:3])
     separator = max(",;\t", key=head.count)
-    return csv.reader(text.splitlines(), delimiter=separator)
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise UnreadableFile(
+            f"The file is no readable CSV ({error}).", remedy="Use it as it was exported, without re-saving it."
+        ) from error
 
 
 def iso_time(text: str) -> datetime | None:

@@ -135,6 +135,12 @@ def test_libre_ambiguous_dates_need_a_word(files: Files) -> None:
     assert moment_of(int(european.series.utc[0])).date().isoformat() == "2026-04-03"
 
 
+def test_a_note_over_two_lines_is_one_row(files: Files) -> None:
+    row = libre_row("2026-03-14 08:00", 6).rstrip(",") + ',,,,,,,,"a note\nof two lines",,,,,'
+    (person,) = read_people(files.libre([row, libre_row("2026-03-14 08:15", 0, "121")]))
+    assert (person.series.mg_dl.tolist(), person.series.left_out.invalid) == ([121], 0)
+
+
 def test_a_file_with_scans_only_is_read_from_its_scans(files: Files) -> None:
     (person,) = read_people(files.libre([libre_row("2026-03-14 08:00", 1, scan="133")]))
     assert person.series.mg_dl.tolist() == [133]
@@ -148,6 +154,7 @@ def test_a_file_with_scans_only_is_read_from_its_scans(files: Files) -> None:
         ("id,time\n1,2\n", "is not a file that is known here"),
         ("id,time,gl\n", "holds no readings"),
         ("PK\x03\x04\x00\x00binary", "is not a file that is known here"),
+        ('id,time,gl\n"' + "a,2026-03-08,100\n" * 20_000, "no readable CSV"),
     ],
 )
 def test_other_files_are_refused_with_a_remedy(files: Files, text: str, message: str) -> None:
