@@ -15,6 +15,7 @@ LOW_COLOR, HIGH_COLOR = "#CC5642", "#B8860B"
 WIDTH = 640
 DAILY_BIN_MIN = 10
 DAYS_SHOWN = 14
+SPARSE = 60
 HOURS = (0, 6, 12, 18, 24)
 
 Spec = dict[str, Any]
@@ -30,11 +31,12 @@ def profile_svg(profile: Profile, targets: Targets, unit: Unit) -> str:
         for point in profile.points
     ]
     top = max([row["p95"] for row in rows if row["p95"] is not None] or [0])
+    dots = _dots([row for row in rows if row["p50"] is not None])
     layers = [
         *_target_layers(targets, unit),
         _band("p05", "p95", 0.25),
         _band("p25", "p75", 0.5),
-        {"mark": {"type": "line", "color": LINE, "strokeWidth": 2.2}, "encoding": {"y": {"field": "p50"}}},
+        {"mark": {"type": "line", "color": LINE, "strokeWidth": 2.2} | dots, "encoding": {"y": {"field": "p50"}}},
     ]
     spec = _base(rows, top, unit, WIDTH, 185)
     spec["encoding"]["x"]["axis"] |= {"values": list(range(0, 25, 3)), "labelExpr": _CLOCK}
@@ -45,10 +47,11 @@ def days_svg(series: Series, targets: Targets, unit: Unit) -> str:
     """The last 14 local days with readings, a small trace each, oldest first; gaps stay gaps."""
     rows = _daily_rows(series.used, unit)
     top = max([row["g"] for row in rows if row["g"] is not None] or [0])
-    inner = _base(None, top, unit, 74, 52)
+    inner = _base(None, top, unit, 81, 52)
     inner["encoding"]["x"]["axis"] |= {"labels": False, "ticks": False, "values": [6, 12, 18]}
     inner["encoding"]["y"]["axis"] |= {"labels": False, "ticks": False, "title": None, "grid": False}
-    line = {"mark": {"type": "line", "color": LINE, "strokeWidth": 1.2}, "encoding": {"y": {"field": "g"}}}
+    mark = {"type": "line", "color": LINE, "strokeWidth": 1.2} | _dots(rows)
+    line = {"mark": mark, "encoding": {"y": {"field": "g"}}}
     inner["layer"] = [*_target_layers(targets, unit), line]
     header = {"title": None, "labelFontSize": 9, "labelColor": INK, "labelPadding": 2}
     labels = list(dict.fromkeys(row["day"] for row in rows))
@@ -107,6 +110,11 @@ def _target_layers(targets: Targets, unit: Unit) -> list[Spec]:
         mark = {"type": "rule", "color": color, "strokeWidth": 1}
         layers.append({"data": one, "mark": mark, "encoding": x | {"y": {"field": field}}})
     return layers
+
+
+def _dots(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A line needs two neighbours to be seen: few readings get a dot each."""
+    return {"point": {"size": 14, "color": LINE}} if len(rows) < SPARSE else {}
 
 
 def _band(lower: str, upper: str, opacity: float) -> Spec:
