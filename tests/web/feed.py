@@ -1,14 +1,10 @@
 """People made up for the page tests: seeded curves through the real enrichment, as documents in a real node."""
 
-import json
 import math
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from glucoflow import records as r
 from glucoflow.context import Meals
@@ -16,7 +12,6 @@ from glucoflow.documents import Document
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.localtime import epoch_ms
 
-TEMPLATES = Path(__file__).parents[2] / "index_templates" / "component"
 MEALS = ((7, 30, 45.0), (12, 30, 60.0), (19, 0, 70.0))
 SENSOR = r.Device(transmitter_id="T1", model="G7", manufacturer="Dexcom")
 
@@ -86,18 +81,3 @@ def documents(user_id: str, end: datetime, days: float, seed: int, **how: Any) -
     yield from Enricher(owner, "events").documents([*noted, *settings(end)])
 
 
-def mapping() -> dict[str, Any]:
-    properties: dict[str, Any] = {}
-    for path in sorted(TEMPLATES.glob("*.json")):
-        properties |= json.loads(path.read_text())["template"].get("mappings", {}).get("properties", {})
-    return {"dynamic": "strict", "properties": properties}
-
-
-def bulk_lines(made: Iterator[Document], now: datetime) -> bytes:
-    lines = []
-    for document in made:
-        source = msgspec.structs.replace(
-            document.source, event=msgspec.structs.replace(document.source.event, ingested=now)
-        )
-        lines += [b'{"index":{"_id":"%s"}}' % document.id.encode(), msgspec.json.encode(source)]
-    return b"\n".join(lines) + b"\n"

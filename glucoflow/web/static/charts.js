@@ -23,7 +23,7 @@ function colours() {
   return {
     background: "transparent", font, view: { stroke: null },
     axis: { ...words, domain: false, ticks: false, gridColor: edge, gridDash: [3, 4], labelPadding: 6, labelSeparation: 8 },
-    legend: { ...words, symbolType: "circle", symbolSize: 70 },
+    legend: { ...words, symbolType: "circle", symbolSize: 70, ...(innerWidth < 560 ? { columns: 3, labelLimit: 100 } : {}) },
     header: { ...words }, title: { color: text, font, fontSize: 13 }, text: { font },
   };
 }

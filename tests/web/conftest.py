@@ -1,0 +1,85 @@
+"""One site and one browser for all page tests. Chromium comes with Playwright's own search or the system's."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from elasticsearch import Elasticsearch
+from playwright.sync_api import Browser, Error, Page, Request, sync_playwright
+
+from glucoflow.es.names import Names
+from tests.web.serving import Site, settle, site
+
+NAMES = Names(prefix="web-", runs="web-runs")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def town(es: Elasticsearch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The four people of `settle`. Tests that change something make a person of their own."""
+    with site(tmp_path_factory.mktemp("web"), es, NAMES) as served:
+        settle(served, datetime.now(UTC))
+        yield served
+
+
+@pytest.fixture
+def empty_site(es: Elasticsearch, tmp_path: Path) -> Iterator[Site]:
+    """A site without anyone."""
+    with site(tmp_path, es, NAMES) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: the system's, else Playwright's own."""
+    system = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=system)
+        except Error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip("There is no Chromium: the pages are not tested. Run: playwright install chromium")
+        yield launched
+        launched.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Opens an address in a fresh context; afterwards no page may have warned, failed or asked another host."""
+    troubles: list[str] = []
+    contexts = []
+
+    def opened(url: str, *, width: int = 1280, theme: Literal["light", "dark"] = "light", wait: bool = True) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=theme, timezone_id="America/Los_Angeles"
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        home = url.split("/", 3)[2]
+        page.on("console", lambda m: troubles.append(m.text) if m.type in {"warning", "error"} else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda r: troubles.append(f"foreign request: {r.url}") if _foreign(r, home) else None)
+        page.goto(url)
+        if wait and page.locator("[data-charts]").count():
+            page.wait_for_selector("[data-charts][data-state=done]", state="attached", timeout=20_000)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def _foreign(request: Request, home: str) -> bool:
+    """Whether a page of ours loads something from elsewhere; that a link leads away is no fault."""
+    host = request.frame.url.split("/", 3)[2:3]
+    leaves = request.is_navigation_request() or host != [home]
+    return not (leaves or request.url.startswith(("data:", "blob:")) or request.url.split("/", 3)[2] == home)

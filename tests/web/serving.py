@@ -1,0 +1,128 @@
+"""The real app on loopback, over a real store, a real Elasticsearch and a provider of HTTP."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from elasticsearch import Elasticsearch
+from pydantic import SecretStr
+
+from connectors.dexcom.hosts import DexcomHosts
+from connectors.dexcom.oauth import DexcomAuthorizer
+from glucoflow.cli.site import SiteConnect, SitePeople, Way
+from glucoflow.connector import Counts, Rejection, Token
+from glucoflow.errors import Reauthorize
+from glucoflow.es.names import Names
+from glucoflow.es.provision import ensure_index, provision
+from glucoflow.es.queries import Queries
+from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.store import Store, open_store
+from glucoflow.web.access import WebOptions
+from glucoflow.web.app import chart_folder, create_app
+from glucoflow.web.charts import load_charts
+from tests.web import feed
+from tests.web.provider import Provider
+
+TOKEN = Token(access=SecretStr("a"), refresh=SecretStr("r"), expires_at=datetime(2100, 1, 1, tzinfo=UTC))
+REFUSED = Reauthorize(
+    "Dexcom no longer accepts this connection.", remedy="Connect again; the readings since then will follow."
+)
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pages are, and what stands behind them."""
+
+    url: str
+    store: Store
+    client: Elasticsearch
+    names: Names
+    provider: Provider
+    synced: list[str]
+
+    def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: object) -> None:
+        """Documents of one person, into the real index by the real sink."""
+        ensure_index(self.client, self.names, user_id)
+        documents = feed.documents(user_id, end, days, seed, **how)
+        ElasticsearchSink(self.client, self.names, user_id).write(documents, (), datetime.now(UTC))
+        self.client.indices.refresh(index=self.names.alias(user_id))
+
+
+@contextmanager
+def site(
+    folder: Path, client: Elasticsearch, names: Names, *, password: str | None = None, keys: bool = True, port: int = 0
+) -> Iterator[Site]:
+    """The pages with an empty store, served until the block ends."""
+    listening = socket.create_server(("127.0.0.1", port))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    synced: list[str] = []
+    with Provider() as provider, open_store(folder) as store:
+        authorizer = DexcomAuthorizer(
+            DexcomHosts(base_url=provider.url), "client", SecretStr("secret"), f"{url}/oauth/callback"
+        )
+        ways = {"dexcom": Way(title="Dexcom", region="us", authorizer=lambda: authorizer)} if keys else {}
+        app = create_app(
+            SitePeople(store), Queries(client, names), SiteConnect(store, ways, synced.append),
+            load_charts(chart_folder()),
+            WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
+            lambda: datetime.now(UTC),
+        )  # fmt: skip
+        with _running(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")), listening):
+            yield Site(url=url, store=store, client=client, names=names, provider=provider, synced=synced)
+
+
+@contextmanager
+def _running(server: uvicorn.Server, listening: socket.socket) -> Iterator[None]:
+    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.02)
+        assert thread.is_alive(), "the app did not start"
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()
+
+
+def settle(site: Site, now: datetime) -> None:
+    """Four people: in good control; on mmol/L with gaps; not connected yet; consent withdrawn four days ago."""
+    people, connections = site.store.people, site.store.connections
+    provision(site.client, site.names)
+    zone = "Europe/Berlin"
+    people.add("anna", "Anna", now, zone=zone)
+    people.add("ben", 'Ben "B" 🦊', now, unit="mmol/L", zone=zone)
+    people.add("cleo", "Cleo", now, zone=zone)
+    people.add("dora", "Dora", now, zone=zone)
+    for user_id in ("anna", "ben", "dora"):
+        made = connections.add(user_id, "dexcom", "us", now, TOKEN)
+        connections.record_success(made.id, now - timedelta(minutes=3))
+        connections.schedule(made.id, now + timedelta(minutes=47))
+        if user_id == "dora":
+            connections.record_error(made.id, REFUSED, now - timedelta(days=4))
+        if user_id == "anna":
+            _history(site.store, made.id, now)
+    end = now.replace(second=0, microsecond=0) - timedelta(minutes=4)
+    site.put("anna", days=90, seed=1, end=end)
+    site.put("ben", days=60, seed=2, end=end, level=135, swing=0.8, gaps=((3.2, 5.1), (0.2, 0.33)))
+    site.put("dora", days=20, seed=3, end=end - timedelta(days=4), level=95)
+
+
+def _history(store: Store, connection_id: str, now: datetime) -> None:
+    """A completed run with a rejected record, and a failed one."""
+    run = store.runs.start("sync", now - timedelta(minutes=4), user_id="anna", connection_id=connection_id)
+    store.leases.claim_due("tests", now, timedelta(minutes=5), 10, user_id="anna", force=True)
+    ledger = store.ledger(connection_id, run.id, "tests")
+    odd = Rejection(field="value", reason="is null", key="r1", payload=b"{}")
+    ledger.advance("readings", now, Counts(pages=1, fetched=864, created=12, rejected=1), [odd], now)
+    store.leases.release(connection_id, "tests")
+    store.runs.finish(run.id, "completed", now - timedelta(minutes=3))
+    failed = store.runs.start("backfill", now - timedelta(days=2), user_id="anna")
+    store.runs.finish(
+        failed.id, "failed", now - timedelta(days=2), message="Dexcom was not reachable.", remedy="It is tried again."
+    )

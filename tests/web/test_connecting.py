@@ -1,0 +1,128 @@
+"""Connecting a provider by its real OAuth pages, and everything that can go wrong on the way."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from elasticsearch import Elasticsearch
+
+from glucoflow.web.security import CSRF_COOKIE
+from tests.web.conftest import NAMES, Open
+from tests.web.serving import TOKEN, Site, site
+
+
+@pytest.fixture
+def alone(empty_site: Site) -> Site:
+    """A site with one person, not connected."""
+    empty_site.store.people.add("finn", "Finn", datetime.now(UTC))
+    return empty_site
+
+
+def started(served: Site) -> str:
+    """The state with which an authorization goes to the provider."""
+    answer = httpx.get(f"{served.url}/people/finn/connect/dexcom")
+    assert answer.status_code == 303
+    asked = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert asked["redirect_uri"] == [f"{served.url}/oauth/callback"]
+    assert asked["scope"] == ["offline_access"]
+    return asked["state"][0]
+
+
+def test_a_person_is_added_and_connected_in_the_browser(empty_site: Site, open_page: Open) -> None:
+    page = open_page(empty_site.url)
+    page.get_by_label("Name").fill("Finn Ågren")
+    page.get_by_label("Unit").select_option("mmol/L")
+    assert page.get_by_label("Time zone").input_value() == "America/Los_Angeles"
+    page.get_by_role("button", name="Add").click()
+    page.wait_for_url("**/people/finn-agren/status")
+    page.get_by_role("link", name="Connect Dexcom").click()
+    page.wait_for_url("**/oauth2/login*")
+    page.locator("#allow").click()
+    page.wait_for_url("**/people/finn-agren/status?connected=dexcom")
+    assert "Dexcom is connected" in page.inner_text("main")
+    assert empty_site.synced == ["finn-agren"]
+
+
+def test_consent_stores_the_tokens_and_asks_for_a_sync(alone: Site) -> None:
+    state, code = started(alone), alone.provider.code()
+    back = httpx.get(f"{alone.url}/oauth/callback?code={code}&state={state}")
+    assert back.headers["location"] == "/people/finn/status?connected=dexcom"
+    assert "Dexcom is connected" in httpx.get(alone.url + back.headers["location"]).text
+    (made,) = alone.store.connections.for_user("finn")
+    assert made.state == "connected"
+    assert made.has_token
+    assert alone.synced == ["finn"]
+
+
+def test_a_state_works_once_and_only_ours(alone: Site) -> None:
+    state, code = started(alone), alone.provider.code()
+    assert httpx.get(f"{alone.url}/oauth/callback?code={code}&state={state}").status_code == 303
+    for wrong in (state, "made-up", "", "x" * 5000):
+        answer = httpx.get(f"{alone.url}/oauth/callback?code={alone.provider.code()}&state={wrong}")
+        assert answer.status_code == 400
+        assert "What to do" in answer.text
+    assert len(alone.store.connections.for_user("finn")) == 1
+
+
+def test_a_code_the_provider_refuses_is_explained(alone: Site) -> None:
+    answer = httpx.get(f"{alone.url}/oauth/callback?code=never-given&state={started(alone)}")
+    assert answer.status_code == 400
+    assert "no longer accepts" in answer.text
+    assert "never-given" not in answer.text
+    assert alone.store.connections.for_user("finn") == ()
+
+
+def test_denial_leads_back_to_the_person(alone: Site) -> None:
+    state = started(alone)
+    answer = httpx.get(f"{alone.url}/oauth/callback?error=access_denied&state={state}")
+    assert answer.status_code == 400
+    assert "not allowed" in answer.text
+    assert 'href="/people/finn/status"' in answer.text
+    again = httpx.get(f"{alone.url}/oauth/callback?code={alone.provider.code()}&state={state}")
+    assert again.status_code == 400
+
+
+def test_an_odd_error_is_shown_as_text(alone: Site) -> None:
+    answer = httpx.get(f"{alone.url}/oauth/callback", params={"error": "<b>server_error</b>", "state": "x"})
+    assert answer.status_code == 400
+    assert "&lt;b&gt;server_error" in answer.text
+
+
+def test_the_provider_being_down_is_worth_another_try(alone: Site) -> None:
+    state, code = started(alone), alone.provider.code()
+    alone.provider.stop()
+    answer = httpx.get(f"{alone.url}/oauth/callback?code={code}&state={state}", headers={"accept": "text/html"})
+    assert answer.status_code == 503
+    assert "could not be reached" in answer.text
+
+
+def test_without_keys_no_provider_is_offered(es: Elasticsearch, tmp_path: Path) -> None:
+    with site(tmp_path, es, NAMES, keys=False) as served:
+        served.store.people.add("finn", "Finn", datetime.now(UTC))
+        assert "/connect/" not in httpx.get(f"{served.url}/people/finn/status").text
+        assert httpx.get(f"{served.url}/people/finn/connect/dexcom").status_code == 404
+
+
+def test_disconnecting_forgets_the_tokens(alone: Site) -> None:
+    made = alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), TOKEN)
+    alone.store.people.add("gwen", "Gwen", datetime.now(UTC))
+    with httpx.Client(base_url=alone.url) as browser:
+        form = {"csrf": browser.get("/").cookies[CSRF_COOKIE]}
+        assert browser.post(f"/people/gwen/connections/{made.id}/disconnect", data=form).status_code == 404
+        assert browser.post("/people/finn/sync", data=form | {"back": "/people/finn"}).status_code == 303
+        assert alone.synced == ["finn"]
+        assert browser.post(f"/people/finn/connections/{made.id}/disconnect", data=form).status_code == 303
+    (left,) = alone.store.connections.for_user("finn")
+    assert left.state == "disconnected"
+    assert not left.has_token
+
+
+def test_the_status_shows_errors_with_remedies_and_rejects_with_reasons(town: Site) -> None:
+    dora = httpx.get(f"{town.url}/people/dora/status").text
+    assert "Dexcom no longer accepts this connection." in dora
+    assert "Connect again; the readings since then will follow." in dora
+    anna = httpx.get(f"{town.url}/people/anna/status").text
+    assert "is null" in anna
+    assert "Dexcom was not reachable." in anna
