@@ -1,0 +1,137 @@
+"""One made-up person with everything a dashboard can show: 40 days and a summer-time change, as documents.
+
+Readings go through the real enrichment; a second, worse source is there as superseded readings.
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from glucoflow import records as r
+from glucoflow.context import Meals
+from glucoflow.enrich import Enricher, Owner
+from glucoflow.episodes import find_episodes
+from glucoflow.localtime import epoch_ms
+from glucoflow.metrics.series import Series
+
+END = datetime(2026, 11, 21, 9, 2, tzinfo=UTC)
+ZONE = ZoneInfo("Europe/Berlin")
+MEALS = ((7, 30, 45.0), (12, 30, 60.0), (19, 0, 70.0))
+GAPS = ((3.2, 3.5), (9.0, 10.6), (0.2, 0.28))
+"""Days before END, from and to, without any reading."""
+
+Source = dict[str, Any]
+
+
+def offset_min(time: datetime) -> int:
+    offset = time.astimezone(ZONE).utcoffset()
+    assert offset is not None
+    return round(offset.total_seconds() / 60)
+
+
+def curve(time: datetime, wobble: float) -> float:
+    local = time.astimezone(ZONE)
+    hour, day = local.hour + local.minute / 60, local.toordinal()
+    meals = sum(
+        (85 + 45 * math.sin(day * (i + 1))) * bump((hour - h - m / 60) % 24) for i, (h, m, _) in enumerate(MEALS)
+    )
+    night = -58 * bump((hour - 2) % 24) * max(0.0, math.sin(day * 1.7))
+    return float(min(401, max(39, round(120 + meals + night + wobble))))
+
+
+def bump(hours: float) -> float:
+    return math.exp(-(((hours - 1.3) / 0.9) ** 2)) if hours < 6 else 0.0
+
+
+def sensor(time: datetime, end: datetime) -> r.Device:
+    """A transmitter of its own every ten days."""
+    number = (end - time).days // 10
+    return r.Device(transmitter_id=f"TX{9 - number}", model="G7", manufacturer="Dexcom", generation="g7")
+
+
+def readings(end: datetime, days: float, seed: int) -> Iterator[r.Reading]:
+    chance, wobble = random.Random(seed), 0.0
+    for step in range(int(days * 288), -1, -1):
+        time = end - timedelta(minutes=5 * step)
+        wobble = 0.96 * wobble + chance.gauss(0, 3.4)
+        if any(near <= step / 288 <= far for near, far in GAPS):
+            continue
+        yield r.Reading(
+            time=time, key=f"r{epoch_ms(time)}", offset_min=offset_min(time), value=curve(time, wobble), unit="mg/dL",
+            interval_ms=300_000, device=sensor(time, end), trend_word="flat", trend_rate=0.4,
+        )  # fmt: skip
+
+
+def events(end: datetime, days: float, seed: int) -> Iterator[r.Record]:
+    chance = random.Random(seed)
+    for back in range(int(days), -1, -1):
+        day = (end - timedelta(days=back)).astimezone(ZONE).replace(minute=0, second=0, microsecond=0)
+        for hour, minute, grams in MEALS:
+            time = (day.replace(hour=hour) + timedelta(minutes=minute)).astimezone(UTC)
+            if end - timedelta(days=days) < time < end:
+                base: Any = {"time": time, "offset_min": offset_min(time)}
+                size = round(grams * chance.uniform(0.6, 1.4))
+                yield r.Food(key=f"f{epoch_ms(time)}", carbs_g=float(size), **base)
+                yield r.Bolus(key=f"b{epoch_ms(time)}", action="fast", normal=size / 10, **base)
+        time = day.replace(hour=22).astimezone(UTC)
+        if time < end:
+            base = {"time": time, "offset_min": offset_min(time)}
+            yield r.Basal(key=f"l{epoch_ms(time)}", delivery_type="injection", action="long", amount=18.0, **base)
+            if back % 3 == 0:
+                yield r.Exercise(key=f"x{epoch_ms(time)}", intensity="medium", duration_ms=45 * 60_000, **base)
+                yield r.Alert(key=f"a{epoch_ms(time)}", name="low", state="active", **base)
+            if back % 5 == 0:
+                yield r.Calibration(key=f"c{epoch_ms(time)}", value=118.0, unit="mg/dL", **base)
+                yield r.Fingerstick(key=f"p{epoch_ms(time)}", value=121.0, unit="mg/dL", **base)
+    for back, low in ((20, 70.0), (6, 75.0)):
+        time = end - timedelta(days=min(back, days / 2))
+        yield r.DeviceSettings(
+            time=time, key=f"s{back}", offset_min=offset_min(time), device=sensor(time, end),
+            low_alert=r.LevelAlert(enabled=True, level_mg_dl=low, snooze_ms=1_800_000),
+            high_alert=r.LevelAlert(enabled=True, level_mg_dl=220.0),
+        )  # fmt: skip
+
+
+def superseded(source: Source) -> Source:
+    """The same moment as a worse source has it: in the index, in no figure."""
+    glucose = {**source["glucose"], "mg_dl": 400.0, "mmol_l": 22.2, "range": "very_high"}
+    return {**source, "glucose": glucose, "sample": {**source["sample"], "superseded": True}}
+
+
+def episodes(sources: list[Source], low: int = 70) -> Iterator[Source]:
+    found = find_episodes(series_of(sources))
+    for one in found:
+        local = one.start + timedelta(minutes=one.offset_min)
+        minute = local.hour * 60 + local.minute
+        time = {"utc_offset_min": one.offset_min, "minute_of_day": minute, "hour": local.hour,
+                "weekday": local.isoweekday(), "date": f"{local:%Y-%m-%d}"}  # fmt: skip
+        yield {"@timestamp": one.start.isoformat(), "event": {"dataset": "episode", "kind": "event"}, "time": time,
+               "episode": msgspec.to_builtins(one)}  # fmt: skip
+
+
+def series_of(sources: list[Source]) -> Series:
+    """The readings that count, as the figures take them."""
+    used = [s for s in sources if s["event"]["dataset"] == "cgm.reading" and not s["sample"].get("superseded")]
+    return Series.of(
+        [epoch_ms(datetime.fromisoformat(s["@timestamp"])) for s in used],
+        [s["glucose"]["mg_dl"] for s in used],
+        [s["time"]["utc_offset_min"] for s in used],
+        [s["sample"]["interval_ms"] for s in used],
+    )
+
+
+def documents(user_id: str, end: datetime = END, days: float = 40, seed: int = 7) -> list[Source]:
+    """Every document of the person's index, ready for a bulk request."""
+    owner = Owner(user_id=user_id, connection_id="c1", provider="dexcom", zone="Europe/Berlin", delivers_meals=True)
+    noted = list(events(end, days, seed))
+    meals = Meals([epoch_ms(one.time) for one in noted if isinstance(one, r.Food)])
+    made = [*Enricher(owner, "readings", meals).documents(readings(end, days, seed)),
+            *Enricher(owner, "events").documents(noted)]  # fmt: skip
+    sources = [msgspec.json.decode(msgspec.json.encode(one.source)) for one in made]
+    worse = [superseded(s) for s in sources[:: 7] if s["event"]["dataset"] == "cgm.reading"]
+    return sources + worse + list(episodes(sources))
