@@ -99,28 +99,51 @@ class Connections:
             row.token_version += 1
 
     def record_error(
-        self, connection_id: str, error: GlucoflowError, now: datetime, next_poll_at: datetime | None = None
+        self,
+        connection_id: str,
+        error: GlucoflowError,
+        now: datetime,
+        next_poll_at: datetime | None = None,
+        *,
+        owner: str | None = None,
     ) -> int:
-        """Keep what went wrong and its cure; Reauthorize stops the connection. Returns the failures in a row."""
+        """Keep what went wrong and its cure; Reauthorize stops the connection. Returns the failures in a row.
+
+        Nothing is kept, and 0 returned, if the connection is gone or `owner` (if given) no longer has its lease.
+        """
         with self._database.write() as session:
-            row = locked(session, connection_id)
+            row = _still(session, connection_id, owner)
+            if row is None:
+                return 0
             put_error(row, error, now)
             if next_poll_at is not None:
                 row.next_poll_at = next_poll_at
             return row.failures
 
     def record_success(
-        self, connection_id: str, now: datetime, *, deep: bool = False, next_poll_at: datetime | None = None
-    ) -> None:
-        """A sync went through: its error is history. `deep` if it stepped back further, as it does once a day."""
+        self,
+        connection_id: str,
+        now: datetime,
+        *,
+        deep: bool = False,
+        next_poll_at: datetime | None = None,
+        owner: str | None = None,
+    ) -> bool:
+        """A sync went through: its error is history. `deep` if it stepped back further, as it does once a day.
+
+        Nothing is kept, and False returned, if the connection is gone or `owner` (if given) no longer has its lease.
+        """
         with self._database.write() as session:
-            row = locked(session, connection_id)
+            row = _still(session, connection_id, owner)
+            if row is None:
+                return False
             row.last_success_at, row.failures = now, 0
             row.last_error = row.last_remedy = row.last_error_at = None
             if deep:
                 row.last_deep_at = now
             if next_poll_at is not None:
                 row.next_poll_at = next_poll_at
+        return True
 
     def schedule(self, connection_id: str, next_poll_at: datetime) -> None:
         """When the connection is due next."""
@@ -168,6 +191,11 @@ def locked(session: Session, connection_id: str) -> ConnectionRow:
     return row
 
 
+def _still(session: Session, connection_id: str, owner: str | None) -> ConnectionRow | None:
+    row = session.get(ConnectionRow, connection_id, with_for_update={"key_share": True})
+    return row if row is not None and owner in (None, row.lease_owner) else None
+
+
 def unknown_connection() -> Rejected:
     """The error for a connection that is not there (any more)."""
     return Rejected("connection", "is not there; its person may have been deleted")
@@ -183,8 +211,9 @@ def put_token(row: ConnectionRow, token: Token, cipher: Cipher, now: datetime) -
 
 
 def put_error(row: ConnectionRow, error: GlucoflowError, now: datetime) -> None:
-    """What went wrong; consent that is gone changes the state."""
+    """What went wrong; consent that is gone changes the state, and counts once however often it is noticed."""
     row.last_error, row.last_remedy, row.last_error_at = error.message, error.remedy, now
-    row.failures += 1
+    if row.state == "connected":
+        row.failures += 1
     if isinstance(error, Reauthorize) and row.state == "connected":
         row.state = "needs_reauthorization"

@@ -4,6 +4,8 @@ No transaction is ever open while something else than the database is waited for
 """
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,13 +145,11 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves: see `begin`
-        for pragma in (
-            f"busy_timeout={int(busy_seconds * 1000)}",
-            "journal_mode=WAL",
-            "synchronous=FULL",  # WAL's default may lose the last commit at a power cut, and with it a new token
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}").close()
+        connection.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}").close()
+        _write_ahead(connection, busy_seconds)
+        # The usual NORMAL may lose the last commit at a power cut, and with it a new token.
+        connection.execute("PRAGMA synchronous=FULL").close()
+        connection.execute("PRAGMA foreign_keys=ON").close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -159,3 +159,20 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Switch to WAL, so that readers and a writer do not stop one another. The file remembers it.
+
+    SQLite does not wait for its busy time-out here: where two processes switch a new file at once, one is told at
+    once that it is locked.
+    """
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)

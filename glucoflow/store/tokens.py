@@ -87,6 +87,7 @@ class Tokens:
     ) -> SecretStr:
         """A token that is good for `margin` longer, renewed through `refresh` if it must be.
 
+        `now` must be the present moment, not the start of a run: the turn is timed by it on SQLite.
         `force` renews in any case, as after a 401. Better is `rejected`, the token that the provider refused: where
         the store holds another one by now, that one is returned instead. However many ask at the same moment, the
         provider is called once.

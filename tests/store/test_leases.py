@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from glucoflow.errors import Reauthorize
 from glucoflow.store import Store
-from tests.store.conftest import NOW, Place, connect
+from tests.store.conftest import NOW, connect
 
 LEASE = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
@@ -25,15 +25,6 @@ def test_threads_share_the_due_connections_out(store: Store) -> None:
     with ThreadPoolExecutor(6) as pool:
         taken = [each for got in pool.map(work, [f"w{number}" for number in range(6)]) for each in got]
     # Skipping what another is just taking, a worker may find nothing although something is left: the next tick's.
-    taken += [each.id for each in store.leases.claim_due("last", NOW, LEASE, 100)]
-    assert len(taken) == len(set(taken))
-    assert set(taken) == expected
-
-
-def test_processes_share_the_due_connections_out(store: Store, place: Place) -> None:
-    expected = {connect(store, f"user-{number}").id for number in range(30)}
-    workers = [place.worker("claim", f"w{number}", NOW.isoformat()) for number in range(2)]
-    taken = [line for worker in workers for line in worker.communicate(timeout=60)[0].split()]
     taken += [each.id for each in store.leases.claim_due("last", NOW, LEASE, 100)]
     assert len(taken) == len(set(taken))
     assert set(taken) == expected

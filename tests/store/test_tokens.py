@@ -17,6 +17,7 @@ from glucoflow.store import Store, open_store
 from glucoflow.store.crypto import Cipher, load_keys
 from glucoflow.store.database import Database, database_url
 from glucoflow.store.tokens import Tokens
+from glucoflow.store.turns import Turns
 from tests.store.conftest import NOW, Place, connect, token
 from tests.store.postgres import Server
 from tests.store.provider import Provider
@@ -177,26 +178,25 @@ def test_killed_after_the_save(place: Place, provider: Provider) -> None:
         assert store.tokens.access_token(connection.id, NOW, never).get_secret_value() == "access-1"
 
 
-def test_sqlite_waits_for_a_dead_processs_lease_to_end(provider: Provider, tmp_path: Path) -> None:
-    slept: list[float] = []
-
-    class Stop(Exception):
+def test_sqlite_waits_for_a_dead_processs_lease_to_end(tmp_path: Path, provider: Provider) -> None:
+    class Enough(Exception):
         pass
+
+    slept: list[float] = []
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
-        if len(slept) > 3:
-            raise Stop
+        if len(slept) == 3:
+            raise Enough
 
-    place = Place(tmp_path, None)
-    with place.open() as store:
+    with Place(tmp_path, None).open() as store, Place(tmp_path, None).database() as database:
         connection = connect(store)
-        dying = place.worker("token", connection.id, provider.url, NOW.isoformat(), "after_token_response")
-        dying.communicate(timeout=60)
-        tokens = _tokens(tmp_path, sleep=sleep)
-        with pytest.raises(Stop):
-            tokens.access_token(connection.id, NOW + timedelta(seconds=30), never)
-        assert provider.calls == 1
+        tokens = _tokens(tmp_path, sleep)
+        with Turns(database).take(connection.id, NOW):  # held, and not given back while we ask
+            with pytest.raises(Enough):
+                tokens.access_token(connection.id, NOW + timedelta(seconds=59), never)
+            later = NOW + timedelta(seconds=61)
+            assert tokens.access_token(connection.id, later, provider.refresh).get_secret_value() == "access-1"
 
 
 def test_a_save_is_tried_again_while_the_database_is_locked(tmp_path: Path, provider: Provider) -> None:

@@ -1,13 +1,12 @@
 """A process of its own that asks the store for things; tests start several, or kill one at a point.
 
     python -m tests.store.worker token  FOLDER DATABASE_URL CONNECTION PROVIDER_URL NOW [POINT]
-    python -m tests.store.worker claim  FOLDER DATABASE_URL OWNER NOW
     python -m tests.store.worker open   FOLDER DATABASE_URL
 """
 
 import os
 import sys
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -30,10 +29,6 @@ def main(task: str, folder: str, url: str, *rest: str) -> None:
             refresh = partial(refresh_at, provider)
             token = store.tokens.access_token(connection, datetime.fromisoformat(now), refresh)
             sys.stdout.write(token.get_secret_value())
-        elif task == "claim":
-            owner, now = rest
-            while got := store.leases.claim_due(owner, datetime.fromisoformat(now), timedelta(minutes=5), 3):
-                sys.stdout.write("".join(f"{each.id}\n" for each in got))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,206 @@
+"""People and their connections: what is kept, what is refused, and that deleting one leaves nothing behind."""
+
+from datetime import date, timedelta
+
+import msgspec
+import pytest
+from sqlalchemy import func, select
+
+from glucoflow.connector import Counts, Rejection, Window
+from glucoflow.errors import Reauthorize, Rejected, Retryable
+from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
+from glucoflow.store.tables import Base
+from tests.store.conftest import NOW, Place, connect, token
+
+DAY = timedelta(days=1)
+
+
+def test_a_person_comes_back_as_added(store: Store) -> None:
+    added = store.people.add(
+        "mia-2", " Mia ", NOW, unit="mmol/L", zone="Europe/Berlin", profile="gestational",
+        own_targets=OwnTargets(low=70, high=140),
+    )  # fmt: skip
+    assert added == store.people.get("mia-2") == store.people.find("mia-2")
+    assert added == Person(
+        id="mia-2", display_name="Mia", unit="mmol/L", zone="Europe/Berlin", profile="gestational",
+        own_targets=OwnTargets(low=70, high=140), created_at=NOW,
+    )  # fmt: skip
+    store.people.add("anna", "Anna", NOW)
+    assert [person.id for person in store.people.list()] == ["anna", "mia-2"]
+
+
+def test_a_person_changes_in_what_is_given_only(store: Store) -> None:
+    old = store.people.add("anna", "Anna", NOW, own_targets=OwnTargets(low=70, high=160))
+    assert store.people.update("anna", unit="mmol/L") == msgspec.structs.replace(old, unit="mmol/L")
+    assert store.people.update("anna", own_targets=None).own_targets is None
+    assert store.people.get("anna").unit == "mmol/L"
+    with pytest.raises(Rejected, match="no person"):
+        store.people.update("ben", zone="UTC")
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("user", {"user_id": "Anna"}),
+        ("user", {"user_id": "a/b"}),
+        ("user", {"user_id": "-a"}),
+        ("user", {"user_id": "a" * 64}),
+        ("user", {"user_id": "taken"}),
+        ("display name", {"display_name": "  "}),
+        ("unit", {"unit": "mg"}),
+        ("zone", {"zone": "Mars/Olympus"}),
+        ("zone", {"zone": "../../etc/passwd"}),
+        ("profile", {"profile": "robot"}),
+        ("targets", {"own_targets": OwnTargets(low=180, high=70)}),
+    ],
+)
+def test_what_a_person_cannot_be(store: Store, field: str, values: dict[str, object]) -> None:
+    store.people.add("taken", "Taken", NOW)
+    given = {"user_id": "anna", "display_name": "Anna", "now": NOW, **values}
+    with pytest.raises(Rejected) as caught:
+        store.people.add(**given)  # type: ignore[arg-type]
+    assert caught.value.field == field
+    assert store.people.find("anna") is None
+
+
+def test_an_unknown_person_is_named_with_those_who_are_known(store: Store) -> None:
+    store.people.add("ben", "Ben", NOW)
+    store.people.add("anna", "Anna", NOW)
+    with pytest.raises(Rejected, match=r"no person with the id 'ana'\. Known are: anna, ben\.$") as caught:
+        store.people.get("ana")
+    assert caught.value.exit_code == 65
+
+
+def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store, place: Place) -> None:
+    def rows() -> dict[str, int]:
+        with place.database() as database, database.read() as session:
+            tables = Base.metadata.sorted_tables
+            return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
+
+    def fill(user_id: str) -> None:
+        connection = connect(store, user_id)
+        store.leases.claim(connection.id, "w", NOW, DAY)
+        run = store.runs.start("sync", NOW, user_id=user_id, connection_id=connection.id)
+        ledger = store.ledger(connection.id, run.id, "w")
+        ledger.advance("readings", NOW, Counts(), [Rejection(field="x", reason="y")], NOW)
+        store.invites.create(user_id, NOW)
+        [invite] = store.invites.list(user_id)
+        store.oauth_states.create(user_id, "dexcom", "us", NOW, invite_id=invite.id)
+        store.exclusions.add(user_id, NOW - DAY, NOW, "warm-up", NOW)
+        store.protocols.record(user_id, "walk", [ProtocolDay(day=date(2026, 3, 1), kept=True)], NOW)
+
+    fill("anna")
+    before = rows()
+    assert all(n == 1 for n in before.values()), before  # every table has something of hers, or is shared
+    fill("ben")
+    assert store.people.delete("ben")
+    assert rows() == before
+    assert not store.people.delete("ben")
+    assert [each.user_id for each in store.connections.list()] == ["anna"]
+
+
+def test_connecting_again_keeps_the_connection(store: Store) -> None:
+    first = connect(store)
+    store.leases.claim(first.id, "w", NOW, DAY)
+    run = store.runs.start("sync", NOW, connection_id=first.id)
+    store.ledger(first.id, run.id, "w").advance("readings", NOW, Counts(), [], NOW)
+    store.connections.disconnect(first.id)
+    gone = store.connections.get(first.id)
+    assert (gone.state, gone.has_token, gone.lease_owner, gone.next_poll_at) == ("disconnected", False, None, None)
+    again = store.connections.add("anna", "dexcom", "ous", NOW + DAY, token(5))
+    assert (again.id, again.region, again.state, again.next_poll_at) == (first.id, "ous", "connected", NOW + DAY)
+    assert [each.position for each in store.connections.checkpoints(first.id)] == [NOW]
+
+
+def test_a_connection_waits_for_its_token(store: Store) -> None:
+    store.people.add("anna", "Anna", NOW)
+    bare = store.connections.add("anna", "dexcom", "us", NOW)
+    assert (bare.state, bare.has_token) == ("needs_reauthorization", False)
+    with pytest.raises(Rejected, match="connect the person again"):
+        store.connections.set_state(bare.id, "connected", NOW)
+    store.tokens.save_tokens(bare.id, token(), NOW)
+    assert store.connections.get(bare.id).state == "connected"
+    with pytest.raises(Rejected, match="no person"):
+        store.connections.add("ben", "dexcom", "us", NOW)
+
+
+def test_errors_and_successes_are_remembered(store: Store) -> None:
+    connection = connect(store)
+    outage = Retryable("The provider is down.", remedy="Wait.")
+    assert store.connections.record_error(connection.id, outage, NOW, NOW + DAY) == 1
+    assert store.connections.record_error(connection.id, outage, NOW + DAY) == 2
+    after = store.connections.get(connection.id)
+    assert _state(after) == ("connected", "The provider is down.", "Wait.", NOW + DAY, 2)
+    assert after.next_poll_at == NOW + DAY
+    store.connections.record_success(connection.id, NOW + 2 * DAY, deep=True, next_poll_at=NOW + 3 * DAY)
+    after = store.connections.get(connection.id)
+    assert _state(after) == ("connected", None, None, None, 0)
+    assert (after.last_success_at, after.last_deep_at) == (NOW + 2 * DAY, NOW + 2 * DAY)
+    store.connections.record_success(connection.id, NOW + 3 * DAY)
+    after = store.connections.get(connection.id)
+    assert (after.last_deep_at, after.next_poll_at) == (NOW + 2 * DAY, NOW + 3 * DAY)
+    store.connections.record_error(connection.id, Reauthorize("Consent is gone.", remedy="Connect."), NOW)
+    assert store.connections.get(connection.id).state == "needs_reauthorization"
+
+
+def test_who_lost_the_lease_records_nothing(store: Store) -> None:
+    connection = connect(store)
+    store.leases.claim(connection.id, "w2", NOW, DAY)
+    claimed = store.connections.get(connection.id)
+    assert store.connections.record_error(connection.id, Retryable("late"), NOW, NOW + DAY, owner="w1") == 0
+    assert not store.connections.record_success(connection.id, NOW, owner="w1")
+    assert store.connections.get(connection.id) == claimed
+    assert store.connections.record_error(connection.id, Retryable("now"), NOW, owner="w2") == 1
+    assert store.connections.record_success(connection.id, NOW, owner="w2")
+    store.people.delete("anna")
+    assert store.connections.record_error(connection.id, Retryable("late"), NOW) == 0
+    assert not store.connections.record_success(connection.id, NOW)
+
+
+def test_paused_and_resumed(store: Store) -> None:
+    connection = connect(store)
+    store.connections.set_state(connection.id, "paused", NOW)
+    assert [each.state for each in store.connections.for_user("anna")] == ["paused"]
+    store.connections.set_state(connection.id, "connected", NOW + DAY)
+    assert store.connections.get(connection.id).next_poll_at == NOW + DAY
+    with pytest.raises(Rejected, match="not there"):
+        store.connections.set_state("nowhere", "paused", NOW)
+
+
+def test_runs_tell_how_they_went(store: Store) -> None:
+    connection = connect(store)
+    window = Window(NOW - 30 * DAY, NOW)
+    run = store.runs.start(
+        "backfill", NOW, user_id="anna", connection_id=connection.id, kind="readings", window=window
+    )
+    assert (run.state, run.window, run.kind, run.counts, run.progress) == ("running", window, "readings", Counts(), 0)
+    store.runs.update_progress(run.id, 0.4, NOW + DAY, "12 of 30 days")
+    assert store.runs.get(run.id).message == "12 of 30 days"
+    assert store.runs.finish(run.id, "failed", NOW + DAY, "The disk is full.", "Free some space.").progress == 0.4
+    second = store.runs.start("sync", NOW + DAY, user_id="anna")
+    done = store.runs.finish(second.id, "completed", NOW + 2 * DAY)
+    assert (done.progress, done.finished_at) == (1.0, NOW + 2 * DAY)
+    assert [each.id for each in store.runs.list(user_id="anna")] == [second.id, run.id]
+    assert store.runs.last(flow="backfill") == store.runs.get(run.id) == store.runs.list(state="failed")[0]
+    assert store.runs.last(flow="export") is None
+    with pytest.raises(Rejected):
+        store.runs.get("nowhere")
+
+
+def test_runs_of_dead_processes_are_marked(store: Store) -> None:
+    dead, alive, done = (store.runs.start("sync", NOW) for _ in range(3))
+    store.runs.update_progress(alive.id, 0.5, NOW + timedelta(minutes=10))
+    store.runs.finish(done.id, "completed", NOW)
+    assert store.runs.reap(NOW + timedelta(minutes=16), timedelta(minutes=15)) == 1
+    after = store.runs.get(dead.id)
+    assert (after.state, after.finished_at) == ("interrupted", NOW + timedelta(minutes=16))
+    assert "last checkpoint" in after.remedy
+    assert {store.runs.get(run.id).state for run in (alive, done)} == {"running", "completed"}
+    assert store.runs.forget(NOW + DAY) == 2
+    assert [run.id for run in store.runs.list()] == [alive.id]
+
+
+def _state(connection: Connection) -> tuple[object, ...]:
+    return (
+        connection.state, connection.last_error, connection.last_remedy, connection.last_error_at, connection.failures,
+    )  # fmt: skip

@@ -1,0 +1,92 @@
+"""No token, key, payload or password is readable anywhere: not in the database, the logs, a repr or an error."""
+
+import logging
+import traceback
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from glucoflow.connector import Counts, Rejection, Token
+from glucoflow.errors import GlucoflowError, Reauthorize, Retryable
+from glucoflow.store import Store, WrongKey, open_store
+from glucoflow.store.tables import Base
+from tests.store.conftest import NOW, Place, connect
+from tests.store.postgres import PASSWORD, Server
+from tests.store.provider import Provider
+
+MARKS = ("access-0", "refresh-0", "access-1", "refresh-1", "reading-of-217")
+
+
+def work(store: Store, provider: Provider) -> list[object]:
+    """Everything that touches a secret, and all that it answers."""
+    connection = connect(store)
+    store.leases.claim(connection.id, "w", NOW, NOW - NOW.replace(hour=0))
+    run = store.runs.start("sync", NOW, user_id="anna", connection_id=connection.id)
+    ledger = store.ledger(connection.id, run.id, "w")
+    ledger.advance("readings", NOW, Counts(), [Rejection(field="value", reason="null", payload=b"reading-of-217")], NOW)
+    state, invite = store.oauth_states.create("anna", "dexcom", "us", NOW), store.invites.create("anna", NOW)
+    token = store.tokens.access_token(connection.id, NOW, provider.refresh)
+    assert token.get_secret_value() == "access-1"
+    provider.generation = 3
+    answers: list[object] = [token, store, connection, run, *store.rejects.list(), *store.invites.list("anna")]
+    try:
+        store.tokens.access_token(connection.id, NOW, provider.refresh, force=True)
+    except Reauthorize as error:
+        answers += [error, "".join(traceback.format_exception(error))]
+    answers += [store.rotate(), *store.connections.list()]
+    assert state not in _text(answers)
+    assert invite not in _text(answers)
+    return [*answers, SecretStr(state), SecretStr(invite)]
+
+
+def test_nothing_is_readable(place: Place, provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with place.open() as store:
+        answers = work(store, provider)
+        stored = _dump(place)
+    key = (place.folder / "token.key").read_text().strip()
+    links = [answer.get_secret_value() for answer in answers[-2:] if isinstance(answer, SecretStr)]
+    said = _text(answers) + caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+    assert len(caplog.records) > 1
+    for secret in (*MARKS, key, PASSWORD, *links):
+        assert secret not in said, f"{secret[:6]}… was said"
+        assert secret not in stored, f"{secret[:6]}… was stored"
+
+
+def test_errors_of_the_database_do_not_repeat_what_was_to_be_stored(store: Store) -> None:
+    connection = connect(store)
+    long = Token(access=SecretStr("access-1"), refresh=SecretStr("refresh-1"), expires_at=NOW.replace(tzinfo=None))
+    with pytest.raises(Exception, match="without a zone") as caught:
+        store.tokens.save_tokens(connection.id, long, NOW)
+    told = "".join(traceback.format_exception(caught.value))
+    assert not [mark for mark in MARKS if mark in told]
+
+
+def test_errors_about_keys_and_passwords_do_not_repeat_them(postgres: Server, tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    told: list[str] = []
+    other_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    for url, key in ((None, other_key), (postgres.url("postgres", "wrong-secret"), None)):
+        with pytest.raises(GlucoflowError) as caught:
+            open_store(tmp_path, url=SecretStr(url) if url else None, token_key=SecretStr(key) if key else None)
+        told += traceback.format_exception(caught.value)
+    assert "WrongKey" in "".join(told)
+    assert not [secret for secret in (other_key, "wrong-secret") if secret in "".join(told)]
+
+
+def test_each_fate_keeps_its_kind() -> None:
+    assert not issubclass(WrongKey, Reauthorize | Retryable)
+
+
+def _text(answers: list[object]) -> str:
+    return "".join(f"{answer!r} {answer}" for answer in answers)
+
+
+def _dump(place: Place) -> str:
+    """Every value of every table, and on SQLite the raw files too."""
+    with place.database() as database, database.read() as session:
+        rows = [str(row) for table in Base.metadata.sorted_tables for row in session.execute(table.select())]
+    files = [path.read_bytes().decode("latin-1") for path in place.folder.glob("glucoflow.db*")]
+    assert len(rows) == 8
+    return "".join(rows + files)
