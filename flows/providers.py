@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
-from pydantic import HttpUrl, SecretStr
+from pydantic import SecretStr
 
 from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, open_connector
 from glucoflow.connector import Authorizer, Connector
@@ -75,22 +75,21 @@ class Providers(msgspec.Struct, frozen=True):
         if provider != "dexcom":
             raise Misconfigured(f"There is no provider called {provider!r}.", remedy="Known: dexcom.")
 
-    def _hosts(self, region: str) -> DexcomHosts:
+    def base_url(self, region: str) -> str:
+        """Where a region's API is. Raises Misconfigured for a region that is unknown or not running."""
         if region == SIMULATOR:
             if self.simulator_url is None:
                 raise Misconfigured(
                     "This person belongs to the demo, and the simulated provider is not running.",
                     remedy="Start `glucoflow up --demo`.",
                 )
-            base = self.simulator_url
-        elif self.dexcom.base_url is not None:
-            base = _text(self.dexcom.base_url)
-        elif region in REGIONS:
-            base = REGIONS[region]
-        else:
+            return self.simulator_url
+        if self.dexcom.base_url is not None:
+            return str(self.dexcom.base_url).rstrip("/")
+        if region not in REGIONS:
             raise Misconfigured(f"Dexcom has no region {region!r}.", remedy=f"Known: {', '.join(REGIONS)}.")
+        return REGIONS[region]
+
+    def _hosts(self, region: str) -> DexcomHosts:
+        base = self.base_url(region)
         return DexcomHosts(base_url=base, oauth_prefix=self.dexcom.oauth_prefix, api_prefix=self.dexcom.api_prefix)
-
-
-def _text(url: HttpUrl) -> str:
-    return str(url).rstrip("/")

@@ -62,5 +62,5 @@ def wait_ready(api_url: str, alive: Callable[[], bool], log_tail: Callable[[], s
         time.sleep(0.2)
     raise Unavailable(
         f"The Prefect server did not start. Its log ends:\n{log_tail()}\n",
-        remedy="If another program uses its port, set PREFECT_PORT in .env; otherwise delete data/prefect and try again.",
+        remedy="If another program uses its port, set PREFECT_PORT in .env; else look into logs in the data folder.",
     )

@@ -35,12 +35,18 @@ def find_java(cache_dir: Path, environment: Mapping[str, str] = os.environ) -> P
     Raises Unavailable naming what was found and why it cannot be used, and what to install.
     """
     refused: list[str] = []
+    return find_usable(environment, refused) or _download(cache_dir, refused)
+
+
+def find_usable(environment: Mapping[str, str] = os.environ, refused: list[str] | None = None) -> Path | None:
+    """The first usable home that is there; each that is not is added to `refused` with its reason."""
     for home in _candidates(environment):
         problem = why_not(home)
         if problem is None:
             return home
-        refused.append(f"{home} ({problem})")
-    return _download(cache_dir, refused)
+        if refused is not None:
+            refused.append(f"{home} ({problem})")
+    return None
 
 
 def why_not(home: Path) -> str | None:

@@ -1,0 +1,47 @@
+"""A person's backfill as a plain function: each of their connections in turn, oldest window first, resumable."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from uuid import uuid4
+
+from flows.runtime import Runtime
+from flows.work import Job, Outcome, run_job
+from glucoflow.connector import Kind, Window
+from glucoflow.errors import Rejected
+from glucoflow.store import Connection
+
+
+def backfill_person(
+    rt: Runtime,
+    user_id: str,
+    window: Window,
+    provider: str | None,
+    kinds: Sequence[Kind],
+    on_progress: Callable[[float], None],
+) -> list[Outcome]:
+    """Each of the person's connections in turn. Raises Rejected if none can be used just now."""
+    owner = uuid4().hex
+    job = Job(flow="backfill", window=window, kinds=tuple(kinds))
+    chosen = [c for c in rt.store.connections.for_user(user_id) if provider in (None, c.provider)]
+    claimed = [c for c in (rt.store.leases.claim(c.id, owner, rt.clock(), rt.lease) for c in chosen) if c]
+    if not claimed:
+        raise Rejected("user_id", _why_not(user_id, chosen))
+    try:
+        return [
+            run_job(rt, connection, job, owner, partial(_shared, on_progress, i, len(claimed)))
+            for i, connection in enumerate(claimed)
+        ]
+    finally:
+        rt.store.leases.release_all(owner)
+
+
+def _shared(on_progress: Callable[[float], None], before: int, of: int, share: float) -> None:
+    on_progress((before + share) / of)
+
+
+def _why_not(user_id: str, chosen: Sequence[Connection]) -> str:
+    if not chosen:
+        return f"{user_id} has no connection; connect them first"
+    if any(connection.state == "connected" for connection in chosen):
+        return f"{user_id} is being synced just now; try again in a few minutes"
+    return f"{user_id}'s connection is {chosen[0].state}; connect them again"

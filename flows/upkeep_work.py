@@ -1,0 +1,34 @@
+"""Provisioning, disconnecting and deleting as plain functions."""
+
+from flows.runtime import Runtime
+from glucoflow.es.provision import delete_user as delete_indices
+from glucoflow.es.provision import ensure_index, provision
+
+
+def provision_everything(rt: Runtime) -> int:
+    """Templates and one index a person; how many people there are. Repeating it changes nothing."""
+    provision(rt.client, rt.names)
+    people = rt.store.people.list()
+    for person in people:
+        ensure_index(rt.client, rt.names, person.id)
+    return len(people)
+
+
+def disconnect_person(rt: Runtime, user_id: str) -> int:
+    """How many connections were closed. Raises Rejected for an unknown person."""
+    rt.store.people.get(user_id)
+    connections = rt.store.connections.for_user(user_id)
+    for connection in connections:
+        rt.store.connections.disconnect(connection.id)
+    return len(connections)
+
+
+def delete_person(rt: Runtime, user_id: str) -> int:
+    """Connections first, so that no sync under way writes again; then documents, then the person.
+
+    Returns how many indices were deleted. Raises Rejected for an unknown person.
+    """
+    disconnect_person(rt, user_id)
+    indices = delete_indices(rt.client, rt.names, user_id)
+    rt.store.people.delete(user_id)
+    return indices

@@ -1,0 +1,228 @@
+"""The commands. Each opens what it needs, calls plain functions, and says how it went."""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from glucoflow import logs
+from glucoflow.errors import GlucoflowError
+from glucoflow.settings import LogSettings, Settings
+from glucoflow.simulator.__main__ import main as simulate
+
+app = typer.Typer(
+    name="glucoflow",
+    help="Your continuous-glucose-monitor data, in an Elasticsearch of your own. Not for dosing.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+User = Annotated[str, typer.Argument(help="Id of the person, as in `glucoflow people`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def run() -> None:
+    """Parse and run; errors of ours become two lines on standard error and the exit code of their kind."""
+    console = Console(stderr=True)
+    try:
+        code: Any = app(standalone_mode=False)
+    except GlucoflowError as error:
+        say(error, console)
+        code = error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except typer.Exit as end:
+        code = end.exit_code
+    except Exception as error:  # click's own usage errors know how to show themselves
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        code = getattr(error, "exit_code", 2)
+    sys.stdout.flush()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def say(error: GlucoflowError, console: Console) -> None:
+    """What happened, and what to do."""
+    console.print(error.message, style="bold", highlight=False, markup=False)
+    if error.remedy:
+        console.print(error.remedy, highlight=False, markup=False)
+
+
+def settings_for(command_logs: bool = False) -> Settings:
+    """The settings, with logging set up: commands that a person watches print warnings only, in plain text."""
+    settings = Settings.load()
+    quiet = LogSettings(level="WARNING", format="text")
+    logs.configure(settings.log if command_logs else quiet)
+    return settings
+
+
+@app.command()
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="Add a simulated provider and four made-up people.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Sync, print the table, and end.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Start everything on this machine, sync, and show where to look."""
+    from glucoflow.cli.up import up as start
+
+    code = start(settings_for(), demo=demo, once=once, as_json=as_json)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Prefect's client tries for minutes to send its last events to a server that has just been stopped.
+    os._exit(code)
+
+
+@app.command()
+def sync(user: Annotated[str | None, typer.Option("--user", help="Only this person, due or not.")] = None) -> int:
+    """Fetch what is new, now."""
+    from glucoflow.cli.syncing import sync_now
+
+    return sync_now(settings_for(), user)
+
+
+@app.command()
+def backfill(
+    user: User,
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    kinds: Annotated[str | None, typer.Option(help="Only these kinds, by comma: readings, events, …")] = None,
+) -> int:
+    """Load a span of a person's history. Interrupted, it goes on where it was; repeated, it changes nothing."""
+    from glucoflow.cli.syncing import backfill_now
+
+    return backfill_now(settings_for(), user, first.date(), last.date(), provider, kinds)
+
+
+@app.command()
+def people(as_json: Json = False) -> None:
+    """Everybody whose readings are here."""
+    from glucoflow.cli.status import show_people
+
+    show_people(settings_for(), as_json)
+
+
+@app.command()
+def status(as_json: Json = False) -> int:
+    """Each connection: last success, lag, readings, next poll, and what to do about its last error."""
+    from glucoflow.cli.status import show_status
+
+    return show_status(settings_for(), as_json)
+
+
+@app.command()
+def doctor(
+    quick: Annotated[bool, typer.Option("--quick", help="Only store and Elasticsearch, as a health check.")] = False,
+) -> int:
+    """Check everything glucoflow needs, and name the cure of what is wrong."""
+    from glucoflow.cli.doctor import examine
+
+    return examine(settings_for(), quick)
+
+
+@app.command()
+def web(
+    port: Annotated[int | None, typer.Option(help="Port; default: WEB_PORT.")] = None,
+) -> None:
+    """Serve the pages."""
+    from glucoflow.cli.serving import serve_web
+
+    serve_web(settings_for(command_logs=True), port)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the flows to Prefect from this process (one machine)."""
+    from glucoflow.cli.serving import serve_flows
+
+    serve_flows(settings_for(command_logs=True))
+
+
+@app.command()
+def worker() -> int:
+    """Run flows from Prefect's work pool (several machines)."""
+    from glucoflow.cli.serving import run_worker
+
+    return run_worker(settings_for(command_logs=True))
+
+
+@app.command()
+def provision(
+    deployments: Annotated[bool, typer.Option("--deployments", help="Also Prefect's work pool and schedules.")] = False,
+) -> None:
+    """Bring database, index templates and indices to this version."""
+    from glucoflow.cli.serving import provision_now
+
+    provision_now(settings_for(), deployments)
+
+
+@app.command()
+def demo(
+    simulator: Annotated[str, typer.Option(help="Address of a running `glucoflow simulator`.")],
+) -> int:
+    """Connect the four made-up people to a simulator that runs elsewhere, and sync them."""
+    from glucoflow.cli.serving import demo_now
+
+    os.environ["DEXCOM_SIMULATOR_URL"] = simulator
+    return demo_now(settings_for())
+
+
+@app.command()
+def disconnect(user: User) -> None:
+    """Forget a person's tokens and stop polling. What was read stays."""
+    from glucoflow.cli.syncing import disconnect_now
+
+    disconnect_now(settings_for(), user)
+
+
+@app.command("delete-user")
+def delete_user(user: User, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete a person with every document. Nothing brings them back."""
+    from glucoflow.cli.syncing import delete_now
+
+    if not yes:
+        typer.confirm(f"Delete {user} with all readings? Nothing brings them back.", abort=True)
+    delete_now(settings_for(), user)
+
+
+@keys_app.command("new")
+def new_key() -> None:
+    """Print a new key for GLUCOFLOW_TOKEN_KEY."""
+    from cryptography.fernet import Fernet
+
+    typer.echo(Fernet.generate_key().decode())
+
+
+@keys_app.command("rotate")
+def rotate_keys() -> None:
+    """Encrypt everything anew with the first of the keys in GLUCOFLOW_TOKEN_KEY; the others can go afterwards."""
+    from flows.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        done = store.rotate()
+    typer.echo(f"Encrypted anew: {done.connections} connections, {done.rejects} rejects. Older keys can go now.")
+
+
+app.command("simulator")(simulate)
+
+
+@app.command()
+def report(
+    file: Annotated[Path, typer.Argument(help="Clarity or LibreView export, or CSV with columns id,time,gl.")],
+    zone: Annotated[str | None, typer.Option(help="Time zone of the file's local times (IANA name).")] = None,
+    units: Annotated[Literal["mg/dL", "mmol/L"], typer.Option(help="Unit to show.")] = "mg/dL",
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(help="Write a one-page report to print or send.")] = None,
+) -> None:
+    """All figures from a file, without any server."""
+    from glucoflow.report.run import report as run_report
+
+    typer.echo(run_report(file, zone, units, as_json, html))

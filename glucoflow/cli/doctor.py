@@ -1,0 +1,134 @@
+"""`glucoflow doctor`: every part that glucoflow needs, looked at one by one, with the cure of what is wrong."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+from rich.console import Console
+
+from flows.providers import Providers
+from flows.runtime import elasticsearch_of, store_of
+from glucoflow import running
+from glucoflow.errors import GlucoflowError, Misconfigured, Unavailable
+from glucoflow.es.client import check
+from glucoflow.es.java import find_usable
+from glucoflow.settings import Settings
+
+LEAST_FREE_BYTES = 2 * 2**30
+MOST_SKEW_SECONDS = 120
+
+Check = tuple[str, Callable[[], str]]
+"""A part's name, and what looks at it: returns a finding in words, or raises with the cure."""
+
+
+def examine(settings: Settings, quick: bool) -> int:
+    """Print one line a part; exit code 0 if all is well, else that of the first failure."""
+    console = Console()
+    code = 0
+    for name, look in checks(settings, quick):
+        try:
+            console.print(f"[green]✓[/] {name:<14} {look()}", highlight=False)
+        except GlucoflowError as error:
+            console.print(f"[red]✗[/] {name:<14} {error.message}", highlight=False)
+            if error.remedy:
+                console.print(f"  {'':<14} → {error.remedy}", highlight=False, markup=False)
+            code = code or error.exit_code
+    return code
+
+
+def checks(settings: Settings, quick: bool) -> Iterator[Check]:
+    """What to look at, in the order in which one needs the other."""
+    yield "store and key", lambda: _store(settings)
+    yield "Elasticsearch", lambda: _elasticsearch(settings)
+    if quick:
+        return
+    if settings.es.endpoint is None:
+        yield "Java", lambda: _java()
+    yield "disk", lambda: _disk(settings)
+    yield "Prefect", lambda: _prefect(settings)
+    yield "Dexcom", lambda: _provider(settings)
+    yield "clock", lambda: _clock(settings)
+
+
+def _store(settings: Settings) -> str:
+    with store_of(settings.store) as store:
+        store.check()
+        people = len(store.people.list())
+    where = "PostgreSQL" if settings.store.database_url else "SQLite"
+    return f"{where}, {people} people; the key fits"
+
+
+def _elasticsearch(settings: Settings) -> str:
+    client = elasticsearch_of(settings.es, settings.store)
+    try:
+        health = check(client)
+    finally:
+        client.close()
+    return f"version {health.version or 'unknown'}, {health.status}"
+
+
+def _java() -> str:
+    home = find_usable()
+    if home is None:
+        return "none found; `glucoflow up` downloads one"
+    return str(home)
+
+
+def _disk(settings: Settings) -> str:
+    folder = settings.store.data_dir.resolve()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE_BYTES:
+        raise Unavailable(
+            f"Only {free / 2**30:.1f} GiB are free at {folder}; below 1 GiB Elasticsearch stops writing.",
+            remedy="Free some space, or move the data folder (GLUCOFLOW_DATA_DIR).",
+        )
+    return f"{free / 2**30:.0f} GiB free"
+
+
+def _prefect(settings: Settings) -> str:
+    up = running.find(settings.store.data_dir)
+    address = str(settings.prefect.api_url or "").rstrip("/") or (up.prefect if up else None)
+    if not address:
+        raise Unavailable("No Prefect server is running here.", remedy="Start `glucoflow up`, or set PREFECT_API_URL.")
+    try:
+        httpx.get(f"{address}/health", timeout=5).raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"Prefect does not answer at {address} ({type(error).__name__}).", remedy="Start it, or `glucoflow up`."
+        ) from error
+    return address
+
+
+def _provider(settings: Settings) -> str:
+    Providers(settings.dexcom).authorizer("dexcom", settings.dexcom.region)  # says which keys are missing
+    answer = _ask_provider(settings)
+    return f"{settings.dexcom.region} answers (HTTP {answer.status_code}), keys are set"
+
+
+def _clock(settings: Settings) -> str:
+    answer = _ask_provider(settings)
+    stamp = answer.headers.get("date")
+    if stamp is None:
+        return "the provider tells no time to compare with"
+    skew = (datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds()
+    if abs(skew) > MOST_SKEW_SECONDS:
+        raise Misconfigured(
+            f"This machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider's.",
+            remedy="Turn on time synchronisation (NTP); tokens and checkpoints depend on it.",
+        )
+    return f"{abs(skew):.0f} s from the provider's"
+
+
+def _ask_provider(settings: Settings) -> httpx.Response:
+    base = Providers(settings.dexcom).base_url(settings.dexcom.region)
+    try:
+        return httpx.get(f"{base}/{settings.dexcom.api_prefix}/users/self/dataRange", timeout=10)
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            f"Dexcom cannot be reached ({type(error).__name__}).",
+            remedy="Check this machine's network, proxy and firewall; what is due will be fetched later.",
+        ) from error

@@ -1,0 +1,122 @@
+"""The long-running commands (pages, flows, worker) and the one-shots that a compose file runs before them."""
+
+import logging
+import os
+import sys
+import threading
+from importlib.metadata import version
+from pathlib import Path
+
+import uvicorn
+from pydantic import SecretStr
+from rich.console import Console
+
+from flows.runtime import Runtime, open_runtime
+from flows.upkeep_work import provision_everything
+from glucoflow.cli.site import SiteConnect, SitePeople, Way
+from glucoflow.cli.stack import web_secret
+from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.settings import Settings, WebSettings
+from glucoflow.web.access import WebOptions
+from glucoflow.web.app import chart_folder, create_app
+from glucoflow.web.charts import load_charts
+
+log = logging.getLogger(__name__)
+
+LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
+LOGGING_CONFIG = Path(__file__).parents[2] / "flows" / "logging.yml"
+
+
+def serve_web(settings: Settings, port: int | None) -> None:
+    """Serve the pages until told to stop. Raises Misconfigured for an open address without a password."""
+    if settings.web.host not in LOOPBACK_HOSTS and settings.web.password is None:
+        raise Misconfigured(
+            f"The pages would be open to everybody who can reach {settings.web.host}.",
+            remedy="Set WEB_PASSWORD in .env, or WEB_HOST=127.0.0.1.",
+        )
+    with open_runtime(settings) as rt:
+        app = create_app(
+            SitePeople(rt.store),
+            rt.queries,
+            SiteConnect(rt.store, _ways(rt), request_sync),
+            load_charts(chart_folder()),
+            web_options(settings.web, settings.store.data_dir),
+            rt.clock,
+        )
+        config = uvicorn.Config(
+            app, host=settings.web.host, port=port or settings.web.port, log_config=None, access_log=False
+        )
+        server = uvicorn.Server(config)
+        server.run()
+        if not server.started:
+            raise Unavailable(
+                f"The pages cannot use port {config.port}.", remedy="Another program does; set WEB_PORT in .env."
+            )
+
+
+def web_options(settings: WebSettings, data_dir: Path) -> WebOptions:
+    hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
+    return WebOptions(secret=SecretStr(web_secret(data_dir)), allowed_hosts=hosts, password=settings.password)
+
+
+def request_sync(user_id: str) -> None:
+    """Ask Prefect for a sync of one person, without waiting. If that fails, the next scheduled one takes them."""
+    threading.Thread(target=_request_sync, args=(user_id,), daemon=True).start()
+
+
+def _request_sync(user_id: str) -> None:
+    from prefect.deployments import run_deployment
+
+    try:
+        run_deployment("sync/sync", parameters={"user_id": user_id}, timeout=0, as_subflow=False)
+    except Exception as error:  # noqa: BLE001 – whatever Prefect's client raises: the schedule makes up for it
+        log.warning("no sync could be requested from Prefect: %s", type(error).__name__)
+
+
+def _ways(rt: Runtime) -> dict[str, Way]:
+    region = rt.settings.dexcom.region
+    return {"dexcom": Way(title="Dexcom", region=region, authorizer=lambda: rt.providers.authorizer("dexcom", region))}
+
+
+def serve_flows(settings: Settings) -> None:
+    """Serve the deployments from this process until told to stop."""
+    prefect_logging()
+    from flows.deployments import serve_here
+
+    serve_here(settings.sync)
+
+
+def run_worker(settings: Settings) -> int:
+    """Become Prefect's worker of our pool."""
+    del settings
+    prefect_logging()
+    from flows.deployments import POOL
+
+    os.execv(sys.executable, [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"])
+
+
+def provision_now(settings: Settings, deployments: bool) -> None:
+    """Database, templates, an index a person, and with `deployments` the work pool and its schedules."""
+    console = Console(stderr=True)
+    with open_runtime(settings) as rt:
+        people = provision_everything(rt)
+    console.print(f"glucoflow {version('glucoflow')}: database, templates and {people} people's indices are ready.")
+    if deployments:
+        from flows.deployments import register
+
+        console.print(f"Deployments: {', '.join(register(settings.sync))}.")
+
+
+def demo_now(settings: Settings) -> int:
+    """Connect the demo's people and sync them."""
+    from glucoflow.cli.demo import connect_people
+    from glucoflow.cli.syncing import sync_now
+
+    with open_runtime(settings) as rt:
+        connect_people(rt)
+    return sync_now(settings, None)
+
+
+def prefect_logging() -> None:
+    """Prefect's lines as our JSON, for this process and the flow runs it starts."""
+    os.environ.setdefault("PREFECT_LOGGING_CONFIG_PATH", str(LOGGING_CONFIG))

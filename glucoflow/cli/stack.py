@@ -1,0 +1,173 @@
+"""What `glucoflow up` runs: Elasticsearch, the Prefect server, the demo's provider, the pages and the flows.
+
+The parts start at the same time where they can. `stop` ends all of them within five seconds.
+"""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+from rich.progress import Progress
+
+from flows.providers import SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET
+from glucoflow.cli.ports import free_port
+from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
+from glucoflow.errors import Unavailable
+from glucoflow.es.local import LocalNode, NodeSettings
+from glucoflow.settings import Settings, cache_folder
+from glucoflow.supervise import Child, stop_all
+
+LOOPBACK = "127.0.0.1"
+
+
+class Stack:
+    """The processes of one `up`. Parts whose address is set in `.env` are used where they are and not started."""
+
+    def __init__(self, settings: Settings, demo: bool, progress: Progress) -> None:
+        self._settings = settings
+        self._data = settings.store.data_dir.resolve()
+        self._demo = demo
+        self._progress = progress
+        self._children: list[Child] = []
+        self._node: LocalNode | None = None
+        self.elasticsearch = str(settings.es.endpoint or "").rstrip("/")
+        self.prefect_api = str(settings.prefect.api_url or "").rstrip("/")
+        self.web: str | None = None
+        self.simulator: str | None = None
+
+    def start(self) -> None:
+        """Start what everything else needs. Raises Unavailable or Misconfigured; stop() is then still due."""
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            parts: list[Callable[[], None]] = [self._start_elasticsearch, self._start_prefect]
+            if self._demo:
+                parts.append(self._start_simulator)
+            for future in [pool.submit(part) for part in parts]:
+                future.result()
+
+    def environment(self) -> dict[str, str]:
+        """For this process and its children: where the parts are. Passwords stay in files of the data folder."""
+        found = {"GLUCOFLOW_DATA_DIR": str(self._data), **client_environment(self._prefect_home, self.prefect_api)}
+        if self.simulator:
+            found["DEXCOM_SIMULATOR_URL"] = self.simulator
+        return found
+
+    def start_web(self) -> str:
+        """Start the pages; their address, once they answer."""
+        port = free_port(self._settings.web.port)
+        child = self._child("web", [sys.executable, "-m", "glucoflow", "web", "--port", str(port)])
+        self.web = f"http://localhost:{port}"
+        _wait_http(f"http://{LOOPBACK}:{port}/health", child)
+        return self.web
+
+    def start_flows(self) -> None:
+        """Serve the flows' deployments."""
+        self._child("flows", [sys.executable, "-m", "glucoflow", "serve"])
+
+    def dead(self) -> list[Child]:
+        """Parts that ended by themselves."""
+        return [child for child in self._all() if not child.alive()]
+
+    def stop(self) -> None:
+        """End everything that was started, all at once."""
+        stop_all(self._all())
+        if self._node is not None:
+            self._node.stop()
+
+    @property
+    def _prefect_home(self) -> Path:
+        return self._data / "prefect"
+
+    def _all(self) -> list[Child]:
+        node = self._node.child if self._node is not None else None
+        return [*self._children, *([node] if node is not None else [])]
+
+    def _child(self, name: str, argv: list[str], env: dict[str, str] | None = None) -> Child:
+        child = Child(name, argv, self._data / "logs" / f"{name}.log", env={**self.environment(), **(env or {})})
+        self._children.append(child)
+        child.start()
+        return child
+
+    def _start_elasticsearch(self) -> None:
+        if self.elasticsearch:
+            return
+        bar = self._progress.add_task("Elasticsearch", total=None)
+        es = self._settings.es
+        port = free_port(es.port)
+        ports = NodeSettings(port=port, transport_port=free_port(9300, frozenset({port})), heap=es.heap, home=es.home)
+        self._node = LocalNode(self._data, cache_folder(self._settings.store.cache_dir), ports)
+
+        def show(arrived: int, total: int) -> None:
+            megabytes = f"downloading, {arrived // 10**6} of {total // 10**6} MB"
+            self._progress.update(bar, completed=arrived, total=total, description=f"Elasticsearch ({megabytes})")
+
+        self.elasticsearch = self._node.start(show).url
+        self._progress.update(bar, description="Elasticsearch", completed=1, total=1)
+
+    def _start_prefect(self) -> None:
+        if self.prefect_api:
+            return
+        bar = self._progress.add_task("Prefect", total=None)
+        port = free_port(self._settings.prefect.port)
+        self.prefect_api = f"http://{LOOPBACK}:{port}/api"
+        home = self._prefect_home
+        child = Child(
+            "prefect",
+            server_command(port),
+            self._data / "logs" / "prefect.log",
+            env=server_environment(home, port),
+        )
+        self._children.append(child)
+        child.start()
+        wait_ready(self.prefect_api, child.alive, child.tail)
+        self._progress.update(bar, completed=1, total=1)
+
+    def _start_simulator(self) -> None:
+        bar = self._progress.add_task("Simulated provider", total=None)
+        port = free_port(8400)
+        state = self._data / "simulator.json"
+        argv = [
+            sys.executable, "-m", "glucoflow.simulator", "--port", str(port), "--state", str(state),
+            "--client-id", SIMULATOR_CLIENT_ID, "--redirect-uri", self._settings.dexcom.redirect_uri,
+        ]  # fmt: skip
+        child = Child(
+            "simulator",
+            argv,
+            self._data / "logs" / "simulator.log",
+            env={"SIMULATOR_CLIENT_SECRET": SIMULATOR_CLIENT_SECRET},
+        )
+        self._children.append(child)
+        child.start()
+        self.simulator = f"http://{LOOPBACK}:{port}"
+        _wait_http(self.simulator, child)
+        self._progress.update(bar, completed=1, total=1)
+
+
+def web_secret(data_dir: Path) -> str:
+    """What signs the pages' cookies: made once, readable by its owner only."""
+    file = data_dir / "web.secret"
+    if not file.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(32))
+    return file.read_text().strip()
+
+
+def _wait_http(url: str, child: Child) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and child.alive():
+        try:
+            httpx.get(url, timeout=2)
+        except httpx.HTTPError:
+            time.sleep(0.1)
+        else:
+            return
+    raise Unavailable(
+        f"The part called {child.name} did not start. Its log ends:\n{child.tail(12)}\n",
+        remedy=f"The whole log is {child.log_path}.",
+    )

@@ -1,0 +1,100 @@
+"""The commands that fetch: sync, backfill, disconnect, delete. Plain calls, without Prefect, against what runs."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import cast
+from uuid import uuid4
+
+from rich.console import Console
+from rich.progress import Progress
+
+from flows.backfill_work import backfill_person
+from flows.parameters import checked_window
+from flows.runtime import Runtime, open_runtime
+from flows.upkeep_work import delete_person, disconnect_person
+from flows.work import SYNC_JOB, Outcome, run_batch, sync_due
+from glucoflow.connector import KINDS, Kind
+from glucoflow.errors import Rejected
+from glucoflow.es.provision import provision
+from glucoflow.settings import Settings
+
+
+def sync_now(settings: Settings, user_id: str | None) -> int:
+    """Exit code 0 if all went well, else that of the worst outcome."""
+    with open_runtime(settings) as rt, _progress() as progress:
+        if user_id is not None:
+            rt.store.people.get(user_id)  # says who is known
+        provision(rt.client, rt.names)
+        bar = progress.add_task("syncing", total=None)
+        owner = uuid4().hex
+        outcomes = sync_due(
+            rt, owner, lambda batch: run_batch(rt, batch, SYNC_JOB, owner, settings.sync.threads), user_id
+        )
+        progress.update(bar, completed=1, total=1)
+        why = _why_nothing(rt, user_id) if not outcomes else ""
+    return _tell(outcomes, why)
+
+
+def backfill_now(
+    settings: Settings, user_id: str, first: date, last: date, provider: str | None, kinds: str | None
+) -> int:
+    """Exit code 0 if all went well. Ctrl-C leaves a backfill that the same command resumes."""
+    with open_runtime(settings) as rt, _progress() as progress:
+        window = checked_window(first, last, rt.store.people.get(user_id).zone, rt.clock())
+        chosen = _kinds(kinds)
+        provision(rt.client, rt.names)
+        bar = progress.add_task(f"{user_id}, {first} to {last}", total=1.0)
+        outcomes = backfill_person(
+            rt, user_id, window, provider, chosen, lambda share: progress.update(bar, completed=share)
+        )
+    return _tell(outcomes, "")
+
+
+def disconnect_now(settings: Settings, user_id: str) -> None:
+    with open_runtime(settings) as rt:
+        closed = disconnect_person(rt, user_id)
+    Console(stderr=True).print(f"{closed} connections closed. The readings stay; `delete-user` removes them.")
+
+
+def delete_now(settings: Settings, user_id: str) -> None:
+    with open_runtime(settings) as rt:
+        indices = delete_person(rt, user_id)
+    Console(stderr=True).print(f"{user_id} is deleted, with {indices} indices.")
+
+
+def _tell(outcomes: Sequence[Outcome], why_nothing: str) -> int:
+    console = Console(stderr=True)
+    if not outcomes:
+        console.print(why_nothing)
+        return 0
+    for outcome in outcomes:
+        counts = outcome.counts
+        line = f"{outcome.user_id}: {counts.created:,} new, {counts.updated:,} changed, {counts.unchanged:,} unchanged"
+        line += f", {counts.deleted:,} deleted" if counts.deleted else ""
+        line += f", {counts.rejected:,} kept aside (see `glucoflow status`)" if counts.rejected else ""
+        console.print(line, highlight=False)
+        if outcome.status != "ok":
+            console.print(f"  {outcome.message} {outcome.remedy}", highlight=False, markup=False)
+    codes = {"ok": 0, "retry": 75, "reauthorize": 77, "failed": 70}
+    return max(codes[outcome.status] for outcome in outcomes)
+
+
+def _why_nothing(rt: Runtime, user_id: str | None) -> str:
+    connections = rt.store.connections.list() if user_id is None else rt.store.connections.for_user(user_id)
+    if not connections:
+        return "Nobody is connected yet. Open the pages and choose Connect."
+    if user_id is not None and any(c.state == "connected" for c in connections):
+        return f"{user_id} is being synced just now."
+    return "Nothing is due." if user_id is None else f"{user_id} must connect again first (see `glucoflow status`)."
+
+
+def _kinds(text: str | None) -> Sequence[Kind]:
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    unknown = [name for name in names if name not in KINDS]
+    if unknown:
+        raise Rejected("--kinds", f"{', '.join(unknown)} is unknown; there are {', '.join(KINDS)}")
+    return [cast("Kind", name) for name in names]
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True)

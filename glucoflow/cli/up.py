@@ -1,0 +1,218 @@
+"""`glucoflow up`: everything on this machine, from nothing to a page with readings on it."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from flows.runtime import Runtime, open_runtime
+from glucoflow import running
+from glucoflow.cli.people import people_table, summaries
+from glucoflow.cli.stack import Stack
+from glucoflow.errors import Unavailable
+from glucoflow.es.provision import ensure_index, provision
+from glucoflow.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def up(settings: Settings, *, demo: bool, once: bool, as_json: bool) -> int:
+    """Start, connect (with `demo`), sync, show; then run until told to stop, or end at once with `once`."""
+    console = Console(stderr=as_json)
+    found = running.find(settings.store.data_dir)
+    if found is not None:
+        _say_running(found, console)
+        return 0
+    began = time.monotonic()
+    stop = _on_signal()
+    with running.only_one(settings.store.data_dir), _progress(console) as progress:
+        stack = Stack(settings, demo, progress)
+        try:
+            stack.start()
+            started = time.monotonic()
+            return _run(settings, stack, progress, console, stop, (began, started), demo, once, as_json)
+        except KeyboardInterrupt:
+            console.print("Stopping …")
+            return 130
+        finally:
+            progress.stop()
+            stack.stop()
+
+
+def _run(
+    settings: Settings,
+    stack: Stack,
+    progress: Progress,
+    console: Console,
+    stop: threading.Event,
+    times: tuple[float, float],
+    demo: bool,
+    once: bool,
+    as_json: bool,
+) -> int:
+    os.environ.update(stack.environment())  # before Prefect is imported: it reads its settings then
+    settings = Settings.load()
+    if not once:
+        stack.start_web()
+    running.announce(
+        settings.store.data_dir,
+        running.Running(
+            pid=os.getpid(),
+            started_at=datetime.now(UTC),
+            elasticsearch=stack.elasticsearch,
+            prefect=stack.prefect_api,
+            web=stack.web,
+            simulator=stack.simulator,
+        ),
+    )
+    with open_runtime(settings) as rt:
+        provision(rt.client, rt.names)
+        if demo:
+            _connect_demo(rt)
+        failed = _first_sync(rt, progress)
+        synced = time.monotonic()
+        progress.stop()
+        _show(rt, stack, console, (*times, synced), as_json)
+    if not once:
+        stack.start_flows()
+        _say_addresses(stack, console, demo)
+        _watch(stack, stop, console)
+    return 1 if failed else 0
+
+
+def _connect_demo(rt: Runtime) -> None:
+    from glucoflow.cli.demo import connect_people
+
+    for user_id in connect_people(rt):
+        ensure_index(rt.client, rt.names, user_id)
+
+
+def _first_sync(rt: Runtime, progress: Progress) -> bool:
+    """Sync what is due as a Prefect flow run, with a bar a person; whether anything failed."""
+    due = {c.id: c.user_id for c in rt.store.connections.list() if c.state == "connected"}
+    if not due:
+        return False
+    from flows.sync import sync
+
+    done = threading.Event()
+    bars = {connection_id: progress.add_task(user_id, total=1.0) for connection_id, user_id in due.items()}
+    since = rt.clock()
+
+    def follow() -> None:
+        while not done.wait(0.3):
+            for connection_id, bar in bars.items():
+                run = rt.store.runs.last(connection_id=connection_id)
+                if run is not None and run.started_at >= since:
+                    words = f"{due[connection_id]}, {run.counts.fetched:,} records"
+                    progress.update(bar, completed=run.progress, description=words)
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        state = sync(return_state=True)
+    finally:
+        done.set()
+        follower.join()
+    for connection_id, bar in bars.items():
+        run = rt.store.runs.last(connection_id=connection_id)
+        if run is not None and run.state == "completed":
+            progress.update(bar, completed=1.0, description=f"{due[connection_id]}, {run.counts.fetched:,} records")
+    return not (state.is_completed() and state.name == "Completed")
+
+
+def _show(rt: Runtime, stack: Stack, console: Console, times: tuple[float, float, float], as_json: bool) -> None:
+    for person in rt.store.people.list():
+        rt.client.indices.refresh(index=rt.names.alias(person.id), ignore_unavailable=True)
+    people = summaries(rt)
+    began, started, synced = times
+    if as_json:
+        answer = {
+            "people": [
+                {
+                    "id": one.id,
+                    "readings": one.readings,
+                    "newest": one.newest.isoformat() if one.newest else None,
+                    "tir": one.tir,
+                    "mean_mg_dl": one.mean_mg_dl,
+                    "index": one.index,
+                }
+                for one in people
+            ],
+            "seconds": {
+                "start": round(started - began, 1),
+                "sync": round(synced - started, 1),
+                "total": round(time.monotonic() - began, 1),
+            },
+        }
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    elif people:
+        console.print(people_table(people, rt.clock()))
+    else:
+        console.print(
+            f"Nobody is here yet. Open {stack.web or 'the pages'} and add yourself, or look around with --demo first."
+        )
+
+
+def _say_addresses(stack: Stack, console: Console, demo: bool) -> None:
+    console.print()
+    console.print(f"  Pages          {stack.web}", highlight=False)
+    console.print(f"  Prefect        {stack.prefect_api.removesuffix('/api')}", highlight=False)
+    console.print(f"  Elasticsearch  {stack.elasticsearch}", highlight=False)
+    if demo:
+        console.print("\nThe people are made up. Ctrl-C stops everything; what was read stays.")
+    else:
+        console.print("\nCtrl-C stops everything; what was read stays.")
+
+
+def _say_running(found: running.Running, console: Console) -> None:
+    console.print(f"glucoflow is already running here (process {found.pid}):", highlight=False)
+    for name, address in (("Pages", found.web), ("Prefect", found.prefect), ("Elasticsearch", found.elasticsearch)):
+        if address:
+            console.print(f"  {name:<14} {address.removesuffix('/api')}", highlight=False)
+
+
+def _watch(stack: Stack, stop: threading.Event, console: Console) -> None:
+    """Until somebody says stop, or a part dies. Raises Unavailable for the latter."""
+    while not stop.wait(0.5):
+        dead = stack.dead()
+        if dead:
+            raise Unavailable(
+                f"The part called {dead[0].name} ended by itself. Its log ends:\n{dead[0].tail(12)}\n",
+                remedy=f"Start again; nothing is lost. The whole log is {dead[0].log_path}.",
+            )
+    console.print("Stopping …")
+
+
+def _on_signal() -> threading.Event:
+    """Set by the first Ctrl-C or SIGTERM, which also interrupts whatever is being waited for."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            return  # stopping is under way
+        stop.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+    return stop
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<42}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=False,
+    )
