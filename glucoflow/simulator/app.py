@@ -65,7 +65,7 @@ def create_app(
     """
     records, client = records or Records(), client or Client()
     grants, archive = grants or Grants(), archive or Archive(world)
-    app = FastAPI(title="glucoflow simulator", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="glucoflow simulator", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _errors(app)
     _open_routes(app, world)
     app.include_router(oauth_routes(world, client, grants, clock, records.refreshes))
