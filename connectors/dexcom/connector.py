@@ -99,7 +99,7 @@ class DexcomConnector:
         if updated_since is not None:
             # The one parameter of this API that must say its zone.
             query["lastSyncTime"] = request_time(updated_since) + "Z"
-        return data_range(self._http.get("dataRange", query))
+        return self._http.get("dataRange", query, data_range)
 
     def _parts(self, kind: Kind, window: Window, convert: _Pages) -> Iterator[Page]:
         waiting = [window]
@@ -119,7 +119,7 @@ class DexcomConnector:
 
     def _raw_records(self, kind: Kind, query: dict[str, str]) -> Sequence[msgspec.Raw]:
         endpoint, record_type = _ENDPOINTS[kind]
-        return raw_records(self._http.get(endpoint, query), record_type)
+        return self._http.get(endpoint, query, lambda body: raw_records(body, record_type))
 
 
 def open_connector(

@@ -1,7 +1,8 @@
 """`devices` → DeviceStatus (one a device), and DeviceSettings (one for each content of each alert schedule).
 
-Devices have no record id. A status is keyed by what names the device, settings by a hash of their content: read again
-unchanged, they are the same document; changed, they are a new one, and the old one stays as history. What changes by
+Devices have no record id. A status is keyed by what names the device, settings by what shows them and a hash of their
+content: read again unchanged, they are the same document; changed, they are a new one, and the old one stays as
+history. What changes by
 itself (which schedule is active, an override that runs out) is left out of the content.
 """
 
@@ -15,16 +16,9 @@ import msgspec
 
 from connectors.dexcom.naming import MANUFACTURER, Devices
 from connectors.dexcom.times import offset_min
-from connectors.dexcom.wire import Common, Refused, Word, instant, page, rejection
+from connectors.dexcom.wire import EARLIEST, Common, Refused, Word, instant, page, rejection
 from glucoflow.connector import Page, Rejection, Window
-from glucoflow.records import (
-    DeviceSettings,
-    DeviceStatus,
-    LevelAlert,
-    OutOfRangeAlert,
-    RateAlert,
-    Record,
-)
+from glucoflow.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
 from glucoflow.units import in_mg_dl, parse_unit
 
 MINUTE_MS = 60_000
@@ -81,16 +75,9 @@ class DevicePages:
         """One page; times are uploads' and settings' changes, so they may lie outside the window."""
         records: list[Record] = []
         rejected: list[Rejection] = []
-        for raw in raws:
-            try:
-                wire = _DEVICE.decode(raw)
-                said = wire.last_upload_date
-                uploaded = instant(said, self._now, "lastUploadDate") if said else None
-                if uploaded is not None:
-                    records.append(self._status(wire, uploaded, raw))
-            except _FAULTS as error:
-                rejected.append(rejection(error, raw))
-                continue
+        for wire, uploaded, raw in self._oldest_upload_first(raws, rejected):
+            if uploaded is not None:
+                records.append(self._status(wire, uploaded, raw))
             for number, schedule in enumerate(wire.alert_schedules or ()):
                 try:
                     settings = self._settings(wire, uploaded, schedule, rejected)
@@ -99,13 +86,27 @@ class DevicePages:
                     field = f"alertSchedules[{number}].{refusal.field}"
                     rejected.append(msgspec.structs.replace(refusal, field=field))
                 else:
-                    records += settings
+                    records += [] if settings is None else [settings]
         return page(window, records, rejected)
+
+    def _oldest_upload_first(
+        self, raws: Iterable[msgspec.Raw], rejected: list[Rejection]
+    ) -> list[tuple[_Device, datetime | None, msgspec.Raw]]:
+        """The devices understood, so that of two with the same settings the one in use has the last word."""
+        devices: list[tuple[_Device, datetime | None, msgspec.Raw]] = []
+        for raw in raws:
+            try:
+                wire = _DEVICE.decode(raw)
+                said = wire.last_upload_date
+                devices.append((wire, instant(said, self._now, "lastUploadDate") if said else None, raw))
+            except _FAULTS as error:
+                rejected.append(rejection(error, raw))
+        return sorted(devices, key=lambda device: (device[1] or EARLIEST, device[0].transmitter_id or ""))
 
     def _status(self, wire: _Device, uploaded: datetime, raw: msgspec.Raw) -> DeviceStatus:
         return DeviceStatus(
             time=uploaded,
-            key=f"status/{_identity(wire)}",
+            key=f"status/{_hash(wire.transmitter_id, *_identity(wire))}",
             device=self._devices.of(wire),
             last_upload=uploaded,
             payload=_without(raw, "alertSchedules"),
@@ -113,35 +114,31 @@ class DevicePages:
 
     def _settings(
         self, wire: _Device, uploaded: datetime | None, raw: msgspec.Raw, rejected: list[Rejection]
-    ) -> Iterator[DeviceSettings]:
-        """None for a schedule without settings, as receivers send; else one."""
+    ) -> DeviceSettings | None:
+        """The settings of one schedule; None for a schedule without any, as receivers send."""
         schedule = _SCHEDULE.decode(raw)
         if not schedule.alert_settings:
-            return iter(())
+            return None
         alerts: dict[str, LevelAlert | OutOfRangeAlert | RateAlert] = {}
         changed: tuple[datetime, str | None] | None = None
         for setting, time in _newest_of_each(_understood(schedule.alert_settings, self._now, rejected)):
             alerts.update(_alert(setting, alerts))
             if time is not None and (changed is None or time > changed[0]):
                 changed = (time, setting.display_time)
-        if changed is None and uploaded is None:
-            raise Refused("lastUploadDate", "missing, and no alert setting has a time")
-        time, display = changed or (uploaded, None)
-        assert time is not None  # noqa: S101 – for mypy; see the line above
+        if changed is None:
+            if uploaded is None:
+                raise Refused("lastUploadDate", "missing, and no alert setting has a time")
+            changed = (uploaded, None)
         content = _content(raw)
-        return iter(
-            [
-                DeviceSettings(
-                    time=time,
-                    key=f"settings/{_identity(wire)}/{hashlib.sha256(content).hexdigest()[:32]}",
-                    offset_min=offset_min(display, time),
-                    device=self._devices.of(wire),
-                    payload=msgspec.Raw(content),
-                    manufacturers=(MANUFACTURER,),
-                    schedule_name=schedule.alert_schedule_settings.alert_schedule_name,
-                    **alerts,  # type: ignore[arg-type]
-                )
-            ]
+        return DeviceSettings(
+            time=changed[0],
+            key=f"settings/{_hash(*_identity(wire), content.decode())}",
+            offset_min=offset_min(changed[1], changed[0]),
+            device=self._devices.of(wire),
+            payload=msgspec.Raw(content),
+            manufacturers=(MANUFACTURER,),
+            schedule_name=schedule.alert_schedule_settings.alert_schedule_name,
+            **alerts,  # type: ignore[arg-type]
         )
 
 
@@ -218,9 +215,13 @@ def _minutes(value: float | None, field: str) -> int | None:
     return round(value * MINUTE_MS)
 
 
-def _identity(wire: _Device) -> str:
-    parts = (wire.transmitter_id, wire.display_device, wire.display_app, wire.transmitter_generation)
-    return hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()[:16]
+def _identity(wire: _Device) -> tuple[str | None, ...]:
+    """What shows the readings. Not the transmitter: a G7 has a new one every ten days, and the same settings."""
+    return (wire.display_device, wire.display_app, wire.transmitter_generation)
+
+
+def _hash(*parts: str | None) -> str:
+    return hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()[:32]
 
 
 def _loads(raw: msgspec.Raw) -> Any:

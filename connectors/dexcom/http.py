@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 import requests
@@ -22,6 +23,8 @@ from connectors.dexcom.waiting import retry_after_seconds
 from glucoflow.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 CHUNK = 256 * 1024
 
@@ -79,8 +82,8 @@ class DexcomHttp:
     def close(self) -> None:
         self._session.close()
 
-    def get(self, endpoint: str, query: dict[str, str]) -> bytes:
-        """The body of a 200 answer in JSON.
+    def get(self, endpoint: str, query: dict[str, str], read: Callable[[bytes], T]) -> T:
+        """What `read` makes of the body of a 200 answer; where it raises Retryable, the request is tried again.
 
         Raises TooMuch (a Retryable) where less may succeed, Retryable, Reauthorize, Misconfigured, or Fatal for a
         request that Dexcom calls wrong.
@@ -89,7 +92,7 @@ class DexcomHttp:
         tried = 0
         while True:
             try:
-                return self._once(endpoint, query, renewed or self._token_source(False))
+                return read(self._once(endpoint, query, renewed or self._token_source(False)))
             except _Unauthorized:
                 if renewed is not None:
                     raise _signed_out() from None
