@@ -11,7 +11,7 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from connectors.dexcom import DexcomAuthorizer, DexcomConnector, DexcomHosts, open_connector
+from connectors.dexcom import DexcomAuthorizer, DexcomConnector, DexcomHosts, Limits, open_connector
 from glucoflow import records as r
 from glucoflow.connector import Kind, Page, Token, Window
 from glucoflow.errors import Fatal, Misconfigured, Reauthorize, Retryable
@@ -28,7 +28,6 @@ from glucoflow.simulator import (
     demo_world,
     running_simulator,
 )
-from tests.connectors.wire import QUICK
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(days=90)
@@ -38,6 +37,7 @@ ENDPOINTS: dict[Kind, Any] = {
     "readings": "egvs", "events": "events", "calibrations": "calibrations", "alerts": "alerts", "devices": "devices"
 }  # fmt: skip
 DAY = timedelta(days=1)
+PATIENT = Limits(read_s=3, first_wait_s=0.01, longest_wait_s=0.05, max_bytes=8 * 2**20)
 
 
 def world() -> World:
@@ -92,7 +92,7 @@ def open_for(sim: Simulator, person: str, now: datetime = NOW) -> DexcomConnecto
             token = authorizer(sim).refresh(token.refresh, now)
         return token.access
 
-    return open_connector(DexcomHosts(base_url=sim.base_url), source, now=now, limits=QUICK)
+    return open_connector(DexcomHosts(base_url=sim.base_url), source, now=now, limits=PATIENT)
 
 
 def read(connector: DexcomConnector, kind: Kind, window: Window | None = None) -> list[Page]:
@@ -178,8 +178,8 @@ def test_updates_and_deletions_arrive(sim: Simulator, running: tuple[Simulator, 
         (Fault("cut", path="egvs"), None),
         (Fault("reset", path="egvs"), None),
         (Fault("lost", path="egvs"), None),
-        (Fault("slow", path="egvs", seconds=2), None),  # given up, halved, and then good
-        (Fault("huge", path="egvs", size=3 * 2**20), None),
+        (Fault("slow", path="egvs", seconds=5), None),  # given up, halved, and then good
+        (Fault("huge", path="egvs", size=9 * 2**20), None),
         (Fault("duplicates", path="egvs"), None),
         (Fault("date", path="egvs", shift=timedelta(days=400)), None),
         (Fault("revoke", path="egvs"), Reauthorize),
