@@ -38,9 +38,9 @@ def curve(time: datetime, wobble: float) -> float:
     local = time.astimezone(ZONE)
     hour, day = local.hour + local.minute / 60, local.toordinal()
     meals = sum(
-        (85 + 45 * math.sin(day * (i + 1))) * bump((hour - h - m / 60) % 24) for i, (h, m, _) in enumerate(MEALS)
+        (95 + 60 * math.sin(day * (i + 1))) * bump((hour - h - m / 60) % 24) for i, (h, m, _) in enumerate(MEALS)
     )
-    night = -58 * bump((hour - 2) % 24) * max(0.0, math.sin(day * 1.7))
+    night = -110 * bump((hour - 2) % 24) * max(0.0, math.sin(day * 1.7))
     return float(min(401, max(39, round(120 + meals + night + wobble))))
 
 
