@@ -16,16 +16,16 @@ _SECRET = re.compile(
     r"""(?ix)
     ( (?:bearer|basic) \s+                                                     # an Authorization header
     | ["']? \b (?:access_token|refresh_token|client_secret|password|api[_-]?key|code|token) \b ["']? \s* [=:] \s* ["']?
-    | :// [^/\s:@]+ :                                                          # user:password@ in an address
     ) ( [^\s"'&,;@}]+ )
     """
 )
+_PASSWORD_IN_ADDRESS = re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)")
 MASK = "•••"
 
 
 def mask(text: str) -> str:
     """`text` with the values of tokens, passwords, codes and Authorization headers replaced by •••."""
-    return _SECRET.sub(rf"\1{MASK}", text)
+    return _PASSWORD_IN_ADDRESS.sub(rf"\1{MASK}", _SECRET.sub(rf"\1{MASK}", text))
 
 
 class MaskingJsonFormatter(JsonFormatter):

@@ -43,6 +43,7 @@ def client_environment(home: Path, api_url: str) -> dict[str, str]:
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+        "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "glucoflow,connectors,flows",
         "DO_NOT_TRACK": "1",
     }

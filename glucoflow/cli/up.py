@@ -58,7 +58,8 @@ def _run(
     once: bool,
     as_json: bool,
 ) -> int:
-    os.environ.update(stack.environment())  # before Prefect is imported: it reads its settings then
+    # Before Prefect is imported: it reads its settings then. Its lines would get between the progress bars.
+    os.environ.update(stack.environment() | {"PREFECT_LOGGING_LEVEL": "WARNING"})
     settings = Settings.load()
     if not once:
         stack.start_web()
