@@ -143,7 +143,7 @@ def _body(url: Json, view: View) -> Json:
 
 def _substituted(node: Any, view: View) -> Any:
     if isinstance(node, list):
-        return [_substituted(child, view) for child in node]
+        return _substituted_list(node, view)
     if not isinstance(node, dict):
         return node
     if "%timefilter%" in node:
@@ -154,6 +154,17 @@ def _substituted(node: Any, view: View) -> Any:
             result["fixed_interval"] = interval_for(view.end - view.start)
         else:
             result[key] = _substituted(child, view)
+    return result
+
+
+def _substituted_list(nodes: list[Any], view: View) -> list[Any]:
+    """Kibana's own clauses stand as texts inside a bool query: the filters of the page, and nothing for the rest."""
+    result: list[Any] = []
+    for node in nodes:
+        if node == "%dashboard_context-filter_clause%":
+            result += view.filters
+        elif not (isinstance(node, str) and node.startswith("%dashboard_context-")):
+            result.append(_substituted(node, view))
     return result
 
 

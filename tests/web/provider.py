@@ -43,7 +43,7 @@ class Provider:
             def do_GET(self) -> None:
                 asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
                 if "redirect_uri" not in asked:
-                    self._answer(404, "text/plain", "")
+                    self._answer(200, "text/plain", "")
                     return
                 yes = urlencode({"code": provider.code(), "state": asked["state"]})
                 no = urlencode({"error": "access_denied", "state": asked["state"]})

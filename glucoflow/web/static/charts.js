@@ -143,19 +143,23 @@ async function draw(figure) {
   if (!answer.ok) { say(drawing, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
   const spec = sized({ ...forTheme(got.spec), config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
   delete spec.config.kibana;
-  const compiled = vegaLite.compile(spec).spec;
+  const warnings = [];
+  const logger = vega.logger(vega.Warn, "warn", (_method, _level, words) => warnings.push([...words].join(" ")));
+  const compiled = vegaLite.compile(spec, { logger }).spec;
   drawing.replaceChildren();
   const place = document.createElement("div");
   place.className = "place";
   drawing.append(place);
   const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
-    expr: vega.expressionInterpreter, renderer: "svg", container: place, hover: true, logLevel: vega.Warn, tooltip: tooltip(drawing),
+    expr: vega.expressionInterpreter, renderer: "svg", container: place, hover: true, logger, tooltip: tooltip(drawing),
     loader: { load: () => Promise.reject(new Error("charts load nothing")), sanitize: () => Promise.reject(new Error("charts link nowhere")) },
   });
   views.set(figure, view);
   await view.runAsync();
   const columns = got.meta.table || [], rows = rowsOf(view, compiled, columns);
+  // Without rows the axes have no extent, which Vega warns about and nobody sees: the words of the empty state are shown.
   if (columns.length && !rows.length) { view.finalize(); views.delete(figure); say(drawing, got.meta.empty); }
+  else warnings.forEach((warning) => console.warn(got.meta.title, warning));
   figure.querySelector(".as-table .scroll").replaceChildren(tableOf(rows, columns));
   readable(figure, rows, columns);
   figure.dataset.state = rows.length || !columns.length ? "drawn" : "empty";
