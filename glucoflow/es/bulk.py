@@ -7,12 +7,12 @@ which is what makes a time-out, where nobody knows what was done, an ordinary ca
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-from elastic_transport import ObjectApiResponse
+from elastic_transport import ObjectApiResponse, SerializationError
 from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
@@ -50,12 +50,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Target:
-    """Where chunks are sent. `restore` is called where the index is missing, and makes it or raises."""
+    """Where chunks are sent, and how patiently."""
 
     client: Elasticsearch
     alias: str
     asking: Asking
-    restore: Callable[[], None]
 
 
 class _Round(NamedTuple):
@@ -63,7 +62,6 @@ class _Round(NamedTuple):
 
     again: list[Action]
     conflicting: list[Action]
-    missing_index: list[Action]
     error: Retryable | None
 
 
@@ -87,12 +85,10 @@ def deliver(target: Target, actions: list[Action]) -> Outcome:
     while pending:
         answers = _post(target, pending)
         turn = _sort(pending, answers, outcome)
-        if turn.missing_index:
-            target.restore()
         if turn.again:
             failures += 1
             target.asking.pause(failures, turn.error or overload())
-        pending = turn.missing_index + turn.again
+        pending = turn.again
         if turn.conflicting:
             conflicts += 1
             if conflicts > CONFLICT_ROUNDS:
@@ -110,7 +106,10 @@ def _post(target: Target, actions: Sequence[Action]) -> list[Mapping[str, Any]]:
             max_retries=0, expand_action_callback=_as_they_are, index=target.alias, require_alias=True,
             filter_path=ANSWER_FIELDS,
         )  # fmt: skip
-        return [next(iter(answer.values())) for _, answer in answers]
+        try:
+            return [next(iter(answer.values())) for _, answer in answers]
+        except (TypeError, KeyError) as error:  # the helper looks into any body that came with status 200
+            raise SerializationError("not the answer to a bulk request") from error
 
     try:
         answers = target.asking.ask(send, "write documents")
@@ -136,7 +135,7 @@ def _as_they_are(lines: Any) -> tuple[Any, None]:
 
 def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outcome: Outcome) -> _Round:
     """Count what is settled, and say what to do about the rest."""
-    turn = _Round([], [], [], None)
+    turn = _Round([], [], None)
     error_of_again = None
     for action, answer in zip(actions, answers, strict=True):
         status = answer["status"]
@@ -159,7 +158,10 @@ def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outco
             turn.again.append(action)
         elif kind == "index_not_found_exception":
             if action.item is not None:
-                turn.missing_index.append(action)
+                raise Retryable(
+                    "The person's index was deleted while documents were written to it.",
+                    remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
+                )
         elif status == 404 and action.item is None:
             pass  # nothing there to delete
         elif status in (401, 403):

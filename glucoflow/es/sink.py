@@ -18,7 +18,7 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.connector import Rejection, SinkResult
 from glucoflow.documents import Document
-from glucoflow.errors import Fatal, Rejected, Retryable
+from glucoflow.errors import Fatal, Rejected
 from glucoflow.es.bulk import PAYLOAD_KEPT, Action, Outcome, Target, creates, deletes, deliver
 from glucoflow.es.encode import Item, encode, encode_time
 from glucoflow.es.names import Names
@@ -61,7 +61,7 @@ class ElasticsearchSink:
         self._options = options or SinkOptions()
         self._rng = random.Random(seed)  # noqa: S311 – jitter
         self._monitor = _Monitor(self._options)
-        self._written = False
+        self._index_made = False
 
     def write(self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime) -> SinkResult:
         """Each document is stored, or counted as unchanged or rejected, when this returns; deletes come last.
@@ -97,16 +97,18 @@ class ElasticsearchSink:
             item = self._encoded(document, ingested, total)
             if item is None:
                 continue
-            again = item.id in known and item.id not in chunk.ids
             full = len(chunk.items) >= options.chunk_documents or chunk.size + len(item.body) > options.chunk_bytes
-            if chunk.items and (again or full):
+            if chunk.items and full:
                 yield chunk
-                if again:
-                    recent.clear()
-                else:
-                    recent.append(chunk.ids)
+                recent.append(chunk.ids)
                 known = set().union(*recent)
-                chunk = _Chunk(after_all=again)
+                chunk = _Chunk()
+            if item.id in known and item.id not in chunk.ids:
+                if chunk.items:
+                    yield chunk
+                recent.clear()
+                known = set()
+                chunk = _Chunk(after_all=True)
             chunk.add(item)
         if chunk.items:
             yield chunk
@@ -125,6 +127,8 @@ class ElasticsearchSink:
     def _outcomes(self, chunks: Iterator["_Chunk"]) -> Iterator[Outcome]:
         """Chunks are delivered by `lanes` threads while the next is made here; a single one needs no thread."""
         chunk, upcoming = next(chunks, None), next(chunks, None)
+        if chunk is not None:
+            self._make_index()
         stop = threading.Event()
         target = self._target(stop.wait)
         if upcoming is None:
@@ -147,12 +151,17 @@ class ElasticsearchSink:
                     future.cancel()
                 raise
 
+    def _make_index(self) -> None:
+        """Before the first document, and never again: an index that vanishes later was deleted with its person."""
+        if not self._index_made:
+            ensure_index(self._client, self._names, self._user_id)
+            self._index_made = True
+
     def _finished(self, under_way: deque[tuple["_Chunk", Future[Outcome]]]) -> Outcome:
         chunk, future = under_way.popleft()
         return self._seen(chunk, future.result())
 
     def _seen(self, chunk: "_Chunk", outcome: Outcome) -> Outcome:
-        self._written = True
         self._monitor.see([item.id for item in chunk.items], outcome.rejected)
         return outcome
 
@@ -161,17 +170,7 @@ class ElasticsearchSink:
             client=self._client,
             alias=self._names.alias(self._user_id),
             asking=Asking(self._options.patience, self._rng, wait),
-            restore=self._restore,
         )
-
-    def _restore(self) -> None:
-        """Make the index before its first document. One that vanishes while we write was deleted by somebody."""
-        if self._written:
-            raise Retryable(
-                "The person's index was deleted while documents were written to it.",
-                remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
-            )
-        ensure_index(self._client, self._names, self._user_id)
 
 
 @dataclass
