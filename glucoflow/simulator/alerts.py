@@ -11,7 +11,6 @@ from glucoflow.simulator.blocks import Block, Ids, block_of_dicts, stamps, uploa
 from glucoflow.simulator.chance import DAY, STEP, Ints
 from glucoflow.simulator.life import Life, Readings
 from glucoflow.simulator.readings import DISPLAY_APP
-from glucoflow.simulator.sensor import transmitter_id
 from glucoflow.simulator.wallclock import epoch
 from glucoflow.simulator.world import AlertSettings, Person, World
 
@@ -43,7 +42,7 @@ def alerts_block(world: World, life: Life, day: int) -> Block:
     rings = [ring for ring in _rings(person, readings, lead, end) if start <= ring.at < end]
     ids = Ids(world.seed, person.id, "alert")
     seen = uploaded(world, person, np.array([ring.at for ring in rings], dtype=np.int64)).tolist()
-    transmitters = {one.number: transmitter_id(person, world.seed, one.transmitter) for one in readings.sessions}
+    transmitters = {one.number: life.sensors.transmitter_id(one.transmitter) for one in readings.sessions}
     rows = []
     for ring, visible in zip(rings, seen, strict=True):
         worn = [session for session in readings.sessions if session.start <= ring.at]

@@ -1,7 +1,7 @@
 """What the cloud holds: records by person, kind and window, as they can be seen at a moment."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -100,12 +100,11 @@ class Archive:
         return alerts_block(self.world, life, day)
 
     def _devices(self, person_id: str, as_of: int) -> list[dict[str, Any]]:
-        person = self._lives[person_id].person
         extent = self._extent(person_id, "egvs", as_of, None)
-        newest = None if extent is None else extent["end"]["systemTime"].removesuffix("Z")
-        return devices_of(
-            self.world, person, None if newest is None else epoch(datetime.fromisoformat(newest + "+00:00")), as_of
-        )
+        if extent is None:
+            return devices_of(self._lives[person_id], None, as_of)
+        newest = datetime.fromisoformat(extent["end"]["systemTime"]).replace(tzinfo=UTC)
+        return devices_of(self._lives[person_id], epoch(newest), as_of)
 
 
 def _alters(change: Change, kind: Kind) -> bool:

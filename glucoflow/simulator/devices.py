@@ -3,22 +3,22 @@
 from typing import Any
 
 from glucoflow.simulator.alerts import settings_at
+from glucoflow.simulator.life import Life
 from glucoflow.simulator.readings import DISPLAY_APP
-from glucoflow.simulator.sensor import sessions, transmitter_id
 from glucoflow.simulator.wallclock import epoch, moment, offset, suffix
-from glucoflow.simulator.world import AlertSettings, Person, World
+from glucoflow.simulator.world import AlertSettings, Person
 
 WEEK = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
 
-def devices_of(world: World, person: Person, newest: int | None, as_of: int) -> list[dict[str, Any]]:
+def devices_of(life: Life, newest: int | None, as_of: int) -> list[dict[str, Any]]:
     """The devices known at `as_of`; `newest` is the systemTime of the newest reading uploaded, None: no device yet."""
     if newest is None:
         return []
-    worn = sessions(person, world.seed, newest, newest + 1)
+    person, worn = life.person, life.sensors.worn(newest, newest + 1)
     phone = {
         "lastUploadDate": _utc(newest),
-        "transmitterId": transmitter_id(person, world.seed, worn[0].transmitter) if worn else None,
+        "transmitterId": life.sensors.transmitter_id(worn[0].transmitter) if worn else None,
         "transmitterGeneration": person.generation,
         "displayDevice": person.display_device,
         "displayApp": DISPLAY_APP[person.generation],

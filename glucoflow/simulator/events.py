@@ -10,7 +10,6 @@ from glucoflow.simulator.blocks import Block, Ids, block_of_dicts, stamps, uploa
 from glucoflow.simulator.chance import DAY, STEP, dice
 from glucoflow.simulator.life import Life
 from glucoflow.simulator.plan import Plan
-from glucoflow.simulator.sensor import sessions, transmitter_id
 from glucoflow.simulator.wallclock import epoch
 from glucoflow.simulator.world import AddEvent, Change, DeleteEvents, Person, UpdateEvents, World
 
@@ -42,7 +41,7 @@ def events_block(world: World, life: Life, day: int, changes: Sequence[Change]) 
         elif isinstance(change, UpdateEvents | DeleteEvents):
             rows = [_changed(row, change) for row in rows]
     ids = Ids(world.seed, person.id, "event")
-    return block_of_dicts([(row[0].at, row[1], _record(world, person, ids, row[0], row[2])) for row in rows])
+    return block_of_dicts([(row[0].at, row[1], _record(life, ids, row[0], row[2])) for row in rows])
 
 
 def calibrations_block(world: World, life: Life, day: int) -> Block:
@@ -50,15 +49,15 @@ def calibrations_block(world: World, life: Life, day: int) -> Block:
     person, start, end = life.person, day * DAY, (day + 1) * DAY
     if person.generation != "g6":
         return block_of_dicts([])
-    times = [one.first + wait for one in sessions(person, world.seed, start - DAY, end) for wait in (140, 980)]
+    times = [one.first + wait for one in life.sensors.worn(start - DAY, end) for wait in (140, 980)]
     if (rng := dice(world.seed, person.id, "calibration", day)).random() < 0.5:
         times.append(start + int(rng.integers(DAY)))
     ids = Ids(world.seed, person.id, "calibration")
     return block_of_dicts(
         [
-            (at, _seen(world, person, at), _calibration(world, life, ids, at))
+            (at, _seen(world, person, at), _calibration(life, ids, at))
             for at in sorted(set(times))
-            if max(start, epoch(person.since)) <= at < end and sessions(person, world.seed, at, at + 1)
+            if max(start, epoch(person.since)) <= at < end and life.sensors.worn(at, at + 1)
         ]
     )
 
@@ -121,10 +120,11 @@ def _seen(world: World, person: Person, at: int) -> int:
     return int(uploaded(world, person, np.array([at], dtype=np.int64))[0])
 
 
-def _record(world: World, person: Person, ids: Ids, entry: Entry, status: str) -> dict[str, Any]:
+def _record(life: Life, ids: Ids, entry: Entry, status: str) -> dict[str, Any]:
+    person = life.person
     times = stamps(person, entry.at)
     entered = stamps(person, entry.at + 60 + entry.at % 7 * STEP // 10)
-    worn = sessions(person, world.seed, entry.at, entry.at + 1)
+    worn = life.sensors.worn(entry.at, entry.at + 1)
     return {
         "recordId": ids.of(f"{entry.kind}/{entry.at}/{entry.name}"),
         **times,
@@ -135,23 +135,23 @@ def _record(world: World, person: Person, ids: Ids, entry: Entry, status: str) -
         "eventSubType": entry.subtype,
         "value": entry.value,
         "unit": entry.unit,
-        "transmitterId": transmitter_id(person, world.seed, worn[0].transmitter) if worn else None,
+        "transmitterId": life.sensors.transmitter_id(worn[0].transmitter) if worn else None,
         "transmitterGeneration": person.generation,
         "transmitterGenerationVariant": person.generation,
         "displayDevice": person.display_device,
     }
 
 
-def _calibration(world: World, life: Life, ids: Ids, at: int) -> dict[str, Any]:
+def _calibration(life: Life, ids: Ids, at: int) -> dict[str, Any]:
     person = life.person
-    worn = sessions(person, world.seed, at, at + 1)[0]
+    worn = life.sensors.worn(at, at + 1)[0]
     return {
         "recordId": ids.of(str(at)),
         **stamps(person, at),
         "unit": "mg/dL",
         "value": _metered(life, at),
         "displayDevice": person.display_device,
-        "transmitterId": transmitter_id(person, world.seed, worn.transmitter),
+        "transmitterId": life.sensors.transmitter_id(worn.transmitter),
         "transmitterTicks": at - worn.transmitter_start,
         "transmitterGeneration": person.generation,
     }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glucoflow.simulator.chance import DAY, STEP, Floats, Ints, wandering
 from glucoflow.simulator.plan import Dip, Plan, plan_day
-from glucoflow.simulator.sensor import Session, sessions
+from glucoflow.simulator.sensor import Sensors, Session
 from glucoflow.simulator.wallclock import epoch, local_dates, offsets
 from glucoflow.simulator.world import Person
 
@@ -42,6 +42,7 @@ class Life:
     def __init__(self, person: Person, seed: int) -> None:
         self.person = person
         self.seed = seed
+        self.sensors = Sensors(person, seed)
         self.plan = lru_cache(maxsize=1024)(self._plan)
 
     def plans(self, start: int, end: int) -> list[Plan]:
@@ -71,7 +72,7 @@ class Life:
     def readings(self, start: int, end: int) -> Readings:
         """What the sensor reports within [start, end): gaps and warm-ups left out, pinned at its limits."""
         lead = start - 5 * STEP
-        worn = tuple(sessions(self.person, self.seed, lead, end))
+        worn = tuple(self.sensors.worn(lead, end))
         pieces = [session.times(max(lead, epoch(self.person.since)), end) for session in worn]
         times = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
         index = np.repeat(np.arange(len(pieces), dtype=np.int64), [piece.size for piece in pieces])

@@ -1,13 +1,13 @@
 """Readings as the cloud writes them (`egvs`)."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import numpy as np
 
 from glucoflow.simulator.blocks import Block, Ids, block_of, uploaded
 from glucoflow.simulator.chance import DAY, Floats, Ints
 from glucoflow.simulator.life import HIGHEST, LOWEST, Life
-from glucoflow.simulator.sensor import transmitter_id
 from glucoflow.simulator.wallclock import epoch, offsets, suffix
 from glucoflow.simulator.world import Change, Person, ReviseReadings, World
 
@@ -26,7 +26,7 @@ def readings_block(world: World, life: Life, day: int, changes: Sequence[Change]
             values = np.where(hit, np.clip(values + change.by, LOWEST, HIGHEST), values)
             updated = np.where(hit, np.maximum(updated, epoch(change.at)), updated)
     worn = [readings.sessions[index] for index in readings.session.tolist()]
-    names = {one.transmitter: transmitter_id(person, world.seed, one.transmitter) for one in readings.sessions}
+    names = {one.transmitter: life.sensors.transmitter_id(one.transmitter) for one in readings.sessions}
     rendered = _render(
         person,
         Ids(world.seed, person.id, "egv"),
@@ -41,7 +41,7 @@ def readings_block(world: World, life: Life, day: int, changes: Sequence[Change]
 
 def trend_word(rate: float) -> str:
     """The arrow for a rate in mg/dL/min (providers' bands: 1, 2 and 3; beyond 8 out of range); NaN: none."""
-    if np.isnan(rate):
+    if isnan(rate):
         return "none"
     if abs(rate) > 8:
         return "rateOutOfRange"

@@ -1,6 +1,7 @@
 """Sensors and transmitters: ten days each, a warm-up without readings, and readings every five minutes from then on."""
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -32,38 +33,45 @@ class Session:
         return np.arange(begin, max(begin, high), STEP, dtype=np.int64)
 
 
-def sessions(person: Person, seed: int, start: int, end: int) -> list[Session]:
-    """The sensors worn at any time of [start, end), in order."""
-    first = (start - _anchor(person, seed)) // SESSION - 1
-    last = (end - _anchor(person, seed)) // SESSION + 1
-    found = [_session(person, seed, number) for number in range(first, last + 1)]
-    return [session for session in found if session.start < end and session.end > start]
+class Sensors:
+    """All sensors and transmitters that one person ever wears, under one seed."""
 
+    def __init__(self, person: Person, seed: int) -> None:
+        self._person = person
+        self._seed = seed
+        self._session = lru_cache(maxsize=512)(self._make)
+        self.transmitter_id = lru_cache(maxsize=512)(self._transmitter_id)
+        """64 hex digits by transmitter number, as the cloud hides the number that is printed on the box."""
 
-def transmitter_id(person: Person, seed: int, number: int) -> str:
-    """64 hex digits, as the cloud hides the number that is printed on the box."""
-    return dice(seed, person.id, "transmitter", number).bytes(32).hex()
+    def worn(self, start: int, end: int) -> list[Session]:
+        """The sensors worn at any time of [start, end), in order."""
+        first = (start - self._anchor) // SESSION - 1
+        last = (end - self._anchor) // SESSION + 1
+        found = [self._session(number) for number in range(first, last + 1)]
+        return [session for session in found if session.start < end and session.end > start]
 
+    @cached_property
+    def _anchor(self) -> int:
+        return int(dice(self._seed, self._person.id, "anchor").integers(SESSION))
 
-def _session(person: Person, seed: int, number: int) -> Session:
-    lasting = SESSIONS_A_TRANSMITTER[person.generation]
-    transmitter = number // lasting
-    start = _start(person, seed, number)
-    return Session(
-        number=number,
-        start=start,
-        first=start + WARM_UP[person.generation],
-        end=_start(person, seed, number + 1) - 600,
-        transmitter=transmitter,
-        transmitter_start=_start(person, seed, transmitter * lasting),
-        bias=float(dice(seed, person.id, "bias", number).normal(0, 0.03)),
-    )
+    def _make(self, number: int) -> Session:
+        generation = self._person.generation
+        lasting = SESSIONS_A_TRANSMITTER[generation]
+        transmitter = number // lasting
+        start = self._start(number)
+        return Session(
+            number=number,
+            start=start,
+            first=start + WARM_UP[generation],
+            end=self._start(number + 1) - 600,
+            transmitter=transmitter,
+            transmitter_start=self._start(transmitter * lasting),
+            bias=float(dice(self._seed, self._person.id, "bias", number).normal(0, 0.03)),
+        )
 
+    def _start(self, number: int) -> int:
+        jitter = dice(self._seed, self._person.id, "insertion", number).integers(-6 * 3600, 6 * 3600)
+        return self._anchor + number * SESSION + int(jitter)
 
-def _anchor(person: Person, seed: int) -> int:
-    return int(dice(seed, person.id, "anchor").integers(SESSION))
-
-
-def _start(person: Person, seed: int, number: int) -> int:
-    jitter = int(dice(seed, person.id, "insertion", number).integers(-6 * 3600, 6 * 3600))
-    return _anchor(person, seed) + number * SESSION + jitter
+    def _transmitter_id(self, number: int) -> str:
+        return dice(self._seed, self._person.id, "transmitter", number).bytes(32).hex()

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import orjson
 
 from glucoflow.simulator import Simulator
 
@@ -69,7 +70,8 @@ class Caller:
         access, found = self.tokens(person)["access_token"], []
         while start < end:
             stop = min(end, start + timedelta(days=30))
-            found += self.window(kind, access, start, stop).raise_for_status().json()["records"]
+            answer = self.window(kind, access, start, stop).raise_for_status()
+            found += reversed(orjson.loads(answer.content)["records"])
             start = stop
         return sorted(found, key=lambda record: record["systemTime"])
 
