@@ -15,7 +15,7 @@ from glucoflow.errors import GlucoflowError, Reauthorize, Rejected, Retryable
 from glucoflow.web import chart_routes, connect_routes, login_routes, person_routes
 from glucoflow.web.access import Parts, WebOptions, parts_of
 from glucoflow.web.charts import Chart
-from glucoflow.web.pages import FOLDER, YEAR, Pages
+from glucoflow.web.pages import FOLDER, YEAR, Pages, static_version
 from glucoflow.web.ports import Connect, Glucose, People
 from glucoflow.web.security import HEADERS, SESSION_COOKIE, Signer, host_ok, same_origin, session_ok
 
@@ -37,7 +37,7 @@ def create_app(
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = Parts(
         people=people, glucose=glucose, connect=connect, charts=charts, options=options, signer=signer,
-        pages=Pages(signer), clock=clock,
+        pages=Pages(signer, static_version()), clock=clock,
     )  # fmt: skip
     app.middleware("http")(_guard)
     app.add_exception_handler(HTTPException, _http_error)

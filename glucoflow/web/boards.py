@@ -2,17 +2,21 @@
 
 import msgspec
 
+from glucoflow.web.span import Span
+
 
 class Panel(msgspec.Struct, frozen=True):
     """One chart on a page; `height` in pixels, `wide` over the whole width.
 
-    `last` is a rolling span of its own, taken while the page shows a rolling one too.
+    `last` is a rolling span of its own, taken while the page shows a rolling one too. `days` are the lengths of spans,
+    in days, for which the chart says something; chosen dates outside them leave it out.
     """
 
     chart: str
     height: int = 300
     wide: bool = True
     last: str | None = None
+    days: tuple[int, int] = (1, 10_000)
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +34,10 @@ BOARDS: tuple[Board, ...] = (
     Board(
         slug="now", title="Now", window="14d",
         lead="The day or days chosen, against the targets.",
-        panels=(Panel("last_24h", 320, last="24h"), Panel("tir_14d", 280, wide=False), Panel("trace_14d", 280, wide=False)),
+        panels=(
+            Panel("last_24h", 320, last="24h", days=(1, 3)), Panel("tir_14d", 280, wide=False, days=(2, 10_000)),
+            Panel("trace_14d", 280, wide=False, days=(2, 10_000)),
+        ),
     ),
     Board(
         slug="profile", title="24-hour profile", window="14d",
@@ -43,7 +50,10 @@ BOARDS: tuple[Board, ...] = (
     Board(
         slug="days", title="Days", window="14d", part="days",
         lead="Day by day: time in range, traces, and days over one another.",
-        panels=(Panel("day_overlay", 340), Panel("calendar_tir", 240, last="90d"), Panel("trace_14d", 280)),
+        panels=(
+            Panel("day_overlay", 340), Panel("calendar_tir", 240, last="90d", days=(2, 10_000)),
+            Panel("trace_14d", 280),
+        ),
     ),
     Board(
         slug="patterns", title="Patterns", window="30d",
@@ -71,6 +81,14 @@ BOARDS: tuple[Board, ...] = (
         panels=(Panel("sensor_wear", 260), Panel("gaps", 320)),
     ),
 )  # fmt: skip
+
+
+def panels_for(chosen: Board, span: Span) -> tuple[Panel, ...]:
+    """The panels of a page that make sense for the span."""
+    return tuple(
+        panel for panel in chosen.panels
+        if (span.preset and panel.last) or panel.days[0] <= span.whole_days <= panel.days[1]
+    )  # fmt: skip
 
 
 def board(slug: str) -> Board | None:

@@ -48,6 +48,8 @@ class EpisodeRow(msgspec.Struct, frozen=True, kw_only=True):
     minutes: int
     extreme_mg_dl: float
     night: bool
+    around: tuple[str, ...] = ()
+    """Meals, boluses and activity within 2 hours of its start, in words."""
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +127,18 @@ def _episode(source: Mapping[str, Any]) -> EpisodeRow:
         kind=episode["kind"], date=time.get("date") or f"{start:%Y-%m-%d}", start=start,
         offset_min=time.get("utc_offset_min", 0), minutes=round(episode["minutes"]),
         extreme_mg_dl=episode["extreme_mg_dl"], night=bool(episode.get("night")),
+        around=tuple(_near(one) for one in episode.get("around", ())),
     )  # fmt: skip
+
+
+_AMOUNTS = {"meal": "g", "bolus": "U", "exercise": "min"}
+
+
+def _near(event: Mapping[str, Any]) -> str:
+    """`meal 45 g, 60 min before`"""
+    minutes = round(event["minutes"])
+    amount = f" {event['amount']:g} {_AMOUNTS.get(event['kind'], '')}".rstrip() if event.get("amount") else ""
+    return f"{event['kind']}{amount}, {abs(minutes)} min {'before' if minutes < 0 else 'after'}"
 
 
 EVENTS = ("insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick")

@@ -25,14 +25,15 @@ YEAR = 31_536_000
 class Pages:
     """Renders templates. `render` gives each page what all have in common."""
 
-    def __init__(self, signer: Signer) -> None:
+    def __init__(self, signer: Signer, version: str) -> None:
+        """`version` is part of the addresses of static files (`static_version`)."""
         self._signer = signer
         self._environment = Environment(
             loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._environment.globals.update(
-            static=static_version(), arrows=ARROWS, bands=BANDS, presets=PRESETS, units=(MG_DL, MMOL_L),
+            static=version, arrows=ARROWS, bands=BANDS, presets=PRESETS, units=(MG_DL, MMOL_L),
             words=wording, pictures=pictures,
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.units import MG_DL, Unit
 from glucoflow.web.access import InParts, InPerson, OurForm, Parts, local_path
-from glucoflow.web.boards import BOARDS, Board, board
+from glucoflow.web.boards import BOARDS, Board, board, panels_for
 from glucoflow.web.extras import part_of
 from glucoflow.web.figures import Lately, figures_agg, lately_body, read_figures, read_lately
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
@@ -93,7 +93,7 @@ def _board_page(request: Request, parts: Parts, person: Person, chosen: Board) -
     return parts.pages.render(
         request, "board.html", now, 400 if problem else 200, person=person, unit=unit,
         boards=BOARDS, current=chosen.slug, board=chosen, span=span, problem=problem, compare=compare,
-        panels=[(panel, parts.charts[panel.chart].meta) for panel in chosen.panels if panel.chart in parts.charts],
+        panels=[(one, parts.charts[one.chart].meta) for one in panels_for(chosen, span) if one.chart in parts.charts],
         today=now.astimezone(ZoneInfo(person.zone)).date(), connections=parts.people.connections(person.id),
         **_figures(parts, person, span, now), **part_of(chosen, parts.glucose, person, unit, span),
     )  # fmt: skip

@@ -52,6 +52,11 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return f"{start} – {self.last.day} {self.last:%b %Y}"
 
     @property
+    def within(self) -> str:
+        """The label inside a sentence."""
+        return self.label[0].lower() + self.label[1:] if self.preset else self.label
+
+    @property
     def before(self) -> str:
         """The equally long span before this one, for an address."""
         last = self.first - timedelta(days=1) if self.preset is None else self.last - timedelta(days=self.whole_days)

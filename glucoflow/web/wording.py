@@ -33,12 +33,12 @@ def glucose(mg_dl: float | None, unit: Unit) -> str:
 
 
 def percent(value: float | None, decimals: int = 0) -> str:
-    """`62 %`; a dash for None; a share that is not zero is never shown as 0."""
+    """`62 %` with a no-break space; a dash for None; a share that is not zero is never shown as 0."""
     if value is None:
         return "–"
     if 0 < value < 0.5 and decimals == 0:
-        return "<1 %"
-    return f"{value:.{decimals}f} %"
+        return "<1\u00a0%"
+    return f"{value:.{decimals}f}\u00a0%"
 
 
 def age(then: datetime, now: datetime) -> str:
@@ -88,12 +88,12 @@ def local_date(reading: HasLocalTime) -> str:
 
 def share(name: Band, shown: Mapping[Band, float], exact: Mapping[Band, float]) -> str:
     """A share as shown beside others that add up to 100; one that is there but rounds to nothing says `<1 %`."""
-    return "<1 %" if exact.get(name, 0) > 0 and not shown.get(name) else percent(shown.get(name))
+    return "<1\u00a0%" if exact.get(name, 0) > 0 and not shown.get(name) else percent(shown.get(name))
 
 
 def goal_text(percents: float | None) -> str:
     """` · goal over 70 %`, or nothing where the consensus sets none."""
-    return "" if percents is None else f" · goal over {percents:.0f} %"
+    return "" if percents is None else f" · goal over {percents:.0f}\u00a0%"
 
 
 def goal(band: Band, targets: Targets) -> str:
@@ -119,8 +119,8 @@ def sums(targets: Targets, shares: Mapping[Band, float], unit: Unit) -> str:
 
 
 def _bracketed(limit: float | None) -> str:
-    return "" if limit is None else f" (goal under {limit:.0f} %)"
+    return "" if limit is None else f" (goal under {limit:.0f}\u00a0%)"
 
 
 def _goal(word: str, limit: float | None) -> str:
-    return "" if limit is None else f"goal {word} {limit:.0f} %"
+    return "" if limit is None else f"goal {word} {limit:.0f}\u00a0%"

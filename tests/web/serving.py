@@ -10,17 +10,20 @@ from pathlib import Path
 import msgspec
 import uvicorn
 from elasticsearch import Elasticsearch
+from elasticsearch.helpers import bulk
 from pydantic import SecretStr
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.oauth import DexcomAuthorizer
 from glucoflow.cli.site import SiteConnect, SitePeople, Way
 from glucoflow.connector import Counts, Rejection, Token
+from glucoflow.episodes import find_episodes
 from glucoflow.errors import Reauthorize
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.metrics.series import Series
 from glucoflow.store import Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import chart_folder, create_app
@@ -49,7 +52,17 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         ensure_index(self.client, self.names, user_id)
         documents = feed.documents(user_id, end, days, seed, **how)
         ElasticsearchSink(self.client, self.names, user_id).write(documents, (), datetime.now(UTC))
+        self._put_episodes(user_id)
         self.client.indices.refresh(index=self.names.alias(user_id))
+
+
+    def _put_episodes(self, user_id: str) -> None:
+        """The episodes of the person's readings, as the summaries store them."""
+        self.client.indices.refresh(index=self.names.alias(user_id))
+        found = Queries(self.client, self.names).readings(user_id)
+        series = Series.of(found.utc, found.mg_dl, found.offset_min, found.interval_ms)
+        actions = (feed.episode_action(self.names.alias(user_id), user_id, one) for one in find_episodes(series))
+        bulk(self.client, actions)
 
 
 @contextmanager
