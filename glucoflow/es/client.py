@@ -119,6 +119,6 @@ def _disk(client: Elasticsearch) -> dict[str, Any]:
         blocks = client.indices.get_settings(name="index.blocks.*", expand_wildcards="all").body
     except ApiError:
         return {}
-    totals = [node["fs"]["total"] for node in stats.get("nodes", {}).values()]
+    totals = [node["fs"]["total"] for node in stats.get("nodes", {}).values() if "fs" in node]
     free = [100 * t["available_in_bytes"] / t["total_in_bytes"] for t in totals if t.get("total_in_bytes")]
     return {"disk_free_percent": min(free, default=None), "read_only": tuple(sorted(blocks))}

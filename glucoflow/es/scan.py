@@ -3,7 +3,7 @@
 import contextlib
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -56,7 +56,7 @@ def scan(
     ids: bool = True,
     page: int = 2_000,
     patience: Patience | None = None,
-) -> Iterator[Hit]:
+) -> Generator[Hit, None, None]:
     """Every document that matches when the scan starts; none where there is no such index.
 
     `client` must come from `make_client`. `fields` are read from doc values; without `source` and `ids` nothing else

@@ -11,7 +11,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from glucoflow.documents import Document, Source
-from glucoflow.episodes import Episode, EpisodeCounts
+from glucoflow.episodes import Episode
 from glucoflow.es.encode import decode
 from glucoflow.es.names import Names
 from glucoflow.es.provision import (
@@ -25,6 +25,7 @@ from glucoflow.es.provision import (
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.metrics.series import LeftOut
+from glucoflow.metrics.spans import EpisodeCounts
 from glucoflow.metrics.summary import CHANGING, Figures
 from glucoflow.metrics.wear import Sufficiency
 from tests.es.made import NOW
