@@ -1,6 +1,6 @@
 """A person's glucose, and what their sensor makes of it.
 
-The curve is a sum: a level that differs from day to day, a daily wave with a rise at dawn, an AR(1) wander,
+The curve is a sum: a level that differs from day to day, a daily wave with a rise at dawn, an AR(2) wander,
 gamma-shaped rises after meals less what the bolus takes away, and drops after exercise; then bent softly at both ends,
 so that it neither falls under 30 nor climbs over 460 mg/dL. It is made to look right on a screen and to be exact to
 repeat. It is no model of physiology and nothing may be learnt from it.
@@ -60,7 +60,7 @@ class Life:
         hour = (at + offsets(self.person, times)) / 3600 % 24
         level = np.interp(at, [plan.noon for plan in plans], [plan.level for plan in plans])
         wave = body.circadian * np.cos((hour - 17) * np.pi / 12) + body.dawn * np.exp(-(((hour - 7) / 1.8) ** 2))
-        total = body.base + level + wave + body.drift_sd * self._wander("drift", times, 0.965)
+        total = body.base + level + wave + body.drift_sd * self._wander("drift", times, 0.96, 0.75)
         for plan in plans:
             total += self._acts(plan, at)
         bent = _bend(total)
@@ -88,10 +88,10 @@ class Life:
     def _plan(self, day: date) -> Plan:
         return plan_day(self.person, self.seed, day)
 
-    def _wander(self, purpose: str, times: Ints, memory: float) -> Floats:
+    def _wander(self, purpose: str, times: Ints, memory: float, inertia: float) -> Floats:
         slots = times // STEP
         first, last = int(slots[0]), int(slots[-1])
-        whole = wandering(self.seed, self.person.id, purpose, first, last - first + 1, memory)
+        whole = wandering(self.seed, self.person.id, purpose, first, last - first + 1, memory, inertia)
         picked: Floats = whole[slots - first]
         return picked
 
@@ -128,7 +128,7 @@ class Life:
         if times.size == 0:
             return np.zeros(0)
         bias = np.array([session.bias for session in worn])[index]
-        sensed: Floats = self.glucose(times) * (1 + bias) + 2.2 * self._wander("sensor", times, 0.6)
+        sensed: Floats = self.glucose(times) * (1 + bias) + 2.2 * self._wander("sensor", times, 0.6, 0.0)
         at = times.astype(np.float64)
         for plan in self.plans(int(times[0]), int(times[-1]) + 1):
             for compression in plan.compressions:

@@ -30,7 +30,7 @@ def alma(since: datetime) -> Person:
         since=since,
         generation="g7",
         display_device="iOS",
-        body=Body(base=135, gain=2.8, cover=0.6, dose_sd=0.12, drift_sd=17, day_sd=9, dawn=14, day_lows=0.10),
+        body=Body(base=141, gain=2.5, cover=0.6, dose_sd=0.14, drift_sd=23, day_sd=12, dawn=14, day_lows=0.10),
         settings=_settings(since, high=220),
     )
 
@@ -45,7 +45,7 @@ def bruno(since: datetime) -> Person:
         generation="g6",
         display_device="android",
         body=Body(
-            base=153,
+            base=150,
             gain=2.9,
             cover=0.55,
             dose_sd=0.22,

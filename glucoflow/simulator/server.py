@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +101,8 @@ def run(
 ) -> None:
     """Serves the four people of the demo until interrupted. With `state`, authorizations outlive a restart."""
     app = create_app(demo_world(now, days=days, seed=seed), client=client, grants=Grants(state))
-    uvicorn.Server(_config(app, host, port)).run()
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(_config(app, host, port)).run()
 
 
 def _config(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
