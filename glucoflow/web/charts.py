@@ -68,7 +68,7 @@ def load_charts(folder: Path) -> dict[str, Chart]:
         try:
             spec = json.loads(path.read_bytes())
             meta = msgspec.convert(spec.pop("usermeta", {}).get("glucoflow", {"title": name}), Meta)
-        except (ValueError, AttributeError, msgspec.ValidationError) as error:
+        except (ValueError, AttributeError, TypeError, msgspec.ValidationError) as error:
             raise Misconfigured(
                 f"The chart {name} cannot be read: {error}.",
                 remedy=f"Restore {path.name} from a fresh copy of glucoflow.",
