@@ -1,0 +1,24 @@
+"""Forgetting what is older than a person wants to keep. Needs no delete-by-query, which the bare node lacks."""
+
+from datetime import datetime
+from itertools import islice
+
+from elasticsearch import Elasticsearch
+
+from glucoflow.es.names import Names
+from glucoflow.es.scan import scan
+from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.localtime import epoch_ms
+
+_AT_A_TIME = 5_000
+
+
+def delete_before(client: Elasticsearch, names: Names, user_id: str, before: datetime, now: datetime) -> int:
+    """Delete a person's documents of any kind with a time before `before`; returns how many went."""
+    sink = ElasticsearchSink(client, names, user_id)
+    query = {"range": {"@timestamp": {"lt": epoch_ms(before), "format": "epoch_millis"}}}
+    old = scan(client, names.alias(user_id), query, source=False)
+    deleted = 0
+    while part := [hit.id for hit in islice(old, _AT_A_TIME)]:
+        deleted += sink.write([], part, now).deleted
+    return deleted
