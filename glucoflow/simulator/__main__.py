@@ -23,7 +23,11 @@ def main(
     """A strict fake of Dexcom's cloud with four made-up people, for demos and tests."""
     client = Client(client_id, client_secret, tuple(redirect_uri) if redirect_uri else Client.redirect_uris)
     typer.echo(f"Simulated provider on http://{host}:{port} (Ctrl-C stops it)", err=True)
-    run(port, datetime.now(UTC), host=host, days=days, seed=seed, client=client, state=state)
+    try:
+        run(port, datetime.now(UTC), host=host, days=days, seed=seed, client=client, state=state)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":

@@ -74,7 +74,10 @@ class Pair:
 
 
 class Grants:
-    """Issues, checks, rotates and revokes. With `file`, authorizations outlive a restart of the simulator."""
+    """Issues, checks, rotates and revokes. With `file`, authorizations outlive a restart of the simulator.
+
+    Raises ValueError if the file is damaged.
+    """
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
@@ -163,4 +166,7 @@ class Grants:
 def _read(file: Path | None) -> Book:
     if file is None or not file.exists():
         return Book()
-    return msgspec.json.decode(file.read_bytes(), type=Book)
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Book)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{file} is damaged ({error}). Delete it; the people must then be connected again.") from error

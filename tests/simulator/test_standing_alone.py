@@ -68,3 +68,16 @@ def test_it_serves_its_people_to_its_own_app(address: str) -> None:
     records = httpx.get(f"{address}/v3/users/self/egvs", params=window, headers=headers).json()["records"]
     assert 200 < len(records) <= 288
     assert now - datetime.fromisoformat(records[0]["systemTime"]) < timedelta(hours=3)
+
+
+def test_a_damaged_file_of_authorizations_is_named_with_its_cure(tmp_path: Path, port: int) -> None:
+    state = tmp_path / "grants"
+    state.write_text("{")
+    command = [sys.executable, "-m", "glucoflow.simulator", "--port", str(port), "--state", str(state)]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert f"{state} is damaged" in done.stderr
+    assert "Delete it" in done.stderr
+    assert "Traceback" not in done.stderr
