@@ -77,6 +77,7 @@ def _panel(panel: Json, data_view: str) -> tuple[Json, list[Json], str | None]:
     config["enhancements"] = {}
     if panel["type"] == "lens":
         config["title"] = config["attributes"]["title"]
+        config["attributes"]["description"] = ""
         for extra in ("secondaryTrend", "secondaryLabelPosition", "applyColorTo"):
             config["attributes"]["state"]["visualization"].pop(extra, None)  # newer than 8.12, not needed
         return {**panel, "embeddableConfig": {k: config[k] for k in _LENS_KEYS if k in config}}, [], None

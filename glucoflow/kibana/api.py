@@ -1,0 +1,204 @@
+"""Kibana's HTTP API, as far as provisioning needs it, with faults told in words."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+
+from glucoflow.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
+from glucoflow.kibana.template import Json
+
+OLDEST: Final = (8, 12)
+"""The oldest Kibana whose import takes these dashboards (links panels, versions of the objects)."""
+
+TIMEOUT_S = 60.0
+
+
+class KibanaCredentials(msgspec.Struct, frozen=True, kw_only=True):
+    """A user with a password, or an API key; it must be allowed to manage spaces, roles and saved objects."""
+
+    username: str | None = None
+    password: SecretStr | None = None
+    api_key: SecretStr | None = None
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"ApiKey {self.api_key.get_secret_value()}"} if self.api_key else {}
+
+    def basic(self) -> tuple[str, str] | None:
+        if self.api_key or self.username is None:
+            return None
+        return self.username, self.password.get_secret_value() if self.password else ""
+
+
+class Refused(GlucoflowError):
+    """Kibana answered with an error that no rule of `_fault` knows; `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str, *, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+
+
+class Kibana:
+    """One Kibana. Use it as a context manager; every method raises `glucoflow.errors`."""
+
+    def __init__(self, base_url: str, credentials: KibanaCredentials, *, ca_certs: Path | None = None) -> None:
+        self._base = base_url.rstrip("/")
+        self._credentials = credentials
+        self._ca = ca_certs
+        self._http: httpx.Client | None = None
+
+    def __enter__(self) -> "Kibana":
+        verify: Any = str(self._ca) if self._ca else True
+        try:
+            self._http = httpx.Client(
+                base_url=self._base, timeout=TIMEOUT_S, verify=verify, auth=self._credentials.basic(),
+                headers={"kbn-xsrf": "true", **self._credentials.headers()},
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise Misconfigured(
+                "The connection to Kibana cannot be set up.", remedy=f"Check KIBANA_URL and the CA file: {error}."
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._http:
+            self._http.close()
+
+    def check(self) -> str:
+        """Kibana's version. Raises unless it is there, lets us in, is at least 8.12 and is ready."""
+        answer = self.call("GET", "/api/status")
+        version, level = _version_and_level(answer)
+        if version is None:
+            raise Misconfigured(
+                "Kibana does not tell its version to this user.", remedy="Check KIBANA_USERNAME and KIBANA_PASSWORD."
+            )
+        if _numbers(version) < OLDEST:
+            raise Misconfigured(
+                f"Kibana {version} is too old for these dashboards.", remedy="Use Kibana 8.12 or later."
+            )
+        if level not in (None, "available", "degraded"):
+            raise Retryable(f"Kibana is not ready yet: it says {level}.", remedy="Wait a minute and try again.")
+        return version
+
+    def call(self, method: str, path: str, body: Json | None = None, *, absent_ok: bool = False) -> Json:
+        """One request with a JSON body; an empty answer is {}. With `absent_ok` a 404 is {} too."""
+        answer = self._send(method, path, json=body) if body is not None else self._send(method, path)
+        if absent_ok and answer.status_code == 404:
+            return {}
+        return _told(answer, method, path)
+
+    def put_space(self, space: Json) -> bool:
+        """Makes or updates a space; True when it is new."""
+        answer = self._send("POST", "/api/spaces/space", json=space)
+        if answer.status_code != 409:
+            _told(answer, "POST", "/api/spaces/space")
+            return True
+        self.call("PUT", f"/api/spaces/space/{space['id']}", space)
+        return False
+
+    def export(self, space: str) -> list[Json]:
+        """Every dashboard, data view, tag and list of a space, as import takes them."""
+        body = {"type": ["dashboard", "index-pattern", "search", "tag"], "excludeExportDetails": True}
+        answer = self._send("POST", f"/s/{space}/api/saved_objects/_export", json=body)
+        if answer.status_code == 400:
+            return []  # nothing there to export
+        if answer.status_code >= 300:
+            _told(answer, "POST", "/api/saved_objects/_export")
+        return [json.loads(line) for line in answer.text.splitlines() if line.strip()]
+
+    def import_(self, space: str, ndjson: bytes) -> None:
+        """Imports over what is there. Kibana answers 200 even when it failed, so `success` decides."""
+        files = {"file": ("glucoflow.ndjson", ndjson, "application/ndjson")}
+        path = f"/s/{space}/api/saved_objects/_import"
+        answer = _told(self._send("POST", f"{path}?overwrite=true", files=files), "POST", path)
+        if not answer.get("success"):
+            raise Misconfigured(
+                f"Kibana did not take the dashboards: {_reasons(answer)}.",
+                remedy="Look at the objects named in Kibana under Stack Management, Saved Objects; then provision again.",
+            )
+
+    def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
+        if self._http is None:
+            raise RuntimeError("use Kibana as a context manager")
+        with self._reachable():
+            return self._http.request(method, path, **how)
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise Retryable(
+                f"Kibana did not answer within {TIMEOUT_S:.0f} s.", remedy="Look whether it is overloaded; try again."
+            ) from error
+        except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise Unavailable(
+                f"Kibana cannot be reached at {_shown(self._base)}.",
+                remedy="Start it, or correct KIBANA_URL; a certificate of your own needs its CA file.",
+            ) from error
+
+
+def _shown(url: str) -> str:
+    """An address without user, password and query."""
+    parts = httpx.URL(url) if "://" in url else None
+    return f"{parts.scheme}://{parts.netloc.decode()}" if parts else "the given address"
+
+
+def _told(answer: httpx.Response, method: str, path: str) -> Json:
+    """The answer's JSON; raises what its status means."""
+    status = answer.status_code
+    if status in (401, 403):
+        what = "refuses this user and password" if status == 401 else "does not allow this user to do that"
+        raise Misconfigured(
+            f"Kibana {what} ({method} {path}).",
+            remedy="Check KIBANA_USERNAME and KIBANA_PASSWORD; the user must manage spaces, roles and saved objects.",
+        )
+    if status == 422:
+        raise Misconfigured("This Kibana is too old for the dashboards.", remedy="Use Kibana 8.12 or later.")
+    if status in (429, 502, 503, 504):
+        raise Retryable(f"Kibana is busy or starting ({status}).", remedy="Wait a minute and try again.")
+    if status >= 300:
+        raise Refused(status, f"Kibana answered {status} to {method} {path}: {_message(answer)}")
+    if not answer.content:
+        return {}
+    try:
+        told = answer.json()
+    except ValueError as error:
+        raise Misconfigured(
+            "What answers at KIBANA_URL is not Kibana.", remedy="Correct KIBANA_URL, its base path included."
+        ) from error
+    return told if isinstance(told, dict) else {"items": told}
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("message", ""))[:300]
+    except (ValueError, AttributeError):
+        return "no reason given"
+
+
+def _version_and_level(status: Json) -> tuple[str | None, str | None]:
+    version = status.get("version")
+    number = version.get("number") if isinstance(version, dict) else None
+    overall = (status.get("status") or {}).get("overall")
+    return number, overall.get("level") if isinstance(overall, dict) else None
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    parts = [int("".join(c for c in part if c.isdigit()) or 0) for part in version.split(".")[:2]]
+    return (parts[0], parts[1]) if len(parts) == 2 else (0, 0)
+
+
+def _reasons(answer: Json) -> str:
+    errors = answer.get("errors") or []
+    told = [f"{one.get('type')} {one.get('id')} ({(one.get('error') or {}).get('type')})" for one in errors[:5]]
+    more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
+    return ", ".join(told) + more if told else "no reason given"

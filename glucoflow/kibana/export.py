@@ -1,0 +1,48 @@
+"""The import files: everything of a person, or of the operator, as NDJSON that Kibana 8.12 and later take.
+
+Ids end with the person's key, since Kibana gives an id that another space already holds a new random one.
+"""
+
+from glucoflow.kibana import template, views
+from glucoflow.kibana.person import KibanaPerson, params_for, words_for
+from glucoflow.kibana.template import Json
+
+OPERATOR = "operator"
+
+
+def export_person(person: KibanaPerson) -> bytes:
+    """The person's data view, tag, saved lists and seven dashboards, one object a line, what others need first.
+
+    The same person always gives the same bytes. Raises Misconfigured when the dashboard files are missing.
+    """
+    return _lines(person_objects(person))
+
+
+def export_operator(*, runs_index: str = "glucoflow-runs", people_pattern: str = "cgm-*") -> bytes:
+    """The operator's data views, tag and dashboard: runs, and documents over all people."""
+    return _lines(operator_objects(runs_index=runs_index, people_pattern=people_pattern))
+
+
+def person_objects(person: KibanaPerson) -> list[Json]:
+    """What `export_person` writes, as values."""
+    words, params, key = words_for(person), params_for(person), person.user_id
+    lists: list[Json] = template.filled(views.lists(key), words)
+    made = [template.filled(one, words) for one in template.dashboards("person")]
+    return [
+        views.tag(key),
+        views.person_view(key, person.display_name, person.index_alias),
+        *lists,
+        *(template.closed(one, params, person.index_alias) for one in made),
+    ]
+
+
+def operator_objects(*, runs_index: str = "glucoflow-runs", people_pattern: str = "cgm-*") -> list[Json]:
+    """What `export_operator` writes, as values."""
+    made = [template.filled(one, {"key": OPERATOR}) for one in template.dashboards("operator")]
+    everyone = views.person_view(OPERATOR, "everyone", people_pattern, f"cgm-everyone-{OPERATOR}")
+    runs = views.runs_view(OPERATOR, runs_index)
+    return [views.tag(OPERATOR), runs, everyone, *(template.closed(one, {}, people_pattern) for one in made)]
+
+
+def _lines(objects: list[Json]) -> bytes:
+    return "".join(template.text(one) + "\n" for one in objects).encode()

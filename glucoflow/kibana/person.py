@@ -1,0 +1,98 @@
+"""What a person's dashboards depend on, and the words and numbers that fill the templates."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from glucoflow.errors import Misconfigured
+from glucoflow.metrics.targets import CV_GOAL, Targets
+from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+
+KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""What a Kibana space id and an index name both allow."""
+
+NOT_FOR_DOSING = (
+    "**Not for dosing.** Data from a provider's cloud are 1 to 3 hours old. "
+    "All times are those of the wearer's own clock."
+)
+
+
+class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """A person as their dashboards see them. `index_alias` is the name under which their documents are read.
+
+    Raises Misconfigured when `user_id` cannot be part of a space id.
+    """
+
+    user_id: str
+    display_name: str
+    unit: Unit = MG_DL
+    targets: Targets = Targets()
+    index_alias: str
+
+    def __post_init__(self) -> None:
+        if not KEY.fullmatch(self.user_id):
+            raise Misconfigured(
+                f"The person id {self.user_id!r} cannot be used in Kibana.",
+                remedy="Use up to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
+            )
+
+    @property
+    def factor(self) -> float:
+        """mg/dL times this is the person's unit."""
+        return 1.0 if self.unit == MG_DL else 1 / MG_DL_PER_MMOL_L
+
+    @property
+    def decimals(self) -> int:
+        return 0 if self.unit == MG_DL else 1
+
+    def shown(self, mg_dl: float) -> str:
+        """A value in the person's unit, with that unit's decimals and without its name."""
+        return f"{mg_dl * self.factor:.{self.decimals}f}"
+
+
+def words_for(person: KibanaPerson) -> dict[str, str | int | float]:
+    """The placeholders of the compiled dashboards and what they stand for."""
+    return {
+        "key": person.user_id,
+        "name": person.display_name,
+        "unit": person.unit,
+        "glucose": "glucose.mg_dl" if person.unit == MG_DL else "glucose.mmol_l",
+        "decimals": person.decimals,
+        "factor": 1 if person.unit == MG_DL else round(person.factor, 7),
+        "low": person.shown(person.targets.low),
+        "high": person.shown(person.targets.high),
+        "goals": goals_for(person),
+    }
+
+
+def params_for(person: KibanaPerson) -> dict[str, str | int | float]:
+    """The values of the charts' own params. Limits stay in mg/dL: charts convert when they write a number."""
+    targets = person.targets
+    return {
+        "unit": person.unit,
+        "factor": 1 if person.unit == MG_DL else round(person.factor, 7),
+        "decimals": person.decimals,
+        "very_low": targets.very_low,
+        "low": targets.low,
+        "high": targets.high,
+        "very_high": targets.very_high,
+    }
+
+
+def goals_for(person: KibanaPerson) -> str:
+    """The person's goals as a table, after the 2019 consensus (Diabetes Care 42:1593) or their own range."""
+    t, unit = person.targets, person.unit
+    low, high = person.shown(t.low), person.shown(t.high)
+    rows = (
+        (f"In range, {low}–{high} {unit}", "more than", t.goal_in_range),
+        (f"Below {low} {unit}", "less than", t.goal_below),
+        (f"Below {person.shown(t.very_low)} {unit}", "less than", t.goal_very_low),
+        (f"Above {high} {unit}", "less than", t.goal_above),
+        (f"Above {person.shown(t.very_high)} {unit}", "less than", t.goal_very_high),
+    )
+    lines = [f"| {what} | {word} {goal:g} % |" for what, word, goal in rows if goal is not None]
+    if not lines:
+        lines = ["| Shares | no goal is set for this profile |"]
+    lines.append(f"| CV | up to {CV_GOAL:g} % is stable |")
+    return "\n".join(["| goal | of readings |", "|---|---|", *lines, "", NOT_FOR_DOSING])

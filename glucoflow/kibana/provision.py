@@ -1,0 +1,202 @@
+"""Putting a person's dashboards into Kibana: a space of their own, a role that reads only their documents, the objects.
+
+Everything can be done again at any time. What fails is undone: a new space goes away again, an old one gets back what
+it held.
+"""
+
+import logging
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+
+from glucoflow.errors import GlucoflowError, Misconfigured, Unavailable
+from glucoflow.kibana.api import TIMEOUT_S, Kibana, KibanaCredentials
+from glucoflow.kibana.export import OPERATOR, operator_objects, person_objects
+from glucoflow.kibana.person import KEY, KibanaPerson
+from glucoflow.kibana.template import Json, text
+from glucoflow.kibana.views import VERSION
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["created", "updated", "newer_kept"]
+_VERSION: Final = re.compile(r"version (\d+)")
+
+
+class ReaderUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A Kibana login for the person. It is made in Elasticsearch, so that one's address is needed."""
+
+    username: str
+    password: SecretStr
+    elasticsearch_url: str
+
+
+class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. `newer_kept`: the space holds dashboards of a later glucoflow, which were left as they are."""
+
+    space: str
+    role: str
+    outcome: Outcome
+    objects: int
+    kibana_version: str
+
+
+def space_of(user_id: str) -> str:
+    """The id of a person's space, and the name of their role. Raises Misconfigured for an id Kibana cannot hold."""
+    if not KEY.fullmatch(user_id):
+        raise Misconfigured(
+            f"The person id {user_id!r} cannot be used in Kibana.",
+            remedy="Use up to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
+        )
+    return f"cgm-{user_id}"
+
+
+def provision_person(
+    base_url: str,
+    credentials: KibanaCredentials,
+    person: KibanaPerson,
+    *,
+    reader: ReaderUser | None = None,
+    ca_certs: Path | None = None,
+) -> Provisioned:
+    """Space, role, data view, lists, dashboards and, with `reader`, a login for a person.
+
+    Objects under our ids are replaced; a person's own under other ids stay. Raises Misconfigured (wrong password,
+    Kibana before 8.12, objects refused), Unavailable (not reachable), Retryable (busy), each with its remedy.
+    """
+    space = {
+        "id": space_of(person.user_id), "name": person.display_name, "color": "#209280", "disabledFeatures": [],
+        "initials": person.display_name.strip()[:2] or "?", "description": "Glucose dashboards by glucoflow",
+    }  # fmt: skip
+    with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
+        done = _provision(kibana, space, [person.index_alias], person_objects(person))
+        if reader:
+            _put_user(credentials, reader, done.role, person.display_name, ca_certs)
+    return done
+
+
+def provision_operator(
+    base_url: str,
+    credentials: KibanaCredentials,
+    *,
+    runs_index: str = "glucoflow-runs",
+    people_pattern: str = "cgm-*",
+    ca_certs: Path | None = None,
+) -> Provisioned:
+    """The operator's space and dashboard. Raises as `provision_person` does."""
+    space = {
+        "id": f"glucoflow-{OPERATOR}", "name": "glucoflow operator", "color": "#6092C0", "disabledFeatures": [],
+        "initials": "gf", "description": "Runs and sizes over all people",
+    }  # fmt: skip
+    objects = operator_objects(runs_index=runs_index, people_pattern=people_pattern)
+    with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
+        return _provision(kibana, space, [f"{runs_index}*", people_pattern], objects)
+
+
+def delete_person(
+    base_url: str,
+    credentials: KibanaCredentials,
+    user_id: str,
+    *,
+    reader: ReaderUser | None = None,
+    ca_certs: Path | None = None,
+) -> None:
+    """Removes a person's login, role and space with all that is in it; what is not there is no error."""
+    space = space_of(user_id)
+    with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
+        kibana.check()
+        if reader:
+            _delete_user(credentials, reader, ca_certs)
+        kibana.call("DELETE", f"/api/security/role/{space}", absent_ok=True)
+        kibana.call("DELETE", f"/api/spaces/space/{space}", absent_ok=True)
+    log.info("removed the Kibana space and role %s", space)
+
+
+def _provision(kibana: Kibana, space: Json, indices: list[str], objects: list[Json]) -> Provisioned:
+    version, id = kibana.check(), space["id"]
+    new = kibana.put_space(space)
+    before: list[Json] = []
+    try:
+        before = [] if new else kibana.export(id)
+        kibana.call("PUT", f"/api/security/role/{id}", _role(id, indices))
+        newer = _version_in(before) > VERSION
+        if not newer:
+            kibana.import_(id, _ndjson(objects))
+    except GlucoflowError:
+        _undo(kibana, id, new, before)
+        raise
+    outcome: Outcome = "newer_kept" if newer else "created" if new else "updated"
+    count = 0 if newer else len(objects)
+    log.info("provisioned the Kibana space %s: %s, %s objects", id, outcome, count)
+    return Provisioned(space=id, role=id, outcome=outcome, objects=count, kibana_version=version)
+
+
+def _undo(kibana: Kibana, space: str, new: bool, before: list[Json]) -> None:
+    """As it was, as far as Kibana lets us; the error that led here is the one to tell."""
+    try:
+        if new:
+            kibana.call("DELETE", f"/api/security/role/{space}", absent_ok=True)
+            kibana.call("DELETE", f"/api/spaces/space/{space}", absent_ok=True)
+        elif before:
+            kibana.import_(space, _ndjson(before))
+    except GlucoflowError as error:
+        log.warning("the Kibana space %s could not be put back as it was: %s", space, type(error).__name__)
+
+
+def _role(space: str, indices: list[str]) -> Json:
+    """Reads these indices and sees this one space: the index privilege is the wall, the space is convenience."""
+    readable = {"names": indices, "privileges": ["read", "view_index_metadata"]}
+    return {
+        "elasticsearch": {"cluster": [], "run_as": [], "indices": [readable]},
+        "kibana": [{"base": ["read"], "feature": {}, "spaces": [space]}],
+    }
+
+
+def _version_in(objects: list[Json]) -> int:
+    for one in objects:
+        if one.get("type") == "tag" and str(one.get("id", "")).startswith("cgm-tag-"):
+            found = _VERSION.fullmatch(str(one["attributes"].get("description", "")))
+            return int(found[1]) if found else 0
+    return 0
+
+
+def _ndjson(objects: list[Json]) -> bytes:
+    return "".join(text(one) + "\n" for one in objects).encode()
+
+
+def _put_user(
+    credentials: KibanaCredentials, reader: ReaderUser, role: str, name: str, ca_certs: Path | None
+) -> None:
+    body = {"password": reader.password.get_secret_value(), "roles": [role], "full_name": name}
+    status = _security(credentials, reader, "PUT", body, ca_certs)
+    if status >= 300:
+        raise Misconfigured(
+            f"Elasticsearch did not make the login {reader.username} (answer {status}); the dashboards are in place.",
+            remedy="Give it a password of six characters or more and a user who may manage security; provision again.",
+        )
+
+
+def _delete_user(credentials: KibanaCredentials, reader: ReaderUser, ca_certs: Path | None) -> None:
+    status = _security(credentials, reader, "DELETE", None, ca_certs)
+    if status >= 300 and status != 404:
+        raise Misconfigured(
+            f"Elasticsearch did not remove the login {reader.username} (answer {status}).",
+            remedy="Use a user who may manage security; then delete again.",
+        )
+
+
+def _security(
+    credentials: KibanaCredentials, reader: ReaderUser, method: str, body: Json | None, ca_certs: Path | None
+) -> int:
+    address = f"{reader.elasticsearch_url.rstrip('/')}/_security/user/{reader.username}"
+    verify = str(ca_certs) if ca_certs else True
+    try:
+        with httpx.Client(timeout=TIMEOUT_S, verify=verify, auth=credentials.basic()) as http:
+            return http.request(method, address, json=body, headers=credentials.headers()).status_code
+    except httpx.HTTPError as error:
+        raise Unavailable(
+            "Elasticsearch cannot be reached to manage the login.", remedy="Check ES_URL, then do it again."
+        ) from error

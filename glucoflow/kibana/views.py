@@ -1,0 +1,130 @@
+"""Data views, the tag and the saved lists that the dashboards stand on."""
+
+from typing import Any, Final
+
+from glucoflow.kibana.template import Json, text
+
+VERSION: Final = 1
+"""Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
+
+BANDS = {"very_low": "Very low", "low": "Low", "in_range": "In range", "high": "High", "very_high": "Very high"}
+ARROWS = {
+    "doubleUp": "⇈", "singleUp": "↑", "fortyFiveUp": "↗", "flat": "→", "fortyFiveDown": "↘", "singleDown": "↓",
+    "doubleDown": "⇊",
+}  # fmt: skip
+WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
+EPISODES = {
+    "low_l1": "Low", "low_l2": "Very low", "low_extended": "Low, over 2 hours", "high_l1": "High",
+    "high_l2": "Very high", "high_extended": "Very high, over 90 min",
+}  # fmt: skip
+KINDS = {
+    "cgm.reading": "Reading", "cgm.calibration": "Calibration", "glucose.fingerstick": "Fingerstick",
+    "insulin.bolus": "Bolus", "insulin.basal": "Basal", "food": "Food", "exercise": "Activity", "health": "Health",
+    "note": "Note", "device.alert": "Alert", "device.status": "Device", "device.settings": "Settings",
+    "summary.day": "Summary of a day", "summary.period": "Summary of a period", "episode": "Episode",
+}  # fmt: skip
+
+LISTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "episodes": (
+        "Each episode", 'event.dataset : "episode"',
+        ("time.date", "episode.kind", "episode.minutes", "episode.extreme_mg_dl", "episode.night"),
+    ),
+    "events": (
+        "What was noted",
+        'event.dataset : ("food" or "insulin.bolus" or "insulin.basal" or "exercise" or "health" or "note")',
+        (
+            "event.dataset", "food.carbs_g", "insulin.normal", "insulin.extended", "insulin.amount",
+            "exercise.intensity", "exercise.duration_ms", "health.kind", "note.text",
+        ),
+    ),
+    "settings": (
+        "Settings over time", 'event.dataset : "device.settings"',
+        (
+            "device.display", "settings.schedule_name", "settings.urgent_low_alert.level_mg_dl",
+            "settings.low_alert.level_mg_dl", "settings.low_alert.enabled", "settings.high_alert.level_mg_dl",
+            "settings.high_alert.enabled", "settings.software_version",
+        ),
+    ),
+    "calibrations": (
+        "Calibrations and fingersticks", 'event.dataset : ("cgm.calibration" or "glucose.fingerstick")',
+        ("event.dataset", "{glucose}", "device.transmitter_id"),
+    ),
+}  # fmt: skip
+"""Saved lists: title, query, columns."""
+
+DURATIONS = (
+    "exercise.duration_ms", "insulin.duration_ms", "sample.interval_ms", "sample.gap_ms",
+    "settings.low_alert.snooze_ms", "settings.high_alert.snooze_ms", "settings.out_of_range_alert.threshold_ms",
+)  # fmt: skip
+RUN_DURATIONS = ("run.duration_ms", "run.lag_ms")
+
+
+def tag(key: str) -> Json:
+    """The tag that marks what is ours and says which version it is."""
+    attributes = {"name": "glucoflow", "description": f"version {VERSION}", "color": "#209280"}
+    return _object("tag", f"cgm-tag-{key}", "8.0.0", [], attributes)
+
+
+def person_view(key: str, name: str, index: str, id: str | None = None) -> Json:
+    """Documents of one person, or of all with a pattern as `index`."""
+    formats: Json = {field: _duration() for field in DURATIONS}
+    formats |= {
+        "glucose.mg_dl": _number("0"), "glucose.mmol_l": _number("0.0"), "episode.extreme_mg_dl": _number("0"),
+        "glucose.range": _lookup(BANDS), "trend.direction": _lookup(ARROWS, "?"), "time.weekday": _lookup(WEEKDAYS),
+        "episode.kind": _lookup(EPISODES), "event.dataset": _lookup(KINDS),
+    }  # fmt: skip
+    return _view(id or f"cgm-view-{key}", f"Glucose: {name}", index, formats)
+
+
+def runs_view(key: str, index: str) -> Json:
+    return _view(f"cgm-runs-{key}", "glucoflow runs", index, {field: _duration() for field in RUN_DURATIONS})
+
+
+def lists(key: str) -> list[Json]:
+    """The saved lists of a person, newest first; `{glucose}` is still to be filled."""
+    made = []
+    name = "kibanaSavedObjectMeta.searchSourceJSON.index"
+    for which, (title, query, columns) in LISTS.items():
+        source = {"query": {"query": query, "language": "kuery"}, "filter": [], "indexRefName": name}
+        attributes = {
+            "title": f"{title}: {{name}}", "description": "", "columns": list(columns), "sort": [["@timestamp", "desc"]],
+            "kibanaSavedObjectMeta": {"searchSourceJSON": text(source)},
+        }  # fmt: skip
+        references = [
+            {"type": "index-pattern", "id": f"cgm-view-{key}", "name": name},
+            {"type": "tag", "id": f"cgm-tag-{key}", "name": f"tag-ref-cgm-tag-{key}"},
+        ]
+        made.append(_object("search", f"cgm-{which}-list-{key}", "8.0.0", references, attributes))
+    return made
+
+
+def _object(type: str, id: str, version: str, references: list[Json], attributes: Json) -> Json:
+    return {
+        "type": type, "id": id, "managed": False, "coreMigrationVersion": "8.8.0", "typeMigrationVersion": version,
+        "references": references, "attributes": attributes,
+    }  # fmt: skip
+
+
+def _view(id: str, name: str, index: str, formats: Json) -> Json:
+    attributes = {
+        "title": index, "name": name, "timeFieldName": "@timestamp", "allowNoIndex": True, "fields": "[]",
+        "fieldAttrs": "{}", "fieldFormatMap": text(formats), "runtimeFieldMap": "{}", "sourceFilters": "[]",
+        "typeMeta": "{}",
+    }  # fmt: skip
+    return _object("index-pattern", id, "8.0.0", [], attributes)
+
+
+def _number(pattern: str) -> Json:
+    return {"id": "number", "params": {"pattern": pattern}}
+
+
+def _duration() -> Json:
+    params: dict[str, Any] = {
+        "inputFormat": "milliseconds", "outputFormat": "humanizePrecise", "outputPrecision": 0, "useShortSuffix": True,
+    }  # fmt: skip
+    return {"id": "duration", "params": params}
+
+
+def _lookup(words: dict[str, str], unknown: str = "") -> Json:
+    entries = [{"key": key, "value": value} for key, value in words.items()]
+    return {"id": "static_lookup", "params": {"lookupEntries": entries, "unknownKeyValue": unknown}}
