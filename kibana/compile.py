@@ -50,7 +50,9 @@ def finished(compiled: Json, data_view: str) -> Json:
     attributes["refreshInterval"] = {"pause": False, "value": REFRESH_MS}
     attributes["panelsJSON"] = panels
     attributes["optionsJSON"] = json.loads(given["optionsJSON"])
-    attributes["kibanaSavedObjectMeta"] = {"searchSourceJSON": {"query": {"query": "", "language": "kuery"}, "filter": []}}
+    attributes["kibanaSavedObjectMeta"] = {
+        "searchSourceJSON": {"query": {"query": "", "language": "kuery"}, "filter": []}
+    }
     if "controlGroupInput" in given:
         attributes["controlGroupInput"] = _controls(given["controlGroupInput"])
     references.append({"type": "tag", "id": "cgm-tag-{key}", "name": "tag-ref-cgm-tag-{key}"})
@@ -110,7 +112,7 @@ def _lens(panel: Json, title: str, wanted: Json, data_view: str) -> tuple[Json, 
     source = json.loads((HERE / "lens" / f"{wanted['lens']}.json").read_text("utf-8"))
     view = {"person": data_view, "runs": "cgm-runs-{key}", "everyone": "cgm-everyone-{key}"}[source["view"]]
     layers = source["state"]["datasourceStates"]["formBased"]["layers"]
-    inner = [{"type": "index-pattern", "id": view, "name": f"indexpattern-datasource-layer-{layer}"} for layer in layers]
+    inner = [_reference(view, f"indexpattern-datasource-layer-{layer}") for layer in layers]
     outer = [{**one, "name": f"{panel['panelIndex']}:{one['name']}"} for one in inner]
     attributes = {
         "title": title, "description": "", "type": "lens", "visualizationType": source["visualizationType"],
@@ -125,6 +127,10 @@ def _lens(panel: Json, title: str, wanted: Json, data_view: str) -> tuple[Json, 
     config = {"title": title, "hidePanelTitles": False, "enhancements": enhancements, "attributes": attributes}
     made = {**panel, "type": "lens", "embeddableConfig": {**config, **_span(wanted)}}
     return made, outer, f"- **{title}.** {source['help']}"
+
+
+def _reference(view: str, name: str) -> Json:
+    return {"type": "index-pattern", "id": view, "name": name}
 
 
 def _drilldown(event: str) -> Json:

@@ -122,7 +122,7 @@ class Kibana:
         if not answer.get("success"):
             raise Misconfigured(
                 f"Kibana did not take the dashboards: {_reasons(answer)}.",
-                remedy="Look at the objects named in Kibana under Stack Management, Saved Objects; then provision again.",
+                remedy="Look at them in Kibana under Stack Management, Saved Objects; then provision again.",
             )
 
     def _send(self, method: str, path: str, **how: Any) -> httpx.Response:

@@ -116,31 +116,35 @@ def delete_person(
 
 
 def _provision(kibana: Kibana, space: Json, indices: list[str], objects: list[Json]) -> Provisioned:
-    version, id = kibana.check(), space["id"]
+    version, space_id = kibana.check(), space["id"]
+    ours = {(one["type"], one["id"]) for one in objects}
     new = kibana.put_space(space)
     before: list[Json] = []
     try:
-        before = [] if new else kibana.export(id)
-        kibana.call("PUT", f"/api/security/role/{id}", _role(id, indices))
+        before = [] if new else [one for one in kibana.export(space_id) if (one["type"], one["id"]) in ours]
+        kibana.call("PUT", f"/api/security/role/{space_id}", _role(space_id, indices))
         newer = _version_in(before) > VERSION
         if not newer:
-            kibana.import_(id, _ndjson(objects))
+            kibana.import_(space_id, _ndjson(objects))
     except GlucoflowError:
-        _undo(kibana, id, new, before)
+        _undo(kibana, space_id, new, before, ours)
         raise
     outcome: Outcome = "newer_kept" if newer else "created" if new else "updated"
     count = 0 if newer else len(objects)
-    log.info("provisioned the Kibana space %s: %s, %s objects", id, outcome, count)
-    return Provisioned(space=id, role=id, outcome=outcome, objects=count, kibana_version=version)
+    log.info("provisioned the Kibana space %s: %s, %s objects", space_id, outcome, count)
+    return Provisioned(space=space_id, role=space_id, outcome=outcome, objects=count, kibana_version=version)
 
 
-def _undo(kibana: Kibana, space: str, new: bool, before: list[Json]) -> None:
+def _undo(kibana: Kibana, space: str, new: bool, before: list[Json], ours: set[tuple[str, str]]) -> None:
     """As it was, as far as Kibana lets us; the error that led here is the one to tell."""
     try:
         if new:
             kibana.call("DELETE", f"/api/security/role/{space}", absent_ok=True)
             kibana.call("DELETE", f"/api/spaces/space/{space}", absent_ok=True)
-        elif before:
+            return
+        for kind, name in ours - {(one["type"], one["id"]) for one in before}:
+            kibana.call("DELETE", f"/s/{space}/api/saved_objects/{kind}/{name}?force=true", absent_ok=True)
+        if before:
             kibana.import_(space, _ndjson(before))
     except GlucoflowError as error:
         log.warning("the Kibana space %s could not be put back as it was: %s", space, type(error).__name__)
@@ -167,9 +171,7 @@ def _ndjson(objects: list[Json]) -> bytes:
     return "".join(text(one) + "\n" for one in objects).encode()
 
 
-def _put_user(
-    credentials: KibanaCredentials, reader: ReaderUser, role: str, name: str, ca_certs: Path | None
-) -> None:
+def _put_user(credentials: KibanaCredentials, reader: ReaderUser, role: str, name: str, ca_certs: Path | None) -> None:
     body = {"password": reader.password.get_secret_value(), "roles": [role], "full_name": name}
     status = _security(credentials, reader, "PUT", body, ca_certs)
     if status >= 300:

@@ -93,5 +93,6 @@ def _read(path: Path) -> str:
         return path.read_text("utf-8")
     except FileNotFoundError as error:
         raise Misconfigured(
-            f"The dashboard file {path.name} is missing.", remedy="Install glucoflow again, or restore its kibana folder."
+            f"The dashboard file {path.name} is missing.",
+            remedy="Install glucoflow again, or restore its kibana folder.",
         ) from error

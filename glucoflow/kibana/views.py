@@ -65,7 +65,7 @@ def tag(key: str) -> Json:
     return _object("tag", f"cgm-tag-{key}", "8.0.0", [], attributes)
 
 
-def person_view(key: str, name: str, index: str, id: str | None = None) -> Json:
+def person_view(key: str, name: str, index: str, view_id: str | None = None) -> Json:
     """Documents of one person, or of all with a pattern as `index`."""
     formats: Json = {field: _duration() for field in DURATIONS}
     formats |= {
@@ -73,7 +73,7 @@ def person_view(key: str, name: str, index: str, id: str | None = None) -> Json:
         "glucose.range": _lookup(BANDS), "trend.direction": _lookup(ARROWS, "?"), "time.weekday": _lookup(WEEKDAYS),
         "episode.kind": _lookup(EPISODES), "event.dataset": _lookup(KINDS),
     }  # fmt: skip
-    return _view(id or f"cgm-view-{key}", f"Glucose: {name}", index, formats)
+    return _view(view_id or f"cgm-view-{key}", f"Glucose: {name}", index, formats)
 
 
 def runs_view(key: str, index: str) -> Json:
@@ -87,7 +87,8 @@ def lists(key: str) -> list[Json]:
     for which, (title, query, columns) in LISTS.items():
         source = {"query": {"query": query, "language": "kuery"}, "filter": [], "indexRefName": name}
         attributes = {
-            "title": f"{title}: {{name}}", "description": "", "columns": list(columns), "sort": [["@timestamp", "desc"]],
+            "title": f"{title}: {{name}}", "description": "", "columns": list(columns),
+            "sort": [["@timestamp", "desc"]],
             "kibanaSavedObjectMeta": {"searchSourceJSON": text(source)},
         }  # fmt: skip
         references = [
@@ -98,20 +99,20 @@ def lists(key: str) -> list[Json]:
     return made
 
 
-def _object(type: str, id: str, version: str, references: list[Json], attributes: Json) -> Json:
+def _object(kind: str, object_id: str, version: str, references: list[Json], attributes: Json) -> Json:
     return {
-        "type": type, "id": id, "managed": False, "coreMigrationVersion": "8.8.0", "typeMigrationVersion": version,
+        "type": kind, "id": object_id, "managed": False, "coreMigrationVersion": "8.8.0", "typeMigrationVersion": version,
         "references": references, "attributes": attributes,
     }  # fmt: skip
 
 
-def _view(id: str, name: str, index: str, formats: Json) -> Json:
+def _view(view_id: str, name: str, index: str, formats: Json) -> Json:
     attributes = {
         "title": index, "name": name, "timeFieldName": "@timestamp", "allowNoIndex": True, "fields": "[]",
         "fieldAttrs": "{}", "fieldFormatMap": text(formats), "runtimeFieldMap": "{}", "sourceFilters": "[]",
         "typeMeta": "{}",
     }  # fmt: skip
-    return _object("index-pattern", id, "8.0.0", [], attributes)
+    return _object("index-pattern", view_id, "8.0.0", [], attributes)
 
 
 def _number(pattern: str) -> Json:

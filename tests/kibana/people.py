@@ -133,5 +133,5 @@ def documents(user_id: str, end: datetime = END, days: float = 40, seed: int = 7
     made = [*Enricher(owner, "readings", meals).documents(readings(end, days, seed)),
             *Enricher(owner, "events").documents(noted)]  # fmt: skip
     sources = [msgspec.json.decode(msgspec.json.encode(one.source)) for one in made]
-    worse = [superseded(s) for s in sources[:: 7] if s["event"]["dataset"] == "cgm.reading"]
+    worse = [superseded(s) for s in sources[::7] if s["event"]["dataset"] == "cgm.reading"]
     return sources + worse + list(episodes(sources))
