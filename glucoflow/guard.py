@@ -15,12 +15,19 @@ from collections.abc import Callable
 
 
 def main(arguments: list[str]) -> int:
-    """The command's exit code (128 + n where signal n ended it). USER and GROUP are numeric ids, or `-` for our own."""
+    """The command's exit code: 128 + n where signal n ended it, 127 where it cannot be run.
+
+    USER and GROUP are numeric ids, or `-` for our own.
+    """
     grace, user, group = float(arguments[0]), arguments[1], arguments[2]
     command = arguments[arguments.index("--") + 1 :]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to handle
     switch = {} if user == "-" else {"user": int(user), "group": int(group), "extra_groups": []}
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **switch)  # type: ignore[call-overload]
+    try:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **switch)  # type: ignore[call-overload]
+    except OSError as error:
+        sys.stderr.write(f"{command[0]} cannot be run: {error.strerror}.\n")  # into the child's log
+        return 127
 
     def end(*_: object) -> None:
         threading.Thread(target=_end, args=(child.pid, child.wait, grace), daemon=True).start()

@@ -11,6 +11,8 @@ import msgspec
 
 _GUARD = Path(__file__).with_name("guard.py")
 _GUARDS_OWN_SECONDS = 1.0
+_HARMLESS = frozenset({"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
+"""Variables that every program may see."""
 
 
 class ProcessUser(msgspec.Struct, frozen=True):
@@ -24,8 +26,10 @@ class ProcessUser(msgspec.Struct, frozen=True):
 class Child:
     """One supervised process. Nothing happens before `start`.
 
-    `env` is added to our own environment. Output goes to `log_path`, the previous run's replaced. The child lives in a
-    session of its own, so a terminal's Ctrl-C reaches only us.
+    `env` is added to our own environment, or with `inherit_env=False` only to what any program needs, so that it does
+    not get our secrets. Output goes to `log_path`, the previous run's replaced. The child has a session of its own,
+    so a terminal's Ctrl-C reaches only us. `held_open` are file descriptors that its guard keeps until the child is
+    gone: a lock on one of them lasts exactly as long as the child, whatever becomes of us.
     """
 
     def __init__(
@@ -36,11 +40,18 @@ class Child:
         env: Mapping[str, str] | None = None,
         user: ProcessUser | None = None,
         grace_seconds: float = 3.0,
+        *,
+        inherit_env: bool = True,
+        held_open: Sequence[int] = (),
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.log_path = log_path
         self._argv = list(argv)
         self._env = dict(env or {})
+        self._inherit_env = inherit_env
+        self._held_open = tuple(held_open)
+        self._cwd = cwd
         self._user = user
         self._grace = grace_seconds
         self._guard: subprocess.Popen[bytes] | None = None
@@ -51,12 +62,15 @@ class Child:
         ids = (str(self._user.uid), str(self._user.gid)) if self._user else ("-", "-")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self._log = self.log_path.open("wb")
+        inherited = {name: value for name, value in os.environ.items() if self._inherit_env or name in _HARMLESS}
         self._guard = subprocess.Popen(
             [sys.executable, "-I", str(_GUARD), str(self._grace), *ids, "--", *self._argv],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self._env},
+            env={**inherited, **self._env},
+            cwd=self._cwd,
+            pass_fds=self._held_open,
             start_new_session=True,
         )
 

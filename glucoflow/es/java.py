@@ -11,6 +11,7 @@ from pathlib import Path
 import cjdk
 
 from glucoflow.errors import Unavailable
+from glucoflow.supervise import ProcessUser
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +30,30 @@ _USUAL_PLACES = (
 )
 
 
-def find_java(cache_dir: Path, environment: Mapping[str, str] = os.environ) -> Path:
-    """The home of a usable Java: ES_JAVA_HOME, JAVA_HOME, PATH, the usual places, else downloaded into `cache_dir`.
+def find_java(
+    cache_dir: Path,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    bundled: Path | None = None,
+    user: ProcessUser | None = None,
+) -> Path:
+    """The home of a usable Java: ES_JAVA_HOME, the `bundled` one, JAVA_HOME, PATH, the usual places, else downloaded.
 
+    `user` is who must be able to run it. A download goes into `cache_dir`.
     Raises Unavailable naming what was found and why it cannot be used, and what to install.
     """
     refused: list[str] = []
-    return find_usable(environment, refused) or _download(cache_dir, refused)
+    if bundled is not None and "ES_JAVA_HOME" not in environment and why_not(bundled, user) is None:
+        return bundled
+    return find_usable(environment, refused, user) or _download(cache_dir, refused)
 
 
-def find_usable(environment: Mapping[str, str] = os.environ, refused: list[str] | None = None) -> Path | None:
+def find_usable(
+    environment: Mapping[str, str] = os.environ, refused: list[str] | None = None, user: ProcessUser | None = None
+) -> Path | None:
     """The first usable home that is there; each that is not is added to `refused` with its reason."""
     for home in _candidates(environment):
-        problem = why_not(home)
+        problem = why_not(home, user)
         if problem is None:
             return home
         if refused is not None:
@@ -49,22 +61,34 @@ def find_usable(environment: Mapping[str, str] = os.environ, refused: list[str] 
     return None
 
 
-def why_not(home: Path) -> str | None:
-    """What keeps a Java home from running Elasticsearch; None if nothing does."""
+def why_not(home: Path, user: ProcessUser | None = None) -> str | None:
+    """What keeps a Java home from running Elasticsearch, for this user; None if nothing does."""
     java = home / "bin" / "java"
     if not java.exists():
         return "no bin/java"
     try:
-        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=False)
+        said = _run(java, "-version", user)
         version = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
         if said.returncode != 0 or version is None:
             return "does not run"
         if int(version.group(1)) < OLDEST:
             return f"version {version.group(1)}, {OLDEST} is needed"
-        modules = subprocess.run([java, "--list-modules"], capture_output=True, text=True, timeout=20, check=False)
+        modules = _run(java, "--list-modules", user)
+    except PermissionError:
+        return f"the user {user.name} may not run it" if user else "may not be run"
     except (OSError, subprocess.TimeoutExpired):
         return "does not run"
     return None if NEEDED_MODULE in modules.stdout else f"a runtime without {NEEDED_MODULE}"
+
+
+def _run(java: Path, argument: str, user: ProcessUser | None) -> subprocess.CompletedProcess[str]:
+    command = [str(java), argument]
+    if user is None:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=20, check=False, cwd="/",
+        user=user.uid, group=user.gid, extra_groups=[],
+    )  # fmt: skip
 
 
 def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:

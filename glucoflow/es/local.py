@@ -1,72 +1,55 @@
 """A real Elasticsearch node as our own child process: on loopback, with a password, in the data folder."""
 
-import base64
-import hashlib
+import fcntl
 import logging
 import os
 import secrets
-import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import httpx
 import msgspec
 from pydantic import SecretStr
 
-from glucoflow.errors import Unavailable
-from glucoflow.es.distribution import OnBytes, find_distribution, remove_unfinished
+from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.es.distribution import OnBytes, find_distribution
 from glucoflow.es.java import find_java
-from glucoflow.es.node_user import give, node_user, place_for, reachable
-from glucoflow.supervise import Child
+from glucoflow.es.node_config import USERNAME, NodeFiles, NodeSettings, configure
+from glucoflow.es.node_user import cache_for, give, node_user, place_for, reachable
+from glucoflow.supervise import Child, ProcessUser
+
+__all__ = ["LocalNode", "NodeSettings", "RunningNode", "find_running"]
 
 log = logging.getLogger(__name__)
 
-USERNAME = "glucoflow"
 READY_SECONDS = 120
 GRACE_SECONDS = 3.0
 """Then SIGKILL, which loses nothing: each request is in the fsynced translog before it is answered."""
 
 
 class RunningNode(msgspec.Struct, frozen=True, kw_only=True):
-    """A node that answers. The password's repr is masked."""
+    """A node that answers. The password's repr is masked. `pid` is Elasticsearch's own process."""
 
     url: str
     username: str
     password: SecretStr
+    version: str
+    pid: int
     log_path: Path
-
-
-class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run it. `heap` like `1g`, None for one fitted to the machine; `home` the user's own Elasticsearch."""
-
-    port: int
-    transport_port: int
-    heap: str | None = None
-    home: Path | None = None
-
-
-class _Files(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a node's own things are."""
-
-    config: Path
-    data: Path
-    logs: Path
-
-    @classmethod
-    def below(cls, place: Path) -> Self:
-        return cls(config=place / "config", data=place / "data", logs=place / "logs")
 
 
 def find_running(data_dir: Path, timeout_seconds: float = 2) -> RunningNode | None:
     """The node that runs on this data folder and answers with our password, or None."""
     try:
-        url = (data_dir / "elasticsearch.url").read_text().strip()
+        url = _address_file(data_dir).read_text().strip()
         password = SecretStr((data_dir / "elasticsearch.password").read_text().strip())
     except FileNotFoundError:
         return None
-    node = RunningNode(url=url, username=USERNAME, password=password, log_path=data_dir / "logs" / "elasticsearch.log")
-    return node if _health(node, timeout_seconds) in ("yellow", "green") else None
+    with _client(url, password, timeout_seconds) as client:
+        return _ask(client, password, _log_path(data_dir))
 
 
 class LocalNode:
@@ -87,41 +70,21 @@ class LocalNode:
     def start(self, on_bytes: OnBytes | None = None) -> RunningNode:
         """Download what is missing, start, and return when it answers.
 
-        Raises Unavailable or Misconfigured with the cure; nothing is left running then.
+        Raises Unavailable or Misconfigured with the cure; nothing is left running then. One of the causes is a node
+        that runs on this data folder already: `find_running` has it.
         """
-        user = node_user()
-        place = place_for(self._data_dir / "elasticsearch", user)
-        if place != self._data_dir / "elasticsearch":
-            log.info("Elasticsearch runs as %s and keeps its data in %s", user.name if user else "", place)
-        cache = self._cache_dir if reachable(self._cache_dir, user) else place.parent / "cache"
-        remove_unfinished(cache)
-        distribution = find_distribution(self._settings.home, cache, on_bytes)
-        java = find_java(cache)
-        password = self._password()
-        files = _Files.below(place)
-        _configure(distribution, files, self._settings, password)
-        give(place, user)
-        self._child = Child(
-            "elasticsearch",
-            [str(distribution / "bin" / "elasticsearch")],
-            self._data_dir / "logs" / "elasticsearch.log",
-            env={"ES_JAVA_HOME": str(java), "ES_PATH_CONF": str(files.config), "HOME": str(place), "ES_TMPDIR": ""},
-            user=user,
-            grace_seconds=GRACE_SECONDS,
-        )
-        node = RunningNode(
-            url=f"http://127.0.0.1:{self._settings.port}",
-            username=USERNAME,
-            password=password,
-            log_path=self._child.log_path,
-        )
-        self._child.start()
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        with _claimed(self._data_dir) as lock:
+            child, password = self._prepare(on_bytes, lock)
+            self._child = child
+            child.start()
+        url = f"http://127.0.0.1:{self._settings.port}"
         try:
-            _wait_ready(node, self._child, self._settings)
+            node = _wait_ready(url, password, child, self._settings)
         except BaseException:
             self.stop()
             raise
-        (self._data_dir / "elasticsearch.url").write_text(node.url)
+        _address_file(self._data_dir).write_text(url)
         return node
 
     def alive(self) -> bool:
@@ -133,89 +96,125 @@ class LocalNode:
         return self._child
 
     def stop(self) -> None:
-        """Stop it, within a few seconds. Does nothing where it does not run."""
+        """Stop it, within a few seconds. Does nothing where this object did not start it."""
         if self._child is not None:
             self._child.stop()
-        (self._data_dir / "elasticsearch.url").unlink(missing_ok=True)
+            self._child = None
+            _address_file(self._data_dir).unlink(missing_ok=True)
 
-    def _password(self) -> SecretStr:
-        """Made at the first start, kept for this user only."""
-        file = self._data_dir / "elasticsearch.password"
-        if not file.exists():
-            self._data_dir.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as handle:
-                handle.write(secrets.token_urlsafe(24))
-        return SecretStr(file.read_text().strip())
+    def _prepare(self, on_bytes: OnBytes | None, lock: IO[str]) -> tuple[Child, SecretStr]:
+        """Everything before the process itself; also the password to ask it with."""
+        user = node_user()
+        place = place_for(self._data_dir / "elasticsearch", user)
+        self._note(place, user)
+        cache = cache_for(self._cache_dir, user)
+        home = self._settings.home
+        if home is not None and not reachable(home, user):
+            raise Misconfigured(
+                f"ES_HOME is {home}, which the user {user.name if user else ''} cannot read.",
+                remedy="Move it to a folder that everybody can enter, for example below /opt.",
+            )
+        distribution = find_distribution(home, cache, on_bytes)
+        java = find_java(cache, bundled=distribution / "jdk", user=user)
+        password = _password(self._data_dir)
+        files = NodeFiles.below(place)
+        give(place, [files.data, files.logs], user)
+        configure(distribution, files, self._settings, password)
+        give(place, [files.config, files.temporary], user)
+        child = Child(
+            "elasticsearch",
+            [str(distribution / "bin" / "elasticsearch")],
+            _log_path(self._data_dir),
+            env={"ES_JAVA_HOME": str(java), **files.environment()},
+            user=user,
+            grace_seconds=GRACE_SECONDS,
+            inherit_env=False,
+            held_open=[lock.fileno()],
+            cwd=distribution,
+        )
+        return child, password
 
-
-def fitting_heap(memory_bytes: int) -> str:
-    """An eighth of the memory, between 512 MB and 1 GB: a family's readings need no more."""
-    return f"{min(1024, max(512, memory_bytes // 8 // 2**20))}m"
-
-
-def hashed(password: SecretStr, salt: bytes) -> str:
-    """The password as Elasticsearch's file realm stores it: PBKDF2-HMAC-SHA512, 10,000 rounds, 256 bits."""
-    digest = hashlib.pbkdf2_hmac("sha512", password.get_secret_value().encode(), salt, 10_000, 32)
-    return f"{{PBKDF2}}10000${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
-
-
-def _configure(distribution: Path, files: _Files, settings: NodeSettings, password: SecretStr) -> None:
-    for folder in (files.config, files.data, files.logs, files.config / "jvm.options.d"):
-        folder.mkdir(parents=True, exist_ok=True)
-    for name in ("jvm.options", "log4j2.properties"):
-        shutil.copy(distribution / "config" / name, files.config / name)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    heap = settings.heap or fitting_heap(memory)
-    (files.config / "jvm.options.d" / "heap.options").write_text(f"-Xms{heap}\n-Xmx{heap}\n")
-    (files.config / "elasticsearch.yml").write_text(_YAML.format(files=files, settings=settings))
-    (files.config / "users").write_text(f"{USERNAME}:{hashed(password, secrets.token_bytes(32))}\n")
-    (files.config / "users_roles").write_text(f"superuser:{USERNAME}\n")
-    (files.config / "roles.yml").touch()
-
-
-# Watermarks in bytes: percentages would stop a node on a laptop whose large disk is nine tenths full.
-_YAML = """\
-cluster.name: glucoflow
-node.name: glucoflow
-path.data: {files.data}
-path.logs: {files.logs}
-network.host: 127.0.0.1
-http.port: {settings.port}
-transport.port: {settings.transport_port}
-discovery.type: single-node
-cluster.routing.allocation.disk.watermark.low: 3gb
-cluster.routing.allocation.disk.watermark.high: 2gb
-cluster.routing.allocation.disk.watermark.flood_stage: 1gb
-xpack.security.enabled: true
-xpack.security.autoconfiguration.enabled: false
-xpack.security.http.ssl.enabled: false
-xpack.security.transport.ssl.enabled: false
-xpack.security.authc.realms.file.file1.order: 0
-"""
-
-
-def _wait_ready(node: RunningNode, child: Child, settings: NodeSettings) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and child.alive():
-        if _health(node, 2) in ("yellow", "green"):
+    def _note(self, place: Path, user: ProcessUser | None) -> None:
+        """Leave word in the data folder where the data really are."""
+        note = self._data_dir / "elasticsearch.place"
+        if user is None or place.parent == self._data_dir or note.exists():
             return
-        time.sleep(0.15)
-    tail = child.tail(200)
+        log.info("Elasticsearch runs as %s, who cannot enter %s: its data are in %s", user.name, self._data_dir, place)
+        note.write_text(f"{place}\n")
+
+
+def _address_file(data_dir: Path) -> Path:
+    return data_dir / "elasticsearch.url"
+
+
+def _log_path(data_dir: Path) -> Path:
+    return data_dir / "logs" / "elasticsearch.log"
+
+
+@contextmanager
+def _claimed(data_dir: Path) -> Iterator[IO[str]]:
+    """A lock that the node's guard goes on holding until the node is gone.
+
+    Waits as long as an orphan may take: where the parent was killed, its node needs a moment to end.
+    """
+    with (data_dir / "elasticsearch.lock").open("w") as handle:
+        deadline = time.monotonic() + GRACE_SECONDS + 2
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    running = find_running(data_dir)
+                    where = f" at {running.url}" if running else ""
+                    raise Unavailable(
+                        f"An Elasticsearch already runs{where} on the data in {data_dir}.",
+                        remedy="Use that one, or stop the glucoflow that started it.",
+                    ) from None
+                time.sleep(0.1)
+        yield handle
+
+
+def _password(data_dir: Path) -> SecretStr:
+    """Made at the first start, kept for its owner only."""
+    file = data_dir / "elasticsearch.password"
+    if not file.exists():
+        new = file.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(24))
+        new.rename(file)
+    return SecretStr(file.read_text().strip())
+
+
+def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSettings) -> RunningNode:
+    deadline = time.monotonic() + READY_SECONDS
+    with _client(url, password, timeout_seconds=2) as client:
+        while time.monotonic() < deadline and child.alive():
+            node = _ask(client, password, child.log_path)
+            if node is not None:
+                return node
+            time.sleep(0.15)
+    tail = child.tail(400)
     for sign, problem, remedy in _KNOWN:
         if sign in tail:
             raise Unavailable(f"Elasticsearch did not start: {problem.format(port=settings.port)}", remedy=remedy)
+    ended = f"it did not answer within {READY_SECONDS} s" if child.alive() else f"it ended with code {child.exit_code}"
     raise Unavailable(
-        f"Elasticsearch did not start within {READY_SECONDS} s. Its log ends:\n{child.tail(12)}\n",
-        remedy=f"The whole log is {node.log_path}.",
+        f"Elasticsearch did not start: {ended}. Its log ends:\n{child.tail(12)}\n",
+        remedy=f"The whole log is {child.log_path}.",
     )
 
 
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("Address already in use", "another program uses port {port}.", "Set ES_PORT in .env to a free one."),
     ("BindHttpException", "another program uses port {port}.", "Set ES_PORT in .env to a free one."),
+    ("BindTransportException", "another program uses its transport port.", "Start again; a free one is chosen."),
     ("There is insufficient memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
     ("Cannot allocate memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
+    ("Could not reserve enough space", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
+    ("OutOfMemoryError", "its heap is too small.", "Set ES_HEAP=1g (or more) in .env."),
     ("cannot downgrade a node", "the data were written by a newer Elasticsearch.", "Use that version (ES_HOME)."),
     ("No space left on device", "the disk is full.", "Free some space and start again; nothing is lost."),
     ("failed to obtain node locks", "another node already runs on the same data.", "Stop that one first."),
@@ -223,13 +222,26 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 """What the log says, what it means, what to do."""
 
 
-def _health(node: RunningNode, timeout_seconds: float) -> str | None:
-    auth = (node.username, node.password.get_secret_value())
+def _client(url: str, password: SecretStr, timeout_seconds: float) -> httpx.Client:
+    """Loopback is never asked for through a proxy, whatever the environment says."""
+    auth = (USERNAME, password.get_secret_value())
+    return httpx.Client(base_url=url, auth=auth, timeout=timeout_seconds, trust_env=False)
+
+
+def _ask(client: httpx.Client, password: SecretStr, log_path: Path) -> RunningNode | None:
+    """The node if it lets us in and can serve; the stripped distribution has no `GET /` to ask."""
     try:
-        answer = httpx.get(f"{node.url}/_cluster/health", auth=auth, timeout=timeout_seconds)
-    except httpx.HTTPError:
+        if client.get("/_cluster/health").raise_for_status().json()["status"] not in ("yellow", "green"):
+            return None
+        nodes = client.get("/_nodes/_local/process").raise_for_status().json()["nodes"]
+    except (httpx.HTTPError, KeyError, ValueError):
         return None
-    if not answer.is_success:
-        return None
-    status = answer.json().get("status")
-    return str(status) if status else None
+    (node,) = nodes.values()
+    return RunningNode(
+        url=str(client.base_url).rstrip("/"),
+        username=USERNAME,
+        password=password,
+        version=node["version"],
+        pid=node["process"]["id"],
+        log_path=log_path,
+    )
