@@ -74,7 +74,8 @@ def glucose_fields(value: float, unit: Unit, context: Context) -> GlucoseFields:
 def _out_of_range(fields: GlucoseFields) -> tuple[r.Annotation, ...]:
     if fields.limit is None:
         return ()
-    return (r.Annotation("bg/out-of-range", fields.limit, SENSOR_LOW if fields.limit == "low" else SENSOR_HIGH),)
+    threshold = SENSOR_LOW if fields.limit == "low" else SENSOR_HIGH
+    return (r.Annotation("bg/out-of-range", fields.limit, float(threshold)),)  # as it is read back: 40.0
 
 
 def _trend(reading: r.Reading, tail: Tail, device: str) -> TrendFields | None:
