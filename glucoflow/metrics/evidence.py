@@ -1,4 +1,4 @@
-"""How sure one may be: exact binomial tails and seeded bootstrap differences, no more than the patterns need.
+"""How sure one may be: exact tails and seeded bootstrap differences, no more than the patterns need.
 
 Days of one person are not independent of each other, so an interval from days is narrower than the truth: these rules
 decide what is worth showing, they prove nothing.
@@ -36,6 +36,18 @@ def at_least(hits: int, trials: int, rate: float) -> float:
         return 1.0
     terms = (math.comb(trials, k) * rate**k * (1 - rate) ** (trials - k) for k in range(hits, trials + 1))
     return min(1.0, sum(terms))
+
+
+def drawn_at_least(hits: int, trials: int, all_hits: int, all_trials: int) -> float:
+    """The chance that `trials` of `all_trials`, drawn blindly, hold `hits` or more of the `all_hits` (Fisher's exact).
+
+    Unlike a binomial test it does not take the rate of the rest for known.
+    """
+    most = min(trials, all_hits)
+    ways = sum(
+        math.comb(all_hits, k) * math.comb(all_trials - all_hits, trials - k) for k in range(max(hits, 0), most + 1)
+    )
+    return ways / math.comb(all_trials, trials)
 
 
 def bootstrap_difference(having: Sequence[float], lacking: Sequence[float], seed: int) -> Difference:

@@ -49,7 +49,7 @@ def _excursions(segment: Floats) -> tuple[list[float], list[float]]:
     if sd < 1:
         return [], []
     extrema = _extrema(segment, _crossings(segment))
-    return _upward(extrema, sd), _upward([-value for value in extrema], sd, resume_at_peak=True)
+    return _rises(extrema, sd), _rises([-value for value in extrema], sd)
 
 
 def _moving_average(segment: Floats, window: int) -> Floats:
@@ -102,11 +102,10 @@ def _extrema(segment: Floats, crossings: list[tuple[int, bool]]) -> list[float]:
     return values
 
 
-def _upward(extrema: list[float], sd: float, resume_at_peak: bool = False) -> list[float]:
+def _rises(extrema: list[float], sd: float) -> list[float]:
     """Heights of rises over one SD, each ridden to its highest point until a fall of over one SD (or the end).
 
-    iglu looks for the next foot from the end of the fall for rises, from the peak itself for falls (which come here
-    mirrored); we keep that so that figures can be compared.
+    The next rise is measured from the end of that fall, its lowest point so far.
     """
     heights: list[float] = []
     last = len(extrema) - 1
@@ -122,6 +121,6 @@ def _upward(extrema: list[float], sd: float, resume_at_peak: bool = False) -> li
             if extrema[end] >= extrema[peak]:
                 peak = end
         heights.append(extrema[peak] - base)
-        base = min(extrema[peak if resume_at_peak else end : end + 1])
+        base = extrema[end]
         at = end + 1
     return heights

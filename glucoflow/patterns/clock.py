@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 
 from glucoflow.metrics.days import BLOCK_MINUTES, BLOCKS, BlockTable, block_table, day_table
-from glucoflow.metrics.evidence import at_least
+from glucoflow.metrics.evidence import drawn_at_least
 from glucoflow.metrics.series import Bools, date_of, day_number
 from glucoflow.patterns.pattern import SIGNIFICANT, Kind, Pattern, Question, clock, shown
 
@@ -19,11 +19,11 @@ WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturd
 
 BY_TIME_RULE = (
     "At least 15 minutes {side} in the same two hours on at least 3 days and on 20 % of the days worn then, and more "
-    "often than in the other hours: exact binomial test against their rate, p below 0.05 corrected for 12 blocks."
+    "often than in the other hours: Fisher's exact test, p below 0.05 corrected for 12 blocks."
 )
 BY_WEEKDAY_RULE = (
-    "On at least 3 and at least half of 4 or more such weekdays, and more often than on the other weekdays: exact "
-    "binomial test against their rate, p below 0.05 after correction for 7 weekdays."
+    "On at least 3 and at least half of 4 or more such weekdays, and more often than on the other weekdays: "
+    "Fisher's exact test, p below 0.05 corrected for 7 weekdays."
 )
 OVERNIGHT_RULE = "At least 15 minutes low between 00:00 and 06:00 on 2 nights or more, and on over one night in seven."
 
@@ -115,9 +115,8 @@ def _weekdays(question: Question, event: Bools, worn: Bools, kind: Kind, words: 
 
 
 def _chance(hits: int, trials: int, all_hits: int, all_trials: int, looked_at: int) -> float:
-    """The corrected chance of `hits` in `trials` at the rate of the others; half a hit is added to keep it off zero."""
-    rate = (all_hits - hits + 0.5) / (all_trials - trials + 1)
-    return min(1.0, looked_at * at_least(hits, trials, min(1.0, rate)))
+    """The chance that so many of all hits fall here, corrected for the number of places looked at."""
+    return min(1.0, looked_at * drawn_at_least(hits, trials, all_hits, all_trials))
 
 
 def _neighbours(blocks: list[int]) -> list[tuple[int, int]]:

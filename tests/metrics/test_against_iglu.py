@@ -19,6 +19,7 @@ TRACES = {
     "a month with gaps": walk(30, seed=2, gaps=True),
     "gaps, off the grid": walk(21, seed=3, gaps=True, phase_s=137),
     "one day": walk(1, seed=4),
+    "wild": (walk(3, seed=7)[0], np.random.default_rng(7).integers(40, 380, 96).repeat(9).astype(np.float64)),
     "many gaps": walk(14, seed=5, gaps=True, phase_s=-61),
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from glucoflow.metrics import PROFILES, Series, figures_of, own_targets, targets_for
+from glucoflow.metrics.grid import grid_of
 from glucoflow.metrics.risk import gri_zone, symmetric
 from glucoflow.metrics.series import DAY_MS, HOUR_MS, MINUTE_MS, infer_intervals
 from glucoflow.metrics.shares import by_hour, by_weekday, reconciled
@@ -77,6 +78,15 @@ def test_modd_and_conga_of_two_shifted_days() -> None:
     figures = figures_of(series([*day, *[value + 12 for value in day]]))
     assert figures.modd_mg_dl == pytest.approx(12)
     assert figures.conga24_mg_dl == pytest.approx(0, abs=1e-9)
+
+
+def test_gaps_of_over_45_minutes_stay_missing() -> None:
+    """From 00:05 to 00:50 is bridged by a line, from 00:50 to 01:40 is not."""
+    grid = grid_of(Series.of(MIDNIGHT + np.array([5, 50, 100]) * MINUTE_MS, [100.0, 145.0, 200.0]))
+    assert grid.values[:10].tolist() == [100 + 5 * k for k in range(10)]
+    assert np.isnan(grid.values[10:19]).all()
+    assert grid.values[19] == 200
+    assert np.isnan(grid.values[20:]).all()
 
 
 def test_mage_of_a_saw() -> None:

@@ -92,6 +92,14 @@ def test_one_low_described() -> None:
     assert (counts.low_l1, counts.low_l1_only, counts.low_l2) == (1, 0, 1)
 
 
+def test_night_is_by_the_persons_clock() -> None:
+    """A low from 05:30 to 06:00 local an hour west of UTC is at night there, though it is 06:30 UTC."""
+    (low,) = find_episodes(series([100.0] * 65 + [60.0] * 6 + [100.0] * 12, offset_min=-60))
+    assert (low.start.hour, low.night) == (6, True)
+    (later,) = find_episodes(series([100.0] * 71 + [60.0] * 6 + [100.0] * 12, offset_min=60))
+    assert (later.start.hour, later.night) == (5, False)
+
+
 @pytest.mark.parametrize("interval", [1, 5, 15])
 def test_the_sensors_interval_does_not_matter(interval: int) -> None:
     """60 from 02:00 to 02:30, 120 else: seven grid points below 70, whatever the sensor."""

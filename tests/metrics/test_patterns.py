@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glucoflow.metrics import Series
-from glucoflow.metrics.evidence import at_least, bootstrap_difference
+from glucoflow.metrics.evidence import at_least, bootstrap_difference, drawn_at_least
 from glucoflow.metrics.series import HOUR_MS, MINUTE_MS, Floats
 from glucoflow.patterns import Pattern, find_patterns, meal_responses
 from tests.metrics.traces import MIDNIGHT
@@ -78,15 +78,17 @@ def _low_at(starts: list[int], k: int, day: Floats) -> Floats:
 
 
 def test_chance_is_rarely_a_pattern() -> None:
-    """Lows at random hours of a third of 28 days, 200 times: the clock's rule fires in fewer than 5 % of them."""
+    """A low at a random hour of nine days in ten, 200 times four weeks: the clock's rule fires in about 5 %.
+
+    Without the correction for twelve blocks it would in about a third."""
     rng = np.random.default_rng(5)
     fired = 0
     for seed in range(200):
-        hours = rng.integers(0, 46, 28) * 30
-        chosen = rng.random(28) < 1 / 3
+        hours = rng.integers(0, 48, 28) * 30
+        chosen = rng.random(28) < 0.9
         starts = [int(hour) if low else 1440 for hour, low in zip(hours, chosen, strict=True)]
         fired += bool(found(days(28, partial(_low_at, starts), seed), 28, "lows_by_time"))
-    assert fired < 10
+    assert fired <= 14
 
 
 def test_a_rise_at_dawn_unless_it_was_breakfast() -> None:
@@ -111,6 +113,15 @@ def test_rebound_after_lows() -> None:
     assert pattern.text == "7 of 14 lows were followed by a high within 3 hours"
     assert pattern.dates[0] == START
     assert found(days(14, lambda _, day: within(600, 640, 55.0)(day)), 14, "rebound_highs") == []
+
+
+def test_highs_that_come_anyway_are_no_rebound() -> None:
+    """Every two hours half an hour high, lows or no lows."""
+
+    def restless(_: int, day: Floats) -> Floats:
+        return within(600, 630, 55.0)(np.where(MINUTES % 120 >= 90, 220.0, day))
+
+    assert found(days(14, restless), 14, "rebound_highs") == []
 
 
 def test_meals_that_end_above_range() -> None:
@@ -163,6 +174,13 @@ def test_binomial_tail_by_counting() -> None:
     assert at_least(3, 5, 0.5) == pytest.approx(0.5)
     assert at_least(0, 5, 0.1) == 1
     assert at_least(5, 5, 0.1) == pytest.approx(1e-5)
+
+
+def test_drawing_by_counting() -> None:
+    """The lady tasting tea (Fisher 1935): all four of four right is 1 of 70, three or more 17 of 70."""
+    assert drawn_at_least(4, 4, 4, 8) == pytest.approx(1 / 70)
+    assert drawn_at_least(3, 4, 4, 8) == pytest.approx(17 / 70)
+    assert drawn_at_least(0, 4, 4, 8) == 1
 
 
 def test_bootstrap_is_seeded_and_near_the_textbook() -> None:
