@@ -101,7 +101,8 @@ def lists(key: str) -> list[Json]:
 
 def _object(kind: str, object_id: str, version: str, references: list[Json], attributes: Json) -> Json:
     return {
-        "type": kind, "id": object_id, "managed": False, "coreMigrationVersion": "8.8.0", "typeMigrationVersion": version,
+        "type": kind, "id": object_id, "managed": False,
+        "coreMigrationVersion": "8.8.0", "typeMigrationVersion": version,
         "references": references, "attributes": attributes,
     }  # fmt: skip
 

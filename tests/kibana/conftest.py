@@ -1,0 +1,79 @@
+"""A person's and the operator's documents in the session's node, and their exported objects."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from glucoflow.kibana import KibanaPerson
+from glucoflow.metrics.targets import PROFILES
+from glucoflow.units import MG_DL, MMOL_L
+from tests.kibana import mapping, people
+
+INDEX, RUNS_INDEX, EMPTY, LONE = "kibana-full", "kibana-runs", "kibana-empty", "kibana-lone"
+
+ANNA = KibanaPerson(user_id="anna", display_name='Anna "Ä" 😀 O\'Neil {key}', unit=MG_DL, index_alias=INDEX)
+BEN = KibanaPerson(user_id="ben", display_name="Ben", unit=MMOL_L, targets=PROFILES["pregnancy"], index_alias=INDEX)
+
+
+def make_index(es: Elasticsearch, index: str, properties: dict[str, Any], docs: list[dict[str, Any]]) -> None:
+    es.options(ignore_status=404).indices.delete(index=index)
+    es.indices.create(
+        index=index,
+        mappings={"dynamic": "strict", "properties": properties},
+        settings={"number_of_replicas": 0},
+    )
+    if docs:
+        lines = "".join(f'{{"index":{{}}}}\n{json.dumps(doc)}\n' for doc in docs)
+        answer = es.bulk(index=index, operations=lines.encode(), refresh=True, filter_path=["errors", "items.*.error"])
+        assert not answer["errors"], str(answer)[:600]
+
+
+def runs() -> list[dict[str, Any]]:
+    """A fortnight of runs of three connections, some failed."""
+    made = []
+    for step in range(120):
+        at = people.END - timedelta(hours=3 * step)
+        failed = step % 17 == 0
+        made.append({
+            "@timestamp": at.isoformat(), "user": {"id": f"u{step % 3}"}, "connection": {"id": f"c{step % 3}"},
+            "event": {"provider": "dexcom"},
+            "run": {
+                "id": f"r{step}", "flow": "backfill" if step % 40 == 0 else "sync", "kind": ("readings", "events")[step % 2],
+                "state": "failed" if failed else "completed", "started": at.isoformat(), "duration_ms": 900 + 7 * step,
+                "lag_ms": 3_600_000 + 1000 * step, "counts": {"pages": 1, "fetched": 6, "created": 5, "rejected": step % 2},
+                **({"error": "Retryable"} if failed else {}),
+            },
+        })  # fmt: skip
+    return made
+
+
+@pytest.fixture(scope="session")
+def documents() -> list[dict[str, Any]]:
+    return people.documents("anna")
+
+
+@pytest.fixture(scope="session")
+def filled(es: Elasticsearch, documents: list[dict[str, Any]]) -> Iterator[Elasticsearch]:
+    properties = mapping.person_properties()
+    lone = [doc for doc in documents if doc["event"]["dataset"] == "cgm.reading"][-1:]
+    for index, docs in ((INDEX, documents), (EMPTY, []), (LONE, lone)):
+        make_index(es, index, properties, docs)
+    make_index(es, RUNS_INDEX, mapping.runs_properties(), runs())
+    yield es
+    es.indices.delete(index=[INDEX, EMPTY, LONE, RUNS_INDEX])
+
+
+def flat(doc: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A document with its fields by their full names."""
+    out: dict[str, Any] = {}
+    for name, value in doc.items():
+        out |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return out
+
+
+def epoch(doc: dict[str, Any]) -> float:
+    return datetime.fromisoformat(doc["@timestamp"]).timestamp() * 1000
