@@ -1,11 +1,12 @@
 """The front page, a person's seven pages, their status, and the small forms on them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.units import MG_DL, Unit
@@ -29,11 +30,20 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[Connection, ...]
 
 
+CARDS = 48
+"""People on one front page."""
+
+
 @router.get("/")
-def front(request: Request, parts: InParts) -> Response:
+def front(request: Request, parts: InParts, page: Annotated[int, Query(ge=1)] = 1) -> Response:
     now = parts.clock()
-    cards = [_card(request, parts, person, now) for person in parts.people.people()]
-    return parts.pages.render(request, "front.html", now, cards=cards)
+    people = parts.people.people()
+    shown = people[(page - 1) * CARDS : page * CARDS]
+    with ThreadPoolExecutor(8) as pool:
+        cards = list(pool.map(lambda person: _card(request, parts, person, now), shown))
+    return parts.pages.render(
+        request, "front.html", now, cards=cards, page=page, pages=max(1, -(-len(people) // CARDS))
+    )  # fmt: skip
 
 
 @router.post("/people", dependencies=[OurForm])

@@ -111,6 +111,7 @@ def _of_dates(first: str, last: str, zone: str, now: datetime) -> Span:
         raise BadSpan(f"{start} is in the future. There is nothing to show yet: choose a day up to {today}.")
     if start.year < 1990:
         raise BadSpan(f"{start} is before any sensor. Choose a later first day.")
+    end = min(end, today)
     if (end - start).days > LONGEST_DAYS:
         raise BadSpan("That is more than five years. Choose a shorter span.")
-    return dates(start, min(end, today), zone)
+    return dates(start, end, zone)

@@ -173,3 +173,44 @@ def test_a_page_of_an_unknown_person_or_chart_is_a_plain_404(town: Site) -> None
         assert answer.status_code == 404
         assert "What to do" in answer.text
     assert httpx.get(f"{town.url}/people/anna/charts/unknown").json()["error"]
+
+
+def test_a_person_without_any_data_is_told_what_to_do_on_every_page(town: Site) -> None:
+    for board in BOARDS:
+        answer = httpx.get(f"{town.url}/people/cleo{board}")
+        assert answer.status_code == 200
+        assert "/people/cleo/connect/dexcom" in answer.text or "Connect a provider" in answer.text
+    rows = httpx.get(f"{town.url}/people/cleo/charts/last_24h").json()["spec"]["data"]["values"]
+    assert rows == []
+
+
+def test_one_reading_is_enough_for_every_page(town: Site, open_page: Open) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    town.store.people.add("uno", "Uno", now)
+    town.put("uno", days=0, seed=4, end=now - timedelta(minutes=2))
+    for board in ("", "/patterns"):
+        page = open_page(f"{town.url}/people/uno{board}")
+        assert page.locator("[data-state=problem]").count() == 0
+    assert "needs 14 days" in page.inner_text(".tiles") or "active" in page.inner_text(".tiles")
+
+
+def test_five_years_are_one_page(town: Site) -> None:
+    first = datetime.now(UTC).date() - timedelta(days=1800)
+    for board in ("", "/days", "/patterns"):
+        assert httpx.get(f"{town.url}/people/anna{board}?from={first}&to=2099-01-01").status_code == 200
+    answer = httpx.get(f"{town.url}/people/anna/charts/trace_14d?from={first}&to=2099-01-01")
+    assert len(answer.content) < 1_000_000
+
+
+def test_unchanged_charts_and_pulses_are_not_sent_again(town: Site) -> None:
+    for path in ("/people/ben/charts/calendar_tir?from=2026-11-01&to=2026-11-02", "/people/ben/pulse"):
+        first = httpx.get(town.url + path)
+        again = httpx.get(town.url + path, headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+def test_paper_is_light_even_where_the_screen_is_dark(town: Site, open_page: Open) -> None:
+    page = open_page(f"{town.url}/people/anna", theme="dark")
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator(".toolbar .segments").is_visible()

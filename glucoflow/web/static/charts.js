@@ -6,11 +6,24 @@ const root = document.querySelector("[data-charts]");
 const views = new Map();
 
 // The two colours that are too dark on a dark page, and what stands for them there.
-const ON_DARK = { "#0b64dd": "#6aa7f5", "#8b1a1a": "#c9403b" };
+const ON_DARK = { "#0b64dd": "#6aa7f5", "#8b1a1a": "#a81c2e" };
 
 function forTheme(spec) {
   if (getComputedStyle(document.documentElement).colorScheme !== "dark") return spec;
   return JSON.parse(JSON.stringify(spec).replace(/#(0b64dd|8b1a1a)\b/gi, (colour) => ON_DARK[colour.toLowerCase()]));
+}
+
+// On a phone the entries of a legend below the chart take several rows.
+function forWidth(node) {
+  if (innerWidth >= 560 || node === null || typeof node !== "object") return node;
+  if (Array.isArray(node)) return node.map(forWidth);
+  const result = {};
+  for (const [key, value] of Object.entries(node)) {
+    if (key === "values" || key === "data") result[key] = value;
+    else if (key === "legend" && value && value.orient === "bottom") result[key] = { ...value, columns: 3, direction: "horizontal" };
+    else result[key] = forWidth(value);
+  }
+  return result;
 }
 
 function token(name) {
@@ -23,7 +36,7 @@ function colours() {
   return {
     background: "transparent", font, view: { stroke: null },
     axis: { ...words, domain: false, ticks: false, gridColor: edge, gridDash: [3, 4], labelPadding: 6, labelSeparation: 8 },
-    legend: { ...words, symbolType: "circle", symbolSize: 70, ...(innerWidth < 560 ? { columns: 3, labelLimit: 100 } : {}) },
+    legend: { ...words, symbolType: "circle", symbolSize: 70 },
     header: { ...words }, title: { color: text, font, fontSize: 13 }, text: { font },
   };
 }
@@ -141,7 +154,7 @@ async function draw(figure) {
   views.get(figure)?.finalize();
   drawing.classList.remove("waiting");
   if (!answer.ok) { say(drawing, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
-  const spec = sized({ ...forTheme(got.spec), config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
+  const spec = sized({ ...forTheme(forWidth(got.spec)), config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
   delete spec.config.kibana;
   const warnings = [];
   const logger = vega.logger(vega.Warn, "warn", (_method, _level, words) => warnings.push([...words].join(" ")));
