@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 from pydantic import SecretStr
 
-from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, open_connector
+from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, Limits, open_connector
 from glucoflow.connector import Authorizer, Connector
 from glucoflow.errors import Misconfigured
 from glucoflow.schedule import Polling
@@ -27,6 +27,7 @@ class Providers(msgspec.Struct, frozen=True):
 
     dexcom: DexcomSettings
     simulator_url: str | None = None
+    limits: Limits = Limits()
 
     def authorizer(self, provider: str, region: str) -> Authorizer:
         """The code flow of a provider. Raises Misconfigured naming the settings that are missing."""
@@ -56,6 +57,7 @@ class Providers(msgspec.Struct, frozen=True):
             now=now,
             lag=timedelta(days=self.dexcom.lag_days),
             deep_lag=timedelta(days=self.dexcom.deep_lag_days),
+            limits=self.limits,
         )
 
     def polling(self, provider: str, region: str) -> Polling:

@@ -81,19 +81,14 @@ def run_job(
     )
     try:
         _Turn(rt, connection, job, run, owner, started, deep, on_progress).work()
+        return _succeeded(rt, connection, job, run, owner, deep)
     except GlucoflowError as error:
-        outcome = _failed(rt, connection, error, run)
+        outcome = _failed(rt, connection, error, run, owner)
         if isinstance(error, Unavailable | Misconfigured):
             raise
         return outcome
     finally:
         rt.store.leases.release(connection.id, owner)
-    finished = rt.store.runs.finish(run.id, "completed", rt.clock())
-    polling = rt.providers.polling(connection.provider, connection.region)
-    if job.window is None:
-        at = next_poll(polling, rt.clock(), rt.random)
-        rt.store.connections.record_success(connection.id, rt.clock(), deep=deep, next_poll_at=at)
-    return Outcome(connection_id=connection.id, user_id=connection.user_id, status="ok", counts=finished.counts)
 
 
 def sync_due(
@@ -233,14 +228,22 @@ def _deep_due(connection: Connection, now: datetime) -> bool:
     return connection.last_deep_at is None or now - connection.last_deep_at >= DEEP_EVERY
 
 
-def _failed(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run) -> Outcome:
+def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: str, deep: bool) -> Outcome:
+    finished = rt.store.runs.finish(run.id, "completed", rt.clock())
+    if job.window is None:
+        at = next_poll(rt.providers.polling(connection.provider, connection.region), rt.clock(), rt.random)
+        rt.store.connections.record_success(connection.id, rt.clock(), deep=deep, next_poll_at=at, owner=owner)
+    return Outcome(connection_id=connection.id, user_id=connection.user_id, status="ok", counts=finished.counts)
+
+
+def _failed(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run, owner: str) -> Outcome:
     """Write the failure down where the person sees it, and when to try again."""
     now = rt.clock()
     failures = rt.store.connections.get(connection.id).failures + 1
     polling = rt.providers.polling(connection.provider, connection.region)
     retry_after = error.retry_after if isinstance(error, Retryable) else None
     again = after_failure(polling, now, failures, retry_after, rt.random)
-    rt.store.connections.record_error(connection.id, error, now, next_poll_at=again)
+    rt.store.connections.record_error(connection.id, error, now, next_poll_at=again, owner=owner)
     finished = rt.store.runs.finish(run.id, "failed", now, message=error.message, remedy=error.remedy)
     log.warning("%s of a connection failed: %s", run.flow, type(error).__name__, extra={"run_id": run.id})
     status: Status = "failed"

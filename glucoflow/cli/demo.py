@@ -16,18 +16,22 @@ PROVIDER = "dexcom"
 
 def connect_people(rt: Runtime) -> Sequence[str]:
     """Ids of the demo's people, each of whom has a working connection afterwards. Repeating it changes nothing."""
-    now = rt.clock()
-    people = demo_world(now).people
+    people = demo_world(rt.clock()).people
     for person in people:
-        if rt.store.people.find(person.id) is None:
-            rt.store.people.add(person.id, person.name, now, unit=person.unit, zone=person.zone)
-        connections = rt.store.connections.for_user(person.id)
-        if not any(connection.state == "connected" for connection in connections):
-            _connect(rt, person, now)
+        connect(rt, person)
     return [person.id for person in people]
 
 
-def _connect(rt: Runtime, person: Person, now: datetime) -> None:
+def connect(rt: Runtime, person: Person) -> None:
+    """Add one of the simulator's people and connect them, where that is not done already."""
+    now = rt.clock()
+    if rt.store.people.find(person.id) is None:
+        rt.store.people.add(person.id, person.name, now, unit=person.unit, zone=person.zone)
+    if not any(connection.state == "connected" for connection in rt.store.connections.for_user(person.id)):
+        _consent(rt, person, now)
+
+
+def _consent(rt: Runtime, person: Person, now: datetime) -> None:
     """What a browser would do: ask for consent, follow the redirect back, exchange the code, store the tokens."""
     authorizer = rt.providers.authorizer(PROVIDER, SIMULATOR)
     state = rt.store.oauth_states.create(person.id, PROVIDER, SIMULATOR, now)

@@ -5,6 +5,7 @@ A person's index is reached by its alias, `<prefix><user id>`; behind it lies `<
 
 import re
 from dataclasses import dataclass
+from typing import Self
 
 from glucoflow.errors import Misconfigured
 
@@ -27,6 +28,11 @@ class Names:
                     f"{value!r} cannot be used as index name ({name}).",
                     remedy="Use a lower-case letter, then lower-case letters, digits, - and _.",
                 )
+
+    @classmethod
+    def below(cls, prefix: str) -> Self:
+        """Names for an installation with this prefix; each has pipeline runs of its own in a shared cluster."""
+        return cls(prefix) if prefix == cls.prefix else cls(prefix, f"glucoflow-{prefix}runs")
 
     def alias(self, user_id: str) -> str:
         """What readers and writers of one person's documents use."""

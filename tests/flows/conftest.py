@@ -1,0 +1,122 @@
+"""A whole glucoflow for tests: the strict simulator over HTTP, a real node, a real store, a clock that a test moves."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import orjson
+import pytest
+from pydantic import HttpUrl
+
+from connectors.dexcom import Limits
+from flows.providers import Providers
+from flows.runtime import Runtime, open_runtime
+from flows.work import SYNC_JOB, Outcome, run_batch, sync_due
+from glucoflow.cli.demo import connect
+from glucoflow.es.provision import delete_user, ensure_index, provision
+from glucoflow.es.scan import scan
+from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
+from glucoflow.simulator import SettableClock, Simulator, World, demo_world, running_simulator
+from tests.node import Node
+
+NOW = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
+IMPATIENT = Limits(tries=2, first_wait_s=0.01, longest_wait_s=0.05, read_s=2, answer_s=3)
+
+
+@dataclass
+class House:
+    """The parts of one test's glucoflow, and the simulator it talks to."""
+
+    rt: Runtime
+    sim: Simulator
+    clock: SettableClock
+
+    def sync(self, user_id: str | None = None) -> list[Outcome]:
+        owner = uuid.uuid4().hex
+        return sync_due(self.rt, owner, lambda batch: run_batch(self.rt, batch, SYNC_JOB, owner, 8), user_id)
+
+    def stored(self, user_id: str, dataset: str = "cgm.reading") -> dict[str, dict[str, object]]:
+        """Documents of a dataset by the provider's record id. Fails where two have the same one."""
+        alias = self.rt.names.alias(user_id)
+        self.rt.client.indices.refresh(index=alias)
+        hits = [
+            orjson.loads(bytes(hit.source)) for hit in scan(self.rt.client, alias, {"term": {"event.dataset": dataset}})
+        ]
+        found = {hit["event"]["id"]: hit for hit in hits}
+        assert len(found) == len(hits), "a record is there twice"
+        return found
+
+    def versions(self, user_id: str) -> dict[str, int]:
+        """`_version` by `_id`."""
+        alias = self.rt.names.alias(user_id)
+        self.rt.client.indices.refresh(index=alias)
+        answer = self.rt.client.search(index=alias, size=10_000, version=True, source=False)
+        return {hit["_id"]: hit["_version"] for hit in answer["hits"]["hits"]}
+
+    def truth(self, user_id: str, since: datetime | None = None) -> dict[str, int]:
+        """Glucose by record id, as a perfect client would hold it now; readings without a value are none."""
+        start = since or self.sim.world.person(user_id).since
+        records = self.sim.truth(user_id, "egvs", start, self.clock() + timedelta(days=1))
+        return {record["recordId"]: record["value"] for record in records if record["value"] is not None}
+
+    def values(self, user_id: str) -> dict[str, int]:
+        """Glucose by record id, as stored, in mg/dL."""
+        stored = self.stored(user_id)
+        return {key: int(hit["glucose"]["mg_dl"]) for key, hit in stored.items()}  # type: ignore[index]
+
+
+OpenHouse = Callable[..., AbstractContextManager[House]]
+"""Opens a house over a world, optionally with a clock of the test's own."""
+
+
+def small_world(days: int = 12, **changes: object) -> World:
+    """Alma alone, for a few days; keywords replace fields of the person."""
+    world = demo_world(NOW, days=days)
+    alma = replace(world.person("alma"), **changes)  # type: ignore[arg-type]
+    return replace(world, people=(alma,))
+
+
+def settings_of(node: Node, folder: Path, simulator: str, index: str) -> Settings:
+    loaded = Settings.load()
+    es = ElasticsearchSettings(endpoint=HttpUrl(node.url), user=node.username, password=node.password, index=index)
+    return loaded.model_copy(
+        update={
+            "es": es,
+            "store": StoreSettings(data_dir=folder),
+            "dexcom": loaded.dexcom.model_copy(update={"simulator_url": HttpUrl(simulator)}),
+        }
+    )
+
+
+@pytest.fixture
+def open_house(elasticsearch_node: Node, tmp_path: Path) -> OpenHouse:
+    """Each house has an index prefix of its own."""
+
+    @contextmanager
+    def opened(world: World, clock: SettableClock | None = None) -> Iterator[House]:
+        clock = clock or SettableClock(NOW)
+        index = f"t{uuid.uuid4().hex[:8]}-"
+        with running_simulator(world, clock=clock) as sim:
+            settings = settings_of(elasticsearch_node, tmp_path, sim.base_url, index)
+            with open_runtime(settings, clock) as rt:
+                rt = replace(rt, providers=Providers(settings.dexcom, sim.base_url, IMPATIENT), random=Random(1))
+                provision(rt.client, rt.names)
+                for person in world.people:
+                    connect(rt, person)
+                    ensure_index(rt.client, rt.names, person.id)
+                yield House(rt, sim, clock)
+                for person in world.people:
+                    delete_user(rt.client, rt.names, person.id)
+
+    return opened
+
+
+@pytest.fixture
+def house(open_house: OpenHouse) -> Iterator[House]:
+    """Alma's twelve days, connected and not yet synced."""
+    with open_house(small_world()) as opened:
+        yield opened

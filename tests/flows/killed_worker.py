@@ -1,0 +1,40 @@
+"""A sync or backfill in a process of its own that dies hard at a named point: `killed_worker.py POINT NTH JOB`."""
+
+import os
+import sys
+import uuid
+from dataclasses import replace
+from datetime import datetime
+
+from flows.backfill_work import backfill_person
+from flows.providers import Providers
+from flows.runtime import open_runtime
+from flows.work import SYNC_JOB, run_job, sync_due
+from glucoflow.connector import Window
+from glucoflow.settings import Settings
+
+
+def main(point: str, nth: int, job: str, now: str) -> None:
+    left = nth
+
+    def on_point(name: str) -> None:
+        nonlocal left
+        if name == point:
+            left -= 1
+            if left == 0:
+                os._exit(9)
+
+    settings = Settings.load()
+    clock = datetime.fromisoformat(now)
+    with open_runtime(settings, lambda: clock) as opened:
+        providers = Providers(settings.dexcom, str(settings.dexcom.simulator_url).rstrip("/"))
+        rt = replace(opened, on_point=on_point, providers=providers)
+        if job == "sync":
+            owner = uuid.uuid4().hex
+            sync_due(rt, owner, lambda batch: [run_job(rt, c, SYNC_JOB, owner) for c in batch], "alma")
+        else:
+            start, end = (datetime.fromisoformat(text) for text in job.split(".."))
+            backfill_person(rt, "alma", Window(start, end), None, ["readings"], lambda _share: None)
+
+
+main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])

@@ -1,0 +1,88 @@
+"""Killed at every point between two durable writes: afterwards nothing is missing, and nothing is there twice."""
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.backfill_work import backfill_person
+from glucoflow.connector import Window
+from tests.flows.conftest import NOW, House, OpenHouse, small_world
+
+WORKER = Path(__file__).with_name("killed_worker.py")
+
+
+def run_and_kill(house: House, point: str, nth: int, job: str = "sync") -> int:
+    es = house.rt.settings.es
+    assert es.password
+    environment = {
+        **os.environ,
+        "ES_ENDPOINT": str(es.endpoint),
+        "ES_USER": es.user or "",
+        "ES_PASSWORD": es.password.get_secret_value(),
+        "ES_INDEX": es.index,
+        "GLUCOFLOW_DATA_DIR": str(house.rt.settings.store.data_dir),
+        "DEXCOM_SIMULATOR_URL": house.sim.base_url,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    argv = [sys.executable, str(WORKER), point, str(nth), job, house.clock().isoformat()]
+    return subprocess.run(argv, env=environment, check=False, timeout=60).returncode
+
+
+@pytest.mark.parametrize("point", ["after_fetch", "after_bulk", "after_checkpoint"])
+def test_a_sync_killed_anywhere_is_made_good_by_the_next(open_house: OpenHouse, point: str) -> None:
+    # 70 days are three pages of readings; events come first, with three pages of their own.
+    with open_house(small_world(days=70)) as house:
+        assert run_and_kill(house, point, 5) == 9, "the worker must have died at that point"
+        assert 0 < len(house.values("alma")) < len(house.truth("alma"))
+        assert house.sync("alma") == [], "the dead worker's lease still holds"
+
+        house.clock.advance(house.rt.lease + timedelta(seconds=1))
+        (outcome,) = house.sync()
+        assert outcome.status == "ok"
+        assert house.values("alma") == house.truth("alma")
+        assert outcome.counts.updated == 0
+        rewritten = [version for version in house.versions("alma").values() if version > 1]
+        assert rewritten == [], "a page that is repeated rewrites nothing"
+        dead, *_ = [run for run in house.rt.store.runs.list(user_id="alma") if run.state != "completed"]
+        house.clock.advance(2 * house.rt.lease)
+        house.sync("alma")
+        assert house.rt.store.runs.get(dead.id).state == "interrupted"
+
+
+def test_a_backfill_goes_on_where_it_was_killed(open_house: OpenHouse) -> None:
+    with open_house(small_world(days=100)) as house:
+        window = Window(NOW - timedelta(days=95), NOW - timedelta(days=2))
+        job = f"{window.start.isoformat()}..{window.end.isoformat()}"
+        assert run_and_kill(house, "after_checkpoint", 2, job) == 9
+        asked = house.sim.requested("egvs")
+        house.clock.advance(house.rt.lease + timedelta(seconds=1))
+        (outcome,) = backfill_person(house.rt, "alma", window, None, ["readings"], lambda _share: None)
+        assert outcome.status == "ok"
+        assert house.sim.requested("egvs") - asked == 2, "two of four pages were safe"
+        assert outcome.counts.unchanged == 0
+        inside = {
+            record["recordId"]
+            for record in house.sim.truth("alma", "egvs", window.start, window.end)
+            if record["value"] is not None
+        }
+        assert set(house.values("alma")) == inside
+
+        (connection,) = house.rt.store.connections.for_user("alma")
+        assert house.rt.store.connections.checkpoints(connection.id) == (), "a backfill never moves a sync's checkpoint"
+        (whole,) = house.sync("alma")
+        assert whole.status == "ok"
+        assert house.values("alma") == house.truth("alma")
+
+
+def test_progress_is_told_from_nothing_to_all(house: House) -> None:
+    told: list[float] = []
+    backfill_person(house.rt, "alma", Window(NOW - timedelta(days=10), NOW), None, (), told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    (run,) = house.rt.store.runs.list(flow="backfill")
+    assert run.progress == 1.0
+    assert isinstance(run.finished_at, datetime)
