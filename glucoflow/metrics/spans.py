@@ -51,7 +51,8 @@ class EpisodeCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 def spans_of(grid: Grid, targets: Targets = PROFILES["adult"]) -> dict[Kind, Spans]:
     """Where the episodes of each kind lie on a grid of whole readings."""
-    values = grid.values
+    # Between two readings of 180 a line may come out as 180.00000000000003, which is no high.
+    values = np.round(grid.values, 6)
     held = ~np.isnan(values)
     stops = _segment_ends(held)
     with np.errstate(invalid="ignore"):

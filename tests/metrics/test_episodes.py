@@ -166,3 +166,14 @@ def test_events_within_two_hours_stand_beside_an_episode() -> None:
     assert [(near.kind, near.minutes, near.amount) for near in episode.around] == [
         ("meal", -30, 60), ("bolus", -20, 4.5), ("exercise", 120, 45),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("phase_s", range(7, 300, 31))
+def test_a_line_between_equal_readings_is_no_episode(phase_s: int) -> None:
+    """180 all day, and 70 all day, off the grid: rounding noise of the interpolation must not make them high or low."""
+    times = MIDNIGHT + np.arange(288) * 5 * MINUTE_MS + phase_s * 1000
+    for value in (70.0, 180.0):
+        assert find_episodes(Series.of(times, np.full(288, value))) == ()
+    rising = np.array([150.0, 179.0, 181.0, 180.0, 180.0, 180.0, 150.0])
+    noisy = spans_of(Grid(MIDNIGHT, np.where(rising == 180.0, 180.0 + 3e-14, rising)))
+    assert noisy["high_l1"][0].size == 0
