@@ -107,20 +107,20 @@ def _post(target: Target, actions: Sequence[Action]) -> list[Mapping[str, Any]]:
             filter_path=ANSWER_FIELDS,
         )  # fmt: skip
         try:
-            return [next(iter(answer.values())) for _, answer in answers]
+            found = [next(iter(answer.values())) for _, answer in answers]
         except (TypeError, KeyError) as error:  # the helper looks into any body that came with status 200
             raise SerializationError("not the answer to a bulk request") from error
+        if len(found) != len(actions):
+            raise SerializationError("an answer for some documents only")
+        return found
 
     try:
-        answers = target.asking.ask(send, "write documents")
+        return target.asking.ask(send, "write documents")
     except ApiError:  # 413, all others are translated
         if len(actions) == 1:
             return [{"status": TOO_LARGE}]
         middle = len(actions) // 2
         return [*_post(target, actions[:middle]), *_post(target, actions[middle:])]
-    if len(answers) != len(actions):
-        raise Retryable("Elasticsearch answered for some documents only.", remedy="They are sent again later.")
-    return answers
 
 
 def _lines(action: Action) -> bytes:
@@ -135,45 +135,48 @@ def _as_they_are(lines: Any) -> tuple[Any, None]:
 
 def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outcome: Outcome) -> _Round:
     """Count what is settled, and say what to do about the rest."""
-    turn = _Round([], [], None)
+    again, conflicting = [], []
     error_of_again = None
     for action, answer in zip(actions, answers, strict=True):
         status = answer["status"]
-        if status in (200, 201):
+        if status == 201:
+            outcome.created += 1
+        elif status == 200:
             if action.item is None:
                 outcome.deleted += 1
-            elif status == 201:
-                outcome.created += 1
             else:
                 outcome.updated += 1
-            continue
-        error = answer.get("error", {})
-        kind, reason = error.get("type", ""), error.get("reason", "")
-        if status == 409:
-            turn.conflicting.append(action)
-        elif kind == "cluster_block_exception":
-            error_of_again = blocked(reason)
-            turn.again.append(action)
+        elif status == 409:
+            conflicting.append(action)
+        elif (error := answer.get("error", {})).get("type") == "cluster_block_exception":
+            error_of_again = blocked(error.get("reason", ""))
+            again.append(action)
         elif status in OVERLOADED:
-            turn.again.append(action)
-        elif kind == "index_not_found_exception":
-            if action.item is not None:
-                raise Retryable(
-                    "The person's index was deleted while documents were written to it.",
-                    remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
-                )
-        elif status == 404 and action.item is None:
+            again.append(action)
+        elif action.item is None and status == 404:
             pass  # nothing there to delete
-        elif status in (401, 403):
-            raise Misconfigured(
-                "The user of Elasticsearch may not write to a person's index.",
-                remedy="Give it the right to write, or use another user (ES_USER, ES_API_KEY).",
-            )
-        elif action.item is None or "no write index" in reason:
-            raise Fatal(f"Elasticsearch refused a write: status {status}, {kind or 'no reason given'}.")
         else:
+            _raise_unless_its_own_fault(status, error)
+            if action.item is None:
+                raise Fatal(f"Elasticsearch refused a delete: status {status}, {error.get('type')}.")
             outcome.rejected.append(rejection(action.item, status, error))
-    return turn._replace(error=error_of_again)
+    return _Round(again, conflicting, error_of_again)
+
+
+def _raise_unless_its_own_fault(status: int, error: Mapping[str, Any]) -> None:
+    """Raises where the fault lies not with the document: every other one would fail alike."""
+    if error.get("type") == "index_not_found_exception":
+        raise Retryable(
+            "The person's index was deleted while documents were written to it.",
+            remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
+        )
+    if status in (401, 403):
+        raise Misconfigured(
+            "The user of Elasticsearch may not write to a person's index.",
+            remedy="Give it the right to write, or use another user (ES_USER, ES_API_KEY).",
+        )
+    if "no write index" in error.get("reason", ""):
+        raise Fatal("The alias of a person's index points to no index.", remedy="Run `glucoflow provision`.")
 
 
 class _Stored(msgspec.Struct):

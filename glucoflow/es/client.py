@@ -65,10 +65,7 @@ def make_client(
             max_retries=0,
             retry_on_timeout=False,
             connections_per_node=connections,
-            serializers={
-                "application/json": Serializer(),
-                "application/vnd.elasticsearch+json": _Compatible(),
-            },
+            serializers={"application/json": Serializer(), _Compatible.mimetype: _Compatible()},
             **more,
         )
     except ValueError as error:

@@ -64,16 +64,7 @@ def scan(
     page that some shard could not answer is never taken for a whole one.
     """
     asking = Asking(patience or Patience(), random.Random(), threading.Event().wait)  # noqa: S311 – jitter
-    body: dict[str, Any] = {
-        "query": query or {"match_all": {}},
-        "sort": list(sort),
-        "size": page,
-        "track_total_hits": False,
-        "_source": source,
-        "docvalue_fields": list(fields),
-    }
-    if not (source or ids):
-        body["stored_fields"] = "_none_"
+    body = _body(query, sort, fields, source, ids, page)
     view = _open(client, alias, asking)
     after: tuple[Any, ...] = ()
     seen: set[str] = set()
@@ -102,6 +93,26 @@ def scan(
     finally:
         if view is not None:
             _close(client, view)
+
+
+def _body(
+    query: Mapping[str, Any] | None,
+    sort: Sequence[Mapping[str, str]],
+    fields: Sequence[str],
+    source: bool,
+    ids: bool,
+    page: int,
+) -> dict[str, Any]:
+    """What all pages of a scan ask alike."""
+    body: dict[str, Any] = {
+        "query": query or {"match_all": {}},
+        "sort": list(sort),
+        "size": page,
+        "track_total_hits": False,
+        "_source": source,
+        "docvalue_fields": list(fields),
+    }
+    return body if source or ids else {**body, "stored_fields": "_none_"}
 
 
 def scan_documents(client: Elasticsearch, alias: str, query: Mapping[str, Any] | None = None) -> Iterator[Document]:

@@ -18,11 +18,12 @@ class Fault:
 
     status: answer with it, the node sees nothing. cut_before / cut_after: the connection ends before or after the
     node did its work. slow: the answer comes `seconds` late. html: a page with status 200, passed off as the node's.
+    short: the answer to a bulk request lacks its first item.
     items: of a bulk request, the items for which `picks(position)` holds get `status` and `error`, and the node sees
     the others only.
     """
 
-    kind: Literal["status", "cut_before", "cut_after", "slow", "html", "items"]
+    kind: Literal["status", "cut_before", "cut_after", "slow", "html", "short", "items"]
     path: str = "/_bulk"
     times: int = 1
     status: int = 503
@@ -85,6 +86,9 @@ def proxied(target: str) -> Iterator[Proxy]:
                 return self.reply(fault.status, "application/json", answer, fault.headers)
             if fault.kind == "html":
                 return self.reply(200, "text/html", b"<html>please log in</html>")
+            if fault.kind == "short":
+                half = {"items": json.loads(self.forward(body)[2])["items"][1:]}
+                return self.reply(200, "application/json", json.dumps(half).encode())
             if fault.kind == "items":
                 return self.reply(200, "application/json", self.some(fault, pairs_of(body)))
             if fault.kind == "slow":

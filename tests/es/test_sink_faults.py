@@ -45,6 +45,7 @@ def test_only_the_items_that_failed_are_sent_again(
         Fault("cut_after"),
         Fault("slow", seconds=1.5),
         Fault("html"),
+        Fault("short"),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
