@@ -27,7 +27,7 @@ FaultKind = Literal[
 - html: a login page with status 200
 - truncated: the right answer, its JSON cut in the middle, Content-Length to match
 - cut: the right answer, the connection closed in the middle of it
-- reset: TCP reset before the request is looked at
+- reset: the request is read and thrown away, then TCP reset
 - lost: the request is carried out (a refresh token is spent), then TCP reset instead of the answer
 - drip: the right answer, `chunk` bytes every `seconds`
 - slow: the right answer after `seconds`

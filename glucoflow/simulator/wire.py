@@ -58,6 +58,7 @@ class FaultyWire:
         if fault is None:
             await line.answer(await self._answer(scope, receive))
         elif fault.kind == "reset":
+            await _drain(receive)  # else some clients fail while they write, others while they read
             await line.hang_up()
         elif fault.kind == "status":
             await line.answer(self._status(fault))
@@ -103,6 +104,11 @@ class FaultyWire:
         await self._app(scope, receive, keep)
         headers[b"date"] = _http_date(self._clock() + shift)
         return _Answer(status, headers, bytes(body))
+
+
+async def _drain(receive: Receive) -> None:
+    while (await receive()).get("more_body"):
+        pass
 
 
 class _Line:

@@ -66,7 +66,7 @@ def test_truncated_json_of_the_length_it_says(caller: Caller, page: Page) -> Non
 
 def test_the_connection_breaks_before_or_in_the_middle(caller: Caller, page: Page) -> None:
     caller.sim.faults.add(Fault("reset", path="egvs"))
-    with pytest.raises(httpx.NetworkError):
+    with pytest.raises(httpx.ReadError):
         page()
     caller.sim.faults.add(Fault("cut", path="egvs"))
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
@@ -79,7 +79,7 @@ def test_the_connection_breaks_before_or_in_the_middle(caller: Caller, page: Pag
 def test_a_lost_answer_has_spent_the_refresh_token(caller: Caller) -> None:
     pair = caller.tokens()
     caller.sim.faults.add(Fault("lost", path="token"))
-    with pytest.raises(httpx.NetworkError):
+    with pytest.raises(httpx.ReadError):
         caller.refresh(pair["refresh_token"])
     assert [attempt.accepted for attempt in caller.sim.refreshes] == [True]
     assert caller.refresh(pair["refresh_token"]).json()["error"] == "invalid_grant"
@@ -88,7 +88,7 @@ def test_a_lost_answer_has_spent_the_refresh_token(caller: Caller) -> None:
 def test_a_reset_has_not_spent_it(caller: Caller) -> None:
     pair = caller.tokens()
     caller.sim.faults.add(Fault("reset", path="token"))
-    with pytest.raises(httpx.NetworkError):
+    with pytest.raises(httpx.ReadError):
         caller.refresh(pair["refresh_token"])
     assert caller.refresh(pair["refresh_token"]).status_code == 200
 
