@@ -16,6 +16,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.backfill import backfill
 from flows.sync import sync
 from flows.tokens import refresh_tokens
+from flows.transfer import export_flow, import_flow
 from flows.upkeep import delete_user, disconnect, provision_all
 from glucoflow.settings import SyncSettings
 
@@ -41,6 +42,8 @@ def deployments(settings: SyncSettings, work_pool: str | None = None) -> Sequenc
         deploy(sync, interval=timedelta(minutes=settings.every_minutes), concurrency_limit=ONE_AT_A_TIME),
         deploy(backfill, concurrency_limit=IN_TURN),
         deploy(refresh_tokens, interval=timedelta(hours=1), concurrency_limit=ONE_AT_A_TIME),
+        deploy(export_flow),
+        deploy(import_flow),
         deploy(provision_all),
         deploy(disconnect),
         deploy(delete_user),

@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
+app.add_typer(kibana_app, name="kibana")
 
 User = Annotated[str, typer.Argument(help="Id of the person, as in `glucoflow people`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -191,6 +193,55 @@ def delete_user(user: User, yes: Annotated[bool, typer.Option("--yes", help="Do 
     if not yes:
         typer.confirm(f"Delete {user} with all readings? Nothing brings them back.", abort=True)
     delete_now(settings_for(), user)
+
+
+@app.command()
+def export(
+    user: Annotated[str, typer.Option("--user", help="Id of the person.")],
+    out: Annotated[Path, typer.Option(help="File to write; for csv a folder.")],
+    form: Annotated[
+        Literal["tidepool", "csv", "ndjson"], typer.Option("--format", help="Form of the file.")
+    ] = "ndjson",
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+    kinds: Annotated[str | None, typer.Option(help="Only these, by comma: cgm.reading, food, …")] = None,
+    units: Annotated[Literal["mg/dL", "mmol/L"] | None, typer.Option(help="Unit of Tidepool records.")] = None,
+) -> None:
+    """Write a person's documents to a file: Tidepool's records, CSV tables, or the documents themselves."""
+    from glucoflow.cli.exporting import export_now
+
+    days = [moment.date() if moment else None for moment in (first, last)]
+    export_now(settings_for(), user, days[0], days[1], kinds, form, units, out)
+
+
+@app.command("import-file")
+def import_file(
+    user: User, file: Annotated[Path, typer.Argument(help="A file that `export` wrote, or Tidepool's own export.")]
+) -> int:
+    """Bring an ndjson or Tidepool file into a person's index. Repeating it changes nothing."""
+    from glucoflow.cli.exporting import import_now
+
+    return import_now(settings_for(), user, file)
+
+
+@kibana_app.command("export")
+def kibana_export(
+    out: Annotated[Path, typer.Option(help="File to write, ending in .ndjson.")],
+    user: Annotated[str | None, typer.Option("--user", help="Id of the person.")] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="The operator's dashboard instead.")] = False,
+) -> None:
+    """Write a file to import into Kibana 8.12 or later."""
+    from glucoflow.cli.kibana import export_dashboards
+
+    export_dashboards(settings_for(), user, operator, out)
+
+
+@kibana_app.command("provision")
+def kibana_provision() -> None:
+    """Put everybody's space, role and dashboards into the Kibana at KIBANA_URL."""
+    from glucoflow.cli.kibana import provision_dashboards
+
+    provision_dashboards(settings_for())
 
 
 @keys_app.command("new")

@@ -1,0 +1,53 @@
+"""The flows that export a person's documents to a file, and import such a file."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import UUID
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from pydantic import Field
+
+from flows.parameters import UserId
+from flows.runtime import open_runtime
+from flows.transfer_work import export_person, import_file
+from glucoflow.settings import Settings
+from glucoflow.units import Unit
+
+FilePath = Annotated[str, Field(min_length=1, description="a file on the machine that runs the flow")]
+
+
+@flow(name="export", flow_run_name="export-{user_id}-{form}", persist_result=False)
+def export_flow(
+    user_id: UserId,
+    out: FilePath,
+    form: Literal["tidepool", "csv", "ndjson"] = "ndjson",
+    start: date | None = None,
+    end: date | None = None,
+    units: Unit | None = None,
+) -> None:
+    """Write a person's documents to a file, or for csv into a folder."""
+    with open_runtime(Settings.load()) as rt:
+        total = sum(rt.queries.counts(user_id).values()) or 1
+        artifact = create_progress_artifact(0.0, key=f"export-{user_id.replace('_', '-')}", description=form)
+        assert isinstance(artifact, UUID)  # noqa: S101 – a coroutine only inside async code
+
+        def show(count: int, _newest: datetime) -> None:
+            update_progress_artifact(artifact, round(100 * min(1.0, count / total), 1))
+
+        done = export_person(rt, user_id, form, Path(out), first=start, last=end, units=units, on_progress=show)
+        update_progress_artifact(artifact, 100.0)
+    rows = "\n".join(f"| {dataset} | {count:,} |" for dataset, count in sorted(done.documents.items()))
+    create_markdown_artifact(f"| kind | documents |\n|---|---|\n{rows}", key="export")
+
+
+@flow(name="import-file", flow_run_name="import-{user_id}", persist_result=False)
+def import_flow(user_id: UserId, path: FilePath) -> None:
+    """Bring an ndjson or Tidepool file into a person's index. Repeating it changes nothing."""
+    with open_runtime(Settings.load()) as rt:
+        done = import_file(rt, user_id, Path(path))
+    create_markdown_artifact(
+        f"{done.created:,} new, {done.updated:,} changed, {done.unchanged:,} unchanged, {done.rejected:,} refused",
+        key="import-file",
+    )

@@ -1,0 +1,66 @@
+"""`kibana export`, and provisioning the dashboards of everybody over Kibana's API."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from flows.runtime import open_runtime, store_of
+from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.es.names import Names
+from glucoflow.kibana.api import KibanaCredentials
+from glucoflow.kibana.export import export_operator, export_person
+from glucoflow.kibana.person import KibanaPerson
+from glucoflow.kibana.provision import provision_operator, provision_person
+from glucoflow.settings import KibanaSettings, Settings
+from glucoflow.store import Person
+
+
+def export_dashboards(settings: Settings, user_id: str | None, operator: bool, out: Path) -> None:
+    """Write the import file of a person or of the operator. Raises Misconfigured unless exactly one is asked for."""
+    if operator == (user_id is not None):
+        raise Misconfigured("Whose dashboards?", remedy="Give either --user ID or --operator.")
+    names = Names.below(settings.es.index)
+    if user_id is None:
+        content = export_operator(runs_index=names.runs, people_pattern=names.pattern)
+    else:
+        with store_of(settings.store) as store:
+            content = export_person(kibana_person(store.people.get(user_id), names))
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise Unavailable(f"{out} cannot be written ({error.strerror}).", remedy="Choose another --out.") from error
+    Console(stderr=True).print(
+        f"wrote {out} ({content.count(10)} objects). In Kibana: Stack Management → Saved Objects → Import.",
+        highlight=False,
+    )
+
+
+def provision_dashboards(settings: Settings) -> None:
+    """Space, role and dashboards for everybody and for the operator. Repeating it changes nothing."""
+    url = settings.kibana.url
+    if url is None:
+        raise Misconfigured("KIBANA_URL is not set.", remedy="Set it in .env, or import by hand: `kibana export`.")
+    console = Console(stderr=True)
+    names = Names.below(settings.es.index)
+    credentials = credentials_of(settings.kibana)
+    with open_runtime(settings) as rt:
+        people = [kibana_person(person, names) for person in rt.store.people.list()]
+    for person in people:
+        done = provision_person(str(url), credentials, person)
+        console.print(f"{person.user_id}: {done.outcome} in space {done.space}", highlight=False)
+    done = provision_operator(str(url), credentials, runs_index=names.runs, people_pattern=names.pattern)
+    console.print(f"operator: {done.outcome} in space {done.space}", highlight=False)
+
+
+def credentials_of(settings: KibanaSettings) -> KibanaCredentials:
+    return KibanaCredentials(username=settings.user, password=settings.password)
+
+
+def kibana_person(person: Person, names: Names) -> KibanaPerson:
+    return KibanaPerson(
+        user_id=person.id,
+        display_name=person.display_name,
+        unit=person.unit,
+        targets=person.targets,
+        index_alias=names.alias(person.id),
+    )
