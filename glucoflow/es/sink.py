@@ -86,8 +86,8 @@ class ElasticsearchSink:
     def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Outcome) -> Iterator["_Chunk"]:
         """Encoded documents in chunks. What has no JSON form is rejected here.
 
-        Of two documents with one id the later must win, so they may not be on the wire side by side: the chunk of the
-        later one waits for those before it.
+        Of two documents with one id the later must win. Within a chunk it takes the place of the earlier one; else
+        they may not be on the wire side by side, so the chunk of the later one waits for those before it.
         """
         options = self._options
         chunk = _Chunk()
@@ -98,12 +98,14 @@ class ElasticsearchSink:
             if item is None:
                 continue
             full = len(chunk.items) >= options.chunk_documents or chunk.size + len(item.body) > options.chunk_bytes
-            if chunk.items and full:
+            if item.id in chunk.items:
+                total.unchanged += 1  # the one before it: nothing is written for that
+            elif chunk.items and full:
                 yield chunk
-                recent.append(chunk.ids)
+                recent.append(set(chunk.items))
                 known = set().union(*recent)
                 chunk = _Chunk()
-            if item.id in known and item.id not in chunk.ids:
+            if item.id in known and item.id not in chunk.items:
                 if chunk.items:
                     yield chunk
                 recent.clear()
@@ -162,7 +164,7 @@ class ElasticsearchSink:
         return self._seen(chunk, future.result())
 
     def _seen(self, chunk: "_Chunk", outcome: Outcome) -> Outcome:
-        self._monitor.see([item.id for item in chunk.items], outcome.rejected)
+        self._monitor.see(list(chunk.items), outcome.rejected)
         return outcome
 
     def _target(self, wait: Callable[[float], bool]) -> Target:
@@ -175,20 +177,18 @@ class ElasticsearchSink:
 
 @dataclass
 class _Chunk:
-    """Documents that go in one request. `after_all`: only when all earlier ones have their outcome."""
+    """Documents that go in one request, by id. `after_all`: only when all earlier ones have their outcome."""
 
     after_all: bool = False
-    items: list[Item] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
+    items: dict[str, Item] = field(default_factory=dict)
     size: int = 0
 
     def add(self, item: Item) -> None:
-        self.items.append(item)
-        self.ids.add(item.id)
+        self.items[item.id] = item
         self.size += len(item.body) + len(item.id) + 32
 
     def actions(self) -> list[Action]:
-        return creates(self.items)
+        return creates(self.items.values())
 
 
 class _Monitor:

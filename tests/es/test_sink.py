@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from elasticsearch import Elasticsearch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glucoflow.connector import SinkResult
@@ -89,6 +89,8 @@ def test_nothing_to_write_asks_nothing(names: Names) -> None:
 
 
 @settings(max_examples=15, deadline=None)
+@example([(0, 50), (0, 51), (0, 50)])
+@example([(0, 50), *((at, 60) for at in range(1, 7)), (0, 51), (0, 50)])
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(50, 250)), min_size=1, max_size=120))
 def test_of_documents_with_one_id_the_last_wins(
     es_names: tuple[Elasticsearch, Names], drawn: list[tuple[int, int]]
