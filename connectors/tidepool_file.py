@@ -51,7 +51,7 @@ def read_file(path: Path, owner: Owner) -> Iterator[Batch]:
         with path.open("rb") as file:
             first, second = file.readline().strip(), file.readline().strip().rstrip(b",")
             file.seek(0)
-            if first.startswith(b'{"_id"'):
+            if not first or first.startswith(b'{"_id"'):
                 yield from _batches(_ndjson(file, owner.user_id))
             elif first == b"[" and second.startswith(b"{") and second.endswith(b"}"):
                 yield from _batches(_lines(file, owner.user_id))

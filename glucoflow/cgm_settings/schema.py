@@ -119,8 +119,8 @@ class Base(_Camel, frozen=True, kw_only=True):
 class CgmSettings(Base, frozen=True, kw_only=True):
     """One cgmSettings record. Levels and rates are in `units`."""
 
-    type: Literal["cgmSettings"] = "cgmSettings"  # pyright: ignore
-    units: Unit = MG_DL
+    type: Literal["cgmSettings"] = msgspec.field(default_factory=lambda: "cgmSettings")  # factories: always written
+    units: Unit = msgspec.field(default_factory=lambda: MG_DL)
     firmware_version: Text | None = None
     hardware_version: Text | None = None
     software_version: Text | None = None
@@ -216,7 +216,7 @@ def write(settings: CgmSettings, form: Form, storage: Storage | None = None) -> 
 
 def _fields(settings: CgmSettings) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
-    return {"type": settings.type, **fields, "units": settings.units}
+    return fields
 
 
 def _camel(fields: dict[str, Any]) -> dict[str, Any]:

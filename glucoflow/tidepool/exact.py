@@ -131,12 +131,14 @@ def _bare(source: Source) -> Source:
 
 
 def _differing(read_back: Source | None, wanted: Source) -> dict[str, msgspec.Raw]:
-    """The sections of `wanted` that reading back misses; a section it has too much is written as null."""
-    return {
-        name: msgspec.Raw(msgspec.json.encode(getattr(wanted, name)))
-        for name in SECTIONS
-        if read_back is None or getattr(read_back, name) != getattr(wanted, name)
-    }
+    """The sections of `wanted` that reading back misses; a section it has too much is written as null. Compared as
+    they are written: -0.0 equals 0.0, and is another document."""
+    differing: dict[str, msgspec.Raw] = {}
+    for name in SECTIONS:
+        text = msgspec.json.encode(getattr(wanted, name))
+        if read_back is None or text != msgspec.json.encode(getattr(read_back, name)):
+            differing[name] = msgspec.Raw(text)
+    return differing
 
 
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(Source)}
