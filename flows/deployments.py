@@ -14,6 +14,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
+from flows.summarize import summarize
 from flows.sync import sync
 from flows.tokens import refresh_tokens
 from flows.transfer import export_flow, import_flow
@@ -44,6 +45,7 @@ def deployments(settings: SyncSettings, work_pool: str | None = None) -> Sequenc
         deploy(refresh_tokens, interval=timedelta(hours=1), concurrency_limit=ONE_AT_A_TIME),
         deploy(export_flow),
         deploy(import_flow),
+        deploy(summarize, cron="30 3 * * *", concurrency_limit=IN_TURN),
         deploy(provision_all),
         deploy(disconnect),
         deploy(delete_user),

@@ -5,13 +5,13 @@ Computing them again changes nothing: an unchanged one is not rewritten, an epis
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
 from flows.person_series import Subject, events_of, series_of, subject_of
 from flows.runtime import Runtime
-from glucoflow.connector import SinkResult
+from glucoflow.connector import SinkResult, Window
 from glucoflow.derived import day_document, episode_document, period_document
 from glucoflow.documents import Document
 from glucoflow.episodes import find_episodes
@@ -23,7 +23,6 @@ from glucoflow.metrics.summary import WINDOWS, PeriodSummary, day_start_ms
 log = logging.getLogger(__name__)
 
 NIGHTLY_DAYS = 35
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_DAYS_AT_ONCE = 92
 """Days whose readings are in memory at a time."""
 
@@ -44,6 +43,20 @@ class Summarized(msgspec.Struct, frozen=True, kw_only=True):
     written: int = 0
     unchanged: int = 0
     deleted: int = 0
+
+
+def summarize_after(rt: Runtime, user_id: str, since: datetime | None, window: Window | None = None) -> None:
+    """What follows a sync (days written since its last success) or a backfill (days of its window).
+
+    A failure is logged and never the sync's: the nightly run makes up for it.
+    """
+    try:
+        if window is None:
+            summarize_changes(rt, user_id, since)
+        else:
+            summarize_span(rt, user_id, window.start, window.end)
+    except Exception as error:  # whatever it is: the readings are stored, which is what the sync promised
+        log.warning("the summaries after a sync failed: %s", type(error).__name__, exc_info=True)
 
 
 def summarize_changes(rt: Runtime, user_id: str, since: datetime | None) -> Summarized:
@@ -86,9 +99,8 @@ def newest_full_day(latest: Latest | None, now: datetime) -> date | None:
     """The newest local date with readings that is over by the person's own clock, or the one before it."""
     if latest is None:
         return None
-    offset = timedelta(minutes=latest.utc_offset_min)
-    newest = (latest.time + offset).date()
-    return newest if newest < (now + offset).date() else newest - timedelta(days=1)
+    newest = _local_date(latest, latest.time)
+    return newest if newest < _local_date(latest, now) else newest - timedelta(days=1)
 
 
 def _parts(dates: list[date]) -> Iterator[list[date]]:
@@ -135,8 +147,17 @@ def _vanished(rt: Runtime, user_id: str, documents: Iterable[Document], scope: d
 
 
 def _so_far(latest: Latest | None, now: datetime) -> datetime | None:
-    """Up to when a day that is still going on is judged: its newest reading, so that asking again changes nothing."""
-    return None if latest is None else min(latest.time + _SETTLING, now)
+    """Until when the day that is still going on is judged: its newest reading, so that asking again changes nothing.
+
+    None where no day with readings is going on.
+    """
+    if latest is None or newest_full_day(latest, now) == _local_date(latest, latest.time):
+        return None
+    return min(latest.time + _SETTLING, now)
+
+
+def _local_date(latest: Latest, moment: datetime) -> date:
+    return (moment + timedelta(minutes=latest.utc_offset_min)).date()
 
 
 def _periods_due(rt: Runtime, user_id: str, dates: Collection[date], full: date) -> bool:

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from flows.runtime import Runtime
+from flows.summaries_work import summarize_after
 from glucoflow.connector import Connector, Counts, Kind, Ledger, Window
 from glucoflow.context import FASTING_MS, TAIL_MS, Meals, Tail
 from glucoflow.enrich import Enricher, Owner
@@ -82,7 +83,9 @@ def run_job(
     )
     try:
         _Turn(rt, connection, job, run, owner, started, deep, on_progress).work()
-        return _succeeded(rt, connection, job, run, owner, deep)
+        outcome = _succeeded(rt, connection, job, run, owner, deep)
+        summarize_after(rt, connection.user_id, connection.last_success_at, job.window)
+        return outcome
     except GlucoflowError as error:
         outcome = _failed(rt, connection, error, run, owner)
         if isinstance(error, Unavailable | Misconfigured):

@@ -8,6 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from glucoflow.metrics.risk import GriZone
+from glucoflow.metrics.series import LeftOut
+from glucoflow.metrics.spans import EpisodeCounts, Kind
 from glucoflow.ranges import Band, Context, Limit
 from glucoflow.records import NO_PAYLOAD, Annotation, Device, LevelAlert, OutOfRangeAlert, RateAlert
 from glucoflow.trends import Direction
@@ -139,6 +142,128 @@ class SettingsFields(_Fields, frozen=True, kw_only=True):
     fall_alert: RateAlert | None = None
 
 
+class SufficiencyFields(_Fields, frozen=True, kw_only=True):
+    """Whether the data bear a judgement; `reason` says what is missing."""
+
+    sufficient: bool
+    days: float
+    days_needed: int
+    active_percent: float | None = None
+    reason: str | None = None
+
+
+class ChangeFields(_Fields, frozen=True, kw_only=True):
+    """A period's figures minus those of the equally long period before."""
+
+    active_percent: float | None = None
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    cv_percent: float | None = None
+    gmi_percent: float | None = None
+    tir_percent: float | None = None
+    titr_percent: float | None = None
+    below_70_percent: float | None = None
+    below_54_percent: float | None = None
+    above_180_percent: float | None = None
+    above_250_percent: float | None = None
+    target_in_percent: float | None = None
+    target_below_percent: float | None = None
+    target_above_percent: float | None = None
+    lbgi: float | None = None
+    hbgi: float | None = None
+    bgri: float | None = None
+    adrr: float | None = None
+    gri: float | None = None
+    modd_mg_dl: float | None = None
+    conga24_mg_dl: float | None = None
+    mage_mg_dl: float | None = None
+    mag_mg_dl_per_h: float | None = None
+
+
+class SummaryFields(_Fields, frozen=True, kw_only=True):
+    """The figures of `metrics.Figures` for a local day or a period [start, end). `missing`: names of figures → why."""
+
+    window: str
+    start: datetime
+    end: datetime
+    date: str | None = None
+    weekday: int | None = None
+    days: int | None = None
+    n: int
+    n_low_limit: int = 0
+    n_high_limit: int = 0
+    left_out: LeftOut = LeftOut()
+    interval_ms: int | None = None
+    active_percent: float | None = None
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    cv_percent: float | None = None
+    gmi_percent: float | None = None
+    ea1c_percent: float | None = None
+    min_mg_dl: float | None = None
+    p25_mg_dl: float | None = None
+    median_mg_dl: float | None = None
+    p75_mg_dl: float | None = None
+    max_mg_dl: float | None = None
+    tir_percent: float | None = None
+    titr_percent: float | None = None
+    low_percent: float | None = None
+    high_percent: float | None = None
+    below_70_percent: float | None = None
+    below_54_percent: float | None = None
+    above_180_percent: float | None = None
+    above_250_percent: float | None = None
+    target_in_percent: float | None = None
+    target_below_percent: float | None = None
+    target_above_percent: float | None = None
+    night_tir_percent: float | None = None
+    night_below_70_percent: float | None = None
+    night_above_180_percent: float | None = None
+    day_tir_percent: float | None = None
+    day_below_70_percent: float | None = None
+    day_above_180_percent: float | None = None
+    lbgi: float | None = None
+    hbgi: float | None = None
+    bgri: float | None = None
+    adrr: float | None = None
+    gri: float | None = None
+    gri_zone: GriZone | None = None
+    j_index: float | None = None
+    modd_mg_dl: float | None = None
+    conga24_mg_dl: float | None = None
+    mage_mg_dl: float | None = None
+    mag_mg_dl_per_h: float | None = None
+    episodes: EpisodeCounts
+    sufficiency: SufficiencyFields
+    change: ChangeFields | None = None
+    missing: msgspec.Raw = NO_PAYLOAD
+
+
+class NearbyFields(_Fields, frozen=True, kw_only=True):
+    """An event around an episode; negative minutes are before its start."""
+
+    kind: Literal["meal", "bolus", "exercise"]
+    minutes: int
+    amount: float | None = None
+
+
+class EpisodeFields(_Fields, frozen=True, kw_only=True):
+    """One `episodes.Episode`."""
+
+    kind: Kind
+    start: datetime
+    end: datetime
+    offset_min: int
+    minutes: int
+    extreme_mg_dl: float
+    extreme_at: datetime
+    mean_mg_dl: float
+    area_mg_dl_min: float
+    night: bool
+    reaches_level_2: bool
+    around: tuple[NearbyFields, ...] = ()
+
+
 class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestamp"}):
     """A whole document. `payload` is the record as the provider sent it, stored and not indexed."""
 
@@ -160,6 +285,8 @@ class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestam
     fingerstick: FingerstickFields | None = None
     status: StatusFields | None = None
     settings: SettingsFields | None = None
+    summary: SummaryFields | None = None
+    episode: EpisodeFields | None = None
     annotations: tuple[Annotation, ...] = ()
     payload: msgspec.Raw = NO_PAYLOAD
 

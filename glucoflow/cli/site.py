@@ -9,7 +9,6 @@ import msgspec
 
 from glucoflow.connector import Authorizer
 from glucoflow.errors import Misconfigured, Reauthorize, Rejected
-from glucoflow.metrics.targets import Targets, own_targets, targets_for
 from glucoflow.store import Person, Run, Store
 from glucoflow.units import Unit
 from glucoflow.web import ports
@@ -109,13 +108,8 @@ class SiteConnect:
 
 def _person(person: Person) -> ports.Person:
     return ports.Person(
-        id=person.id, display_name=person.display_name, unit=person.unit, zone=person.zone, targets=_targets(person)
+        id=person.id, display_name=person.display_name, unit=person.unit, zone=person.zone, targets=person.targets
     )
-
-
-def _targets(person: Person) -> Targets:
-    own = person.own_targets
-    return targets_for(person.profile) if own is None else own_targets(person.profile, low=own.low, high=own.high)
 
 
 def _run(run: Run) -> ports.Run:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -65,6 +65,14 @@ class Intake(msgspec.Struct, frozen=True):
 
     meals_ms: list[int]
     boluses_ms: list[int]
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """A meal (grams of carbohydrate), bolus (units) or exercise (minutes); `amount` None where it was not said."""
+
+    kind: Literal["meal", "bolus", "exercise"]
+    time_ms: int
+    amount: float | None
 
 
 class ReadingArrays(msgspec.Struct, frozen=True):
@@ -186,3 +194,22 @@ def joined(pieces: Sequence[ReadingArrays]) -> ReadingArrays:
     return ReadingArrays(
         *(np.concatenate([getattr(p, name) for p in pieces]) for name in ReadingArrays.__struct_fields__)
     )
+
+
+HAPPENING_FIELDS = (
+    "event.dataset", "food.carbs_g", "insulin.normal", "insulin.extended", "insulin.amount", "exercise.duration_ms",
+)  # fmt: skip
+_MINUTE_MS = 60_000
+
+
+def happening_of(hit: Hit) -> Happening:
+    """A hit with `HAPPENING_FIELDS`, sorted by time."""
+    fields = {name: values[0] for name, values in msgspec.json.decode(hit.fields).items()}
+    match fields["event.dataset"]:
+        case "food":
+            return Happening("meal", hit.sort[0], fields.get("food.carbs_g"))
+        case "exercise":
+            length = fields.get("exercise.duration_ms")
+            return Happening("exercise", hit.sort[0], None if length is None else length / _MINUTE_MS)
+    parts = [fields[name] for name in ("insulin.normal", "insulin.extended") if name in fields]
+    return Happening("bolus", hit.sort[0], fields.get("insulin.amount", sum(parts) if parts else None))

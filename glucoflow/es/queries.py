@@ -9,19 +9,23 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+import msgspec
 from elasticsearch import Elasticsearch
 
 from glucoflow.documents import Dataset, Document
 from glucoflow.es.answers import (
+    HAPPENING_FIELDS,
     OVERVIEW,
     READING_FIELDS,
     Before,
+    Happening,
     Intake,
     Latest,
     Overview,
     ReadingArrays,
     arrays_of,
     device_of,
+    happening_of,
     joined,
     moment,
     overview_of,
@@ -36,7 +40,12 @@ Query = Mapping[str, Any]
 MOST_ROWS = 10_000
 """Elasticsearch's own limit for one answer; `scan` has none."""
 
+MOST_DATES = 40_000
+"""More local dates than a life has; below Elasticsearch's own limit of buckets."""
+
 _SUPERSEDED = {"term": {"sample.superseded": True}}
+_ONE_PIECE = {"term": {"device.generation": "g7"}}
+_FIRST = {"first": {"min": {"field": "@timestamp"}}}
 
 
 class Queries:
@@ -114,7 +123,7 @@ class Queries:
         limit: int = 1_000,
         newest_first: bool = True,
     ) -> list[Document]:
-        """Up to `limit` (at most 10,000) documents of [start, end), without their payload."""
+        """Up to `limit` (at most 10,000) documents of [start, end), without payload and the reasons of missing figures."""
         order = "desc" if newest_first else "asc"
         hits = self._hits(user_id, only(datasets, start, end), size=min(limit, MOST_ROWS), order=order)
         return [Document(hit["_id"], typed(hit)) for hit in hits]
@@ -142,11 +151,56 @@ class Queries:
             pieces.append(arrays_of(part))
         return joined(pieces)
 
+    def happenings(self, user_id: str, start: datetime, end: datetime) -> list[Happening]:
+        """Meals, boluses and exercise in [start, end), by time."""
+        hits = scan(
+            self._client, self._names.alias(user_id), only(["food", "insulin.bolus", "exercise"], start, end),
+            source=False, ids=False, page=MOST_ROWS, fields=HAPPENING_FIELDS,
+        )  # fmt: skip
+        return [happening_of(hit) for hit in hits]
+
+    def sensor_starts(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
+        """When new sensors began in [start, end), for devices whose transmitter is the sensor (G7), by time.
+
+        The first of all known ones is left out: it may have begun before.
+        """
+        body = {
+            "query": {"bool": {"filter": [*only(["cgm.reading"])["bool"]["filter"], _ONE_PIECE]}},
+            "aggs": {"sensors": {"terms": {"field": "device.transmitter_id", "size": MOST_ROWS}, "aggs": _FIRST}},
+        }
+        buckets = self.aggregate(user_id, body).get("aggregations", {}).get("sensors", {}).get("buckets", [])
+        begun = sorted(found for bucket in buckets if (found := moment(bucket["first"])))
+        return [one for one in begun[1:] if start <= one < end]
+
+    def dates(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> list[str]:
+        """Local dates with readings in [start, end), those just written included, ascending."""
+        self._refresh(user_id)
+        return self._dates(user_id, only(["cgm.reading"], start, end))
+
+    def changed_dates(self, user_id: str, since: datetime) -> list[str]:
+        """Local dates of readings, meals, boluses and exercise whose content was written at `since` or later."""
+        self._refresh(user_id)
+        query = only(["cgm.reading", "food", "insulin.bolus", "exercise"])
+        query["bool"]["filter"].append({"range": {"event.ingested": {"gte": since.isoformat()}}})
+        return self._dates(user_id, query)
+
+    def ids(self, user_id: str, dataset: Dataset, first: str, last: str) -> dict[str, str]:
+        """`_id` → local date of a dataset's documents of the dates first to last, included."""
+        query = only([dataset])
+        query["bool"]["filter"].append({"range": {"time.date": {"gte": first, "lte": last}}})
+        hits = scan(self._client, self._names.alias(user_id), query, source=False, fields=["time.date"])
+        return {hit.id: msgspec.json.decode(hit.fields)["time.date"][0] for hit in hits}
+
+    def _dates(self, user_id: str, query: Query) -> list[str]:
+        found = {"terms": {"field": "time.date", "size": MOST_DATES, "order": {"_key": "asc"}}}
+        answer = self.aggregate(user_id, {"query": query, "aggs": {"dates": found}})
+        return [bucket["key"] for bucket in answer.get("aggregations", {}).get("dates", {}).get("buckets", [])]
+
     def _hits(self, user_id: str, query: Query, size: int, order: str) -> list[Mapping[str, Any]]:
         with translated("read documents"):
             answer = self._client.search(
                 index=self._names.alias(user_id), query=query, size=size, track_total_hits=False,
-                sort=[{"@timestamp": order}, {"_seq_no": order}], source_excludes=["payload"], ignore_unavailable=True,
+                sort=[{"@timestamp": order}, {"_seq_no": order}], source_excludes=["payload", "summary.missing"], ignore_unavailable=True,
                 allow_partial_search_results=False, filter_path="hits.hits._id,hits.hits._source",
             )  # fmt: skip
         found: list[Mapping[str, Any]] = answer.body.get("hits", {}).get("hits", [])

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from glucoflow.connector import Counts, Kind, Window
+from glucoflow.metrics.targets import Targets, own_targets, targets_for
 from glucoflow.units import MG_DL, Unit
 
 ConnectionState = Literal["connected", "needs_reauthorization", "paused", "disconnected"]
@@ -29,6 +30,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = "adult"
     own_targets: OwnTargets | None = None
     created_at: datetime
+
+    @property
+    def targets(self) -> Targets:
+        """What their figures are measured against: the profile's range and goals, or their own range."""
+        own = self.own_targets
+        return targets_for(self.profile) if own is None else own_targets(self.profile, low=own.low, high=own.high)
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,53 @@
+"""The summarize flow: by hand for a person, and nightly for data that came late and days that were completed."""
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.parameters import UserId
+from flows.runtime import Runtime, open_runtime
+from flows.summaries_work import NIGHTLY_DAYS, Summarized, summarize_last
+from glucoflow.errors import GlucoflowError
+from glucoflow.settings import Settings
+
+Days = Annotated[int, Field(ge=1, le=20 * 366, description="how many days back")]
+
+
+def _name() -> str:
+    return f"summarize-{flow_run.parameters.get('user_id') or 'everybody'}"
+
+
+@flow(name="summarize", flow_run_name=_name, persist_result=False)
+def summarize(user_id: UserId | None = None, days: Days = NIGHTLY_DAYS) -> State[None]:
+    """Compute the last days' summaries and episodes again, for one person or everybody. Repeating changes nothing."""
+    with open_runtime(Settings.load()) as rt:
+        done, failed = summarize_people(rt, user_id, days)
+    rows: list[dict[str, object]] = [
+        {"person": one.user_id, "days": one.days, "written": one.written, "unchanged": one.unchanged} for one in done
+    ]
+    rows += [{"person": name, "what happened": str(error)} for name, error in failed.items()]
+    create_table_artifact(key="summarize", table=rows or [{"person": "nobody is here yet"}])
+    if failed and not done:
+        return Failed(message=f"no summaries for {len(failed)} people; see the artifact")
+    name = "CompletedWithErrors" if failed else "Completed"
+    return Completed(name=name, message=f"{len(done)} people, {sum(one.written for one in done)} documents written")
+
+
+def summarize_people(
+    rt: Runtime, user_id: str | None, days: int
+) -> tuple[list[Summarized], dict[str, GlucoflowError]]:  # fmt: skip
+    """Each person's own outcome: a failure of one stops nobody else."""
+    people = rt.store.people.list() if user_id is None else [rt.store.people.get(user_id)]
+    done: list[Summarized] = []
+    failed: dict[str, GlucoflowError] = {}
+    for person in people:
+        try:
+            done.append(summarize_last(rt, person.id, days))
+        except GlucoflowError as error:
+            failed[person.id] = error
+    return done, failed
