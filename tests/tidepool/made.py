@@ -50,7 +50,7 @@ def enriched(records: Sequence[r.Record], owner: Owner = OWNER) -> list[Document
     return list(Enricher(owner, "events", meals).documents(ordered))
 
 
-text = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=40)
+text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 maybe_text = st.none() | text
 units = st.sampled_from(["mg/dL", "mmol/L"])
 amounts = st.none() | st.floats(0, 100).map(lambda value: round(value, 2))
