@@ -42,9 +42,11 @@ def runs() -> list[dict[str, Any]]:
             "@timestamp": at.isoformat(), "user": {"id": f"u{step % 3}"}, "connection": {"id": f"c{step % 3}"},
             "event": {"provider": "dexcom"},
             "run": {
-                "id": f"r{step}", "flow": "backfill" if step % 40 == 0 else "sync", "kind": ("readings", "events")[step % 2],
+                "id": f"r{step}", "flow": "backfill" if step % 40 == 0 else "sync",
+                "kind": ("readings", "events")[step % 2],
                 "state": "failed" if failed else "completed", "started": at.isoformat(), "duration_ms": 900 + 7 * step,
-                "lag_ms": 3_600_000 + 1000 * step, "counts": {"pages": 1, "fetched": 6, "created": 5, "rejected": step % 2},
+                "lag_ms": 3_600_000 + 1000 * step,
+                "counts": {"pages": 1, "fetched": 6, "created": 5, "rejected": step % 2},
                 **({"error": "Retryable"} if failed else {}),
             },
         })  # fmt: skip

@@ -1,4 +1,4 @@
-"""As much of KQL as the dashboards use: read, turned into an Elasticsearch query, and judged on a document in Python."""
+"""As much of KQL as the dashboards use: read, turned into a query for Elasticsearch, and judged on a document here."""
 
 import re
 from dataclasses import dataclass

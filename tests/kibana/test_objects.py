@@ -4,7 +4,6 @@ import importlib.util
 import json
 import re
 from collections import Counter
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -25,7 +24,8 @@ BOTH = pytest.mark.parametrize("objects", FILES.values(), ids=FILES)
 
 def test_the_compiled_dashboards_are_made_from_these_sources() -> None:
     spec = importlib.util.spec_from_file_location("compile_dashboards", folder() / "compile.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name in ("person", "operator"):
@@ -236,7 +236,7 @@ def test_every_panel_has_its_line_of_help() -> None:
         ]
         for panel in panels([board]):
             vega = panel.config.get("savedVis", {}).get("type") == "vega"
-            if vega or panel.panel["type"] == "lens" and not panel.config["hidePanelTitles"]:
+            if vega or (panel.panel["type"] == "lens" and not panel.config["hidePanelTitles"]):
                 assert f"**{panel.config['title']}.**" in told, str(panel)
 
 

@@ -1,0 +1,148 @@
+"""The Vega-Lite charts: their contract, and each one drawn on real data by the oldest and the newest bundled libraries.
+
+Kibana 8.12 bundles vega 5.24.0 and vega-lite 5.2.0 (in `vendor/`); the newest are those of vl-convert.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vl_convert
+from elasticsearch import Elasticsearch
+from playwright.sync_api import Page, sync_playwright
+
+from glucoflow.metrics.targets import PROFILES
+from glucoflow.units import MG_DL, MMOL_L
+from glucoflow.web.charts import View, load_charts
+from glucoflow.web.charts import filled as filled_chart
+from tests.kibana import mapping, people
+from tests.kibana.conftest import EMPTY, INDEX, LONE
+from tests.kibana.objects import values_of
+
+CHARTS = load_charts(mapping.ROOT / "kibana" / "vega")
+NAMES = pytest.mark.parametrize("name", CHARTS)
+VENDOR = Path(__file__).parent / "vendor"
+NEWEST = "6.4"
+SPANS = (1, 14, 40)
+DRAWN_BY = {"vega 5.24.0 and vega-lite 5.2.0": ("vega-5.24.0.min.js", "vega-lite-5.2.0.min.js")}
+PARAMS = {"unit": "mg/dL", "factor": 1, "decimals": 0, "very_low": 54, "low": 70, "high": 180, "very_high": 250}
+
+AGGREGATIONS = {
+    "filter", "filters", "terms", "histogram", "date_histogram", "date_range", "avg", "min", "max", "sum",
+    "percentiles", "extended_stats", "value_count", "top_hits",
+}  # fmt: skip
+"""What the bare node of section 8 has, and the charts use."""
+
+
+DRAW = """async ([spec, columns]) => {
+  const warnings = [];
+  const said = (...words) => { warnings.push(words.map(String).join(" ")); return logger; };
+  const quiet = () => logger;
+  const logger = { level: quiet, error: said, warn: said, info: quiet, debug: quiet };
+  const sized = { ...spec, width: 640, height: 260, autosize: { type: "fit", contains: "padding" } };
+  const compiled = vegaLite.compile(sized, { logger }).spec;
+  const view = new vega.View(vega.parse(compiled), { renderer: "canvas", logger });
+  const canvas = await (await view.runAsync()).toCanvas();
+  const at = (row, path) => path.split(".").reduce((value, key) => value === undefined ? value : value[key], row);
+  let rows = 0;
+  for (const { name } of compiled.data || []) {
+    const set = view.data(name) || [];
+    if (set.length && columns.every((one) => at(set[0], one) !== undefined)) rows = Math.max(rows, set.length);
+  }
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const colours = new Set();
+  for (let i = 0; i < pixels.length; i += 16) if (pixels[i + 3]) colours.add(pixels.slice(i, i + 3).join());
+  view.finalize();
+  return { warnings, rows, colours: colours.size };
+}"""
+
+
+@NAMES
+def test_a_chart_keeps_the_contract(name: str) -> None:
+    spec = json.loads((mapping.ROOT / "kibana" / "vega" / f"{name}.vl.json").read_text("utf-8"))
+    assert spec["$schema"] == "https://vega.github.io/schema/vega-lite/v5.json"
+    assert {one["name"]: one["value"] for one in spec["params"]} == PARAMS
+    about = spec["usermeta"]["glucoflow"]
+    assert set(about) == {"title", "help", "empty", "table", "window"}
+    assert all(about.values())
+    assert "\n" not in about["help"]
+    assert not {"width", "height"} & set(spec)
+    sources = list(values_of(spec, "url"))
+    assert len(sources) == 1, "one search a chart"
+    url = sources[0]
+    assert url["index"] == "{index}"
+    assert url["body"]["size"] == 0
+    if "query" in url["body"]:
+        assert not {"%context%", "%timefield%"} & set(url), "Kibana refuses both together"
+    else:
+        assert (url["%context%"], url["%timefield%"]) == (True, "@timestamp")
+
+
+@NAMES
+def test_a_charts_search_uses_existing_fields_and_plain_aggregations(name: str) -> None:
+    body = next(values_of(CHARTS[name].spec, "url"))["body"]
+    for aggs in values_of(body, "aggs"):
+        for one in aggs.values():
+            assert set(one) - {"aggs"} <= AGGREGATIONS, one
+    asked = {value for value in values_of(body, "field") if isinstance(value, str)}
+    for key in ("term", "terms", "range"):
+        asked |= {field for clause in values_of(body, key) for field in clause if "." in field or field.startswith("@")}
+    asked |= {field for some in values_of(body, "_source") for field in some}
+    assert asked <= set(mapping.PERSON), asked - set(mapping.PERSON)
+    words = json.dumps(body)
+    assert "script" not in words
+    if "cgm.reading" in words:
+        assert '{"term": {"sample.superseded": true}}' in words
+
+
+@pytest.fixture(scope="module")
+def drawing_board() -> Iterator[Page]:
+    system = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=system)
+        page = browser.new_page()
+        for file in DRAWN_BY["vega 5.24.0 and vega-lite 5.2.0"]:
+            page.add_script_tag(path=str(VENDOR / file))
+        yield page
+        browser.close()
+
+
+def spec_on(es: Elasticsearch, name: str, index: str, days: float, unit: Any = MG_DL) -> dict[str, Any]:
+    end = people.END + timedelta(minutes=1)
+    view = View(start=end - timedelta(days=days), end=end, unit=unit, targets=PROFILES["adult"])
+    spec = filled_chart(CHARTS[name], view, lambda body: es.search(index=index, **body).body)
+    spec["config"].pop("kibana", None)
+    return spec
+
+
+@NAMES
+def test_a_chart_draws_with_the_oldest_libraries_without_a_warning(
+    name: str, filled: Elasticsearch, drawing_board: Page
+) -> None:
+    columns = [column.field for column in CHARTS[name].meta.table]
+    for index, days in [(INDEX, days) for days in SPANS] + [(LONE, 14), (EMPTY, 14)]:
+        for unit in (MG_DL, MMOL_L):
+            drawn = drawing_board.evaluate(DRAW, [spec_on(filled, name, index, days, unit), columns])
+            assert drawn["warnings"] == [], (index, days)
+            assert drawn["colours"] > 1, "nothing was drawn"
+            if index == INDEX and (days > 1 or name != "after_meals"):
+                assert drawn["rows"] > 0, f"no data set has the columns of the table: {columns}"
+
+
+@NAMES
+def test_a_chart_draws_with_the_newest_libraries(name: str, filled: Elasticsearch) -> None:
+    for index, days in ((INDEX, 14), (EMPTY, 14)):
+        svg = vl_convert.vegalite_to_svg(spec_on(filled, name, index, days), vl_version=NEWEST)
+        assert "NaN" not in svg
+        assert svg.startswith("<svg")
+
+
+@pytest.mark.parametrize("name", [one for one in CHARTS if one != "key_figures"])
+def test_an_empty_span_says_so(name: str, filled: Elasticsearch) -> None:
+    svg = vl_convert.vegalite_to_svg(spec_on(filled, name, EMPTY, 14), vl_version=NEWEST)
+    sentence = "No readings in this span" if name == "gaps" else CHARTS[name].meta.empty.replace(":", ".").split(".")[0]
+    assert sentence.replace("'", "&#39;") in svg
