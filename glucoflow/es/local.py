@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,7 @@ class LocalNode:
         """
         self._data_dir.mkdir(parents=True, exist_ok=True)
         with _claimed(self._data_dir) as lock:
+            _refuse_if_taken(self._settings.port)  # cheaper to find out now than after Java's start
             child, password = self._prepare(on_bytes, lock)
             self._child = child
             child.start()
@@ -173,6 +175,19 @@ def _claimed(data_dir: Path) -> Iterator[IO[str]]:
                     ) from None
                 time.sleep(0.1)
         yield handle
+
+
+def _refuse_if_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT counts as free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Unavailable(
+                f"Elasticsearch did not start: another program uses port {port}, or it may not be used "
+                f"({error.strerror}).",
+                remedy="Set ES_PORT in .env to a free one.",
+            ) from error
 
 
 def _password(data_dir: Path) -> SecretStr:

@@ -19,6 +19,9 @@ USERNAME = "glucoflow"
 _COPIED = ("jvm.options", "log4j2.properties")
 # A log of the garbage collector may grow to 2 GB, and a dump of the heap has readings in it.
 _LEFT_OUT = ("-Xlog:gc", "-XX:+HeapDump")
+# Only the quick compiler: measured on two busy cores with 9.5.0 it halves the CPU time of a start (13 s to 7 s) and of
+# the first 100,000 documents (11 s to 6 s), and costs a fifth more per aggregation once all is warm.
+_FOR_A_LAPTOP = "-XX:TieredStopAtLevel=1\n-XX:-AlwaysPreTouch\n"
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +79,7 @@ def configure(distribution: Path, files: NodeFiles, settings: NodeSettings, pass
     options.write_text("\n".join(kept) + "\n")
     heap = settings.heap or fitting_heap(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     (files.config / "jvm.options.d").mkdir()
-    (files.config / "jvm.options.d" / "heap.options").write_text(f"-Xms{heap}\n-Xmx{heap}\n-XX:-AlwaysPreTouch\n")
+    (files.config / "jvm.options.d" / "own.options").write_text(f"-Xms{heap}\n-Xmx{heap}\n{_FOR_A_LAPTOP}")
     (files.config / "elasticsearch.yml").write_text(_yaml(distribution, files, settings))
     (files.config / "users").write_text(f"{USERNAME}:{hashed(password, secrets.token_bytes(32))}\n")
     (files.config / "users_roles").write_text(f"superuser:{USERNAME}\n")

@@ -1,14 +1,28 @@
 """Finding Java and Elasticsearch: what is passed over, and what is said when there is none."""
 
+import gc
+import hashlib
+import io
+import os
+import pwd
+import random
 import stat
+import threading
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from pydantic import SecretStr
 
 from glucoflow.errors import Misconfigured, Unavailable
 from glucoflow.es import distribution, java
-from glucoflow.es.local import fitting_heap, hashed
+from glucoflow.es.distribution import find_distribution
+from glucoflow.es.node_config import fitting_heap, hashed
+from glucoflow.es.node_user import SHARED_PLACE, cache_for, node_user, place_for
 
 
 def fake_java(home: Path, version: str, modules: str = "java.base@1") -> Path:
@@ -57,33 +71,112 @@ def test_without_any_java_it_says_what_was_found_and_what_to_do(
     assert "Install a JDK 21" in caught.value.remedy
 
 
-def test_a_download_that_was_cut_short_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def cut(repository: Path, _on_bytes: object) -> Path:
-        repository.mkdir(parents=True)
-        archive = repository / "elasticsearch.zip"
-        with zipfile.ZipFile(archive, "w") as packed:
-            packed.writestr("elasticsearch-9.5.0/bin/elasticsearch", "#!/bin/sh\n")
-        return archive
+class Repository(NamedTuple):
+    """A Maven repository on loopback: `files` to give out (path's end: body), and how many bytes before it hangs up."""
 
-    monkeypatch.setattr(distribution, "_fetch", cut)
-    with pytest.raises(Unavailable, match="does not match its checksum") as caught:
-        distribution.find_distribution(None, tmp_path / "cache")
+    address: str
+    files: dict[str, bytes]
+    cut_after: dict[str, int]
+    asked: list[str]
+
+
+@pytest.fixture
+def repository() -> Iterator[Repository]:
+    files: dict[str, bytes] = {}
+    cut_after: dict[str, int] = {}
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            suffix = self.path.rpartition(".")[2]
+            body = files.get(suffix)
+            if body is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: cut_after.get(suffix, len(body))])
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Repository(f"http://127.0.0.1:{server.server_port}", files, cut_after, asked)
+        server.shutdown()
+
+
+def a_zip() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("elasticsearch-9.5.0/bin/elasticsearch", "#!/bin/sh\n")
+        archive.writestr("elasticsearch-9.5.0/ballast", random.Random(1).randbytes(100_000))
+    return packed.getvalue()
+
+
+def test_a_whole_download_is_kept_and_asked_for_once(
+    tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = repository.files["zip"] = a_zip()
+    monkeypatch.setattr(distribution, "SHA256", hashlib.sha256(whole).hexdigest())
+    told: list[tuple[int, int]] = []
+    with ThreadPoolExecutor(4) as pool:  # four starts at once: one downloads, three wait
+        found = list(
+            pool.map(
+                lambda _: find_distribution(
+                    None, tmp_path, lambda *count: told.append(count), {"here": repository.address}
+                ),
+                range(4),
+            )
+        )
+    assert set(found) == {tmp_path / "elasticsearch-9.5.0"}
+    assert os.access(found[0] / "bin" / "elasticsearch", os.X_OK)
+    assert told[-1] == (len(whole), len(whole))
+    assert [path for path in repository.asked if path.endswith(".zip")] == [
+        "/org/elasticsearch/distribution/integ-test-zip/elasticsearch/9.5.0/elasticsearch-9.5.0.zip"
+    ]
+
+
+# The resolver leaves a connection that broke to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.parametrize(
+    ("cut_after", "given", "said"),
+    [
+        (50_000, True, "broke in the middle"),
+        (None, True, "does not match its checksum"),
+        (None, False, "does not give out version 9.5.0"),
+    ],
+)
+def test_a_bad_download_leaves_nothing(
+    tmp_path: Path, repository: Repository, cut_after: int | None, given: bool, said: str
+) -> None:
+    if given:
+        repository.files["zip"] = a_zip()  # not the one whose checksum is known
+    if cut_after:
+        repository.cut_after["zip"] = cut_after
+    (tmp_path / "incomplete-of-a-killed-one").mkdir()
+    with pytest.raises(Unavailable, match=said) as caught:
+        find_distribution(None, tmp_path, None, {"here": repository.address})
+    assert any(path.endswith(".zip") for path in repository.asked)
     assert "try again" in caught.value.remedy
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["download.lock"]
+    del caught
+    gc.collect()
 
 
 def test_no_network_is_said_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with pytest.raises(Unavailable, match="cannot be reached") as caught:
-        distribution.find_distribution(None, tmp_path / "cache")
+        find_distribution(None, tmp_path)
     assert "ES_HOME" in caught.value.remedy
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["download.lock"]
 
 
 def test_es_home_must_be_one(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="ES_HOME"):
-        distribution.find_distribution(tmp_path, tmp_path)
+        find_distribution(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(("gigabytes", "heap"), [(2, "512m"), (4, "512m"), (6, "768m"), (24, "1024m")])
@@ -92,8 +185,37 @@ def test_the_heap_fits_the_machine(gigabytes: int, heap: str) -> None:
 
 
 def test_passwords_are_hashed_with_their_salt() -> None:
-    from pydantic import SecretStr
-
     one, other = hashed(SecretStr("x"), b"1" * 32), hashed(SecretStr("x"), b"2" * 32)
     assert one != other
     assert one.startswith("{PBKDF2}10000$")
+
+
+def test_under_root_another_user_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordinary = pwd.getpwnam("nobody")
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setenv("SUDO_UID", str(ordinary.pw_uid))
+    chosen = node_user()
+    assert chosen is not None
+    assert (chosen.uid, chosen.gid) == (ordinary.pw_uid, ordinary.pw_gid)
+    for caller in ("0", "4294967000", "x"):  # root itself, nobody we know, nonsense
+        monkeypatch.setenv("SUDO_UID", caller)
+        chosen = node_user()
+        assert chosen is not None
+        assert chosen.name in ("elasticsearch", "nobody")
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    assert node_user() is None
+
+
+def test_a_folder_that_the_user_cannot_enter_is_replaced_by_one_below_var_lib(tmp_path: Path) -> None:
+    closed, user = tmp_path / "closed", node_user()
+    wanted = [closed / "one" / "elasticsearch", closed / "two" / "elasticsearch"]
+    closed.mkdir(mode=0o700)
+    places = [place_for(each, user) for each in wanted]
+    if user is None:  # not root: it is our own folder
+        assert places == wanted
+        assert cache_for(closed / "cache", user) == closed / "cache"
+    else:
+        assert {place.parent for place in places} == {SHARED_PLACE}
+        assert len(set(places)) == 2
+        assert places == [place_for(each, user) for each in wanted]
+        assert cache_for(closed / "cache", user) == cache_for(tmp_path / "closed" / "other", user)

@@ -4,13 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
-from glucoflow.es.local import LocalNode, NodeSettings, find_running
+from glucoflow.errors import Unavailable
+from glucoflow.es.local import LocalNode, NodeSettings, _password, find_running
 from glucoflow.settings import cache_folder
 from tests.node import Node, free_ports
 
@@ -28,10 +32,30 @@ time.sleep(600)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    # pytest's folders are closed to others; under root the node runs as another user.
-    tmp_path.chmod(0o755)
-    return tmp_path
+def folder() -> Iterator[Path]:
+    # pytest's own folders are closed to others; under root the node runs as another user.
+    with tempfile.TemporaryDirectory(prefix="glucoflow-tests-", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+def hold() -> Iterator[Callable[[Path, list[int]], tuple[subprocess.Popen[str], str]]]:
+    """Starts another process that runs a node; that process and the node's address."""
+    with ExitStack() as stack:
+
+        def start(folder: Path, ports: list[int]) -> tuple[subprocess.Popen[str], str]:
+            holder = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", HOLD, str(folder), str(cache_folder(None)), *map(str, ports)],
+                    stdout=subprocess.PIPE, cwd=ROOT, text=True, env={**os.environ, "A_SECRET": "hunter2"},
+                )
+            )  # fmt: skip
+            stack.callback(holder.kill)
+            assert holder.stdout
+            return holder, holder.stdout.readline().strip()
+
+        yield start
 
 
 def test_only_the_right_password_gets_in(elasticsearch_node: Node) -> None:
@@ -42,45 +66,70 @@ def test_only_the_right_password_gets_in(elasticsearch_node: Node) -> None:
     assert httpx.get(url).status_code == 401
 
 
-def test_a_killed_parent_leaves_no_node_and_loses_no_document(folder: Path) -> None:
-    ports = free_ports(2)
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder), str(cache_folder(None)), *map(str, ports)],
-        stdout=subprocess.PIPE, cwd=ROOT, text=True,
+def test_it_runs_as_an_ordinary_user_with_nothing_of_ours_in_its_environment(elasticsearch_node: Node) -> None:
+    auth = (elasticsearch_node.username, elasticsearch_node.password.get_secret_value())
+    nodes = httpx.get(f"{elasticsearch_node.url}/_nodes/_local/process", auth=auth).json()["nodes"]
+    process = subprocess.run(
+        ["ps", "-o", "user=", "-p", str(next(iter(nodes.values()))["process"]["id"])],
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert holder.stdout
-    url = holder.stdout.readline().strip()
+    assert process.stdout.strip() not in ("", "root")
+
+
+def test_a_taken_port_is_named(elasticsearch_node: Node, folder: Path) -> None:
+    taken = int(elasticsearch_node.url.rpartition(":")[2])
+    node = LocalNode(folder, cache_folder(None), NodeSettings(port=taken, transport_port=free_ports(1)[0], heap="512m"))
+    with pytest.raises(Unavailable, match=rf"another program uses port {taken}") as caught:
+        node.start()
+    assert "ES_PORT" in caught.value.remedy
+    assert not node.alive()
+    assert not (folder / "elasticsearch.url").exists()
+
+
+def test_a_killed_parent_leaves_no_node_and_loses_no_document(
+    folder: Path, hold: Callable[[Path, list[int]], tuple[subprocess.Popen[str], str]]
+) -> None:
+    ports = free_ports(2)
+    settings = NodeSettings(port=ports[0], transport_port=ports[1], heap="512m")
+    holder, url = hold(folder, ports)
     running = find_running(folder)
     assert running is not None, "a second start finds the first"
-    assert running.url == url
+    assert (running.url, running.version) == (url, "9.5.0")
     assert "**" in repr(running.password)
+    assert b"hunter2" not in Path(f"/proc/{running.pid}/environ").read_bytes()
+    assert _closed_to_others(folder)
     auth = (running.username, running.password.get_secret_value())
     assert httpx.put(f"{url}/kept/_doc/1", json={"a": 1}, auth=auth).status_code == 201
 
+    second = LocalNode(folder, cache_folder(None), settings)
+    with pytest.raises(Unavailable, match=f"already runs at {url}"):
+        second.start()
+    second.stop()
+    assert find_running(folder) == running, "a start that was refused takes nothing away"
+
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    holder.stdout.close()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and find_running(folder, timeout_seconds=0.5):
-        time.sleep(0.1)
-    assert find_running(folder, timeout_seconds=0.5) is None
-    _nobody_listens(ports[0])
-
-    settings = NodeSettings(port=ports[0], transport_port=ports[1], heap="512m")
+    # At once, while the orphan may still be ending: the new node waits for it.
     with LocalNode(folder, cache_folder(None), settings) as node:
-        node.start()
+        again = node.start()
+        assert not Path(f"/proc/{running.pid}").exists()
+        assert again.pid != running.pid
         assert httpx.get(f"{url}/kept/_doc/1", auth=auth).json()["_source"] == {"a": 1}
         started = time.monotonic()
     assert time.monotonic() - started < 5
     _nobody_listens(ports[0])
 
 
-def test_the_password_is_for_its_owner_only_and_not_in_the_config(folder: Path) -> None:
-    node = LocalNode(folder, cache_folder(None), NodeSettings(port=1, transport_port=2))
-    password = node._password().get_secret_value()
+def test_the_password_is_for_its_owner_only(elasticsearch_node: Node, folder: Path) -> None:
+    password = _password(folder).get_secret_value()
     assert oct((folder / "elasticsearch.password").stat().st_mode & 0o777) == "0o600"
     assert len(password) >= 24
-    assert node._password().get_secret_value() == password
+    assert _password(folder).get_secret_value() == password != elasticsearch_node.password.get_secret_value()
+
+
+def _closed_to_others(folder: Path) -> bool:
+    inside = folder / "elasticsearch"
+    return all(part.stat().st_mode & 0o077 == 0 for part in inside.iterdir()) and inside.stat().st_mode & 0o007 == 0
 
 
 def _nobody_listens(port: int) -> None:

@@ -15,6 +15,14 @@ time.sleep(600)
 """
 
 
+POLITE = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("bye"))
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
 def gone(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status")
     return not status.exists() or "State:\tZ" in status.read_text()
@@ -54,11 +62,16 @@ def test_even_a_stubborn_one_ends_with_its_own_children(tmp_path: Path) -> None:
 
 
 def test_a_polite_one_may_finish(tmp_path: Path) -> None:
-    code = (
-        "import signal, sys, time\nsignal.signal(15, lambda *_: sys.exit('bye'))\nprint('up', flush=True)\ntime.sleep(60)"
-    )
-    child = Child("x", [sys.executable, "-c", code], tmp_path / "log")
+    child = Child("x", [sys.executable, "-c", POLITE], tmp_path / "log")
     child.start()
     assert wait_for(lambda: child.tail() == "up")
     child.stop()
     assert child.tail() == "up\nbye"
+
+
+def test_a_command_that_is_not_there_says_so(tmp_path: Path) -> None:
+    child = Child("x", ["/no/such/program"], tmp_path / "log")
+    child.start()
+    assert wait_for(lambda: child.exit_code == 127)
+    assert "/no/such/program cannot be run: No such file" in child.tail()
+    child.stop()
