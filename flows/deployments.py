@@ -18,7 +18,7 @@ from flows.summarize import summarize
 from flows.sync import sync
 from flows.tokens import refresh_tokens
 from flows.transfer import export_flow, import_flow
-from flows.upkeep import delete_user, disconnect, provision_all
+from flows.upkeep import delete_user, disconnect, provision_all, retention
 from glucoflow.settings import SyncSettings
 
 POOL = "glucoflow"
@@ -49,6 +49,7 @@ def deployments(settings: SyncSettings, work_pool: str | None = None) -> Sequenc
         deploy(provision_all),
         deploy(disconnect),
         deploy(delete_user),
+        deploy(retention),
     ]
 
 

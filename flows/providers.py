@@ -7,6 +7,7 @@ import msgspec
 from pydantic import SecretStr
 
 from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, Limits, open_connector
+from flows.budget import CallBudget
 from glucoflow.connector import Authorizer, Connector
 from glucoflow.errors import Misconfigured
 from glucoflow.schedule import Polling
@@ -28,6 +29,7 @@ class Providers(msgspec.Struct, frozen=True):
     dexcom: DexcomSettings
     simulator_url: str | None = None
     limits: Limits = Limits()
+    budget: CallBudget | None = None
 
     def authorizer(self, provider: str, region: str) -> Authorizer:
         """The code flow of a provider. Raises Misconfigured naming the settings that are missing."""
@@ -53,7 +55,7 @@ class Providers(msgspec.Struct, frozen=True):
         self._known(provider)
         return open_connector(
             self._hosts(region),
-            token,
+            self._counted(token),
             now=now,
             lag=timedelta(days=self.dexcom.lag_days),
             deep_lag=timedelta(days=self.dexcom.deep_lag_days),
@@ -72,6 +74,18 @@ class Providers(msgspec.Struct, frozen=True):
             maintenance_end=self.dexcom.maintenance_end,
             zone="America/Los_Angeles",
         )
+
+    def _counted(self, token: TokenSource) -> TokenSource:
+        """The token source, which is asked once a call, counting each against the app's budget."""
+        budget = self.budget
+        if budget is None:
+            return token
+
+        def counted(force: bool) -> SecretStr:
+            budget.take()
+            return token(force)
+
+        return counted
 
     def _known(self, provider: str) -> None:
         if provider != "dexcom":

@@ -9,6 +9,7 @@ from random import Random
 
 from elasticsearch import Elasticsearch
 
+from flows.budget import CallBudget
 from flows.providers import Providers
 from glucoflow import running
 from glucoflow.connector import Sink
@@ -66,7 +67,9 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
             client=client,
             names=names,
             queries=Queries(client, names),
-            providers=Providers(settings.dexcom, _simulator(settings, up)),
+            providers=Providers(
+                settings.dexcom, _simulator(settings, up), budget=CallBudget(settings.dexcom.calls_per_hour, clock)
+            ),
             clock=clock,
         )
     finally:

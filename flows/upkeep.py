@@ -1,11 +1,14 @@
-"""The flows for now and then: provision, disconnect a person, delete a person with everything that is theirs."""
+"""The flows for now and then: provision, disconnect or delete a person, forget what is older than asked for."""
+
+from typing import Annotated
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from pydantic import Field
 
 from flows.parameters import UserId
 from flows.runtime import open_runtime
-from flows.upkeep_work import delete_person, disconnect_person, provision_everything
+from flows.upkeep_work import delete_person, disconnect_person, forget_old, provision_everything
 from glucoflow.settings import Settings
 
 
@@ -31,3 +34,11 @@ def delete_user(user_id: UserId, confirm: UserId) -> None:
         raise ValueError("`confirm` must repeat the person's id; nothing was deleted")
     with open_runtime(Settings.load()) as rt:
         delete_person(rt, user_id)
+
+
+@flow(name="retention", flow_run_name="retention-{keep_days}-days", persist_result=False)
+def retention(keep_days: Annotated[int, Field(ge=30, description="days to keep, at least 30")]) -> None:
+    """Delete documents and finished runs older than that. Nothing brings them back, except a backfill."""
+    with open_runtime(Settings.load()) as rt:
+        documents, runs = forget_old(rt, keep_days)
+    create_markdown_artifact(f"{documents:,} documents and {runs:,} runs deleted.", key="retention")

@@ -1,8 +1,11 @@
 """Provisioning, disconnecting and deleting as plain functions."""
 
+from datetime import timedelta
+
 from flows.runtime import Runtime
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
+from glucoflow.es.retention import delete_before
 
 
 def provision_everything(rt: Runtime) -> int:
@@ -32,3 +35,12 @@ def delete_person(rt: Runtime, user_id: str) -> int:
     indices = delete_indices(rt.client, rt.names, user_id)
     rt.store.people.delete(user_id)
     return indices
+
+
+def forget_old(rt: Runtime, keep_days: int) -> tuple[int, int]:
+    """Delete documents older than `keep_days` days, and finished runs older than that; how many of each went."""
+    before = rt.clock() - timedelta(days=keep_days)
+    documents = sum(
+        delete_before(rt.client, rt.names, person.id, before, rt.clock()) for person in rt.store.people.list()
+    )
+    return documents, rt.store.runs.forget(before)
