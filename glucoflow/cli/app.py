@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from glucoflow import logs
+from glucoflow.cli import marks
 from glucoflow.errors import GlucoflowError
 from glucoflow.settings import LogSettings, Settings
 from glucoflow.simulator.__main__ import main as simulate
@@ -263,6 +264,8 @@ def rotate_keys() -> None:
 
 
 app.command("simulator")(simulate)
+for _command in (marks.targets, marks.exclude, marks.protocol, marks.insights, marks.summarize):
+    app.command()(_command)
 
 
 @app.command()

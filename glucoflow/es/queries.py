@@ -44,6 +44,7 @@ MOST_DATES = 40_000
 """More local dates than a life has; below Elasticsearch's own limit of buckets."""
 
 _SUPERSEDED = {"term": {"sample.superseded": True}}
+_UNTYPED = ["payload", "summary.missing"]
 _ONE_PIECE = {"term": {"device.generation": "g7"}}
 _FIRST = {"first": {"min": {"field": "@timestamp"}}}
 
@@ -123,7 +124,7 @@ class Queries:
         limit: int = 1_000,
         newest_first: bool = True,
     ) -> list[Document]:
-        """Up to `limit` (at most 10,000) documents of [start, end), without payload and the reasons of missing figures."""
+        """Up to `limit` (at most 10,000) documents of [start, end), without `payload` and `summary.missing`."""
         order = "desc" if newest_first else "asc"
         hits = self._hits(user_id, only(datasets, start, end), size=min(limit, MOST_ROWS), order=order)
         return [Document(hit["_id"], typed(hit)) for hit in hits]
@@ -200,7 +201,7 @@ class Queries:
         with translated("read documents"):
             answer = self._client.search(
                 index=self._names.alias(user_id), query=query, size=size, track_total_hits=False,
-                sort=[{"@timestamp": order}, {"_seq_no": order}], source_excludes=["payload", "summary.missing"], ignore_unavailable=True,
+                sort=[{"@timestamp": order}, {"_seq_no": order}], source_excludes=_UNTYPED, ignore_unavailable=True,
                 allow_partial_search_results=False, filter_path="hits.hits._id,hits.hits._source",
             )  # fmt: skip
         found: list[Mapping[str, Any]] = answer.body.get("hits", {}).get("hits", [])

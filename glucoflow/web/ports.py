@@ -1,16 +1,21 @@
-"""What the pages need from the rest of glucoflow: three small Protocols and the values they speak.
+"""What the pages need from the rest of glucoflow: four small Protocols and the values they speak.
 
 Whoever puts the program together satisfies them (`store` for People, `es` for Glucose, a provider's authorizer and the
-store for Connect). All of them raise `glucoflow.errors`; the pages show message and remedy.
+store for Connect, the store and the figures for Marks). All of them raise `glucoflow.errors`; the pages show message
+and remedy.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from glucoflow.insights import Insight
+from glucoflow.metrics.summary import PeriodSummary
 from glucoflow.metrics.targets import Targets
+from glucoflow.patterns import Pattern
+from glucoflow.protocols import Adherence
 from glucoflow.units import MG_DL, Unit
 
 ConnectionState = Literal["connected", "needs_reauthorization", "paused", "disconnected"]
@@ -78,6 +83,33 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
 
 
+class Excluded(msgspec.Struct, frozen=True, kw_only=True):
+    """A span [start, end) that a person left out of all figures; `n` readings lie in it. Undone, it counts again."""
+
+    id: int
+    start: datetime
+    end: datetime
+    reason: str
+    created_at: datetime
+    undone_at: datetime | None = None
+    n: int = 0
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol, and the local days on which it was kept or not, newest first."""
+
+    name: str
+    created_at: datetime
+    days: Mapping[date, bool]
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """How many days a file gave, and a sentence for every row left out."""
+
+    days: int
+    problems: Sequence[str] = ()
+
+
 class People(Protocol):
     """The store's people and how their connections fare."""
 
@@ -132,4 +164,65 @@ class Connect(Protocol):
 
     def disconnect(self, user_id: str, connection_id: str, now: datetime) -> None:
         """Forget the tokens of one connection; its readings stay."""
+        ...
+
+
+class Findings(Protocol):
+    """What there is to say about the `days` local days of `period`; None before the first reading."""
+
+    @property
+    def days(self) -> int: ...
+
+    @property
+    def period(self) -> PeriodSummary | None: ...
+
+    @property
+    def before(self) -> PeriodSummary | None: ...
+
+    @property
+    def patterns(self) -> Sequence[Pattern]: ...
+
+    @property
+    def insights(self) -> Sequence[Insight]: ...
+
+
+class Marks(Protocol):
+    """What a person marks and chooses, and what comes of it. Summaries follow every change by themselves."""
+
+    def exclusions(self, user_id: str) -> Sequence[Excluded]:
+        """Standing and undone ones, oldest first."""
+        ...
+
+    def exclude(self, user_id: str, start: datetime, end: datetime, reason: str, now: datetime) -> Excluded:
+        """Leave out the wall-clock times [start, end). Raises Rejected for an empty span or reason."""
+        ...
+
+    def undo(self, user_id: str, number: int, now: datetime) -> None:
+        """Bring a span back. Raises Rejected for one that is not this person's, or was undone before."""
+        ...
+
+    def profile(self, user_id: str) -> str: ...
+
+    def set_targets(
+        self, user_id: str, profile: str | None, low: float | None, high: float | None, unit: Unit | None
+    ) -> object:
+        """A profile's targets, or own limits in `unit` with its goals. Raises Rejected for limits that cannot be."""
+        ...
+
+    def protocols(self, user_id: str) -> Sequence[Kept]: ...
+
+    def record(self, user_id: str, name: str, days: Mapping[date, bool], now: datetime) -> int:
+        """Write down days. Raises Rejected for a bad name."""
+        ...
+
+    def record_csv(self, user_id: str, name: str, text: str, now: datetime) -> Imported:
+        """Days of a CSV with the columns `date` and `kept`. Raises Rejected where a column is missing."""
+        ...
+
+    def forget(self, user_id: str, name: str) -> bool: ...
+
+    def insights(self, user_id: str, days: int, unit: Unit, now: datetime) -> Findings: ...
+
+    def adherence(self, user_id: str, name: str, unit: Unit) -> Sequence[Adherence]:
+        """Every measure on days with and without a protocol."""
         ...
