@@ -157,24 +157,43 @@ def _log_path(data_dir: Path) -> Path:
 def _claimed(data_dir: Path) -> Iterator[IO[str]]:
     """A lock that the node's guard goes on holding until the node is gone.
 
-    Waits as long as an orphan may take: where the parent was killed, its node needs a moment to end.
+    Waits for an orphan: where the parent was killed, its node needs a moment to end. Raises Unavailable where the
+    parent lives.
     """
-    with (data_dir / "elasticsearch.lock").open("w") as handle:
+    with (data_dir / "elasticsearch.lock").open("a+") as handle:
         deadline = time.monotonic() + GRACE_SECONDS + 2
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    running = find_running(data_dir)
-                    where = f" at {running.url}" if running else ""
-                    raise Unavailable(
-                        f"An Elasticsearch already runs{where} on the data in {data_dir}.",
-                        remedy="Use that one, or stop the glucoflow that started it.",
-                    ) from None
-                time.sleep(0.1)
+        while not _lock(handle):
+            if _owner_lives(handle) or time.monotonic() > deadline:
+                running = find_running(data_dir)
+                where = f" at {running.url}" if running else ""
+                raise Unavailable(
+                    f"An Elasticsearch already runs{where} on the data in {data_dir}.",
+                    remedy="Use that one, or stop the glucoflow that started it.",
+                )
+            time.sleep(0.1)
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
         yield handle
+
+
+def _lock(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _owner_lives(handle: IO[str]) -> bool:
+    handle.seek(0)
+    try:
+        os.kill(int(handle.read()), 0)
+    except PermissionError:  # another user's
+        return True
+    except (ValueError, ProcessLookupError):
+        return False
+    return True
 
 
 def _refuse_if_taken(port: int) -> None:
