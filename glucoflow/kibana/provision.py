@@ -6,6 +6,8 @@ it held.
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -136,16 +138,24 @@ def _provision(kibana: Kibana, space: Json, indices: list[str], objects: list[Js
 
 
 def _undo(kibana: Kibana, space: str, new: bool, before: list[Json], ours: set[tuple[str, str]]) -> None:
-    """As it was, as far as Kibana lets us; the error that led here is the one to tell."""
-    try:
-        if new:
-            kibana.call("DELETE", f"/api/security/role/{space}", absent_ok=True)
-            kibana.call("DELETE", f"/api/spaces/space/{space}", absent_ok=True)
-            return
-        for kind, name in ours - {(one["type"], one["id"]) for one in before}:
-            kibana.call("DELETE", f"/s/{space}/api/saved_objects/{kind}/{name}?force=true", absent_ok=True)
-        if before:
+    """As it was, as far as Kibana lets us, step by step; the error that led here is the one to tell."""
+    if new:
+        paths = [f"/api/spaces/space/{space}", f"/api/security/role/{space}"]
+    else:
+        added = ours - {(one["type"], one["id"]) for one in before}
+        paths = [f"/s/{space}/api/saved_objects/{kind}/{name}?force=true" for kind, name in sorted(added)]
+    for path in paths:
+        with _logged(space):
+            kibana.call("DELETE", path, absent_ok=True)
+    if before:
+        with _logged(space):
             kibana.import_(space, _ndjson(before))
+
+
+@contextmanager
+def _logged(space: str) -> Iterator[None]:
+    try:
+        yield
     except GlucoflowError as error:
         log.warning("the Kibana space %s could not be put back as it was: %s", space, type(error).__name__)
 

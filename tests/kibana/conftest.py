@@ -1,6 +1,5 @@
 """A person's and the operator's documents in the session's node, and their exported objects."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,8 +26,8 @@ def make_index(es: Elasticsearch, index: str, properties: dict[str, Any], docs: 
         settings={"number_of_replicas": 0},
     )
     if docs:
-        lines = "".join(f'{{"index":{{}}}}\n{json.dumps(doc)}\n' for doc in docs)
-        answer = es.bulk(index=index, operations=lines.encode(), refresh=True, filter_path=["errors", "items.*.error"])
+        lines = [line for doc in docs for line in ({"index": {}}, doc)]
+        answer = es.bulk(index=index, operations=lines, refresh=True, filter_path=["errors", "items.*.error"])
         assert not answer["errors"], str(answer)[:600]
 
 

@@ -89,6 +89,6 @@ def holds(tree: Test | Group, doc: dict[str, Any]) -> bool:
         return False
     if tree.op in COMPARE:
         limit = float(tree.values[0])
-        return {"<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit}[tree.op]
+        return bool({"<": value < limit, "<=": value <= limit, ">": value > limit, ">=": value >= limit}[tree.op])
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return tree.values == ("*",) or shown in tree.values
