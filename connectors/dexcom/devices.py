@@ -16,7 +16,7 @@ import msgspec
 
 from connectors.dexcom.naming import MANUFACTURER, Devices
 from connectors.dexcom.times import offset_min
-from connectors.dexcom.wire import EARLIEST, Common, Refused, Word, instant, page, rejection
+from connectors.dexcom.wire import EARLIEST, Common, Refused, Word, instant, page, rejection, sized
 from glucoflow.connector import Page, Rejection, Window
 from glucoflow.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
 from glucoflow.units import in_mg_dl, parse_unit
@@ -96,7 +96,7 @@ class DevicePages:
         devices: list[tuple[_Device, datetime | None, msgspec.Raw]] = []
         for raw in raws:
             try:
-                wire = _DEVICE.decode(raw)
+                wire = _DEVICE.decode(sized(raw))
                 said = wire.last_upload_date
                 devices.append((wire, instant(said, self._now, "lastUploadDate") if said else None, raw))
             except _FAULTS as error:

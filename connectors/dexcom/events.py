@@ -14,7 +14,7 @@ import msgspec
 from connectors.dexcom.calibrations import meter_value
 from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min, system_time
-from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, rejection
+from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, rejection, sized
 from glucoflow.connector import Page, Rejection, Window
 from glucoflow.records import Basal, Bolus, Device, Exercise, Fingerstick, Food, Health, Note, Record
 
@@ -63,7 +63,7 @@ class Events:
         rejected: list[Rejection] = []
         for raw in raws:
             try:
-                key, version, record = self._event(raw)
+                key, version, record = self._event(sized(raw))
             except (Refused, msgspec.DecodeError, UnicodeDecodeError) as error:
                 rejected.append(rejection(error, raw))
                 continue

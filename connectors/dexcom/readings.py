@@ -136,21 +136,25 @@ def _rate(rate: float, unit: str | None) -> float | None:
 
 
 def _once_a_moment(whole: Page) -> Page:
-    """Another integration saw one systemTime twice in an answer: keep the record with the smallest key, every time."""
+    """Another integration saw one systemTime twice in an answer: keep the record with the smallest key, every time.
+
+    A twin with the same value is the same reading and held already; one with another value is kept aside.
+    """
     seen: dict[tuple[datetime, str], Reading] = {}
-    twice: list[Rejection] = []
+    contrary: list[Rejection] = []
     for record in whole.records:
         if isinstance(record, Reading):
             moment = (record.time, record.device.transmitter_id or "" if record.device else "")
-            if seen.setdefault(moment, record) is not record:
-                twice.append(
+            first = seen.setdefault(moment, record)
+            if (first.value, first.unit) != (record.value, record.unit):
+                contrary.append(
                     Rejection(
                         field="systemTime",
-                        reason="the same moment of the same transmitter is in another record",
+                        reason="another record has another value at the same moment of the same transmitter",
                         key=record.key,
                         payload=bytes(record.payload),
                     )
                 )
-    if not twice:
+    if len(seen) == len(whole.records):
         return whole
-    return msgspec.structs.replace(whole, records=list(seen.values()), rejected=[*whole.rejected, *twice])
+    return msgspec.structs.replace(whole, records=list(seen.values()), rejected=[*whole.rejected, *contrary])

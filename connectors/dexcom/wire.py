@@ -24,6 +24,9 @@ EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(hours=24)
 """How far a device's clock may run ahead of ours before its records are refused (Tidepool warns from here on)."""
 
+LARGEST_RECORD = 2**20
+"""Bytes. Real records have half a thousand; one beyond this is refused, since it would be stored as it came."""
+
 PAYLOAD_LIMIT = 64 * 1024
 
 Word = Annotated[str, msgspec.Meta(max_length=256)]
@@ -108,7 +111,7 @@ def _leniently(body: bytes) -> _Envelope:
 
 def rejection(error: Refused | msgspec.DecodeError | UnicodeDecodeError, raw: msgspec.Raw) -> Rejection:
     """Which field was wrong, why, and the record as sent."""
-    payload = bytes(raw)[:PAYLOAD_LIMIT]
+    payload = bytes(memoryview(raw)[:PAYLOAD_LIMIT])
     if isinstance(error, Refused):
         return Rejection(field=error.field, reason=error.reason, key=_record_id(raw), payload=payload)
     text = str(error)
@@ -148,6 +151,13 @@ def natural_key(wire: Common, time: datetime, kind: str, ticks: int | None = Non
     return f"{time.isoformat()}/{kind}"
 
 
+def sized(raw: msgspec.Raw) -> msgspec.Raw:
+    """The record, unless it is larger than any can be. Raises Refused."""
+    if len(raw) > LARGEST_RECORD:
+        raise Refused("record", "larger than 1 MiB")
+    return raw
+
+
 def understand(
     raws: Iterable[msgspec.Raw], convert: Callable[[msgspec.Raw], R | None]
 ) -> tuple[list[R], list[Rejection]]:
@@ -156,7 +166,7 @@ def understand(
     rejected: list[Rejection] = []
     for raw in raws:
         try:
-            record = convert(raw)
+            record = convert(sized(raw))
         except (Refused, msgspec.DecodeError, UnicodeDecodeError) as error:
             rejected.append(rejection(error, raw))
         else:

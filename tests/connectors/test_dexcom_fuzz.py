@@ -113,6 +113,15 @@ def test_nothing_in_the_place_of_a_record_can_take_the_page_with_it(kind: str, v
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_record_of_more_than_a_mebibyte_is_kept_aside(kind: str) -> None:
+    converter, record = KINDS[kind]
+    page = understood(converter, kind, record | {"attachment": "x" * 2**20}, good(kind))
+    check(kind, page)
+    (rejection,) = page.rejected
+    assert (rejection.field, len(rejection.payload)) == ("record", 64 * 1024)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_each_field_alone_missing_null_or_of_a_wrong_type(kind: str) -> None:
     converter, record = KINDS[kind]
     for path in paths(record):

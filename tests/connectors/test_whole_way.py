@@ -42,7 +42,7 @@ from tests.connectors.test_dexcom_simulator import consent
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-START = NOW - 40 * DAY
+START = NOW - 32 * DAY
 OFFLINE = Offline(NOW - 28 * DAY, NOW)
 CHANGES = (
     ReviseReadings(at=NOW + DAY, start=NOW - 20 * DAY, end=NOW - 19 * DAY),
@@ -56,7 +56,7 @@ ENDPOINTS: dict[Kind, Any] = {
 
 
 def world() -> World:
-    demo = demo_world(NOW, days=40)
+    demo = demo_world(NOW, days=32)
     bruno = replace(demo.person("bruno"), offline=(OFFLINE,), changes=CHANGES)
     return replace(demo, people=(bruno,))
 
@@ -163,8 +163,8 @@ def test_four_weeks_offline_then_back_then_revised_and_deleted(syncs: Syncs, es:
             assert syncs.held(kind) == syncs.truth(kind, now), (kind, now)
     assert syncs.ledger.rejected == []
     first, quiet, back, revised, deleted = told
-    assert first.created > 3_000
-    assert quiet.created < first.created / 2
+    assert first.created > 700
+    assert quiet.created < first.created
     assert back.created > 7_000
     assert revised.updated > 250
     assert deleted.deleted > 0
@@ -180,7 +180,7 @@ def test_exported_deleted_and_imported_it_is_the_same(
 ) -> None:
     alias = names.alias(OWNER.user_id)
     before = contents(scan(es, alias))
-    assert len(before) > 10_000
+    assert len(before) > 8_000
     exported = export(scan(es, alias), form, tmp_path / "out")
     assert sum(exported.documents.values()) == len(before)
     assert delete_user(es, names, OWNER.user_id) == 1
