@@ -74,9 +74,10 @@ def up(
     as_json: Json = False,
 ) -> int:
     """Start everything on this machine, sync, and show where to look."""
+    from glucoflow.cli.up import Wish
     from glucoflow.cli.up import up as start
 
-    code = start(settings_for(), demo=demo, once=once, as_json=as_json)
+    code = start(settings_for(), Wish(demo=demo, once=once, as_json=as_json))
     sys.stdout.flush()
     sys.stderr.flush()
     # Prefect's client tries for minutes to send its last events to a server that has just been stopped.

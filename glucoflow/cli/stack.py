@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from glucoflow.cli.ports import free_port
 from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
 from glucoflow.errors import Unavailable
 from glucoflow.es.local import LocalNode, NodeSettings
+from glucoflow.running import Running
 from glucoflow.settings import Settings, cache_folder
 from glucoflow.supervise import Child, stop_all
 
@@ -55,6 +57,17 @@ class Stack:
         if self.simulator:
             found["DEXCOM_SIMULATOR_URL"] = self.simulator
         return found
+
+    def running(self, pid: int, started_at: datetime) -> Running:
+        """What others may know of it."""
+        return Running(
+            pid=pid,
+            started_at=started_at,
+            elasticsearch=self.elasticsearch,
+            prefect=self.prefect_api,
+            web=self.web,
+            simulator=self.simulator,
+        )
 
     def start_web(self) -> str:
         """Start the pages; their address, once they answer."""

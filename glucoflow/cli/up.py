@@ -10,12 +10,13 @@ import time
 from datetime import UTC, datetime
 from types import FrameType
 
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from flows.runtime import Runtime, open_runtime
 from glucoflow import running
-from glucoflow.cli.people import people_table, summaries
+from glucoflow.cli.people import PersonSummary, people_table, summaries
 from glucoflow.cli.stack import Stack
 from glucoflow.errors import Unavailable
 from glucoflow.es.provision import ensure_index, provision
@@ -24,9 +25,24 @@ from glucoflow.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def up(settings: Settings, *, demo: bool, once: bool, as_json: bool) -> int:
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked for: made-up people, only one sync, JSON instead of tables."""
+
+    demo: bool
+    once: bool
+    as_json: bool
+
+
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """Monotonic seconds: when it began, and when everything was started."""
+
+    began: float
+    started: float
+
+
+def up(settings: Settings, wish: Wish) -> int:
     """Start, connect (with `demo`), sync, show; then run until told to stop, or end at once with `once`."""
-    console = Console(stderr=as_json)
+    console = Console(stderr=wish.as_json)
     found = running.find(settings.store.data_dir)
     if found is not None:
         _say_running(found, console)
@@ -34,11 +50,15 @@ def up(settings: Settings, *, demo: bool, once: bool, as_json: bool) -> int:
     began = time.monotonic()
     stop = _on_signal()
     with running.only_one(settings.store.data_dir), _progress(console) as progress:
-        stack = Stack(settings, demo, progress)
+        stack = Stack(settings, wish.demo, progress)
         try:
             stack.start()
-            started = time.monotonic()
-            return _run(settings, stack, progress, console, stop, (began, started), demo, once, as_json)
+            failed = _first_round(stack, wish, progress, console, Times(began=began, started=time.monotonic()))
+            if not wish.once:
+                stack.start_flows()
+                _say_addresses(stack, console, wish.demo)
+                _watch(stack, stop, console)
+            return 1 if failed else 0
         except KeyboardInterrupt:
             console.print("Stopping …")
             return 130
@@ -47,46 +67,29 @@ def up(settings: Settings, *, demo: bool, once: bool, as_json: bool) -> int:
             stack.stop()
 
 
-def _run(
-    settings: Settings,
-    stack: Stack,
-    progress: Progress,
-    console: Console,
-    stop: threading.Event,
-    times: tuple[float, float],
-    demo: bool,
-    once: bool,
-    as_json: bool,
-) -> int:
+def _first_round(stack: Stack, wish: Wish, progress: Progress, console: Console, times: Times) -> bool:
+    """Pages up, people connected and synced, and what came of it shown; whether anything failed."""
     # Before Prefect is imported: it reads its settings then. Its lines would get between the progress bars.
     os.environ.update(stack.environment() | {"PREFECT_LOGGING_LEVEL": "WARNING"})
     settings = Settings.load()
-    if not once:
+    if not wish.once:
         stack.start_web()
-    running.announce(
-        settings.store.data_dir,
-        running.Running(
-            pid=os.getpid(),
-            started_at=datetime.now(UTC),
-            elasticsearch=stack.elasticsearch,
-            prefect=stack.prefect_api,
-            web=stack.web,
-            simulator=stack.simulator,
-        ),
-    )
+    running.announce(settings.store.data_dir, stack.running(os.getpid(), datetime.now(UTC)))
     with open_runtime(settings) as rt:
         provision(rt.client, rt.names)
-        if demo:
+        if wish.demo:
             _connect_demo(rt)
         failed = _first_sync(rt, progress)
         synced = time.monotonic()
         progress.stop()
-        _show(rt, stack, console, (*times, synced), as_json)
-    if not once:
-        stack.start_flows()
-        _say_addresses(stack, console, demo)
-        _watch(stack, stop, console)
-    return 1 if failed else 0
+        people = _refreshed(rt)
+        if wish.as_json:
+            _print_json(people, times, synced)
+        elif people:
+            console.print(people_table(people, rt.clock()))
+        else:
+            console.print(f"Nobody is here yet. Open {stack.web} and add yourself, or look around with --demo first.")
+    return failed
 
 
 def _connect_demo(rt: Runtime) -> None:
@@ -129,38 +132,34 @@ def _first_sync(rt: Runtime, progress: Progress) -> bool:
     return not (state.is_completed() and state.name == "Completed")
 
 
-def _show(rt: Runtime, stack: Stack, console: Console, times: tuple[float, float, float], as_json: bool) -> None:
+def _refreshed(rt: Runtime) -> list[PersonSummary]:
+    """Everybody, with what was written a moment ago."""
     for person in rt.store.people.list():
         rt.client.indices.refresh(index=rt.names.alias(person.id), ignore_unavailable=True)
-    people = summaries(rt)
-    began, started, synced = times
-    if as_json:
-        answer = {
-            "people": [
-                {
-                    "id": one.id,
-                    "readings": one.readings,
-                    "newest": one.newest.isoformat() if one.newest else None,
-                    "tir": one.tir,
-                    "mean_mg_dl": one.mean_mg_dl,
-                    "index": one.index,
-                }
-                for one in people
-            ],
-            "seconds": {
-                "start": round(started - began, 1),
-                "sync": round(synced - started, 1),
-                "total": round(time.monotonic() - began, 1),
-            },
-        }
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-    elif people:
-        console.print(people_table(people, rt.clock()))
-    else:
-        console.print(
-            f"Nobody is here yet. Open {stack.web or 'the pages'} and add yourself, or look around with --demo first."
-        )
+    return summaries(rt)
+
+
+def _print_json(people: list[PersonSummary], times: Times, synced: float) -> None:
+    answer = {
+        "people": [
+            {
+                "id": one.id,
+                "readings": one.readings,
+                "newest": one.newest.isoformat() if one.newest else None,
+                "tir": one.tir,
+                "mean_mg_dl": one.mean_mg_dl,
+                "index": one.index,
+            }
+            for one in people
+        ],
+        "seconds": {
+            "start": round(times.started - times.began, 1),
+            "sync": round(synced - times.started, 1),
+            "total": round(time.monotonic() - times.began, 1),
+        },
+    }
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 def _say_addresses(stack: Stack, console: Console, demo: bool) -> None:
