@@ -79,6 +79,8 @@ def _first_round(stack: Stack, wish: Wish, progress: Progress, console: Console,
         provision(rt.client, rt.names)
         if wish.demo:
             _connect_demo(rt)
+        if wish.once:
+            _make_due(rt)
         failed = _first_sync(rt, progress)
         synced = time.monotonic()
         progress.stop()
@@ -97,6 +99,13 @@ def _connect_demo(rt: Runtime) -> None:
 
     for user_id in connect_people(rt):
         ensure_index(rt.client, rt.names, user_id)
+
+
+def _make_due(rt: Runtime) -> None:
+    """Whoever asks for one sync means now, not at the next poll."""
+    for connection in rt.store.connections.list():
+        if connection.state == "connected":
+            rt.store.connections.schedule(connection.id, rt.clock())
 
 
 def _first_sync(rt: Runtime, progress: Progress) -> bool:
