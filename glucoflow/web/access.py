@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import Pages
-from glucoflow.web.ports import Connect, Glucose, People, Person
+from glucoflow.web.ports import Connect, Glucose, Marks, People, Person
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_ok
 
 
@@ -28,6 +28,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     people: People
     glucose: Glucose
     connect: Connect
+    marks: Marks
     charts: Mapping[str, Chart]
     options: WebOptions
     signer: Signer

@@ -12,11 +12,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from glucoflow.errors import GlucoflowError, Reauthorize, Rejected, Retryable
-from glucoflow.web import chart_routes, connect_routes, login_routes, person_routes
+from glucoflow.web import (
+    chart_routes,
+    connect_routes,
+    insight_routes,
+    login_routes,
+    person_routes,
+    protocol_routes,
+    settings_routes,
+)
 from glucoflow.web.access import Parts, WebOptions, parts_of
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import FOLDER, YEAR, Pages, static_version
-from glucoflow.web.ports import Connect, Glucose, People
+from glucoflow.web.ports import Connect, Glucose, Marks, People
 from glucoflow.web.security import HEADERS, SESSION_COOKIE, Signer, host_ok, same_origin, session_ok
 
 log = logging.getLogger(__name__)
@@ -28,6 +36,7 @@ def create_app(
     people: People,
     glucose: Glucose,
     connect: Connect,
+    marks: Marks,
     charts: Mapping[str, Chart],
     options: WebOptions,
     clock: Callable[[], datetime],
@@ -36,7 +45,7 @@ def create_app(
     signer = Signer(options.secret)
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = Parts(
-        people=people, glucose=glucose, connect=connect, charts=charts, options=options, signer=signer,
+        people=people, glucose=glucose, connect=connect, marks=marks, charts=charts, options=options, signer=signer,
         pages=Pages(signer, static_version()), clock=clock,
     )  # fmt: skip
     app.middleware("http")(_guard)
@@ -44,7 +53,9 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(GlucoflowError, _our_error)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
-    for routes in (login_routes, chart_routes, connect_routes, person_routes):
+    # The pages of a person come last: theirs is any name that no other route has.
+    own = (insight_routes, protocol_routes, settings_routes)
+    for routes in (login_routes, chart_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app
 

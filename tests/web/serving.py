@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.oauth import DexcomAuthorizer
+from glucoflow.cli.marking import Marking
 from glucoflow.cli.site import SiteConnect, SitePeople, Way
 from glucoflow.connector import Counts, Rejection, Token
 from glucoflow.episodes import find_episodes
@@ -46,6 +47,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     names: Names
     provider: Provider
     synced: list[str]
+    summarized: list[tuple[str, datetime | None, datetime | None]]
 
     def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: object) -> None:
         """Documents of one person, into the real index by the real sink."""
@@ -73,6 +75,7 @@ def site(
     listening = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     synced: list[str] = []
+    summarized: list[tuple[str, datetime | None, datetime | None]] = []
     with Provider() as provider, open_store(folder) as store:
         authorizer = DexcomAuthorizer(
             DexcomHosts(base_url=provider.url), "client", SecretStr("secret"), f"{url}/oauth/callback"
@@ -80,12 +83,16 @@ def site(
         ways = {"dexcom": Way(title="Dexcom", region="us", authorizer=lambda: authorizer)} if keys else {}
         app = create_app(
             SitePeople(store), Queries(client, names), SiteConnect(store, ways, synced.append),
+            Marking(store, Queries(client, names), lambda *span: summarized.append(span)),
             load_charts(chart_folder()),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
             lambda: datetime.now(UTC),
         )  # fmt: skip
         with _running(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")), listening):
-            yield Site(url=url, store=store, client=client, names=names, provider=provider, synced=synced)
+            yield Site(
+                url=url, store=store, client=client, names=names, provider=provider, synced=synced,
+                summarized=summarized,
+            )  # fmt: skip
 
 
 @contextmanager

@@ -1,0 +1,31 @@
+"""A person's insights: what changed, what is off its goal, what comes back, each with what stands behind it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from glucoflow.web import evidence
+from glucoflow.web.access import InParts, InPerson
+from glucoflow.web.boards import BOARDS
+from glucoflow.web.pages import unit_of
+
+router = APIRouter()
+SPANS = (14, 30, 90)
+
+
+@router.get("/people/{user_id}/insights")
+def insights(
+    request: Request, parts: InParts, person: InPerson, days: Annotated[int, Query(ge=1, le=366)] = 14
+) -> Response:
+    """For the last full local days; another number of days than those offered is taken as the nearest."""
+    now, unit = parts.clock(), unit_of(request, person)
+    chosen = min(SPANS, key=lambda span: abs(span - days))
+    found = parts.marks.insights(person.id, chosen, unit, now)
+    told = {one.text for one in found.insights}
+    rows = evidence.figure_rows(found.period, found.before, unit) if found.period else []
+    return parts.pages.render(
+        request, "insights.html", now, person=person, unit=unit, boards=BOARDS, current="insights", span=None,
+        found=found, rows=rows, spans=SPANS, chosen=chosen, evidence=evidence,
+        more=[one for one in found.patterns if one.text[0].upper() + one.text[1:] not in told],
+    )  # fmt: skip

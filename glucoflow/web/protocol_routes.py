@@ -1,0 +1,82 @@
+"""Protocols: days on which a person kept a habit, and glucose on days with and without it."""
+
+from datetime import date, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+
+from glucoflow.web import evidence
+from glucoflow.web.access import InParts, InPerson, OurForm, Parts
+from glucoflow.web.boards import BOARDS
+from glucoflow.web.pages import unit_of
+from glucoflow.web.ports import Imported, Person
+
+router = APIRouter()
+LONGEST_DAYS = 366
+LARGEST_FILE = 1_000_000
+
+
+@router.get("/people/{user_id}/protocols")
+def protocols(request: Request, parts: InParts, person: InPerson) -> Response:
+    return _page(request, parts, person)
+
+
+@router.post("/people/{user_id}/protocols", dependencies=[OurForm])
+def record(
+    parts: InParts,
+    person: InPerson,
+    name: Annotated[str, Form(max_length=200)],
+    kept: Annotated[bool, Form()],
+    first: Annotated[date, Form()],
+    last: Annotated[date | None, Form()] = None,
+) -> Response:
+    """The days first to last, both included, as kept or not."""
+    length = ((last or first) - first).days + 1
+    if not 1 <= length <= LONGEST_DAYS:
+        raise HTTPException(400, f"{first} to {last} is no span of 1 to {LONGEST_DAYS} days. Swap or shorten it.")
+    days = {first + timedelta(days=i): kept for i in range(length)}
+    parts.marks.record(person.id, name, days, parts.clock())
+    return _back(person)
+
+
+@router.post("/people/{user_id}/protocols/import", dependencies=[OurForm])
+def import_days(
+    request: Request,
+    parts: InParts,
+    person: InPerson,
+    name: Annotated[str, Form(max_length=200)],
+    file: Annotated[UploadFile, File()],
+) -> Response:
+    """Days of a CSV. The page says how many came in, and which rows could not be read."""
+    raw = file.file.read(LARGEST_FILE + 1)
+    if len(raw) > LARGEST_FILE:
+        raise HTTPException(413, "This file is larger than 1 MB. Cut it into parts.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise HTTPException(400, "This file is not text in UTF-8. Save it as CSV (UTF-8) and try again.") from None
+    return _page(request, parts, person, parts.marks.record_csv(person.id, name, text, parts.clock()))
+
+
+@router.post("/people/{user_id}/protocols/forget", dependencies=[OurForm])
+def forget(parts: InParts, person: InPerson, name: Annotated[str, Form()]) -> Response:
+    if not parts.marks.forget(person.id, name):
+        raise HTTPException(404, "This protocol is not there any more.")
+    return _back(person)
+
+
+def _page(request: Request, parts: Parts, person: Person, imported: Imported | None = None) -> Response:
+    now, unit = parts.clock(), unit_of(request, person)
+    known = parts.marks.protocols(person.id)
+    compared = {one.name: parts.marks.adherence(person.id, one.name, unit) for one in known}
+    return parts.pages.render(
+        request, "protocols.html", now, person=person, unit=unit, boards=BOARDS, current="protocols", span=None,
+        protocols=known, compared=compared, imported=imported, measure_rows=evidence.measure_rows,
+        today=now.astimezone(ZoneInfo(person.zone)).date(),
+    )  # fmt: skip
+
+
+def _back(person: Person) -> Response:
+    return RedirectResponse(f"/people/{person.id}/protocols", 303)
