@@ -78,7 +78,7 @@ class Kibana:
         version, level = _version_and_level(answer)
         if version is None:
             raise Misconfigured(
-                "Kibana does not tell its version to this user.", remedy="Check KIBANA_USERNAME and KIBANA_PASSWORD."
+                "Kibana does not tell its version to this user.", remedy="Check KIBANA_USER and KIBANA_PASSWORD."
             )
         if _numbers(version) < OLDEST:
             raise Misconfigured(
@@ -159,7 +159,7 @@ def _told(answer: httpx.Response, method: str, path: str) -> Json:
         what = "refuses this user and password" if status == 401 else "does not allow this user to do that"
         raise Misconfigured(
             f"Kibana {what} ({method} {path}).",
-            remedy="Check KIBANA_USERNAME and KIBANA_PASSWORD; the user must manage spaces, roles and saved objects.",
+            remedy="Check KIBANA_USER and KIBANA_PASSWORD; the user must manage spaces, roles and saved objects.",
         )
     if status == 422:
         raise Misconfigured("This Kibana is too old for the dashboards.", remedy="Use Kibana 8.12 or later.")

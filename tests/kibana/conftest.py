@@ -26,7 +26,8 @@ def make_index(es: Elasticsearch, index: str, properties: dict[str, Any], docs: 
         settings={"number_of_replicas": 0},
     )
     if docs:
-        lines = [line for doc in docs for line in ({"index": {}}, doc)]
+        action: dict[str, Any] = {"index": {}}
+        lines = [line for doc in docs for line in (action, doc)]
         answer = es.bulk(index=index, operations=lines, refresh=True, filter_path=["errors", "items.*.error"])
         assert not answer["errors"], str(answer)[:600]
 

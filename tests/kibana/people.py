@@ -14,6 +14,7 @@ import msgspec
 
 from glucoflow import records as r
 from glucoflow.context import Meals
+from glucoflow.derived import episode_document
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.episodes import find_episodes
 from glucoflow.localtime import epoch_ms
@@ -103,15 +104,9 @@ def superseded(source: Source) -> Source:
     return {**source, "glucose": glucose, "sample": {**source["sample"], "superseded": True}}
 
 
-def episodes(sources: list[Source], low: int = 70) -> Iterator[Source]:
-    found = find_episodes(series_of(sources))
-    for one in found:
-        local = one.start + timedelta(minutes=one.offset_min)
-        minute = local.hour * 60 + local.minute
-        time = {"utc_offset_min": one.offset_min, "minute_of_day": minute, "hour": local.hour,
-                "weekday": local.isoweekday(), "date": f"{local:%Y-%m-%d}"}  # fmt: skip
-        yield {"@timestamp": one.start.isoformat(), "event": {"dataset": "episode", "kind": "event"}, "time": time,
-               "episode": msgspec.to_builtins(one)}  # fmt: skip
+def episodes(user_id: str, sources: list[Source]) -> Iterator[Source]:
+    for one in find_episodes(series_of(sources)):
+        yield msgspec.json.decode(msgspec.json.encode(episode_document(user_id, "Europe/Berlin", one).source))
 
 
 def series_of(sources: list[Source]) -> Series:
@@ -134,4 +129,4 @@ def documents(user_id: str, end: datetime = END, days: float = 40, seed: int = 7
             *Enricher(owner, "events").documents(noted)]  # fmt: skip
     sources = [msgspec.json.decode(msgspec.json.encode(one.source)) for one in made]
     worse = [superseded(s) for s in sources[::7] if s["event"]["dataset"] == "cgm.reading"]
-    return sources + worse + list(episodes(sources))
+    return sources + worse + list(episodes(user_id, sources))
