@@ -13,6 +13,7 @@ from rich.console import Console
 
 from flows.runtime import Runtime, open_runtime
 from flows.upkeep_work import provision_everything
+from glucoflow.cli.counting import Counting
 from glucoflow.cli.marking import Marking, summarizing
 from glucoflow.cli.site import SiteConnect, SitePeople, Way
 from glucoflow.cli.stack import web_secret
@@ -38,7 +39,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
     with open_runtime(settings) as rt:
         app = create_app(
             SitePeople(rt.store),
-            rt.queries,
+            Counting(rt.queries, rt.store),
             SiteConnect(rt.store, _ways(rt), request_sync),
             Marking(rt.store, rt.queries, summarizing(rt)),
             load_charts(chart_folder()),

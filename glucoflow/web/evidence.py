@@ -105,10 +105,10 @@ def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
     difference, low, high = one.difference or 0.0, one.low or 0.0, one.high or 0.0
     if one.measure == "mean":
         sides = [f"{wording.glucose(value, unit)} {unit}" for value in (one.mean_with, one.mean_without)]
-        gaps = [_in_unit(value, unit) for value in (difference, low, high)]
+        gaps = [_in_unit(difference, unit), *(_in_unit(value, unit).split()[0] for value in (low, high))]
     else:
         sides = [wording.percent(value, 1) for value in (one.mean_with, one.mean_without)]
-        gaps = [signed(value) for value in (difference, low, high)]
+        gaps = [f"{signed(difference)} points", signed(low), signed(high)]
     name = MEASURES[one.measure]
     return MeasureRow(
         name=name[0].upper() + name[1:], having=sides[0], lacking=sides[1], difference=gaps[0],
@@ -117,4 +117,4 @@ def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
 
 
 def _in_unit(mg_dl: float, unit: Unit) -> str:
-    return signed(in_unit(mg_dl, unit), 0 if unit == MG_DL else 1)
+    return f"{signed(in_unit(mg_dl, unit), 0 if unit == MG_DL else 1)} {unit}"

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.oauth import DexcomAuthorizer
+from glucoflow.cli.counting import Counting
 from glucoflow.cli.marking import Marking
 from glucoflow.cli.site import SiteConnect, SitePeople, Way
 from glucoflow.connector import Counts, Rejection, Token
@@ -82,7 +83,7 @@ def site(
         )
         ways = {"dexcom": Way(title="Dexcom", region="us", authorizer=lambda: authorizer)} if keys else {}
         app = create_app(
-            SitePeople(store), Queries(client, names), SiteConnect(store, ways, synced.append),
+            SitePeople(store), Counting(Queries(client, names), store), SiteConnect(store, ways, synced.append),
             Marking(store, Queries(client, names), lambda *span: summarized.append(span)),
             load_charts(chart_folder()),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
