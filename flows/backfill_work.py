@@ -25,7 +25,7 @@ def backfill_person(
     chosen = [c for c in rt.store.connections.for_user(user_id) if provider in (None, c.provider)]
     claimed = [c for c in (rt.store.leases.claim(c.id, owner, rt.clock(), rt.lease) for c in chosen) if c]
     if not claimed:
-        raise Rejected("user_id", _why_not(user_id, chosen))
+        raise Rejected("user_id", _why_not(user_id, provider, chosen))
     try:
         return [
             run_job(rt, connection, job, owner, partial(_shared, on_progress, i, len(claimed)))
@@ -39,9 +39,9 @@ def _shared(on_progress: Callable[[float], None], before: int, of: int, share: f
     on_progress((before + share) / of)
 
 
-def _why_not(user_id: str, chosen: Sequence[Connection]) -> str:
+def _why_not(user_id: str, provider: str | None, chosen: Sequence[Connection]) -> str:
     if not chosen:
-        return f"{user_id} has no connection; connect them first"
+        return f"{user_id} has no connection{f' to {provider}' if provider else ''}; connect them first"
     if any(connection.state == "connected" for connection in chosen):
         return f"{user_id} is being synced just now; try again in a few minutes"
     return f"{user_id}'s connection is {chosen[0].state}; connect them again"

@@ -54,9 +54,9 @@ def run() -> None:
 
 def say(error: GlucoflowError, console: Console) -> None:
     """What happened, and what to do."""
-    console.print(error.message, style="bold", highlight=False, markup=False)
+    console.print(error.message, style="bold", highlight=False, markup=False, soft_wrap=True)
     if error.remedy:
-        console.print(error.remedy, highlight=False, markup=False)
+        console.print(error.remedy, highlight=False, markup=False, soft_wrap=True)
 
 
 def settings_for(command_logs: bool = False) -> Settings:

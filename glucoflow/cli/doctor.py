@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 
 from flows.providers import Providers
 from flows.runtime import elasticsearch_of, store_of
@@ -29,11 +30,11 @@ def examine(settings: Settings, quick: bool) -> int:
     code = 0
     for name, look in checks(settings, quick):
         try:
-            console.print(f"[green]✓[/] {name:<14} {look()}", highlight=False)
+            console.print(f"[green]✓[/] {name:<14} {escape(look())}", highlight=False, soft_wrap=True)
         except GlucoflowError as error:
-            console.print(f"[red]✗[/] {name:<14} {error.message}", highlight=False)
+            console.print(f"[red]✗[/] {name:<14} {escape(error.message)}", highlight=False, soft_wrap=True)
             if error.remedy:
-                console.print(f"  {'':<14} → {error.remedy}", highlight=False, markup=False)
+                console.print(f"  {'':<14} → {error.remedy}", highlight=False, markup=False, soft_wrap=True)
             code = code or error.exit_code
     return code
 
@@ -66,6 +67,11 @@ def _elasticsearch(settings: Settings) -> str:
         health = check(client)
     finally:
         client.close()
+    if health.read_only:
+        raise Unavailable(
+            f"Elasticsearch holds {', '.join(health.read_only)} read-only, as it does when its disk is nearly full.",
+            remedy="Free disk space; then it lifts the block by itself, and what is missing is fetched.",
+        )
     return f"version {health.version or 'unknown'}, {health.status}"
 
 
@@ -104,6 +110,9 @@ def _prefect(settings: Settings) -> str:
 
 
 def _provider(settings: Settings) -> str:
+    if _demo(settings) is not None:
+        _ask_provider(settings)
+        return "the demo's answers; for your own account set DEXCOM_CLIENT_ID and DEXCOM_CLIENT_SECRET in .env"
     Providers(settings.dexcom).authorizer("dexcom", settings.dexcom.region)  # says which keys are missing
     answer = _ask_provider(settings)
     return f"{settings.dexcom.region} answers (HTTP {answer.status_code}), keys are set"
@@ -123,8 +132,14 @@ def _clock(settings: Settings) -> str:
     return f"{abs(skew):.0f} s from the provider's"
 
 
+def _demo(settings: Settings) -> str | None:
+    """Where the simulated provider is, if a demo runs and nothing else could be asked."""
+    up = running.find(settings.store.data_dir)
+    return up.simulator if up is not None and settings.dexcom.client_id is None else None
+
+
 def _ask_provider(settings: Settings) -> httpx.Response:
-    base = Providers(settings.dexcom).base_url(settings.dexcom.region)
+    base = _demo(settings) or Providers(settings.dexcom).base_url(settings.dexcom.region)
     try:
         return httpx.get(f"{base}/{settings.dexcom.api_prefix}/users/self/dataRange", timeout=10)
     except httpx.HTTPError as error:

@@ -4,10 +4,10 @@ from datetime import date
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from flows.runtime import open_runtime
 from flows.transfer_work import export_person, import_file
+from glucoflow.cli.bars import bars
 from glucoflow.export import ExportFormat
 from glucoflow.settings import Settings
 from glucoflow.units import Unit
@@ -25,7 +25,7 @@ def export_now(
 ) -> None:
     """Write the file and say how many documents of which kind it holds."""
     console = Console(stderr=True)
-    with open_runtime(settings) as rt, Progress(console=console, transient=True) as progress:
+    with open_runtime(settings) as rt, bars(console) as progress:
         bar = progress.add_task("exporting", total=sum(rt.queries.counts(user_id).values()))
         done = export_person(
             rt,
@@ -51,7 +51,7 @@ def export_now(
 def import_now(settings: Settings, user_id: str, path: Path) -> int:
     """Exit code 0, or 65 where some records were refused."""
     console = Console(stderr=True)
-    with open_runtime(settings) as rt, Progress(console=console, transient=True) as progress:
+    with open_runtime(settings) as rt, bars(console) as progress:
         bar = progress.add_task("importing", total=None)
         done = import_file(rt, user_id, path, lambda count: progress.update(bar, completed=count))
     console.print(f"{done.created:,} new, {done.updated:,} changed, {done.unchanged:,} unchanged", highlight=False)

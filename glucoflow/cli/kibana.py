@@ -32,6 +32,7 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
     Console(stderr=True).print(
         f"wrote {out} ({content.count(10)} objects). In Kibana: Stack Management → Saved Objects → Import.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

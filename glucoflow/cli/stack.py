@@ -74,7 +74,7 @@ class Stack:
         port = free_port(self._settings.web.port)
         child = self._child("web", [sys.executable, "-m", "glucoflow", "web", "--port", str(port)])
         self.web = f"http://localhost:{port}"
-        _wait_http(f"http://{LOOPBACK}:{port}/health", child)
+        _wait_http(f"http://{LOOPBACK}:{port}/healthz", child)
         return self.web
 
     def start_flows(self) -> None:

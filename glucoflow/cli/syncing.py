@@ -6,13 +6,13 @@ from typing import cast
 from uuid import uuid4
 
 from rich.console import Console
-from rich.progress import Progress
 
 from flows.backfill_work import backfill_person
 from flows.parameters import checked_window
 from flows.runtime import Runtime, open_runtime
 from flows.upkeep_work import delete_person, disconnect_person
 from flows.work import SYNC_JOB, Outcome, run_batch, sync_due
+from glucoflow.cli.bars import bars
 from glucoflow.connector import KINDS, Kind
 from glucoflow.errors import Rejected
 from glucoflow.es.provision import provision
@@ -21,7 +21,7 @@ from glucoflow.settings import Settings
 
 def sync_now(settings: Settings, user_id: str | None) -> int:
     """Exit code 0 if all went well, else that of the worst outcome."""
-    with open_runtime(settings) as rt, _progress() as progress:
+    with open_runtime(settings) as rt, bars(Console(stderr=True)) as progress:
         if user_id is not None:
             rt.store.people.get(user_id)  # says who is known
         provision(rt.client, rt.names)
@@ -39,7 +39,7 @@ def backfill_now(
     settings: Settings, user_id: str, first: date, last: date, provider: str | None, kinds: str | None
 ) -> int:
     """Exit code 0 if all went well. Ctrl-C leaves a backfill that the same command resumes."""
-    with open_runtime(settings) as rt, _progress() as progress:
+    with open_runtime(settings) as rt, bars(Console(stderr=True)) as progress:
         window = checked_window(first, last, rt.store.people.get(user_id).zone, rt.clock())
         chosen = _kinds(kinds)
         provision(rt.client, rt.names)
@@ -94,7 +94,3 @@ def _kinds(text: str | None) -> Sequence[Kind]:
     if unknown:
         raise Rejected("--kinds", f"{', '.join(unknown)} is unknown; there are {', '.join(KINDS)}")
     return [cast("Kind", name) for name in names]
-
-
-def _progress() -> Progress:
-    return Progress(console=Console(stderr=True), transient=True)

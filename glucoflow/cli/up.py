@@ -14,11 +14,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from flows.providers import Providers
 from flows.runtime import Runtime, open_runtime
 from glucoflow import running
 from glucoflow.cli.people import PersonSummary, people_table, summaries
 from glucoflow.cli.stack import Stack
-from glucoflow.errors import Unavailable
+from glucoflow.errors import Misconfigured, Unavailable
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.settings import Settings
 
@@ -176,10 +177,22 @@ def _say_addresses(stack: Stack, console: Console, demo: bool) -> None:
     console.print(f"  Pages          {stack.web}", highlight=False)
     console.print(f"  Prefect        {stack.prefect_api.removesuffix('/api')}", highlight=False)
     console.print(f"  Elasticsearch  {stack.elasticsearch}", highlight=False)
+    missing = None if demo else missing_keys(Settings.load())
+    if missing is not None:
+        console.print(f"\n{missing}", highlight=False, markup=False, soft_wrap=True)
     if demo:
         console.print("\nThe people are made up. Ctrl-C stops everything; what was read stays.")
     else:
         console.print("\nCtrl-C stops everything; what was read stays.")
+
+
+def missing_keys(settings: Settings) -> str | None:
+    """What must be set before anybody can connect, and where to get it; None where nothing is missing."""
+    try:
+        Providers(settings.dexcom).authorizer("dexcom", settings.dexcom.region)
+    except Misconfigured as error:
+        return str(error)
+    return None
 
 
 def _say_running(found: running.Running, console: Console) -> None:

@@ -6,7 +6,7 @@ States and kinds are plain text in the database; the values of `values.py` narro
 from datetime import UTC, date, datetime
 from typing import ClassVar
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, LargeBinary, MetaData, String, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Double, ForeignKey, Index, LargeBinary, MetaData, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMES = {
@@ -130,7 +130,7 @@ class RunRow(Base):
     unchanged: Mapped[int]
     deleted: Mapped[int]
     rejected: Mapped[int]
-    progress: Mapped[float]
+    progress: Mapped[float] = mapped_column(Double)
     message: Mapped[str]
     remedy: Mapped[str]
     started_at: Mapped[datetime]
