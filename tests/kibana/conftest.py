@@ -12,7 +12,8 @@ from glucoflow.metrics.targets import PROFILES
 from glucoflow.units import MG_DL, MMOL_L
 from tests.kibana import mapping, people
 
-INDEX, RUNS_INDEX, EMPTY, LONE = "kibana-full", "kibana-runs", "kibana-empty", "kibana-lone"
+INDEX, RUNS_INDEX = "kibana-full", "kibana-runs"
+EMPTY, LONE, LONG = "kibana-empty", "kibana-lone", "kibana-long"
 
 ANNA = KibanaPerson(user_id="anna", display_name='Anna "Ä" 😀 O\'Neil {key}', unit=MG_DL, index_alias=INDEX)
 BEN = KibanaPerson(user_id="ben", display_name="Ben", unit=MMOL_L, targets=PROFILES["pregnancy"], index_alias=INDEX)
@@ -53,6 +54,16 @@ def runs() -> list[dict[str, Any]]:
     return made
 
 
+def daily(reading: dict[str, Any]) -> list[dict[str, Any]]:
+    """Five years with one reading a day."""
+    made = []
+    for back in range(5 * 365):
+        at = people.END - timedelta(days=back)
+        time = {**reading["time"], "date": f"{at:%Y-%m-%d}", "weekday": at.isoweekday()}
+        made.append({**reading, "@timestamp": at.isoformat(), "time": time})
+    return made
+
+
 @pytest.fixture(scope="session")
 def documents() -> list[dict[str, Any]]:
     return people.documents("anna")
@@ -61,12 +72,13 @@ def documents() -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def filled(es: Elasticsearch, documents: list[dict[str, Any]]) -> Iterator[Elasticsearch]:
     properties = mapping.person_properties()
-    lone = [doc for doc in documents if doc["event"]["dataset"] == "cgm.reading"][-1:]
-    for index, docs in ((INDEX, documents), (EMPTY, []), (LONE, lone)):
+    used = [doc for doc in documents if doc["event"]["dataset"] == "cgm.reading" and "gap_ms" not in doc["sample"]]
+    lone = [doc for doc in used if not doc["sample"].get("superseded")][-1:]
+    for index, docs in ((INDEX, documents), (EMPTY, []), (LONE, lone), (LONG, daily(lone[0]))):
         make_index(es, index, properties, docs)
     make_index(es, RUNS_INDEX, mapping.runs_properties(), runs())
     yield es
-    es.indices.delete(index=[INDEX, EMPTY, LONE, RUNS_INDEX])
+    es.indices.delete(index=[INDEX, EMPTY, LONE, LONG, RUNS_INDEX])
 
 
 def flat(doc: dict[str, Any], prefix: str = "") -> dict[str, Any]:

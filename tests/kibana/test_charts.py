@@ -20,7 +20,7 @@ from glucoflow.units import MG_DL, MMOL_L
 from glucoflow.web.charts import View, load_charts
 from glucoflow.web.charts import filled as filled_chart
 from tests.kibana import mapping, people
-from tests.kibana.conftest import EMPTY, INDEX, LONE
+from tests.kibana.conftest import EMPTY, INDEX, LONE, LONG
 from tests.kibana.objects import values_of
 
 CHARTS = load_charts(mapping.ROOT / "kibana" / "vega")
@@ -124,7 +124,7 @@ def test_a_chart_draws_with_the_oldest_libraries_without_a_warning(
     name: str, filled: Elasticsearch, drawing_board: Page
 ) -> None:
     columns = [column.field for column in CHARTS[name].meta.table]
-    for index, days in [(INDEX, days) for days in SPANS] + [(LONE, 14), (EMPTY, 14)]:
+    for index, days in [(INDEX, days) for days in SPANS] + [(LONE, 14), (EMPTY, 14), (LONG, 5 * 365)]:
         for unit in (MG_DL, MMOL_L):
             drawn = drawing_board.evaluate(DRAW, [spec_on(filled, name, index, days, unit), columns])
             assert drawn["warnings"] == [], (index, days)
@@ -146,3 +146,11 @@ def test_an_empty_span_says_so(name: str, filled: Elasticsearch) -> None:
     svg = vl_convert.vegalite_to_svg(spec_on(filled, name, EMPTY, 14), vl_version=NEWEST)
     sentence = "No readings in this span" if name == "gaps" else CHARTS[name].meta.empty.replace(":", ".").split(".")[0]
     assert sentence.replace("'", "&#39;") in svg
+
+
+def test_five_years_show_their_newest_days(filled: Elasticsearch) -> None:
+    for name in ("tir_14d", "sensor_wear", "calendar_tir"):
+        spec = spec_on(filled, name, LONG, 5 * 365)
+        days = [one["key"] for one in spec["data"]["values"][0]["d"]["buckets"]]
+        assert len(days) == 400
+        assert max(days) == f"{people.END:%Y-%m-%d}"
