@@ -54,8 +54,19 @@ class House:
         """`_version` by `_id`."""
         alias = self.rt.names.alias(user_id)
         self.rt.client.indices.refresh(index=alias)
-        answer = self.rt.client.search(index=alias, size=10_000, version=True, source=False)
-        return {hit["_id"]: hit["_version"] for hit in answer["hits"]["hits"]}
+        view = self.rt.client.open_point_in_time(index=alias, keep_alive="1m")["id"]
+        found: dict[str, int] = {}
+        after: list[int] | None = None
+        while True:
+            answer = self.rt.client.search(
+                pit={"id": view}, size=10_000, version=True, source=False, sort=["_shard_doc"], search_after=after
+            )
+            hits = orjson.loads(answer.body)["hits"]["hits"]  # our client leaves answers with a view undecoded
+            if not hits:
+                self.rt.client.close_point_in_time(id=view)
+                return found
+            found |= {hit["_id"]: hit["_version"] for hit in hits}
+            after = hits[-1]["sort"]
 
     def truth(self, user_id: str, since: datetime | None = None) -> dict[str, int]:
         """Glucose by record id, as a perfect client would hold it now; readings without a value are none."""

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from flows.work import Outcome
-from glucoflow.errors import Unavailable
+from glucoflow.errors import Retryable
 from glucoflow.es.client import make_client
+from glucoflow.es.provision import provision
 from glucoflow.es.queries import Queries
 from glucoflow.simulator import Fault, ReviseReadings
 from tests.flows.conftest import NOW, House, OpenHouse, small_world
@@ -168,10 +169,19 @@ def test_a_full_disk_is_waited_out_and_nothing_is_lost(house: House) -> None:
     assert house.values("alma") == house.truth("alma")
 
 
-def test_a_node_that_is_gone_stops_the_run_loudly(house: House) -> None:
+def test_a_node_that_is_gone_costs_nothing_but_time(house: House) -> None:
+    there = house.rt
     gone = make_client("http://127.0.0.1:9", timeout_s=1)
-    house.rt = replace(house.rt, client=gone, queries=Queries(gone, house.rt.names))
-    with pytest.raises(Unavailable):
-        house.sync()
-    (connection,) = house.rt.store.connections.for_user("alma")
+    house.rt = replace(there, client=gone, queries=Queries(gone, there.names))
+    with pytest.raises(Retryable, match="Elasticsearch"):
+        provision(gone, there.names)
+    (outcome,) = house.sync()
+    assert outcome.status == "retry"
+    assert "Elasticsearch" in outcome.message
+    (connection,) = there.store.connections.for_user("alma")
     assert connection.lease_owner is None, "the lease is given back"
+    assert there.store.connections.checkpoints(connection.id) == ()
+
+    house.rt = there
+    assert house.sync("alma")[0].status == "ok"
+    assert house.values("alma") == house.truth("alma")
