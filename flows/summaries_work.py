@@ -32,7 +32,7 @@ NEAR = 7
 REACH = 3
 """An episode may run on for days: those that began so many days before a changed one are looked at again."""
 
-_SETTLING = timedelta(minutes=5)
+_STANDS_FOR = timedelta(minutes=5)
 
 
 class Summarized(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +153,7 @@ def _so_far(latest: Latest | None, now: datetime) -> datetime | None:
     """
     if latest is None or newest_full_day(latest, now) == _local_date(latest, latest.time):
         return None
-    return min(latest.time + _SETTLING, now)
+    return latest.time + _STANDS_FOR
 
 
 def _local_date(latest: Latest, moment: datetime) -> date:

@@ -1,5 +1,6 @@
 """The summarize flow: by hand for a person, and nightly for data that came late and days that were completed."""
 
+import logging
 from typing import Annotated
 
 from prefect import flow
@@ -12,8 +13,10 @@ from pydantic import Field
 from flows.parameters import UserId
 from flows.runtime import Runtime, open_runtime
 from flows.summaries_work import NIGHTLY_DAYS, Summarized, summarize_last
-from glucoflow.errors import GlucoflowError
+from glucoflow.errors import Fatal, GlucoflowError
 from glucoflow.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Days = Annotated[int, Field(ge=1, le=20 * 366, description="how many days back")]
 
@@ -50,4 +53,10 @@ def summarize_people(
             done.append(summarize_last(rt, person.id, days))
         except GlucoflowError as error:
             failed[person.id] = error
+        except Exception as error:  # one person's odd data must not cost the others their figures
+            log.warning("summaries of a person failed: %s", type(error).__name__, exc_info=True)
+            failed[person.id] = Fatal(
+                f"Their figures could not be computed ({type(error).__name__}).",
+                remedy="The readings are safe. The log says where it failed; please report it.",
+            )
     return done, failed

@@ -76,8 +76,10 @@ class Marking:
             raise Rejected("targets", "need both limits, the low and the high one")
         own = None
         if low is not None and high is not None:
-            shown = unit or person.unit
-            own = OwnTargets(low=round(in_mg_dl(low, shown)), high=round(in_mg_dl(high, shown)))
+            limits = [in_mg_dl(value, unit or person.unit) for value in (low, high)]
+            if not all(40 <= value <= 400 for value in limits):  # NaN included
+                raise Rejected("targets", f"lie between 40 and 400 mg/dL; limits are given in {unit or person.unit}")
+            own = OwnTargets(low=round(limits[0]), high=round(limits[1]))
         changed = self._store.people.update(user_id, profile=profile, own_targets=own)
         if changed.targets != person.targets:
             self._summarize(user_id, None, None)
