@@ -5,7 +5,6 @@ The core logs through `logging.getLogger(__name__)`; Prefect picks the same logg
 
 import logging
 import re
-import sys
 from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
@@ -51,13 +50,15 @@ def json_formatter() -> logging.Formatter:
     )
 
 
-def configure(settings: LogSettings, stream: TextIO = sys.stderr) -> None:
-    """Send every logger's lines to `stream` in the configured form. Call once, from the program's entry."""
+def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Send every logger's lines to `stream`, or standard error. Call once, from the program's entry."""
     handler = logging.StreamHandler(stream)
     text = MaskingTextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
     handler.setFormatter(json_formatter() if settings.format == "json" else text)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level)
-    for chatty in ("elastic_transport", "urllib3", "httpx", "httpcore", "alembic", "uvicorn.access"):
+    for chatty in ("urllib3", "httpx", "httpcore", "alembic", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns with a traceback for each failed call; we retry, and say ourselves what failed.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)

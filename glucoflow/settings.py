@@ -153,6 +153,9 @@ class Settings(BaseSettings):
             assert isinstance(group, type) and issubclass(group, BaseSettings)  # noqa: S101, PT018 – for the type
             try:
                 groups[name] = group()
+            except UnicodeDecodeError:
+                problems = ["the file .env is not text in UTF-8"]
+                break
             except ValidationError as error:
                 problems += _explain(group.model_config.get("env_prefix", ""), error)
         if problems:

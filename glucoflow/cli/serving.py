@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def serve_web(settings: Settings, port: int | None) -> None:
             app, host=settings.web.host, port=port or settings.web.port, log_config=None, access_log=False
         )
         server = uvicorn.Server(config)
-        server.run()
+        with suppress(SystemExit):  # how uvicorn ends where it cannot have the port
+            server.run()
         if not server.started:
             raise Unavailable(
                 f"The pages cannot use port {config.port}.", remedy="Another program does; set WEB_PORT in .env."

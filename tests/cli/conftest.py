@@ -1,0 +1,125 @@
+"""The program as a user runs it, in this process where that shows the same; and a provider cloud with keys of its own."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import orjson
+import pytest
+
+from flows.runtime import open_runtime
+from glucoflow import cli
+from glucoflow.es.provision import delete_user
+from glucoflow.es.queries import only
+from glucoflow.es.scan import scan
+from glucoflow.settings import Settings
+from glucoflow.simulator import Client, SettableClock, Simulator, demo_world, running_simulator
+from tests.node import Node
+
+OURS = ("DEXCOM_", "ES_", "GLUCOFLOW_", "SYNC_", "WEB_", "PREFECT_", "KIBANA_", "LOG_")
+KEYS = {"DEXCOM_CLIENT_ID": "clinic", "DEXCOM_CLIENT_SECRET": "kept-between-us"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+"""Runs `glucoflow` with the arguments; keywords are environment variables for this call."""
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An empty folder to work in, and none of the machine's own settings."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+@pytest.fixture
+def command(clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """`glucoflow …` through its entry point."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def run(*arguments: str, **environment: str) -> Said:
+        with clean.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["glucoflow", *arguments])
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as end:
+                cli.main()
+        printed = capsys.readouterr()
+        code = end.value.code
+        assert isinstance(code, int)
+        return Said(code, printed.out, printed.err)
+
+    yield run
+    root.handlers, root.level = handlers, level
+
+
+@dataclass
+class Cloud:
+    """A provider's cloud with Alma's last days, and the settings with which glucoflow reaches it and the node."""
+
+    sim: Simulator
+    clock: SettableClock
+    began: datetime
+
+    def stored(self) -> dict[str, int]:
+        """Alma's glucose until the test began, by record id, in mg/dL, as indexed."""
+        with open_runtime(Settings.load()) as rt:
+            alias = rt.names.alias("alma")
+            rt.client.indices.refresh(index=alias)
+            found = scan(rt.client, alias, only(["cgm.reading"], None, self.began))
+            hits = [orjson.loads(bytes(hit.source)) for hit in found]
+        return {hit["event"]["id"]: int(hit["glucose"]["mg_dl"]) for hit in hits}
+
+    def truth(self) -> dict[str, int]:
+        """The same, as the provider holds it."""
+        records = self.sim.truth("alma", "egvs", self.sim.world.person("alma").since, self.began)
+        return {record["recordId"]: record["value"] for record in records if record["value"] is not None}
+
+
+@pytest.fixture
+def cloud(clean: pytest.MonkeyPatch, elasticsearch_node: Node, tmp_path: Path) -> Iterator[Cloud]:
+    """Alma, connected with the app's own keys and not yet synced; everything else is in the environment."""
+    clock = SettableClock(datetime.now(UTC))
+    world = demo_world(clock(), days=2)
+    world = replace(world, people=(world.person("alma"),))
+    client = Client(KEYS["DEXCOM_CLIENT_ID"], KEYS["DEXCOM_CLIENT_SECRET"], Client.redirect_uris)
+    with running_simulator(world, clock=clock, client=client) as sim:
+        password = elasticsearch_node.password.get_secret_value()
+        here = {"ES_ENDPOINT": elasticsearch_node.url, "ES_USER": elasticsearch_node.username, "ES_PASSWORD": password}
+        prefix = f"cli{os.getpid()}{tmp_path.name.lower()[-12:]}-".replace("_", "")
+        for name, value in {**KEYS, **here, "ES_INDEX": prefix, "DEXCOM_BASE_URL": sim.base_url}.items():
+            clean.setenv(name, value)
+        _connect(world.person("alma").name)
+        yield Cloud(sim, clock, clock())
+        with open_runtime(Settings.load()) as rt:
+            delete_user(rt.client, rt.names, "alma")
+
+
+def _connect(name: str) -> None:
+    """What the page and a browser would do."""
+    with open_runtime(Settings.load()) as rt:
+        now = rt.clock()
+        rt.store.people.add("alma", name, now, zone="Europe/Berlin")
+        authorizer = rt.providers.authorizer("dexcom", "us")
+        state = rt.store.oauth_states.create("alma", "dexcom", "us", now)
+        consent = httpx.get(f"{authorizer.authorize_url(state)}&person=alma&auto=1")
+        code = parse_qs(urlsplit(consent.headers["location"]).query)["code"][0]
+        rt.store.connections.add("alma", "dexcom", "us", now, authorizer.exchange(code, now))
