@@ -5,6 +5,8 @@ Each change of what counts is followed by new summaries of the days concerned, b
 
 import csv
 import io
+import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -12,13 +14,15 @@ from zoneinfo import ZoneInfo
 from flows.insights_work import Findings, compare_protocol, find_insights
 from flows.runtime import Runtime
 from flows.summaries_work import summarize_changes, summarize_span
-from glucoflow.errors import Rejected
+from glucoflow.errors import GlucoflowError, Rejected
 from glucoflow.es.queries import Queries
 from glucoflow.metrics.targets import PROFILES
 from glucoflow.protocols import Adherence, read_entries
 from glucoflow.store import Exclusion, OwnTargets, Person, ProtocolDay, Store
 from glucoflow.units import Unit, in_mg_dl
 from glucoflow.web import ports
+
+log = logging.getLogger(__name__)
 
 Summarize = Callable[[str, datetime | None, datetime | None], None]
 """Computes a person's summaries of the days around [start, end) again, or of all days."""
@@ -34,6 +38,25 @@ def summarizing(rt: Runtime) -> Summarize:
             summarize_span(rt, user_id, start, end)
 
     return again
+
+
+def behind_the_page(summarize: Summarize) -> Summarize:
+    """The same, but a person's whole history is computed while the page goes on: years of it take their time."""
+
+    def again(user_id: str, start: datetime | None, end: datetime | None) -> None:
+        if start is not None:
+            summarize(user_id, start, end)
+        else:
+            threading.Thread(target=_quietly, args=(summarize, user_id), name="summaries").start()
+
+    return again
+
+
+def _quietly(summarize: Summarize, user_id: str) -> None:
+    try:
+        summarize(user_id, None, None)
+    except GlucoflowError as error:
+        log.warning("summaries after a change of targets failed: %s", type(error).__name__)
 
 
 class Marking:

@@ -15,7 +15,7 @@ from rich.console import Console
 from flows.runtime import Runtime, open_runtime
 from flows.upkeep_work import provision_everything
 from glucoflow.cli.counting import Counting
-from glucoflow.cli.marking import Marking, summarizing
+from glucoflow.cli.marking import Marking, behind_the_page, summarizing
 from glucoflow.cli.site import SiteConnect, SitePeople, Way
 from glucoflow.cli.stack import web_secret
 from glucoflow.errors import Misconfigured, Unavailable
@@ -42,7 +42,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
             SitePeople(rt.store),
             Counting(rt.queries, rt.store),
             SiteConnect(rt.store, _ways(rt), request_sync),
-            Marking(rt.store, rt.queries, summarizing(rt)),
+            Marking(rt.store, rt.queries, behind_the_page(summarizing(rt))),
             load_charts(chart_folder()),
             web_options(settings.web, settings.store.data_dir),
             rt.clock,
