@@ -6,6 +6,8 @@ from flows.runtime import Runtime
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.retention import delete_before
+from glucoflow.kibana.api import KibanaCredentials
+from glucoflow.kibana.provision import delete_person as delete_dashboards
 
 
 def provision_everything(rt: Runtime) -> int:
@@ -27,11 +29,16 @@ def disconnect_person(rt: Runtime, user_id: str) -> int:
 
 
 def delete_person(rt: Runtime, user_id: str) -> int:
-    """Connections first, so that no sync under way writes again; then documents, then the person.
+    """Connections first, so that no sync under way writes again; then documents, dashboards and the person.
 
-    Returns how many indices were deleted. Raises Rejected for an unknown person.
+    Returns how many indices were deleted. Raises Rejected for an unknown person, and Kibana's errors where one is
+    configured and does not let us: nothing of the store is deleted then, so that it can be repeated.
     """
     disconnect_person(rt, user_id)
+    kibana = rt.settings.kibana
+    if kibana.url is not None:
+        credentials = KibanaCredentials(username=kibana.user, password=kibana.password)
+        delete_dashboards(str(kibana.url), credentials, user_id)
     indices = delete_indices(rt.client, rt.names, user_id)
     rt.store.people.delete(user_id)
     return indices

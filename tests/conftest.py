@@ -1,9 +1,12 @@
-"""What all tests share: one real Elasticsearch node a session."""
+"""What all tests share: one real Elasticsearch node and one real browser a session."""
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from elasticsearch import Elasticsearch
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.node import Node, running_node
 
@@ -21,3 +24,18 @@ def es(elasticsearch_node: Node) -> Iterator[Elasticsearch]:
     client = elasticsearch_node.client()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: the system's, else Playwright's own. Where there is none the test says so, except in CI."""
+    system = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=system)
+        except Error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip("There is no Chromium, so pages are not tested. Install it, or: playwright install chromium")
+        yield launched
+        launched.close()

@@ -4,7 +4,6 @@ Kibana 8.12 bundles vega 5.24.0 and vega-lite 5.2.0 (in `vendor/`); the newest a
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import vl_convert
 from elasticsearch import Elasticsearch
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from glucoflow.metrics.targets import PROFILES
 from glucoflow.units import MG_DL, MMOL_L
@@ -100,15 +99,12 @@ def test_a_charts_search_uses_existing_fields_and_plain_aggregations(name: str) 
 
 
 @pytest.fixture(scope="module")
-def drawing_board() -> Iterator[Page]:
-    system = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=system)
-        page = browser.new_page()
-        for file in DRAWN_BY["vega 5.24.0 and vega-lite 5.2.0"]:
-            page.add_script_tag(path=str(VENDOR / file))
-        yield page
-        browser.close()
+def drawing_board(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    for file in DRAWN_BY["vega 5.24.0 and vega-lite 5.2.0"]:
+        page.add_script_tag(path=str(VENDOR / file))
+    yield page
+    page.close()
 
 
 def spec_on(es: Elasticsearch, name: str, index: str, days: float, unit: Any = MG_DL) -> dict[str, Any]:

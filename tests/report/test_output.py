@@ -2,15 +2,13 @@
 
 import json
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from glucoflow.metrics import Series, figures_of
 from glucoflow.metrics.series import moment_of
@@ -85,15 +83,6 @@ def test_text_speaks_the_persons_unit(files: Files) -> None:
 def test_an_unknown_unit_is_refused(files: Files) -> None:
     with pytest.raises(UnreadableFile, match="expected mg/dL or mmol/L"):
         report(files.plain(["a,2026-03-08 12:00,100"]), units="stone")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def test_html_stands_alone_and_prints_on_one_sheet(files: Files, browser: Browser) -> None:

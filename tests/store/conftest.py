@@ -1,5 +1,6 @@
 """A store on SQLite and one on PostgreSQL: every test that asks for `place` or `store` runs on both."""
 
+import os
 import subprocess
 import sys
 import uuid
@@ -45,7 +46,14 @@ class Place(NamedTuple):
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    with Server() as server:
+    """A real server. Where PostgreSQL is not installed the test says so, except in CI."""
+    try:
+        server = Server()
+    except FileNotFoundError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    with server:
         yield server
 
 

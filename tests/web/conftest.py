@@ -1,7 +1,5 @@
 """One site and one browser for all page tests. Chromium comes with Playwright's own search or the system's."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +7,12 @@ from typing import Literal
 
 import pytest
 from elasticsearch import Elasticsearch
-from playwright.sync_api import Browser, Error, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from glucoflow.es.names import Names
 from tests.web.serving import Site, settle, site
 
 NAMES = Names(prefix="web-", runs="web-runs")
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -31,21 +28,6 @@ def empty_site(es: Elasticsearch, tmp_path: Path) -> Iterator[Site]:
     """A site without anyone."""
     with site(tmp_path, es, NAMES) as served:
         yield served
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium: the system's, else Playwright's own."""
-    system = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    with sync_playwright() as playwright:
-        try:
-            launched = playwright.chromium.launch(executable_path=system)
-        except Error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip("There is no Chromium: the pages are not tested. Run: playwright install chromium")
-        yield launched
-        launched.close()
 
 
 Open = Callable[..., Page]
