@@ -1,4 +1,4 @@
-"""The program as a user runs it, in this process where that shows the same; and a provider cloud with keys of its own."""
+"""The program as a user runs it, in this process where that is the same; and a provider cloud with its own keys."""
 
 import logging
 import os

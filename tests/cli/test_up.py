@@ -1,0 +1,261 @@
+"""`glucoflow up --demo` as its user has it: one start with everything tried against it, then Ctrl-C, kill -9, again."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from glucoflow.simulator import demo_world, running_simulator
+from tests.cli.conftest import Command
+from tests.cli.program import Folder, Up
+
+PEOPLE = ("alma", "bruno", "chiara", "dario")
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Folder]:
+    """New home, new data folder, for all of this module."""
+    with Folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def up(folder: Folder) -> Iterator[Up]:
+    """The first start."""
+    with Up(folder) as started:
+        yield started
+
+
+@pytest.fixture
+def here(up: Up, command: Command, clean: pytest.MonkeyPatch) -> Command:
+    """Commands in a second terminal, where `up` runs in the first."""
+    clean.setenv("GLUCOFLOW_DATA_DIR", str(up.folder.data))
+    return command
+
+
+def prefect(up: Up, path: str, **query: Any) -> Any:
+    """Prefect's API."""
+    return httpx.post(f"{up.where().prefect}/{path}", json=query, timeout=20).raise_for_status().json()
+
+
+def values_of(answer: dict[str, Any]) -> dict[str, list[int]]:
+    """Each person's glucose values up to the newest reading of the answer, from the provider itself."""
+    with running_simulator(demo_world(datetime.now(UTC))) as sim:
+        found = {}
+        for one in answer["people"]:
+            end = datetime.fromisoformat(one["newest"]) + timedelta(seconds=1)
+            records = sim.truth(one["id"], "egvs", sim.world.person(one["id"]).since, end)
+            found[one["id"]] = [record["value"] for record in records if record["value"] is not None]
+    return found
+
+
+def test_it_answers_in_json_with_the_figures_of_what_the_provider_holds(up: Up) -> None:
+    assert [one["id"] for one in up.answer["people"]] == list(PEOPLE)
+    assert set(up.answer) == {"people", "seconds"}
+    assert set(up.answer["seconds"]) == {"start", "sync", "total"}
+    assert up.answer["seconds"]["total"] >= up.answer["seconds"]["start"] > 0
+    truth = values_of(up.answer)
+    for one in up.answer["people"]:
+        values = truth[one["id"]]
+        assert set(one) == {"id", "readings", "newest", "tir", "mean_mg_dl", "index"}
+        assert one["readings"] == len(values) > 20_000
+        assert one["mean_mg_dl"] == pytest.approx(sum(values) / len(values), abs=0.06)
+        in_range = sum(70 <= value <= 180 for value in values)
+        assert one["tir"] == pytest.approx(100 * in_range / len(values), abs=0.06)
+        assert one["index"] == f"cgm-{one['id']}"
+        assert datetime.now(UTC) - datetime.fromisoformat(one["newest"]) < timedelta(minutes=20)
+
+
+def test_all_else_is_on_standard_error_without_a_traceback(up: Up) -> None:
+    where = up.where()
+    assert where.prefect is not None
+    assert where.web is not None
+    for address in (where.web, where.prefect.removesuffix("/api"), where.elasticsearch):
+        assert address in up.said()
+    assert "Traceback" not in up.said()
+    for log in ("web", "flows", "simulator"):
+        assert "Traceback" not in (up.folder.data / "logs" / f"{log}.log").read_text(), log
+
+
+def test_commands_beside_it(up: Up, here: Command, tmp_path: Path) -> None:
+    people = here("people", "--json")
+    assert people.code == 0
+    assert [one["id"] for one in json.loads(people.out)] == list(PEOPLE)
+    status = here("status")
+    assert status.code == 0, status.out
+    assert all(person in status.out for person in PEOPLE)
+    lags = [one["lag_seconds"] for one in json.loads(here("status", "--json").out)]
+    assert all(0 <= lag < 1500 for lag in lags)
+    doctor = here("doctor")
+    assert doctor.code == 0, doctor.out
+    assert doctor.out.count("✓") == len(doctor.out.strip().splitlines()) == 7
+    synced = here("sync", "--user", "alma")
+    assert synced.code == 0, synced.err
+    assert "0 changed" in synced.err
+    day = str(datetime.now(UTC).date() - timedelta(days=40))
+    filled = here("backfill", "alma", "--from", day, "--to", day)
+    assert filled.code == 0, filled.err
+    assert "0 new, 0 changed" in filled.err
+
+
+def test_files_out_and_in_again(up: Up, here: Command, tmp_path: Path) -> None:
+    for form, name in (("ndjson", "alma.ndjson"), ("tidepool", "alma.json"), ("csv", "tables")):
+        span = ("--from", str(datetime.now(UTC).date() - timedelta(days=3)))
+        done = here("export", "--user", "alma", "--format", form, "--out", name, *span)
+        assert done.code == 0, done.err
+        assert f"wrote {name}" in done.err
+    lines = [json.loads(line) for line in Path("alma.ndjson").read_text().splitlines()]
+    assert sum(line["event"]["dataset"] == "cgm.reading" for line in lines) > 700
+    again = here("import-file", "alma", "alma.ndjson")
+    assert again.code == 0, again.err
+    assert "0 new, 0 changed" in again.err
+    dashboards = here("kibana", "export", "--user", "alma", "--out", "alma.kibana.ndjson")
+    assert dashboards.code == 0, dashboards.err
+    assert "dashboard" in {json.loads(line).get("type") for line in Path("alma.kibana.ndjson").read_text().splitlines()}
+    Path("mine.csv").write_text(
+        "id,time,gl\n"
+        + "".join(f"me,2026-01-{1 + i // 288:02} {i // 12 % 24:02}:{i % 12 * 5:02}:00,120\n" for i in range(4320))
+    )
+    report = here("report", "mine.csv", "--json")
+    assert report.code == 0, report.err
+    assert json.loads(report.out)
+
+
+def test_a_second_up_finds_the_first(up: Up) -> None:
+    said = up.folder.command("up", "--demo")
+    assert said.code == 0
+    assert "already running" in said.out
+    assert str(up.where().web) in said.out
+
+
+def test_the_page_answers_with_the_people(up: Up) -> None:
+    page = httpx.get(str(up.where().web), timeout=20)
+    assert page.status_code == 200
+    assert all(name in page.text for name in ("Alma", "Bruno", "Chiara", "Dario"))
+
+
+def test_prefect_knows_the_flows_their_forms_and_the_first_sync(up: Up) -> None:
+    deployments = {one["name"]: one for one in prefect(up, "deployments/filter")}
+    assert set(deployments) >= {"sync", "backfill", "refresh-tokens", "summarize", "provision", "import-file", "export"}
+    form = deployments["backfill"]["parameter_openapi_schema"]
+    assert form["properties"]["start"]["format"] == "date"
+    assert form["properties"]["end"]["format"] == "date"
+    assert set(form["required"]) == {"user_id", "start", "end"}
+    runs = prefect(up, "flow_runs/filter", flow_runs={"name": {"any_": ["sync-due"]}})
+    assert "COMPLETED" in {run["state_type"] for run in runs}
+
+
+def test_syncs_are_scheduled(up: Up) -> None:
+    """Prefect's scheduler writes coming runs down; with an SQLAlchemy it cannot work with it silently never does."""
+    (sync,) = prefect(up, "deployments/filter", deployments={"name": {"any_": ["sync"]}})
+    wanted = {"deployments": {"id": {"any_": [sync["id"]]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+    deadline = time.monotonic() + 60
+    while not prefect(up, "flow_runs/filter", **wanted):
+        log = (up.folder.data / "logs" / "prefect.log").read_text()
+        assert "InvalidRequestError" not in log, "Prefect's scheduler fails; see data/logs/prefect.log"
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def test_a_backfill_started_in_prefects_form_runs_and_shows_how_it_went(up: Up) -> None:
+    (deployment,) = prefect(up, "deployments/filter", deployments={"name": {"any_": ["backfill"]}})
+    day = str(datetime.now(UTC).date() - timedelta(days=30))
+    parameters = {"user_id": "chiara", "start": day, "end": day}
+    run = prefect(up, f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
+    deadline = time.monotonic() + 90
+    while run["state_type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+        assert time.monotonic() < deadline, run["state_name"]
+        time.sleep(0.5)
+        run = httpx.get(f"{up.where().prefect}/flow_runs/{run['id']}").json()
+    assert run["state_type"] == "COMPLETED"
+    assert run["name"] == f"backfill-chiara-{day}-{day}"
+    artifacts = prefect(up, "artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})
+    assert {one["key"] for one in artifacts} == {"backfill", "backfill-chiara"}
+
+
+def test_no_secret_is_in_logs_prefect_or_the_store(up: Up) -> None:
+    secrets = _secrets(up.folder.data)
+    assert len(secrets) > 12
+    held_by = {"token.key", "web.secret", "elasticsearch.password", "simulator.json"}
+    files = [file for file in up.folder.data.rglob("*") if file.is_file() and file.name not in held_by]
+    files = [file for file in files if "elasticsearch/data" not in str(file)] + [up.folder.home / "up.err"]
+    assert {"glucoflow.db", "prefect.db", "flows.log", "web.log", "elasticsearch.log"} <= {file.name for file in files}
+    seen = {str(file): file.read_bytes() for file in files}
+    for what in ("flow_runs", "task_runs", "logs", "artifacts", "deployments"):
+        seen[what] = json.dumps(prefect(up, f"{what}/filter")).encode()
+    found = [(where, name) for where, held in seen.items() for name, secret in secrets.items() if secret in held]
+    assert not found
+    for name, secret in secrets.items():
+        assert secret.decode() not in up.said(), name
+
+
+def _secrets(data: Path) -> dict[str, bytes]:
+    """What must never be seen: everything the provider handed out, and our own keys and passwords."""
+    state = json.loads((data / "simulator.json").read_text())
+    found = {f"{kind} {i}": key for kind in state if kind != "families" for i, key in enumerate(state[kind])}
+    for name in ("token.key", "web.secret", "elasticsearch.password"):
+        found[name] = (data / name).read_text().strip()
+    return {name: secret.encode() for name, secret in found.items() if len(secret) >= 16}
+
+
+def test_ctrl_c_ends_everything_within_five_seconds(up: Up) -> None:
+    where = up.where()
+    began = time.monotonic()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(20) == 130
+    assert time.monotonic() - began < 5
+    assert up.folder.gone_within(1), up.folder.processes()
+    for address in (where.elasticsearch, where.prefect, where.web, where.simulator):
+        assert _free(int(str(address).removesuffix("/api").rsplit(":", 1)[1])), address
+    assert not (up.folder.data / "running.json").exists()
+    assert "Traceback" not in up.said()
+    assert up.process.stdout is not None
+    assert up.process.stdout.read() == "", "only the one JSON object was on standard output"
+
+
+def test_kill_9_leaves_nothing_behind(folder: Folder) -> None:
+    with Up(folder) as up:
+        assert len(folder.processes()) >= 6
+        os.kill(up.process.pid, signal.SIGKILL)
+        up.process.wait(5)
+        assert folder.gone_within(8), folder.processes()
+
+
+def test_the_next_one_doubles_nothing_and_takes_free_ports(folder: Folder) -> None:
+    """After a kill, on the same data, with the wanted port taken by somebody else."""
+    with socket.create_server(("127.0.0.1", int(folder.environment["ES_PORT"]))):
+        said = folder.command("up", "--demo", "--once", "--json")
+    assert said.code == 0, said.err
+    answer = json.loads(said.out)
+    assert {one["id"]: one["readings"] for one in answer["people"]} == {
+        person: len(values) for person, values in values_of(answer).items()
+    }
+    assert folder.gone_within(3), folder.processes()
+
+
+def test_without_keys_it_says_what_to_set_and_where_to_get_it(command: Command) -> None:
+    from glucoflow.cli.up import missing_keys
+    from glucoflow.settings import Settings
+
+    missing = missing_keys(Settings.load())
+    assert missing is not None
+    for words in ("DEXCOM_CLIENT_ID", "DEXCOM_CLIENT_SECRET", "developer.dexcom.com", ".env", "/oauth/callback"):
+        assert words in missing
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
