@@ -113,17 +113,15 @@ def test_files_out_and_in_again(up: Up, here: Command, tmp_path: Path) -> None:
         assert done.code == 0, done.err
         assert f"wrote {name}" in done.err
     lines = [json.loads(line) for line in Path("alma.ndjson").read_text().splitlines()]
-    assert sum(line["event"]["dataset"] == "cgm.reading" for line in lines) > 700
+    assert sum(line["_source"]["event"]["dataset"] == "cgm.reading" for line in lines) > 700
     again = here("import-file", "alma", "alma.ndjson")
     assert again.code == 0, again.err
     assert "0 new, 0 changed" in again.err
     dashboards = here("kibana", "export", "--user", "alma", "--out", "alma.kibana.ndjson")
     assert dashboards.code == 0, dashboards.err
     assert "dashboard" in {json.loads(line).get("type") for line in Path("alma.kibana.ndjson").read_text().splitlines()}
-    Path("mine.csv").write_text(
-        "id,time,gl\n"
-        + "".join(f"me,2026-01-{1 + i // 288:02} {i // 12 % 24:02}:{i % 12 * 5:02}:00,120\n" for i in range(4320))
-    )
+    moments = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=5 * i) for i in range(14 * 288))
+    Path("mine.csv").write_text("id,time,gl\n" + "".join(f"me,{moment:%Y-%m-%d %H:%M:%S},120\n" for moment in moments))
     report = here("report", "mine.csv", "--json")
     assert report.code == 0, report.err
     assert json.loads(report.out)
@@ -222,7 +220,9 @@ def test_ctrl_c_ends_everything_within_five_seconds(up: Up) -> None:
 
 
 def test_kill_9_leaves_nothing_behind(folder: Folder) -> None:
-    with Up(folder) as up:
+    """In the middle of a sync: the pages are up, the people are connected, documents are on their way."""
+    up = Up(folder)
+    with up.until_announced():
         assert len(folder.processes()) >= 6
         os.kill(up.process.pid, signal.SIGKILL)
         up.process.wait(5)
