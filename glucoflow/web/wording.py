@@ -1,5 +1,6 @@
 """Values as words: glucose in the person's unit, ages, dates, percentages. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Protocol
@@ -124,3 +125,13 @@ def _bracketed(limit: float | None) -> str:
 
 def _goal(word: str, limit: float | None) -> str:
     return "" if limit is None else f"goal {word} {limit:.0f}\u00a0%"
+
+
+def short_id(name: str) -> str:
+    """A transmitter's id as people can tell it from another: Dexcom's API gives hashes of 64 characters."""
+    return name if len(name) <= 12 else f"{name[:8]}…"
+
+
+def spaced(name: str) -> str:
+    """A provider's camelCase word as words: urgentLowSoon → urgent low soon."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
