@@ -105,6 +105,10 @@ def _board_page(request: Request, parts: Parts, person: Person, chosen: Board) -
         boards=BOARDS, current=chosen.slug, board=chosen, span=span, problem=problem, compare=compare,
         panels=[(one, parts.charts[one.chart].meta) for one in panels_for(chosen, span) if one.chart in parts.charts],
         today=now.astimezone(ZoneInfo(person.zone)).date(), connections=parts.people.connections(person.id),
+        left_out=[
+            one for one in parts.marks.exclusions(person.id)
+            if one.undone_at is None and one.start < span.end and one.end > span.start
+        ],
         **_figures(parts, person, span, now), **part_of(chosen, parts.glucose, person, unit, span),
     )  # fmt: skip
 

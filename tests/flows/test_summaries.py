@@ -10,11 +10,12 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from flows.summaries_work import summarize_changes, summarize_last, summarize_span
 from flows.summarize import summarize_people
 from glucoflow.cli.marking import Marking, summarizing
-from glucoflow.documents import Document
+from glucoflow.documents import Document, SampleFields
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.episodes import find_episodes
 from glucoflow.es.provision import delete_user
@@ -30,6 +31,8 @@ SMALL = 5e-6
 
 TWO, FIVE = datetime.fromisoformat("2026-06-15T02:00"), datetime.fromisoformat("2026-06-15T05:00")
 """By the wall clock."""
+
+EVE = datetime(2026, 6, 19, 6, tzinfo=UTC)
 
 Truth = list[tuple[datetime, int]]
 """Local wall-clock time and mg/dL."""
@@ -60,6 +63,10 @@ def truth(house: House, user_id: str = "alma") -> Truth:
         for record in records
         if record["value"] is not None
     ]
+
+
+def instant(record: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(record["systemTime"].replace("Z", "+00:00"))
 
 
 def by_date(readings: Truth) -> dict[str, list[int]]:
@@ -116,7 +123,7 @@ def test_episodes_are_those_of_the_records_with_what_was_around_them(house: Hous
     house.sync()
     records = house.sim.truth("alma", "egvs", house.sim.world.person("alma").since, NOW + timedelta(days=1))
     read = [r for r in records if r["value"] is not None]
-    times = [epoch_ms(datetime.fromisoformat(r["systemTime"].replace("Z", "+00:00"))) for r in read]
+    times = [epoch_ms(instant(r)) for r in read]
     expected = find_episodes(Series.of(times, [float(r["value"]) for r in read], 120, 300_000))
     stored = documents(house, "episode")
     assert len(expected) > 20
@@ -148,7 +155,7 @@ def a_high() -> ReviseReadings:
     world = small_world()
     with running_simulator(world, clock=lambda: NOW) as sim:
         records = sim.truth("alma", "egvs", NOW - timedelta(days=6), NOW - timedelta(days=5))
-        moments = [datetime.fromisoformat(r["systemTime"].replace("Z", "+00:00")) for r in records if r["value"]]
+        moments = [instant(r) for r in records if r["value"]]
         series = Series.of(list(map(epoch_ms, moments)), [float(r["value"]) for r in records if r["value"]], 120)
     high = next(one for one in find_episodes(series) if one.kind == "high_l1" and one.minutes < 180)
     start, end = high.start - timedelta(minutes=10), high.end + timedelta(minutes=10)
@@ -271,6 +278,33 @@ def made(owner: Owner, stretches: list[tuple[datetime, int, int]]) -> Iterator[D
         for moment in (start + timedelta(minutes=5 * i) for i in range(max(1, hours * 12)))
     ]
     return Enricher(owner, "readings").documents(readings)
+
+
+def test_superseded_readings_count_in_nothing_but_their_own_count(odd: House) -> None:
+    odd.rt.store.people.add("two", "Two", NOW)
+    documents_of = list(made(Owner(user_id="two", connection_id="c", provider="dexcom", zone="UTC"), [(EVE, 4, 0)]))
+    hidden = SampleFields(interval_ms=300_000, superseded=True)
+    mixed = [
+        Document(one.id, structs.replace(one.source, sample=hidden)) if i % 3 == 0 else one
+        for i, one in enumerate(documents_of)
+    ]
+    odd.rt.sink("two").write(mixed, (), NOW)
+    summarize_changes(odd.rt, "two", None)
+    (only,) = days(odd, "two").values()
+    assert (only["summary"]["n"], only["summary"]["left_out"]["superseded"]) == (32, 16)
+
+
+def test_new_sensors_are_known_by_their_transmitters(open_house: OpenHouse) -> None:
+    with open_house(small_world(days=30)) as house:
+        house.sync()
+        house.rt.client.indices.refresh(index=house.rt.names.alias("alma"))
+        seen: dict[str, datetime] = {}
+        for record in house.sim.truth("alma", "egvs", house.sim.world.person("alma").since, NOW):
+            seen.setdefault(record["transmitterId"], instant(record))
+        starts = house.rt.queries.sensor_starts("alma", NOW - timedelta(days=60), NOW)
+        assert starts == sorted(seen.values())[1:]
+        assert len(starts) >= 2
+        assert house.rt.queries.sensor_starts("alma", starts[0], starts[1]) == starts[:1]
 
 
 @pytest.fixture

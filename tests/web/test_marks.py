@@ -100,6 +100,7 @@ def test_a_span_that_is_left_out_is_in_no_figure_until_it_is_undone(town: Site, 
     assert "Faulty <sensor>" in row.inner_text()
     assert row.locator(".number").inner_text() == "144"
     assert in_range(town, fay, day)[0] == before[0] - 144
+    assert "144 readings in 1 span count in no figure" in httpx.get(f"{town.url}/people/{fay}/days?last=7d").text
     (made,) = town.store.exclusions.list(fay)
     assert town.summarized[-1] == (fay, made.start, made.end)
     assert "144 excluded" in httpx.get(f"{town.url}/people/{fay}/insights").text
