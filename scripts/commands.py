@@ -1,4 +1,4 @@
-"""Write docs/commands.md from the commands themselves: `uv run python scripts/commands.py`. A test says when it is due."""
+"""Write docs/commands.md from the commands themselves. A test says when that is due."""
 
 import html
 import re
@@ -14,8 +14,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 
 HEAD = """# Commands
 
-Each is run as `uv run glucoflow …`, or with compose as `docker compose exec worker glucoflow …`. Tables, figures and JSON
-go to standard output; progress, messages and logs to standard error.
+Each is run as `uv run glucoflow …`, or with compose as `docker compose exec worker glucoflow …`. Tables, figures and
+JSON go to standard output; progress, messages and logs to standard error.
+The page is written by `uv run python scripts/commands.py`.
 
 | exit code | meaning |
 |---|---|

@@ -74,7 +74,7 @@ def test_the_example_with_every_line_filled_in_loads(tmp_path: Path) -> None:
         lines = [f"{name}={value}" for name, value in shown.items() if name.lower().startswith(prefix) and value]
         file = tmp_path / "env"
         file.write_text("\n".join(lines))
-        loaded = group(_env_file=file)  # type: ignore[call-arg]
+        loaded = group(_env_file=file)
         for name in group.model_fields:
             variable = f"{prefix}{name}".upper()
             if variable not in SHOWN_BY_EXAMPLE:
