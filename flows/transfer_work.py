@@ -11,6 +11,7 @@ import msgspec
 
 from connectors.tidepool_file import read_file
 from flows.runtime import Runtime
+from flows.summaries_work import summarize_after
 from glucoflow.connector import Rejection
 from glucoflow.documents import Dataset
 from glucoflow.enrich import Owner
@@ -69,6 +70,7 @@ def import_file(rt: Runtime, user_id: str, path: Path, on_progress: Callable[[in
     Records that are refused are written, with field and reason, to `<file>.rejects.ndjson`.
     """
     person = rt.store.people.get(user_id)
+    began = rt.clock()
     ensure_index(rt.client, rt.names, user_id)
     sink = rt.sink(user_id)
     owner = Owner(user_id=user_id, connection_id="import", provider="tidepool", zone=person.zone)
@@ -82,6 +84,7 @@ def import_file(rt: Runtime, user_id: str, path: Path, on_progress: Callable[[in
         not_held.update(batch.not_held)
         if on_progress:
             on_progress(total.total() + len(refused))
+    summarize_after(rt, user_id, began)
     return Imported(
         created=total["created"],
         updated=total["updated"],

@@ -5,7 +5,7 @@ again replaces, and an unchanged one is not rewritten. Figures are rounded to 6 
 another order may differ in the last digit of a double.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -75,6 +75,8 @@ def episode_document(user_id: str, zone: str, episode: Episode) -> Document:
 
 def _summary(summary: DaySummary | PeriodSummary, start: datetime, end: datetime) -> SummaryFields:
     fields = _rounded(summary_fields(summary))
+    if isinstance(summary, PeriodSummary):
+        fields["date"] = (summary.end - timedelta(days=1)).isoformat()
     missing = fields.pop("missing", None)
     made = msgspec.convert(fields | {"start": start, "end": end}, SummaryFields)
     reasons = msgspec.Raw(msgspec.json.encode(missing, order="sorted")) if missing else NO_PAYLOAD

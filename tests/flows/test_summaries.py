@@ -108,7 +108,7 @@ def test_every_day_and_period_is_what_the_records_come_to(open_house: OpenHouse)
             named = [(last - timedelta(days=i)).isoformat() for i in range(length)]
             summary = periods(house)[window]
             assert_figures(summary, [value for name in named for value in expected.get(name, ())])
-            assert summary["days"] == length
+            assert (summary["days"], summary["date"]) == (length, "2026-06-19")
             assert summary["end"] == "2026-06-19T22:00:00Z"
         earlier = [v for i in range(14, 28) for v in expected[(last - timedelta(days=i)).isoformat()]]
         fortnight = periods(house)["14d"]
