@@ -107,35 +107,30 @@ def test_limits_are_taken_in_the_persons_unit(house: House, marking: Marking) ->
     assert marking.set_targets("alma", "older_high_risk").targets.goal_below == 1
 
 
-@pytest.mark.parametrize(
-    ("profile", "low", "high"),
-    [("athlete", None, None), (None, 70, None), (None, 180, 70), (None, 4.0, 9.0), (None, float("nan"), 180)],
-)
-def test_targets_that_cannot_be_are_refused(
-    house: House, marking: Marking, profile: str | None, low: float | None, high: float | None
-) -> None:
+def test_what_cannot_be_is_refused_and_changes_nothing(house: House, marking: Marking) -> None:
     before = house.rt.store.people.get("alma")
-    with pytest.raises(Rejected):
-        marking.set_targets("alma", profile, low, high)
-    assert house.rt.store.people.get("alma") == before
-
-
-def test_spans_that_cannot_be_are_refused(house: House, marking: Marking) -> None:
+    wrong = ((None, 70, None), (None, 180, 70), (None, 4.0, 9.0), (None, float("nan"), 180), ("athlete", None, None))
+    for profile, low, high in wrong:
+        with pytest.raises(Rejected):
+            marking.set_targets("alma", profile, low, high)
+    for text in ("", "day,kept\n2026-06-01,yes\n", "date\n2026-06-01\n", "date,kept\x00\n1,2\n"):
+        with pytest.raises(Rejected):
+            marking.record_csv("alma", "walk", text, NOW)
     start, end = datetime.fromisoformat("2026-06-15T02:00"), datetime.fromisoformat("2026-06-15T05:00")
     for bad in ((end, start, "swapped"), (start, start, "empty"), (start, end, "  ")):
         with pytest.raises(Rejected):
             marking.exclude("alma", *bad, NOW)
+    assert (house.rt.store.people.get("alma"), marking.protocols("alma")) == (before, [])
+    assert marking.exclusions("alma") == []
+
+
+def test_nobody_undoes_what_is_anothers(house: House, marking: Marking) -> None:
+    start, end = datetime.fromisoformat("2026-06-15T02:00"), datetime.fromisoformat("2026-06-15T05:00")
     house.rt.store.people.add("bea", "Bea", NOW)
     hers = marking.exclude("bea", start, end, "hers", NOW)
     with pytest.raises(Rejected, match="is not one of alma's"):
         marking.undo("alma", hers.id, NOW)
     assert len(house.rt.store.exclusions.list("bea")) == 1
-
-
-@pytest.mark.parametrize("text", ["", "day,kept\n2026-06-01,yes\n", "date\n2026-06-01\n", "date,kept\x00\n1,2\n"])
-def test_files_without_their_columns_are_refused(marking: Marking, text: str) -> None:
-    with pytest.raises(Rejected):
-        marking.record_csv("alma", "walk", text, NOW)
 
 
 def test_a_file_with_bad_rows_gives_its_good_ones(marking: Marking) -> None:

@@ -104,19 +104,20 @@ def test_every_day_and_period_is_what_the_records_come_to(open_house: OpenHouse)
             assert stored[name]["summary"]["weekday"] == date.fromisoformat(name).isoweekday()
             assert stored[name]["time"]["date"] == name
         last = date(2026, 6, 19)  # the 20th is still going on
+        found = periods(house)
         for window, length in (("7d", 7), ("14d", 14), ("30d", 30), ("90d", 90)):
             named = [(last - timedelta(days=i)).isoformat() for i in range(length)]
-            summary = periods(house)[window]
+            summary = found[window]
             assert_figures(summary, [value for name in named for value in expected.get(name, ())])
             assert (summary["days"], summary["date"]) == (length, "2026-06-19")
             assert summary["end"] == "2026-06-19T22:00:00Z"
         earlier = [v for i in range(14, 28) for v in expected[(last - timedelta(days=i)).isoformat()]]
-        fortnight = periods(house)["14d"]
+        fortnight = found["14d"]
         assert fortnight["sufficiency"]["sufficient"]
         assert fortnight["change"]["mean_mg_dl"] == pytest.approx(
             fortnight["mean_mg_dl"] - statistics.fmean(earlier), abs=2 * SMALL
         )
-        assert not periods(house)["90d"]["sufficiency"]["sufficient"]
+        assert not found["90d"]["sufficiency"]["sufficient"]
 
 
 def test_episodes_are_those_of_the_records_with_what_was_around_them(house: House) -> None:
@@ -213,8 +214,9 @@ def test_an_exclusion_leaves_out_its_readings_and_undoing_it_brings_them_back(ho
 def test_targets_are_followed_by_every_day(house: House) -> None:
     house.sync()
     Marking(house.rt.store, house.rt.queries, summarizing(house.rt)).set_targets("alma", "pregnancy")
+    stored = days(house)
     for name, values in by_date(truth(house)).items():
-        summary = days(house)[name]["summary"]
+        summary = stored[name]["summary"]
         assert summary["target_in_percent"] == pytest.approx(share(values, 63, 140), abs=SMALL)
         assert summary["target_below_percent"] == pytest.approx(share(values, 0, 62), abs=SMALL)
         assert summary["tir_percent"] == pytest.approx(share(values, 70, 180), abs=SMALL)
