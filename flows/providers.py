@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, Limits, open_connector
 from flows.budget import CallBudget
 from glucoflow.connector import Authorizer, Connector
-from glucoflow.errors import Misconfigured
+from glucoflow.errors import Misconfigured, Retryable
 from glucoflow.schedule import Polling
 from glucoflow.settings import DexcomSettings
 
@@ -92,10 +92,10 @@ class Providers(msgspec.Struct, frozen=True):
             raise Misconfigured(f"There is no provider called {provider!r}.", remedy="Known: dexcom.")
 
     def base_url(self, region: str) -> str:
-        """Where a region's API is. Raises Misconfigured for a region that is unknown or not running."""
+        """Where a region's API is. Raises Misconfigured for an unknown region, Retryable without the demo."""
         if region == SIMULATOR:
             if self.simulator_url is None:
-                raise Misconfigured(
+                raise Retryable(  # nobody else's sync shall stop for it
                     "This person belongs to the demo, and the simulated provider is not running.",
                     remedy="Start `glucoflow up --demo`.",
                 )

@@ -1,0 +1,224 @@
+"""The commands of docker-compose.yml as processes on loopback, over its own environment: real PostgreSQL, real Prefect
+server with a password on it, real Elasticsearch, a worker that takes its runs from the pool."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from tests.cli.conftest import OURS
+from tests.compose.test_file import GOOD, ROOT
+from tests.node import Node, free_ports
+from tests.store.postgres import Server
+
+PREFIX = "compose-"
+
+
+class Composed:
+    """The services of the file, as processes: the same command and environment, other addresses."""
+
+    def __init__(self, folder: Path, node: Node, postgres: Server) -> None:
+        self.folder = folder
+        self.services: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+        self.prefect, self.web, self.simulator = free_ports(3)
+        self._replaced = {
+            "http://elasticsearch:9200": node.url,
+            "postgres:5432": f"127.0.0.1:{postgres.port}",
+            "http://prefect-server:4200": f"http://127.0.0.1:{self.prefect}",
+            "http://localhost:4200": f"http://127.0.0.1:{self.prefect}",
+            "http://simulator:8400": f"http://127.0.0.1:{self.simulator}",
+        }
+        self._changed = {
+            "ES_USER": node.username,
+            "ES_PASSWORD": node.password.get_secret_value(),
+            "ES_INDEX": PREFIX,
+            "PREFECT_SERVER_API_PORT": str(self.prefect),
+            "WEB_PORT": str(self.web),
+        }
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What the service sees: the file's own, the passwords filled in."""
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        written = self.services[service].get("environment", {})
+        filled = {name: self._filled(value) for name, value in written.items()}
+        changed = {name: value for name, value in self._changed.items() if name in written or name == "WEB_PORT"}
+        python_path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        data = {"GLUCOFLOW_DATA_DIR": str(self.folder / "data"), "PREFECT_HOME": str(self.folder / service)}
+        return {**plain, **filled, **changed, **data, "PYTHONPATH": python_path, "DO_NOT_TRACK": "1"}
+
+    def argv(self, service: str) -> list[str]:
+        """Its command, by the interpreter of the tests."""
+        program = "prefect" if self.services[service].get("entrypoint") == ["prefect"] else "glucoflow"
+        words = [self._filled(word) for word in self.services[service]["command"]]
+        return [sys.executable, "-m", program, *words]
+
+    def run(self, service: str) -> subprocess.CompletedProcess[str]:
+        """A one-shot, to its end."""
+        return subprocess.run(
+            self.argv(service), env=self.environment(service), cwd=self.folder, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+
+    @contextmanager
+    def running(self, service: str, healthy: Callable[[], bool], *more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A service, once it is healthy; told to stop at the end as compose does."""
+        log = self.folder / f"{service}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [*self.argv(service), *more], env=self.environment(service), cwd=self.folder, stdout=out, stderr=out
+            )
+        try:
+            deadline = time.monotonic() + 90
+            while not healthy():
+                assert process.poll() is None, log.read_text()[-3000:]
+                assert time.monotonic() < deadline, log.read_text()[-3000:]
+                time.sleep(0.2)
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def ask(self, path: str, **query: Any) -> Any:
+        """Prefect's API, with its password."""
+        with self.api() as api:
+            return api.post(path, json=query).raise_for_status().json()
+
+    def api(self) -> httpx.Client:
+        user = ("glucoflow", GOOD["PREFECT_PASSWORD"])
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.prefect}/api/", auth=user, timeout=20)
+
+    def answers(self, url: str) -> bool:
+        """Whether a health check's address answers well."""
+        try:
+            return httpx.get(url, timeout=3, auth=("glucoflow", GOOD["PREFECT_PASSWORD"])).is_success
+        except httpx.HTTPError:
+            return False
+
+    def health_path(self, service: str) -> str:
+        """The path that the file's own health check asks."""
+        found = re.search(r"http://localhost:\d+(/[a-z/]+)'", " ".join(self.services[service]["healthcheck"]["test"]))
+        assert found is not None
+        return found[1]
+
+    def _filled(self, value: str) -> str:
+        text = re.sub(r"\$\{([A-Z_]+)(?::-([^}]*))?\}", lambda m: GOOD.get(m[1], m[2] or ""), str(value))
+        for there, here in self._replaced.items():
+            text = text.replace(there, here)
+        return text
+
+
+@pytest.fixture(scope="module")
+def composed(elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+    """PostgreSQL, Prefect's server and the simulator, healthy by the file's own checks."""
+    with Server() as postgres, ExitStack() as stack:
+        postgres.execute(f"CREATE ROLE glucoflow LOGIN SUPERUSER PASSWORD '{GOOD['POSTGRES_PASSWORD']}'")
+        postgres.execute("CREATE DATABASE glucoflow OWNER glucoflow")
+        postgres.execute((ROOT / "docker" / "postgres-init.sql").read_text().splitlines()[-1])
+        made = Composed(tmp_path_factory.mktemp("compose"), elasticsearch_node, postgres)
+        for service, port, more in (
+            ("prefect-server", made.prefect, ["--host", "127.0.0.1"]),
+            ("simulator", made.simulator, ["--host", "127.0.0.1", "--port", str(made.simulator), "--days", "3"]),
+        ):
+            url = f"http://127.0.0.1:{port}{made.health_path(service)}"
+            stack.enter_context(made.running(service, lambda url=url: made.answers(url), *more))  # type: ignore[misc]
+        yield made
+        with elasticsearch_node.client() as client:
+            client.indices.delete(index=f"{PREFIX}*")
+
+
+def test_from_nothing_to_a_sync_by_a_worker(composed: Composed) -> None:
+    provisioned = composed.run("provision")
+    assert provisioned.returncode == 0, provisioned.stderr
+    assert composed.run("provision").returncode == 0, "it runs at every start"
+    made = {one["name"] for one in composed.ask("deployments/filter")}
+    assert {"sync", "backfill", "refresh-tokens", "summarize"} <= made
+
+    demo = composed.run("demo")
+    assert demo.returncode == 0, demo.stderr
+    assert composed.run("demo").returncode == 0, "and so does this"
+
+    with composed.running("worker", lambda: bool(_workers(composed))) as worker:
+        (sync,) = composed.ask("deployments/filter", deployments={"name": {"any_": ["sync"]}})
+        run = composed.ask(f"deployments/{sync['id']}/create_flow_run", parameters={"user_id": "alma"})
+        ended = _ended(composed, run["id"])
+        assert (ended["state_type"], ended["name"]) == ("COMPLETED", "sync-alma"), ended["state"]["message"]
+        assert ended["work_pool_name"] == "glucoflow"
+        assert worker.poll() is None
+        _assert_scheduled(composed, sync["id"])
+    assert _has_run_ids((composed.folder / "worker.log").read_text(), run["id"])
+
+
+def test_the_pages_ask_for_the_password_and_tell_their_health_without(composed: Composed) -> None:
+    base = f"http://127.0.0.1:{composed.web}"
+    with composed.running("web", lambda: composed.answers(base + composed.health_path("web"))):
+        page = httpx.get(base, timeout=10)
+        assert page.status_code == 303
+        assert page.headers["location"].startswith("/login")
+        login = httpx.get(f"{base}/login", timeout=10)
+        assert "password" in login.text
+
+
+def test_prefect_refuses_whoever_has_no_password(composed: Composed) -> None:
+    answer = httpx.post(f"http://127.0.0.1:{composed.prefect}/api/flow_runs/filter", json={}, timeout=10)
+    assert answer.status_code == 401
+
+
+def test_the_workers_health_check(composed: Composed) -> None:
+    _, program, *words = composed.services["worker"]["healthcheck"]["test"]
+    assert program == "glucoflow"
+    done = subprocess.run(
+        [sys.executable, "-m", program, *words],
+        env=composed.environment("worker"), cwd=composed.folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "PostgreSQL" in done.stdout
+
+
+def _workers(composed: Composed) -> list[Any]:
+    found: list[Any] = composed.ask("work_pools/glucoflow/workers/filter")
+    return found
+
+
+def _ended(composed: Composed, run_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 90
+    while True:
+        with composed.api() as api:
+            run: dict[str, Any] = api.get(f"flow_runs/{run_id}").json()
+        if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+            return run
+        assert time.monotonic() < deadline, run["state_name"]
+        time.sleep(0.5)
+
+
+def _assert_scheduled(composed: Composed, deployment_id: str) -> None:
+    wanted = {
+        "deployments": {"id": {"any_": [deployment_id]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    deadline = time.monotonic() + 60
+    while not composed.ask("flow_runs/filter", **wanted):
+        assert "InvalidRequestError" not in (composed.folder / "prefect-server.log").read_text(), "the scheduler fails"
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def _has_run_ids(log: str, run_id: str) -> bool:
+    """Whether some JSON line says which run it belongs to."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert lines, log[-2000:]
+    return any(line.get("flow_run_id") == run_id for line in lines)
