@@ -187,6 +187,7 @@ def _period(user_id: str, zone: str, series: Series, summary: PeriodSummary) -> 
 def _write(
     rt: Runtime, total: Summarized, documents: Collection[Document], gone: Collection[str], days: int = 0
 ) -> Summarized:
+    rt.store.people.get(total.user_id)  # a person deleted meanwhile must not get an index again
     result: SinkResult = rt.sink(total.user_id).write(documents, list(gone), rt.clock())
     if result.rejected:
         log.warning("%d summaries were rejected: %s", len(result.rejected), result.rejected[0].reason)

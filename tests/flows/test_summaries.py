@@ -14,10 +14,12 @@ from msgspec import structs
 
 from flows.summaries_work import summarize_changes, summarize_last, summarize_span
 from flows.summarize import summarize_people
+from flows.upkeep_work import delete_person
 from glucoflow.cli.marking import Marking, summarizing
 from glucoflow.documents import Document, SampleFields
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.episodes import find_episodes
+from glucoflow.errors import Rejected
 from glucoflow.es.provision import delete_user
 from glucoflow.es.scan import scan
 from glucoflow.metrics import Series
@@ -264,6 +266,14 @@ def test_a_failure_of_the_summaries_is_not_the_syncs(house: House, tmp_path: Pat
     done, failed = summarize_people(house.rt, None, 35)
     assert ([one.user_id for one in done], failed) == (["alma"], {})
     assert len(days(house)) == 13
+
+
+def test_a_deleted_person_gets_no_index_again(house: House) -> None:
+    house.sync()
+    delete_person(house.rt, "alma")
+    with pytest.raises(Rejected):
+        summarize_last(house.rt, "alma")
+    assert not house.rt.client.indices.exists(index=house.rt.names.alias("alma"))
 
 
 def put(house: House, user_id: str, zone: str, stretches: list[tuple[datetime, int, int]]) -> None:
