@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from flows.runtime import open_runtime
+from glucoflow.connector import Token
 from glucoflow.settings import Settings
 from tests.cli.conftest import Cloud, Command, Said
 
@@ -53,6 +55,17 @@ def test_an_unreachable_provider_is_tried_again_later(cloud: Cloud, command: Com
     assert shown.code == 1
     assert "alma" in shown.out
     assert command("sync", "--user", "alma").code == 0
+    assert cloud.stored() == cloud.truth()
+
+
+def test_a_person_left_from_the_demo_stops_nobody_else(cloud: Cloud, command: Command) -> None:
+    with open_runtime(Settings.load()) as rt:
+        now = rt.clock()
+        rt.store.people.add("berta", "Berta", now)
+        token = Token(access=SecretStr("a"), refresh=SecretStr("r"), expires_at=now + timedelta(hours=1))
+        rt.store.connections.add("berta", "dexcom", "simulator", now, token)
+    said = command("sync")
+    assert_says(said, TEMPORARY, "belongs to the demo", "glucoflow up --demo")
     assert cloud.stored() == cloud.truth()
 
 

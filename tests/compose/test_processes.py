@@ -138,7 +138,7 @@ def composed(elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory)
             stack.enter_context(made.running(service, lambda url=url: made.answers(url), *more))  # type: ignore[misc]
         yield made
         with elasticsearch_node.client() as client:
-            client.indices.delete(index=f"{PREFIX}*")
+            client.indices.delete(index=list(client.indices.get(index=f"{PREFIX}*")))
 
 
 def test_from_nothing_to_a_sync_by_a_worker(composed: Composed) -> None:
@@ -166,7 +166,7 @@ def test_from_nothing_to_a_sync_by_a_worker(composed: Composed) -> None:
 def test_the_pages_ask_for_the_password_and_tell_their_health_without(composed: Composed) -> None:
     base = f"http://127.0.0.1:{composed.web}"
     with composed.running("web", lambda: composed.answers(base + composed.health_path("web"))):
-        page = httpx.get(base, timeout=10)
+        page = httpx.get(base, headers={"Accept": "text/html"}, timeout=10)
         assert page.status_code == 303
         assert page.headers["location"].startswith("/login")
         login = httpx.get(f"{base}/login", timeout=10)

@@ -1,0 +1,210 @@
+"""The flows as Prefect runs them: names, states, artifacts, forms, and refusals in words."""
+
+import io
+import json
+import logging
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from prefect import Flow
+from prefect.artifacts import Artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.backfill import backfill
+from flows.deployments import deployments
+from flows.runtime import open_runtime
+from flows.sync import sync
+from flows.tokens import refresh_tokens
+from flows.upkeep import delete_user
+from glucoflow.cli.demo import connect
+from glucoflow.es.provision import delete_user as delete_indices
+from glucoflow.settings import Settings, SyncSettings
+from glucoflow.simulator import SettableClock, Simulator, demo_world, running_simulator
+from tests.node import Node
+
+
+@pytest.fixture(scope="module")
+def prefect() -> Iterator[None]:
+    """A Prefect server of its own. Heartbeats are off: each makes a flow a second longer."""
+    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+@pytest.fixture
+def cloud(
+    prefect: None, elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Simulator]:
+    """The four people with two days each, connected; where everything is is in the environment, as for a worker."""
+    world = demo_world(datetime.now(UTC), days=2)
+    with running_simulator(world, clock=SettableClock(datetime.now(UTC))) as sim:
+        for name, value in {
+            "ES_ENDPOINT": elasticsearch_node.url,
+            "ES_USER": elasticsearch_node.username,
+            "ES_PASSWORD": elasticsearch_node.password.get_secret_value(),
+            "ES_INDEX": f"p{uuid.uuid4().hex[:8]}-",
+            "GLUCOFLOW_DATA_DIR": str(tmp_path_factory.mktemp("prefect")),
+            "DEXCOM_SIMULATOR_URL": sim.base_url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        with open_runtime(Settings.load()) as rt:
+            for person in world.people:
+                connect(rt, person)
+        yield sim
+        with open_runtime(Settings.load()) as rt:
+            for person in world.people:
+                delete_indices(rt.client, rt.names, person.id)
+
+
+def ran(flow: Flow[..., Any], **parameters: Any) -> State[Any]:
+    """How a run of the flow ended."""
+    return cast("State[Any]", flow(**parameters, return_state=True))
+
+
+def run_of(state: State[Any]) -> tuple[str, list[Artifact]]:
+    """The run's name and its artifacts."""
+    run_id = state.state_details.flow_run_id
+    assert isinstance(run_id, UUID)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(run_id)
+        shown = client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        )
+    return run.name, shown  # type: ignore[return-value]
+
+
+def test_a_sync_of_everybody_completes_with_its_counts(cloud: Simulator) -> None:
+    state = ran(sync)
+    assert (state.type, state.name) == ("COMPLETED", "Completed")
+    assert "4 connections" in (state.message or "")
+    name, shown = run_of(state)
+    assert name == "sync-due"
+    (table,) = shown
+    (row,) = json.loads(str(table.data))
+    assert row["outcome"] == "done"
+    assert row["connections"] == 4
+    assert row["created"] > 2000
+    again = ran(sync)
+    assert again.is_completed()
+    assert json.loads(str(run_of(again)[1][0].data)) == [{"outcome": "nothing was due"}]
+
+
+def test_one_person_without_consent_shows_by_name_and_the_others_go_on(cloud: Simulator) -> None:
+    cloud.revoke("bruno")
+    state = ran(sync)
+    assert (state.type, state.name) == ("COMPLETED", "CompletedWithErrors")
+    assert state.message == "1 of 4 connections failed"
+    rows = json.loads(str(run_of(state)[1][0].data))
+    (trouble,) = [row for row in rows if row.get("person")]
+    assert trouble["person"] == "bruno"
+    assert "onnect" in trouble["what to do"]
+
+
+def test_a_provider_that_is_down_for_everybody_fails_the_run(cloud: Simulator) -> None:
+    for person in ("alma", "bruno", "chiara", "dario"):
+        cloud.revoke(person)
+    state = ran(sync)
+    assert state.is_failed()
+    assert "all 4 connections failed" in (state.message or "")
+
+
+def test_a_backfill_shows_its_person_its_span_and_its_progress(cloud: Simulator) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    state = ran(backfill, user_id="chiara", start=day, end=day)
+    assert state.is_completed()
+    name, shown = run_of(state)
+    assert name == f"backfill-chiara-{day}-{day}"
+    by_key = {one.key: one for one in shown}
+    assert set(by_key) == {"backfill", "backfill-chiara"}
+    assert float(str(by_key["backfill-chiara"].data)) == 100.0
+    assert json.loads(str(by_key["backfill"].data))[0]["created"] > 200
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"user_id": "nobody", "start": "2026-01-01", "end": "2026-01-02"}, "no person with the id 'nobody'"),
+        ({"user_id": "alma", "start": "2026-01-02", "end": "2026-01-01"}, "swap them"),
+        ({"user_id": "alma", "start": "2126-01-01", "end": "2126-01-02"}, "in the future"),
+        ({"user_id": "alma", "start": "2026-13-01", "end": "2026-12-31"}, "start"),
+        ({"user_id": "Alma Ärger", "start": "2026-01-01", "end": "2026-01-02"}, "user_id"),
+        ({"user_id": "alma", "start": "2026-01-01", "end": "2026-01-02", "kinds": ["steps"]}, "kinds"),
+    ],
+    ids=["unknown person", "swapped", "future", "month 13", "bad id", "unknown kind"],
+)
+def test_what_the_form_lets_through_is_refused_in_words(
+    cloud: Simulator, parameters: dict[str, Any], words: str
+) -> None:
+    state = ran(backfill, **parameters)
+    assert state.is_failed()
+    assert words in (state.message or "")
+    assert cloud.requested("egvs") == 0
+
+
+def test_deleting_needs_the_id_twice(cloud: Simulator) -> None:
+    state = ran(delete_user, user_id="alma", confirm="bruno")
+    assert state.is_failed()
+    with open_runtime(Settings.load()) as rt:
+        assert rt.store.people.find("alma") is not None
+    assert ran(delete_user, user_id="alma", confirm="alma").is_completed()
+    with open_runtime(Settings.load()) as rt:
+        assert rt.store.people.find("alma") is None
+
+
+def test_tokens_that_last_until_the_next_turn_are_left_alone(cloud: Simulator) -> None:
+    state = ran(refresh_tokens)
+    assert state.is_completed()
+    assert "4 connections" in (state.message or "")
+    assert cloud.refreshes == []
+
+
+def test_log_lines_inside_a_run_say_which_run(cloud: Simulator) -> None:
+    """What a worker prints: JSON with the run's id, from our own modules too, and no token in it."""
+    from glucoflow.logs import json_formatter
+
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(json_formatter())
+    loggers = [logging.getLogger(name) for name in ("prefect.flow_runs", "flows", "glucoflow", "connectors")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+    try:
+        cloud.revoke("dario")
+        state = ran(sync)
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    run_id = str(state.state_details.flow_run_id)
+    assert run_id in {line.get("flow_run_id") for line in lines}
+    assert {"glucoflow.ingest", "flows.work"} & {line["log.logger"] for line in lines}
+    assert "Bearer" not in stream.getvalue()
+    assert all(grant not in stream.getvalue() for grant in ("access_token", "refresh_token", "not-a-secret"))
+
+
+def test_the_deployments_and_when_they_run() -> None:
+    made = {one.name: one for one in deployments(SyncSettings(every_minutes=7), "pool")}
+    assert all(str(one.entrypoint).startswith("flows.") for one in made.values()), "by module, from any folder"
+    assert {one.work_pool_name for one in made.values()} == {"pool"}
+    schedules = {name: [one.schedule for one in deployment.schedules or []] for name, deployment in made.items()}
+    intervals = {
+        name: [one.interval for one in found if isinstance(one, IntervalSchedule)] for name, found in schedules.items()
+    }
+    assert intervals["sync"] == [timedelta(minutes=7)]
+    assert intervals["refresh-tokens"] == [timedelta(hours=1)]
+    assert intervals["backfill"] == []
+    form = made["backfill"]._parameter_openapi_schema
+    assert form.properties["start"]["format"] == form.properties["end"]["format"] == "date"
+    assert form.required == ["user_id", "start", "end"]
+    assert made["sync"].concurrency_limit == made["backfill"].concurrency_limit == 1
