@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
 
-from flows.backfill_work import backfill_person
+from flows.backfill_work import backfill_with_summaries
 from flows.parameters import FirstDay, LastDay, Provider, UserId, checked_window
 from flows.reports import end_state, show_outcomes
 from flows.runtime import open_runtime
@@ -29,7 +29,7 @@ def backfill(
         def show(share: float) -> None:
             update_progress_artifact(progress, round(100 * share, 1))
 
-        outcomes = backfill_person(rt, user_id, window, provider, kinds or (), show)
+        outcomes = backfill_with_summaries(rt, user_id, window, provider, kinds or (), show)
         show(1.0)
     show_outcomes("backfill", outcomes)
     return end_state(outcomes)

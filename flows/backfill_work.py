@@ -5,6 +5,7 @@ from functools import partial
 from uuid import uuid4
 
 from flows.runtime import Runtime
+from flows.summaries_work import summarize_after
 from flows.work import Job, Outcome, run_job
 from glucoflow.connector import Kind, Window
 from glucoflow.errors import Rejected
@@ -33,6 +34,21 @@ def backfill_person(
         ]
     finally:
         rt.store.leases.release_all(owner)
+
+
+def backfill_with_summaries(
+    rt: Runtime,
+    user_id: str,
+    window: Window,
+    provider: str | None,
+    kinds: Sequence[Kind],
+    on_progress: Callable[[float], None],
+) -> list[Outcome]:
+    """The backfill, then the summaries and episodes of its days, also where only a part of it came in."""
+    outcomes = backfill_person(rt, user_id, window, provider, kinds, on_progress)
+    if any(outcome.counts.fetched for outcome in outcomes):
+        summarize_after(rt, user_id, None, window)
+    return outcomes
 
 
 def _shared(on_progress: Callable[[float], None], before: int, of: int, share: float) -> None:

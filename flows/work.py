@@ -83,9 +83,7 @@ def run_job(
     )
     try:
         _Turn(rt, connection, job, run, owner, started, deep, on_progress).work()
-        outcome = _succeeded(rt, connection, job, run, owner, deep)
-        summarize_after(rt, connection.user_id, connection.last_success_at, job.window)
-        return outcome
+        return _succeeded(rt, connection, job, run, owner, deep)
     except GlucoflowError as error:
         outcome = _failed(rt, connection, error, run, owner)
         if isinstance(error, Unavailable | Misconfigured):
@@ -120,13 +118,13 @@ def sync_due(
 
 
 def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: str, threads: int) -> list[Outcome]:
-    """Do the job for each, `threads` at a time; outcomes in the same order.
+    """Do the job for each, `threads` at a time, and compute what follows from it; outcomes in the same order.
 
     When one raises (Elasticsearch gone, say), those not yet begun are given back and the error is raised.
     """
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="glucoflow") as pool:
         # Prefect knows its run by a context variable, which a plain pool does not pass on by itself.
-        futures = [pool.submit(copy_context().run, run_job, rt, connection, job, owner) for connection in connections]
+        futures = [pool.submit(copy_context().run, _with_summaries, rt, one, job, owner) for one in connections]
         try:
             return [future.result() for future in futures]
         except BaseException:
@@ -135,6 +133,14 @@ def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: s
             raise
         finally:
             rt.store.leases.release_all(owner)
+
+
+def _with_summaries(rt: Runtime, connection: Connection, job: Job, owner: str) -> Outcome:
+    """The job, then the summaries of what it wrote since the last success: an earlier failure's pages included."""
+    outcome = run_job(rt, connection, job, owner)
+    if outcome.status == "ok":
+        summarize_after(rt, connection.user_id, connection.last_success_at, job.window)
+    return outcome
 
 
 class _Turn:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from flows.backfill_work import backfill_person
+from flows.backfill_work import backfill_with_summaries
 from flows.parameters import checked_window
 from flows.runtime import Runtime, open_runtime
 from flows.upkeep_work import delete_person, disconnect_person
@@ -44,7 +44,7 @@ def backfill_now(
         chosen = _kinds(kinds)
         provision(rt.client, rt.names)
         bar = progress.add_task(f"{user_id}, {first} to {last}", total=1.0)
-        outcomes = backfill_person(
+        outcomes = backfill_with_summaries(
             rt, user_id, window, provider, chosen, lambda share: progress.update(bar, completed=share)
         )
     return _tell(outcomes, "")

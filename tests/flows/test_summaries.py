@@ -12,10 +12,12 @@ import orjson
 import pytest
 from msgspec import structs
 
+from flows.backfill_work import backfill_with_summaries
 from flows.summaries_work import summarize_changes, summarize_last, summarize_span
 from flows.summarize import summarize_people
 from flows.upkeep_work import delete_person
 from glucoflow.cli.marking import Marking, summarizing
+from glucoflow.connector import Window
 from glucoflow.documents import Document, SampleFields
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.episodes import find_episodes
@@ -249,6 +251,16 @@ def test_elasticsearch_comes_to_the_same_figures(house: House) -> None:
         assert summary["high_percent"] == pytest.approx(bands.get("high", 0), abs=SMALL)
         for field, key in (("p25_mg_dl", "25.0"), ("median_mg_dl", "50.0"), ("p75_mg_dl", "75.0")):
             assert summary[field] == pytest.approx(bucket["quartiles"]["values"][key], abs=2)
+
+
+def test_a_backfill_is_followed_by_the_summaries_of_its_days(house: House) -> None:
+    window = Window(NOW - timedelta(days=9), NOW - timedelta(days=6))
+    (outcome,) = backfill_with_summaries(house.rt, "alma", window, None, (), lambda _share: None)
+    assert outcome.status == "ok"
+    expected = {name for name in by_date(truth(house)) if "2026-06-11" <= name <= "2026-06-14"}
+    assert set(days(house)) == expected
+    assert documents(house, "episode")
+    assert set(periods(house)) == {"7d", "14d", "30d", "90d"}
 
 
 def test_a_failure_of_the_summaries_is_not_the_syncs(house: House, tmp_path: Path) -> None:
