@@ -13,7 +13,7 @@ from flows.person_series import Subject, events_of, series_of, subject_of
 from flows.runtime import Runtime
 from glucoflow.connector import SinkResult, Window
 from glucoflow.derived import day_document, episode_document, period_document
-from glucoflow.documents import Document
+from glucoflow.documents import Dataset, Document
 from glucoflow.episodes import find_episodes
 from glucoflow.es.answers import Latest
 from glucoflow.metrics import Series, summarize_day, summarize_windows
@@ -86,21 +86,25 @@ def summarize_dates(rt: Runtime, user_id: str, dates: Collection[date]) -> Summa
     """
     subject, latest = subject_of(rt.store, user_id), rt.queries.latest(user_id)
     total = Summarized(user_id=user_id)
-    for part in _parts(sorted(dates)):
-        total = _write(rt, total, *_days(rt, subject, part, latest), days=len(part))
     full = newest_full_day(latest, rt.clock())
-    if full is not None and _periods_due(rt, user_id, dates, full):
-        total = _write(rt, total, _periods(rt, subject, full), ())
+    due = full is not None and _periods_due(rt, user_id, dates, full)
+    recent = _recent(rt, subject, full, dates) if full is not None and due else None
+    for part in _parts(sorted(dates)):
+        total = _write(rt, total, *_days(rt, subject, part, latest, recent), days=len(part))
+    if recent is not None and full is not None:
+        total = _write(rt, total, _periods(subject, full, recent.series), ())
     log.info("summarized %d days: %d written, %d deleted", total.days, total.written, total.deleted)
     return total
 
 
 def newest_full_day(latest: Latest | None, now: datetime) -> date | None:
-    """The newest local date with readings that is over by the person's own clock, or the one before it."""
+    """The newest local date with readings that is over by the person's own clock, or the one before it.
+
+    A reading from the future (a device clock that is wrong) does not move it past yesterday.
+    """
     if latest is None:
         return None
-    newest = _local_date(latest, latest.time)
-    return newest if newest < _local_date(latest, now) else newest - timedelta(days=1)
+    return min(_local_date(latest, latest.time), _local_date(latest, now) - timedelta(days=1))
 
 
 def _parts(dates: list[date]) -> Iterator[list[date]]:
@@ -114,13 +118,31 @@ def _parts(dates: list[date]) -> Iterator[list[date]]:
         yield part
 
 
+class _Recent(msgspec.Struct, frozen=True):
+    """What periods are computed from, kept for the days in it: the series of [first, end)."""
+
+    first: date
+    end: date
+    series: Series
+
+
+def _recent(rt: Runtime, subject: Subject, full: date, dates: Collection[date]) -> _Recent:
+    # One day more than twice the longest: by its offset the first day's beginning is known.
+    first = full - timedelta(days=2 * max(WINDOWS.values()))
+    end = max((full, *dates)) + timedelta(days=REACH + 1)
+    return _Recent(first, end, series_of(rt.queries, subject, first, end))
+
+
 def _days(
-    rt: Runtime, subject: Subject, dates: list[date], latest: Latest | None
+    rt: Runtime, subject: Subject, dates: list[date], latest: Latest | None, recent: _Recent | None
 ) -> tuple[list[Document], list[str]]:  # fmt: skip
     """Documents of days and episodes, and the ids of those that are stored but no longer true."""
     person = subject.person
-    first, last = dates[0], dates[-1]
-    series = series_of(rt.queries, subject, first - timedelta(days=REACH + 1), last + timedelta(days=REACH + 1))
+    first, last = dates[0] - timedelta(days=REACH + 1), dates[-1] + timedelta(days=REACH + 1)
+    if recent is not None and recent.first <= first and last <= recent.end:
+        series = recent.series.between(first, last)
+    else:
+        series = series_of(rt.queries, subject, first, last)
     end = _so_far(latest, rt.clock())
     held = set(series.dates())
     documents = [
@@ -136,12 +158,11 @@ def _days(
     return documents, _vanished(rt, person.id, documents, {"summary.day": set(dates), "episode": touched})
 
 
-def _vanished(rt: Runtime, user_id: str, documents: Iterable[Document], scope: dict[str, set[date]]) -> list[str]:
+def _vanished(rt: Runtime, user_id: str, documents: Iterable[Document], scope: dict[Dataset, set[date]]) -> list[str]:
     true = {document.id for document in documents}
     gone = []
     for dataset, days in scope.items():
-        name = "episode" if dataset == "episode" else "summary.day"
-        stored = rt.queries.ids(user_id, name, min(days).isoformat(), max(days).isoformat())
+        stored = rt.queries.ids(user_id, dataset, min(days).isoformat(), max(days).isoformat())
         gone += [key for key, day in stored.items() if key not in true and date.fromisoformat(day) in days]
     return gone
 
@@ -169,12 +190,9 @@ def _periods_due(rt: Runtime, user_id: str, dates: Collection[date], full: date)
     return {one.source.time.date for one in stored} != {full.isoformat()} or len(stored) < len(WINDOWS)
 
 
-def _periods(rt: Runtime, subject: Subject, full: date) -> list[Document]:
+def _periods(subject: Subject, full: date, series: Series) -> list[Document]:
     person = subject.person
-    end = full + timedelta(days=1)
-    # One day more than twice the longest: by its offset the first day's beginning is known.
-    series = series_of(rt.queries, subject, end - timedelta(days=2 * max(WINDOWS.values()) + 1), end)
-    found = summarize_windows(series, end, person.targets)
+    found = summarize_windows(series, full + timedelta(days=1), person.targets)
     return [_period(person.id, person.zone, series, summary) for summary in found]
 
 

@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from flows.backfill_work import backfill_with_summaries
-from flows.summaries_work import summarize_changes, summarize_last, summarize_span
+from flows.summaries_work import newest_full_day, summarize_changes, summarize_last, summarize_span
 from flows.summarize import summarize_people
 from flows.upkeep_work import delete_person
 from glucoflow.cli.marking import Marking, summarizing
@@ -22,6 +22,7 @@ from glucoflow.documents import Document, SampleFields
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.episodes import find_episodes
 from glucoflow.errors import Rejected
+from glucoflow.es.answers import Latest
 from glucoflow.es.provision import delete_user
 from glucoflow.es.scan import scan
 from glucoflow.metrics import Series
@@ -278,6 +279,18 @@ def test_a_failure_of_the_summaries_is_not_the_syncs(house: House, tmp_path: Pat
     done, failed = summarize_people(house.rt, None, 35)
     assert ([one.user_id for one in done], failed) == (["alma"], {})
     assert len(days(house)) == 13
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [("2026-06-20T11:55", "2026-06-19"), ("2026-06-18T21:00", "2026-06-18"), ("2031-01-01T00:00", "2026-06-19"),
+     ("2026-06-19T22:30", "2026-06-19")],
+)  # fmt: skip
+def test_periods_end_with_the_newest_full_day(newest: str, expected: str) -> None:
+    """By the wearer's clock, two hours ahead; a device clock of 2031 moves nothing."""
+    time = datetime.fromisoformat(newest).replace(tzinfo=UTC)
+    latest = Latest(time=time, mg_dl=120, mmol_l=6.7, range="in_range", utc_offset_min=120)
+    assert newest_full_day(latest, NOW) == date.fromisoformat(expected)
 
 
 def test_a_deleted_person_gets_no_index_again(house: House) -> None:
