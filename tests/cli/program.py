@@ -18,7 +18,6 @@ import msgspec
 from glucoflow import running
 from glucoflow.settings import cache_folder
 from tests.cli.conftest import OURS, Said
-from tests.node import free_ports
 
 ROOT = Path(__file__).parents[2]
 LONGEST_START_S = 150
@@ -31,7 +30,8 @@ class Folder:
         self.home = Path(tempfile.mkdtemp(prefix="glucoflow-up-"))
         self.home.chmod(0o755)  # under root the node runs as somebody else
         self.data = self.home / "data"
-        es, prefect, web = free_ports(3)
+        # Below the ports that systems hand out for other things, and far enough apart to find the next free one.
+        first = 20_000 + os.getpid() % 100 * 100
         plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         self.environment = {
             **plain,
@@ -39,9 +39,9 @@ class Folder:
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "GLUCOFLOW_CACHE_DIR": str(cache_folder(None)),
             "GLUCOFLOW_DATA_DIR": str(self.data),
-            "ES_PORT": str(es),
-            "PREFECT_PORT": str(prefect),
-            "WEB_PORT": str(web),
+            "ES_PORT": str(first),
+            "PREFECT_PORT": str(first + 30),
+            "WEB_PORT": str(first + 60),
         }
 
     def __enter__(self) -> Self:
