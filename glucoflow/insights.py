@@ -108,7 +108,8 @@ def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]
         if not missed(float(value), float(goal)):
             if more:
                 text = f"{_percent(value)} of the time was {where} in {period.days} days; the goal of {goal:g} % is met"
-                found.append(_insight(period, kind, "better", text, "Time in range above its goal."))
+                rule, numbers = "Time in range above its goal.", {"percent": value, "goal": goal}
+                found.append(_insight(period, kind, "better", text, rule, numbers=numbers))
             continue
         sign = "more" if more else "less"
         text = f"{_percent(value)} of the time was {where} in {period.days} days; the goal is {sign} than {goal:g} %"
