@@ -1,7 +1,7 @@
 """The CSV tables: one a kind, a column a field, named as in the document (`glucose.mg_dl`).
 
-RFC 4180: comma, CRLF, quotes where needed, a header line; UTF-8. Times are UTC (`@timestamp`) and the owner's wall clock
-(`time.local`); glucose and alert levels stand in both units; an empty field is not known.
+RFC 4180: comma, CRLF, quotes where needed, a header line; UTF-8. Times are UTC (`@timestamp`) and the owner's wall
+clock (`time.local`); glucose and alert levels stand in both units; an empty field is not known.
 """
 
 from collections.abc import Callable
