@@ -132,10 +132,7 @@ def _compared(
     sign = "+" if found.difference > 0 else ""
     verdict = "the interval leaves out zero" if found.excludes_zero else "no clear difference"
     days = f"{one} on {found.n_with} days with and {other} on {found.n_without} days without"
-    text = (
-        f"{MEASURES[result.measure]} was {days} "
-        f"(difference {sign}{gap}, 95 % interval {low} to {high}): {verdict}"
-    )
+    text = f"{MEASURES[result.measure]} was {days} (difference {sign}{gap}, 95 % interval {low} to {high}): {verdict}"
     return msgspec.structs.replace(
         result, mean_with=found.mean_with, mean_without=found.mean_without, difference=found.difference, low=found.low,
         high=found.high, clear=found.excludes_zero, text=text,

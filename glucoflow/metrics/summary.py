@@ -221,9 +221,7 @@ def _figures(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Fi
     values = {**_centre(used), **_shares(used, targets), **_risk(used), **_daily(grid)}
     values["active_percent"] = active_percent(used, period_ms)
     missing = {
-        name: _WHY.get(name, "no readings at that time of day")
-        for name in _COMPUTED
-        if values.get(name) is None
+        name: _WHY.get(name, "no readings at that time of day") for name in _COMPUTED if values.get(name) is None
     }
     return Figures(
         n=len(used),

@@ -172,9 +172,7 @@ def _more_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
     return tuple(Cell(name, value, note, figures.missing.get(key, "")) for name, value, note, key in given)
 
 
-def episode_rows(
-    episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets
-) -> tuple[EpisodeRow, ...]:
+def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets) -> tuple[EpisodeRow, ...]:
     """One row a kind, in the order of `KINDS`."""
     totals = count(episodes)
     weeks = span_ms(used) / (7 * 86_400_000)

@@ -77,9 +77,7 @@ class Database:
             if self.is_postgres:
                 session.execute(text("SELECT 1"))
             elif session.execute(text("PRAGMA quick_check(1)")).scalar() != "ok":
-                raise Unavailable(
-                    "The database file is damaged.", remedy="Stop glucoflow and restore the last backup."
-                )
+                raise Unavailable("The database file is damaged.", remedy="Stop glucoflow and restore the last backup.")
 
     def close(self) -> None:
         self._engine.dispose()

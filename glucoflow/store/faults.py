@@ -89,5 +89,5 @@ def _explain_postgres(error: psycopg.Error) -> GlucoflowError | None:
 
 
 def _turned_away(code: str, text: str) -> bool:
-    signs = {"28P01": "password authentication failed", "28000": "role ", "3D000": "database \""}
+    signs = {"28P01": "password authentication failed", "28000": "role ", "3D000": 'database "'}
     return "FATAL" in text and code in signs and signs[code] in text

@@ -81,9 +81,7 @@ class Leases:
             )
             return len(done.all())
 
-    def _take(
-        self, query: Select[tuple[ConnectionRow]], owner: str, until: datetime, limit: int
-    ) -> list[Connection]:
+    def _take(self, query: Select[tuple[ConnectionRow]], owner: str, until: datetime, limit: int) -> list[Connection]:
         # PostgreSQL skips the rows that another worker is just taking; SQLite lets only one writer in at a time.
         query = query.order_by(ConnectionRow.next_poll_at, ConnectionRow.id).limit(limit)
         with self._database.write() as session:

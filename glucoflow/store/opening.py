@@ -31,9 +31,7 @@ _ROWS_A_STEP = 200
 class Store:
     """Everything glucoflow remembers besides readings. Safe to use from many threads."""
 
-    def __init__(
-        self, database: Database, cipher: Cipher, on_point: Callable[[str], None] = nothing_happens
-    ) -> None:
+    def __init__(self, database: Database, cipher: Cipher, on_point: Callable[[str], None] = nothing_happens) -> None:
         """A store over a database that is migrated already; `open_store` makes one. `on_point`: see `Tokens`."""
         self.people = People(database)
         self.connections = Connections(database, cipher)
@@ -61,9 +59,7 @@ class Store:
         self, connection_id: str, run_id: str, owner: str, *, scope: str = SYNC, lease_for: timedelta | None = None
     ) -> StoreLedger:
         """The ledger for `ingest`. A backfill gives a `scope` of its own, for instance its window."""
-        return StoreLedger(
-            self._database, self._cipher, connection_id, run_id, owner, scope=scope, lease_for=lease_for
-        )
+        return StoreLedger(self._database, self._cipher, connection_id, run_id, owner, scope=scope, lease_for=lease_for)
 
     def check(self) -> None:
         """Raises Unavailable if the database does not answer or is damaged, WrongKey if the key does not fit."""

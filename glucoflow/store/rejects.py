@@ -80,9 +80,7 @@ def sealed(rejected: Sequence[Rejection], kind: Kind, cipher: Cipher) -> list[di
     return list(rows.values())
 
 
-def keep(
-    session: Session, database: Database, rows: list[dict[str, Any]], ids: dict[str, str], now: datetime
-) -> None:
+def keep(session: Session, database: Database, rows: list[dict[str, Any]], ids: dict[str, str], now: datetime) -> None:
     """Insert `rows` with `ids` (run, connection, user); those known already are only marked as seen again."""
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         part = [{**row, **ids, "at": now, "last_seen_at": now} for row in rows[start : start + _ROWS_A_STATEMENT]]

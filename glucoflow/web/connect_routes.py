@@ -25,9 +25,7 @@ def begin(parts: InParts, person: InPerson, provider: str) -> Response:
 
 
 @router.get("/oauth/callback")
-def callback(
-    request: Request, parts: InParts, state: str = "", code: str = "", error: str = ""
-) -> Response:
+def callback(request: Request, parts: InParts, state: str = "", code: str = "", error: str = "") -> Response:
     """Back from the provider. Always ends at an address without code and state."""
     now = parts.clock()
     if error:
@@ -73,9 +71,7 @@ def _failed(request: Request, parts: Parts, user_id: str | None, error: str) -> 
     )  # fmt: skip
 
 
-def _page(
-    request: Request, parts: Parts, user_id: str | None, title: str, message: str, remedy: str
-) -> Response:
+def _page(request: Request, parts: Parts, user_id: str | None, title: str, message: str, remedy: str) -> Response:
     return parts.pages.render(
         request, "problem.html", parts.clock(), 400, title=title, message=message, remedy=remedy, user_id=user_id
     )

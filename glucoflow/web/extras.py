@@ -243,5 +243,3 @@ def _time(text: str) -> datetime:
 
 def _ms_time(aggregate: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(aggregate["value"] / 1000, UTC)
-
-

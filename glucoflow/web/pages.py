@@ -37,9 +37,7 @@ class Pages:
             words=wording, pictures=pictures,
         )  # fmt: skip
 
-    def render(
-        self, request: Request, template: str, now: datetime, status: int = 200, **values: Any
-    ) -> HTMLResponse:
+    def render(self, request: Request, template: str, now: datetime, status: int = 200, **values: Any) -> HTMLResponse:
         """A page. Sets the CSRF cookie where the browser has none."""
         token = csrf_token(self._signer, request.cookies.get(CSRF_COOKIE))
         theme = request.cookies.get("theme")

@@ -190,7 +190,9 @@ def test_postgres_that_refuses_or_is_not_there(postgres: Server, tmp_path: Path)
         open_store(tmp_path, url=SecretStr("postgresql://gluco:secret@127.0.0.1:1/x"))
 
 
-@pytest.mark.parametrize("url", ["mysql://me:secret-word@host/db", "secret-word", "postgresql://me:secret-word@host:x/db"])
+@pytest.mark.parametrize(
+    "url", ["mysql://me:secret-word@host/db", "secret-word", "postgresql://me:secret-word@host:x/db"]
+)
 def test_an_address_that_cannot_be_used(url: str, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="Use postgresql://") as caught:
         open_store(tmp_path, url=SecretStr(url))

@@ -170,9 +170,7 @@ def test_paused_and_resumed(store: Store) -> None:
 def test_runs_tell_how_they_went(store: Store) -> None:
     connection = connect(store)
     window = Window(NOW - 30 * DAY, NOW)
-    run = store.runs.start(
-        "backfill", NOW, user_id="anna", connection_id=connection.id, kind="readings", window=window
-    )
+    run = store.runs.start("backfill", NOW, user_id="anna", connection_id=connection.id, kind="readings", window=window)
     assert (run.state, run.window, run.kind, run.counts, run.progress) == ("running", window, "readings", Counts(), 0)
     store.runs.update_progress(run.id, 0.4, NOW + DAY, "12 of 30 days")
     assert store.runs.get(run.id).message == "12 of 30 days"

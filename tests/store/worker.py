@@ -1,7 +1,7 @@
 """A process of its own that asks the store for things; tests start several, or kill one at a point.
 
-    python -m tests.store.worker token  FOLDER DATABASE_URL CONNECTION PROVIDER_URL NOW [POINT]
-    python -m tests.store.worker open   FOLDER DATABASE_URL
+python -m tests.store.worker token  FOLDER DATABASE_URL CONNECTION PROVIDER_URL NOW [POINT]
+python -m tests.store.worker open   FOLDER DATABASE_URL
 """
 
 import os

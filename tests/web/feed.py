@@ -85,8 +85,6 @@ def documents(user_id: str, end: datetime, days: float, seed: int, **how: Any) -
     yield from Enricher(owner, "events").documents([*noted, *settings(end)])
 
 
-
-
 def episode_action(index: str, user_id: str, episode: Episode) -> dict[str, Any]:
     """One episode as its document, for the bulk helper."""
     time = time_fields(epoch_ms(episode.start), episode.offset_min, None, "Europe/Berlin")

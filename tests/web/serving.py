@@ -58,7 +58,6 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         self._put_episodes(user_id)
         self.client.indices.refresh(index=self.names.alias(user_id))
 
-
     def _put_episodes(self, user_id: str) -> None:
         """The episodes of the person's readings, as the summaries store them."""
         self.client.indices.refresh(index=self.names.alias(user_id))
