@@ -37,6 +37,7 @@ from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings, c
 from tests.node import free_ports
 
 PERSON = "alma"
+WARMED_BY = "bruno"
 BULK = 5_000
 
 
@@ -53,9 +54,16 @@ def main() -> None:
             running = node.start()
             print(f"node and simulator are up; {365 * years} days of {PERSON}", file=sys.stderr)
             with open_runtime(settings(folder, running, url)) as rt:
-                readings, seconds = whole_way(rt, years)
+                connect_people(rt)
+                whole_way(
+                    rt, WARMED_BY, 90
+                )  # the node's compiler is as warm for us as it is for the ceiling afterwards
+                cpu = time.process_time()
+                readings, seconds = whole_way(rt, PERSON, 365 * years)
+                cpu = time.process_time() - cpu
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-                print(f"whole way: {readings} readings in {seconds:.1f} s, {peak:.0f} MB", file=sys.stderr)
+                words = f"{readings} readings in {seconds:.1f} s, {cpu:.1f} s of our CPU, {peak:.0f} MB"
+                print(f"whole way: {words}", file=sys.stderr)
                 ceiling = best_ceiling(rt, running)
     rate = readings / seconds
     answer = {
@@ -101,17 +109,16 @@ def simulator(port: int, days: int) -> Iterator[str]:
         process.wait()
 
 
-def whole_way(rt: Runtime, years: int) -> tuple[int, float]:
+def whole_way(rt: Runtime, user_id: str, days: int) -> tuple[int, float]:
     """Readings stored, and seconds from the first request to the last checkpoint."""
-    connect_people(rt)
-    ensure_index(rt.client, rt.names, PERSON)
+    ensure_index(rt.client, rt.names, user_id)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    window = Window(today - timedelta(days=365 * years), today)
+    window = Window(today - timedelta(days=days), today)
     started = time.perf_counter()
-    (outcome,) = backfill_person(rt, PERSON, window, None, ["readings"], lambda _share: None)
+    (outcome,) = backfill_person(rt, user_id, window, None, ["readings"], lambda _share: None)
     seconds = time.perf_counter() - started
     assert outcome.status == "ok", outcome.message
-    assert outcome.counts.created > 95_000 * years, outcome.counts
+    assert outcome.counts.created > 260 * days, outcome.counts
     return outcome.counts.created, seconds
 
 

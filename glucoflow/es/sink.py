@@ -35,9 +35,9 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
     are rejected: then the mapping or the provider changed, and the rest would fail alike.
     """
 
-    chunk_documents: int = 2_000
+    chunk_documents: int = 1_500
     chunk_bytes: int = 8 * 2**20
-    lanes: int = 2
+    lanes: int = 3
     patience: Patience = Patience()
     judged: int = 100
     worst_share: float = 0.15
