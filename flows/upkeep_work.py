@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+from pydantic import SecretStr
+
 from flows.runtime import Runtime
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.retention import delete_before
 from glucoflow.kibana.api import KibanaCredentials
+from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
 
 
@@ -38,7 +41,11 @@ def delete_person(rt: Runtime, user_id: str) -> int:
     kibana = rt.settings.kibana
     if kibana.url is not None:
         credentials = KibanaCredentials(username=kibana.user, password=kibana.password)
-        delete_dashboards(str(kibana.url), credentials, user_id)
+        endpoint = rt.settings.es.endpoint
+        login = endpoint and ReaderUser(
+            username=space_of(user_id), password=SecretStr(""), elasticsearch_url=str(endpoint).rstrip("/")
+        )
+        delete_dashboards(str(kibana.url), credentials, user_id, reader=login or None)
     indices = delete_indices(rt.client, rt.names, user_id)
     rt.store.people.delete(user_id)
     # A write that was under way may have made the index anew; from now on nothing writes for an unknown person.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 
 from glucoflow import logs
@@ -239,11 +240,15 @@ def kibana_export(
 
 
 @kibana_app.command("provision")
-def kibana_provision() -> None:
+def kibana_provision(
+    login: Annotated[str | None, typer.Option("--login", help="Also make a Kibana login for this person.")] = None,
+) -> None:
     """Put everybody's space, role and dashboards into the Kibana at KIBANA_URL."""
     from glucoflow.cli.kibana import provision_dashboards
 
-    provision_dashboards(settings_for())
+    settings = settings_for()
+    password = typer.prompt(f"Password for {login}", hide_input=True, confirmation_prompt=True) if login else None
+    provision_dashboards(settings, login, SecretStr(password) if password else None)
 
 
 @keys_app.command("new")

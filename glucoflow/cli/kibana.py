@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from flows.runtime import open_runtime, store_of
@@ -10,7 +11,7 @@ from glucoflow.es.names import Names
 from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.export import export_operator, export_person
 from glucoflow.kibana.person import KibanaPerson
-from glucoflow.kibana.provision import provision_operator, provision_person
+from glucoflow.kibana.provision import ReaderUser, provision_operator, provision_person, space_of
 from glucoflow.settings import KibanaSettings, Settings
 from glucoflow.store import Person
 
@@ -36,8 +37,11 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
     )
 
 
-def provision_dashboards(settings: Settings) -> None:
-    """Space, role and dashboards for everybody and for the operator. Repeating it changes nothing."""
+def provision_dashboards(settings: Settings, login: str | None = None, password: SecretStr | None = None) -> None:
+    """Space, role and dashboards for everybody and for the operator. Repeating it changes nothing.
+
+    `login` is the person who also gets a Kibana login of their own, with `password`: it sees their space only.
+    """
     url = settings.kibana.url
     if url is None:
         raise Misconfigured("KIBANA_URL is not set.", remedy="Set it in .env, or import by hand: `kibana export`.")
@@ -45,12 +49,28 @@ def provision_dashboards(settings: Settings) -> None:
     names = Names.below(settings.es.index)
     credentials = credentials_of(settings.kibana)
     with open_runtime(settings) as rt:
+        if login is not None:
+            rt.store.people.get(login)  # says who is known
         people = [kibana_person(person, names) for person in rt.store.people.list()]
     for person in people:
-        done = provision_person(str(url), credentials, person)
+        reader = reader_of(settings, login, password) if login == person.user_id and password else None
+        done = provision_person(str(url), credentials, person, reader=reader)
+        if reader is not None:
+            console.print(f"{person.user_id}: login {reader.username}", highlight=False)
         console.print(f"{person.user_id}: {done.outcome} in space {done.space}", highlight=False)
     done = provision_operator(str(url), credentials, runs_index=names.runs, people_pattern=names.pattern)
     console.print(f"operator: {done.outcome} in space {done.space}", highlight=False)
+
+
+def reader_of(settings: Settings, user_id: str, password: SecretStr) -> ReaderUser:
+    """A person's Kibana login, named like their space. Raises Misconfigured without Elasticsearch's address."""
+    if settings.es.endpoint is None:
+        raise Misconfigured(
+            "Logins are made in Elasticsearch, and ES_ENDPOINT is not set.", remedy="Set it in .env, as for Kibana."
+        )
+    return ReaderUser(
+        username=space_of(user_id), password=password, elasticsearch_url=str(settings.es.endpoint).rstrip("/")
+    )
 
 
 def credentials_of(settings: KibanaSettings) -> KibanaCredentials:

@@ -210,5 +210,5 @@ def _security(
             return http.request(method, address, json=body, headers=credentials.headers()).status_code
     except httpx.HTTPError as error:
         raise Unavailable(
-            "Elasticsearch cannot be reached to manage the login.", remedy="Check ES_URL, then do it again."
+            "Elasticsearch cannot be reached to manage the login.", remedy="Check ES_ENDPOINT, then do it again."
         ) from error
