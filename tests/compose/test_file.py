@@ -13,7 +13,7 @@ from typer.main import get_command
 from glucoflow.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-ONE_SHOTS = {"settings", "elasticsearch-setup", "provision", "demo"}
+ONE_SHOTS = {"settings", "elasticsearch-setup", "provision", "dashboards", "demo"}
 GOOD = {
     "ELASTIC_PASSWORD": "a1", "ES_PASSWORD": "b2", "KIBANA_PASSWORD": "c3", "POSTGRES_PASSWORD": "d4",
     "PREFECT_PASSWORD": "e5", "WEB_PASSWORD": "f6", "KIBANA_KEY": "k" * 32,
