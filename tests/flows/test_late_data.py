@@ -34,13 +34,13 @@ def test_four_weeks_with_a_phone_that_goes_and_comes(open_house: OpenHouse) -> N
     )
     with open_house(small_world(days=10, offline=(offline,), changes=changes)) as house:
         deleted = updated = 0
-        for _ in range(14):
+        for _ in range(8):
             outcomes = house.sync("alma")
             assert [outcome.status for outcome in outcomes] == ["ok"]
             assert_true(house)
             deleted += outcomes[0].counts.deleted
             updated += outcomes[0].counts.updated
-            house.clock.advance(2 * DAY)
+            house.clock.advance(4 * DAY)
         assert updated > 250, "revised readings and corrected events"
         assert deleted > 0
 
