@@ -8,19 +8,19 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
 import msgspec
 
+from flows.operator_runs import tell_operator
 from flows.runtime import Runtime
 from flows.summaries_work import summarize_after
 from glucoflow.connector import Connector, Counts, Kind, Ledger, Window
 from glucoflow.context import FASTING_MS, TAIL_MS, Meals, Tail
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable
-from glucoflow.es.runs import RunFields, Span, record_run
 from glucoflow.ingest import ingest, plan, progress
 from glucoflow.schedule import after_failure, next_poll
 from glucoflow.store import SYNC, Connection, Run
@@ -240,7 +240,7 @@ def _deep_due(connection: Connection, now: datetime) -> bool:
 
 def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: str, deep: bool) -> Outcome:
     finished = rt.store.runs.finish(run.id, "completed", rt.clock())
-    _tell_operator(rt, connection, finished)
+    tell_operator(rt, connection, finished)
     if job.window is None:
         at = next_poll(rt.providers.polling(connection.provider, connection.region), rt.clock(), rt.random)
         rt.store.connections.record_success(connection.id, rt.clock(), deep=deep, next_poll_at=at, owner=owner)
@@ -257,7 +257,7 @@ def _failed(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run
     rt.store.connections.record_error(connection.id, error, now, next_poll_at=again, owner=owner)
     finished = rt.store.runs.finish(run.id, "failed", now, message=error.message, remedy=error.remedy)
     if not isinstance(error, Unavailable | Misconfigured):
-        _tell_operator(rt, connection, finished, type(error).__name__)
+        tell_operator(rt, connection, finished, type(error).__name__)
     log.warning("%s of a connection failed: %s", run.flow, type(error).__name__, extra={"run_id": run.id})
     status: Status = "failed"
     if isinstance(error, Reauthorize):
@@ -272,44 +272,3 @@ def _failed(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run
         message=error.message,
         remedy=error.remedy,
     )
-
-
-def _tell_operator(rt: Runtime, connection: Connection, run: Run, error: str | None = None) -> None:
-    """A copy of the run for the operator's dashboard. The store keeps the original; a failure here is only logged."""
-    ended = run.finished_at or rt.clock()
-    try:
-        times = rt.queries.tail(connection.user_id, ended, timedelta(minutes=1)).times_ms
-        newest = datetime.fromtimestamp(times[-1] / 1000, UTC) if times else None
-        record_run(
-            rt.client,
-            rt.names,
-            _run_fields(run, ended, newest, error),
-            ended,
-            connection.user_id,
-            connection.id,
-            connection.provider,
-        )
-    except GlucoflowError as trouble:
-        log.warning("the run was not copied to Elasticsearch: %s", type(trouble).__name__, extra={"run_id": run.id})
-
-
-def _run_fields(run: Run, ended: datetime, newest: datetime | None, error: str | None) -> RunFields:
-    return RunFields(
-        id=run.id,
-        flow=run.flow,
-        kind=run.kind or "all",
-        state=run.state,
-        started=run.started_at,
-        finished=ended,
-        duration_ms=_ms(ended - run.started_at),
-        lag_ms=None if newest is None else _ms(run.started_at - newest),
-        window=Span(start=run.window.start, end=run.window.end) if run.window else None,
-        counts=run.counts,
-        error=error,
-        message=run.message or None,
-        remedy=run.remedy or None,
-    )
-
-
-def _ms(span: timedelta) -> int:
-    return int(span.total_seconds() * 1000)
