@@ -54,6 +54,7 @@ class DexcomConnector:
     def __init__(self, http: DexcomHttp, capabilities: Capabilities, now: datetime) -> None:
         self._http = http
         self._capabilities = capabilities
+        self._known: dict[datetime | None, DataRange] = {}  # one answer is for all kinds; a connector lives for a run
         self._now = now
 
     @property
@@ -66,7 +67,9 @@ class DexcomConnector:
         Of alerts and devices `dataRange` says nothing: alerts may be wherever there is any other record, and go on
         until now; devices have no range and are always asked for.
         """
-        ranges = self._ranges(updated_since)
+        if updated_since not in self._known:
+            self._known[updated_since] = self._ranges(updated_since)
+        ranges = self._known[updated_since]
         match kind:
             case "devices":
                 span = ranges.whole() or Window(self._now - timedelta(days=1), self._now)
