@@ -75,21 +75,7 @@ def _tell(found: list[ConnectionStatus], now: datetime) -> None:
     if not found:
         console.print("No connections yet. Open the pages and choose Connect.")
         return
-    table = Table(title="Connections", title_justify="left")
-    for heading in ("person", "provider", "state", "readings", "newest", "last success", "next poll", "kept aside"):
-        table.add_column(heading)
-    for one in found:
-        table.add_row(
-            one.user_id,
-            one.provider,
-            one.state.replace("_", " "),
-            f"{one.readings:,}",
-            _ago(one.newest, now),
-            _ago(one.last_success, now),
-            _until(one.next_poll, now),
-            str(sum(reject.n for reject in one.rejects)),
-        )
-    console.print(table)
+    console.print(_table(found, now))
     for one in found:
         if one.last_error:
             console.print(f"{one.user_id}: {one.last_error} {one.remedy or ''}", highlight=False, markup=False)
@@ -98,14 +84,32 @@ def _tell(found: list[ConnectionStatus], now: datetime) -> None:
             console.print(line, highlight=False, markup=False)
 
 
-def _ago(moment: datetime | None, now: datetime) -> str:
-    return "never" if moment is None else f"{age(now - moment)} ago"
+def _table(found: list[ConnectionStatus], now: datetime) -> Table:
+    # Without lines, and with its words in the headings: it fits a terminal of 80 columns, a row a connection.
+    table = Table(title="Connections", title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("person", overflow="fold", min_width=6)
+    for heading in ("provider", "state"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("readings", "newest\nago", "success\nago", "next poll\nin", "kept\naside"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in found:
+        table.add_row(
+            one.user_id,
+            one.provider,
+            "connect\nagain" if one.state == "needs_reauthorization" else one.state,
+            f"{one.readings:,}",
+            "never" if one.newest is None else age(now - one.newest),
+            "never" if one.last_success is None else age(now - one.last_success),
+            _until(one.next_poll, now),
+            str(sum(reject.n for reject in one.rejects)),
+        )
+    return table
 
 
 def _until(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "–"
-    return "now" if moment <= now else f"in {age(moment - now)}"
+    return "now" if moment <= now else age(moment - now)
 
 
 def _print_json(value: object) -> None:

@@ -12,6 +12,7 @@ from glucoflow.report.text import iso_time
 from glucoflow.report.trace import Trace, number_or_limit
 
 TIMESTAMP, RECORD_TYPE, HISTORIC, SCAN = 2, 3, 4, 5
+_RECORD_TYPES = frozenset("0123456")
 _CLOCKS = ("%H:%M", "%I:%M %p", "%H:%M:%S")
 _FORMATS = {
     "month first": tuple(f"%m{s}%d{s}%Y {clock}" for s in "-/." for clock in _CLOCKS),
@@ -20,8 +21,15 @@ _FORMATS = {
 
 
 def is_libreview(rows: list[list[str]]) -> bool:
-    """One of the first lines is a header of 19 or more fields."""
-    return any(len(row) >= 18 for row in rows[:4])
+    """One of the first lines is a header of 18 or more fields: it names the glucose columns' unit, or records follow.
+
+    The width alone is no sign: a line of a JSON file has as many commas.
+    """
+    top = _top(rows)
+    if top is None:
+        return False
+    named = all(_mmol(rows[top][column]) is not None for column in (HISTORIC, SCAN))
+    return named or any(_is_record(row) for row in rows[top + 1 :])
 
 
 def parse_libreview(rows: list[list[str]], owner: str, day_first: bool | None = None) -> tuple[Trace, bool | None]:
@@ -29,9 +37,8 @@ def parse_libreview(rows: list[list[str]], owner: str, day_first: bool | None = 
 
     Raises UnreadableFile when no order of day and month fits all rows, or both do and `day_first` is not given.
     """
-    top = next(index for index, row in enumerate(rows[:4]) if len(row) >= 18)
-    header = rows[top][HISTORIC].lower()
-    mmol = True if "mmol" in header else False if "mg" in header else None
+    top = _top(rows) or 0
+    mmol = _mmol(rows[top][HISTORIC])
     full = [row for row in rows[top + 1 :] if len(row) > SCAN and row[TIMESTAMP].strip()]
     historic = [(row[TIMESTAMP], row[HISTORIC]) for row in full if row[RECORD_TYPE].strip() == "0"]
     wanted = historic or [(row[TIMESTAMP], row[SCAN]) for row in full if row[RECORD_TYPE].strip() == "1"]
@@ -43,6 +50,21 @@ def parse_libreview(rows: list[list[str]], owner: str, day_first: bool | None = 
         else:
             trace.add(moment, number)
     return trace, mmol
+
+
+def _top(rows: list[list[str]]) -> int | None:
+    return next((index for index, row in enumerate(rows[:4]) if len(row) >= 18), None)
+
+
+def _mmol(heading: str) -> bool | None:
+    heading = heading.lower()
+    return True if "mmol" in heading else False if "mg" in heading else None
+
+
+def _is_record(row: list[str]) -> bool:
+    if len(row) <= SCAN or row[RECORD_TYPE].strip() not in _RECORD_TYPES:
+        return False
+    return iso_time(row[TIMESTAMP]) is not None or any(_read_all([row[TIMESTAMP]], each) for each in _FORMATS.values())
 
 
 def _times(texts: list[str], day_first: bool | None) -> list[datetime]:

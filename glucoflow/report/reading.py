@@ -12,6 +12,8 @@ from glucoflow.report.text import rows_of, text_of
 from glucoflow.report.trace import Trace, series_of
 from glucoflow.report.wallclock import zone_named
 
+_EXPECTED = "It must be a Clarity export, a LibreView export, or a CSV whose first line names id, time and gl."
+
 
 @dataclass(frozen=True)
 class Person:
@@ -30,7 +32,13 @@ def read_people(path: Path, zone: str | None = None, day_first: bool | None = No
     single readable reading is still there, with an empty series.
     """
     where = zone_named(zone) if zone else None
-    rows = rows_of(text_of(path))
+    text = text_of(path)
+    if text.lstrip()[:1] in ("{", "["):
+        raise UnreadableFile(
+            f"{path.name} is JSON: no report is made of that.",
+            remedy=f"{_EXPECTED} What `glucoflow export` wrote goes into an index with `glucoflow import-file`.",
+        )
+    rows = rows_of(text)
     traces, mmol, source = _traces(rows, path, day_first)
     if not traces:
         raise UnreadableFile(f"{path.name} holds no readings.", remedy="Check that the export covers a span with data.")
@@ -49,10 +57,7 @@ def _traces(rows: list[list[str]], path: Path, day_first: bool | None) -> tuple[
     if is_libreview(rows):
         libre, unit = parse_libreview(rows, path.stem, day_first)
         return [libre], unit, "LibreView export"
-    raise UnreadableFile(
-        f"{path.name} is not a file that is known here.",
-        remedy="It must be a Clarity export, a LibreView export, or a CSV whose first line names id, time and gl.",
-    )
+    raise UnreadableFile(f"{path.name} is not a file that is known here.", remedy=_EXPECTED)
 
 
 def _offset_known(trace: Trace) -> bool:

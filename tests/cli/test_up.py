@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -18,6 +19,7 @@ from tests.cli.conftest import Command
 from tests.cli.program import Folder, Up
 
 PEOPLE = ("alma", "bruno", "chiara", "dario")
+STATUS_ROW = r"(\w+) +dexcom +connected +2\d,\d{3}( +(\d+ (s|min)|now)){3} +0 *"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,8 @@ def test_commands_beside_it(up: Up, here: Command, tmp_path: Path) -> None:
     assert [one["id"] for one in json.loads(people.out)] == list(PEOPLE)
     status = here("status")
     assert status.code == 0, status.out
-    assert all(person in status.out for person in PEOPLE)
+    rows = [re.fullmatch(STATUS_ROW, line) for line in status.out.splitlines()]
+    assert [row[1] for row in rows if row] == list(PEOPLE), "a row each, in 80 columns"
     lags = [one["lag_seconds"] for one in json.loads(here("status", "--json").out)]
     assert all(0 <= lag < 1500 for lag in lags)
     doctor = here("doctor")
@@ -125,6 +128,10 @@ def test_files_out_and_in_again(up: Up, here: Command, tmp_path: Path) -> None:
     report = here("report", "mine.csv", "--json")
     assert report.code == 0, report.err
     assert json.loads(report.out)
+    wrong = here("report", "alma.ndjson")
+    assert (wrong.code, wrong.out) == (65, ""), "what `export` wrote is not for `report`"
+    assert "alma.ndjson is JSON" in wrong.err
+    assert "Clarity" in wrong.err
 
 
 def test_a_second_up_finds_the_first(up: Up) -> None:

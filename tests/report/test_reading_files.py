@@ -1,5 +1,6 @@
 """Clarity, LibreView and plain files, with the quirks they are known to have."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -126,6 +127,16 @@ def test_libre_in_mmol_with_decimal_comma_day_first_in_utf16(files: Files) -> No
     assert moment_of(int(person.series.utc[0])) == datetime(2026, 3, 14, 8, 15, tzinfo=UTC)
 
 
+def test_libre_whose_header_names_no_unit_is_known_by_its_records(files: Files) -> None:
+    (person,) = read_people(files.libre([libre_row("2026-03-14 08:15", 0, "121")], unit="(?)"))
+    assert (person.source, person.series.mg_dl.tolist()) == ("LibreView export", [121])
+
+
+def test_libre_without_a_single_record_is_known_by_its_header(files: Files) -> None:
+    (person,) = read_people(files.libre([]))
+    assert (person.source, len(person.series)) == ("LibreView export", 0)
+
+
 def test_libre_ambiguous_dates_need_a_word(files: Files) -> None:
     path = files.libre([libre_row("03-04-2026 08:00 AM", 0, "110"), libre_row("03-05-2026 08:00 AM", 0, "112")])
     with pytest.raises(UnreadableFile, match="no day is past the 12th"):
@@ -155,6 +166,9 @@ def test_a_file_with_scans_only_is_read_from_its_scans(files: Files) -> None:
         ("id,time,gl\n", "holds no readings"),
         ("PK\x03\x04\x00\x00binary", "is not a file that is known here"),
         ('id,time,gl\n"' + "a,2026-03-08,100\n" * 20_000, "no readable CSV"),
+        (2 * f"{json.dumps({'glucose': {'value': 120, 'unit': 'mg/dL'}, 'tags': list(range(30))})}\n", "is JSON"),
+        (json.dumps([{"type": "cbg", "units": "mg/dL", "value": n} for n in range(20)]), "is JSON"),
+        (3 * f"{','.join(f'column {n}' for n in range(21))}\n", "is not a file that is known here"),
     ],
 )
 def test_other_files_are_refused_with_a_remedy(files: Files, text: str, message: str) -> None:
