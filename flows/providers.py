@@ -7,7 +7,7 @@ import msgspec
 from pydantic import SecretStr
 
 from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, Limits, open_connector
-from flows.budget import CallBudget
+from flows.budget import CallBudget, Used
 from glucoflow.connector import Authorizer, Connector
 from glucoflow.errors import Misconfigured, Retryable
 from glucoflow.schedule import Polling
@@ -50,12 +50,14 @@ class Providers(msgspec.Struct, frozen=True):
             self._hosts(region), self.dexcom.client_id, self.dexcom.client_secret, self.dexcom.redirect_uri
         )
 
-    def connector(self, provider: str, region: str, token: TokenSource, now: datetime) -> Connector:
-        """A connector for one connection; close it after use."""
+    def connector(
+        self, provider: str, region: str, token: TokenSource, now: datetime, on_call: Callable[[], None] = lambda: None
+    ) -> Connector:
+        """A connector for one connection; close it after use. `on_call` is called before each call of its API."""
         self._known(provider)
         return open_connector(
             self._hosts(region),
-            self._counted(token),
+            self._counted(token, on_call),
             now=now,
             lag=timedelta(days=self.dexcom.lag_days),
             deep_lag=timedelta(days=self.dexcom.deep_lag_days),
@@ -75,14 +77,17 @@ class Providers(msgspec.Struct, frozen=True):
             zone="America/Los_Angeles",
         )
 
-    def _counted(self, token: TokenSource) -> TokenSource:
+    def used(self) -> Used | None:
+        """The hour's calls of the app, and its cap; None where nothing is counted."""
+        return self.budget.used() if self.budget else None
+
+    def _counted(self, token: TokenSource, on_call: Callable[[], None]) -> TokenSource:
         """The token source, which is asked once a call, counting each against the app's budget."""
-        budget = self.budget
-        if budget is None:
-            return token
 
         def counted(force: bool) -> SecretStr:
-            budget.take()
+            if self.budget is not None:
+                self.budget.take()
+            on_call()
             return token(force)
 
         return counted

@@ -8,9 +8,11 @@ from flows.runtime import Runtime
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.retention import delete_before
+from glucoflow.es.runs import forget
 from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
+from glucoflow.localtime import epoch_ms
 
 
 def provision_everything(rt: Runtime) -> int:
@@ -47,6 +49,7 @@ def delete_person(rt: Runtime, user_id: str) -> int:
         )
         delete_dashboards(str(kibana.url), credentials, user_id, reader=login or None)
     indices = delete_indices(rt.client, rt.names, user_id)
+    forget(rt.client, rt.names, {"term": {"user.id": user_id}})
     rt.store.people.delete(user_id)
     # A write that was under way may have made the index anew; from now on nothing writes for an unknown person.
     return indices + delete_indices(rt.client, rt.names, user_id)
@@ -58,4 +61,5 @@ def forget_old(rt: Runtime, keep_days: int) -> tuple[int, int]:
     documents = sum(
         delete_before(rt.client, rt.names, person.id, before, rt.clock()) for person in rt.store.people.list()
     )
+    forget(rt.client, rt.names, {"range": {"@timestamp": {"lt": epoch_ms(before), "format": "epoch_millis"}}})
     return documents, rt.store.runs.forget(before)

@@ -5,6 +5,7 @@ everybody (Elasticsearch or the store unusable, a setting wrong) is raised.
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -14,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from flows.operator_runs import tell_operator
+from flows.operator_work import Spent, tell_run, tell_state, tell_summaries
 from flows.runtime import Runtime
 from flows.summaries_work import summarize_after
 from glucoflow.connector import Connector, Counts, Kind, Ledger, Window
@@ -23,6 +24,7 @@ from glucoflow.enrich import Enricher, Owner
 from glucoflow.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable
 from glucoflow.ingest import ingest, plan, progress
 from glucoflow.schedule import after_failure, next_poll
+from glucoflow.stopwatch import Stopwatch
 from glucoflow.store import SYNC, Connection, Run
 
 log = logging.getLogger(__name__)
@@ -81,11 +83,12 @@ def run_job(
     run = rt.store.runs.start(
         job.flow, started, user_id=connection.user_id, connection_id=connection.id, window=job.window
     )
+    spent = Spent()
     try:
-        _Turn(rt, connection, job, run, owner, started, deep, on_progress).work()
-        return _succeeded(rt, connection, job, run, owner, deep)
+        _Turn(rt, connection, job, run, owner, started, deep, spent, on_progress).work()
+        return _succeeded(rt, connection, job, run, owner, deep, spent)
     except GlucoflowError as error:
-        outcome = _failed(rt, connection, error, run, owner)
+        outcome = _failed(rt, connection, error, run, owner, spent)
         if isinstance(error, Unavailable | Misconfigured):
             raise
         return outcome
@@ -115,6 +118,7 @@ def sync_due(
             outcomes += do_batch(fresh)
     finally:
         rt.store.leases.release_all(owner)
+        tell_state(rt)
 
 
 def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: str, threads: int) -> list[Outcome]:
@@ -139,7 +143,9 @@ def _with_summaries(rt: Runtime, connection: Connection, job: Job, owner: str) -
     """The job, then the summaries of what it wrote since the last success: an earlier failure's pages included."""
     outcome = run_job(rt, connection, job, owner)
     if outcome.status == "ok":
+        begun = time.perf_counter()
         summarize_after(rt, connection.user_id, connection.last_success_at, job.window)
+        tell_summaries(rt, connection, time.perf_counter() - begun)
     return outcome
 
 
@@ -155,6 +161,7 @@ class _Turn:
         owner: str,
         started: datetime,
         deep: bool,
+        spent: Spent,
         on_progress: Callable[[float], None] | None,
     ) -> None:
         self._rt = rt
@@ -164,6 +171,7 @@ class _Turn:
         self._started = started
         self._deep = deep
         self._on_progress = on_progress
+        self._spent = spent
         self._person = rt.store.people.get(connection.user_id)
         self._ledger: Ledger = rt.store.ledger(connection.id, run.id, owner, scope=job.scope, lease_for=rt.lease)
 
@@ -171,7 +179,7 @@ class _Turn:
         provider, region = self._connection.provider, self._connection.region
         authorizer = self._rt.providers.authorizer(provider, region)
         token = self._rt.store.tokens.source(self._connection.id, authorizer.refresh, self._rt.clock)
-        connector = self._rt.providers.connector(provider, region, token, self._started)
+        connector = self._rt.providers.connector(provider, region, token, self._started, self._spent.count_call)
         try:
             kinds = [k for k in connector.capabilities.kinds if not self._job.kinds or k in self._job.kinds]
             for done, kind in enumerate(kinds):
@@ -185,10 +193,20 @@ class _Turn:
             return
         enricher = self._enricher(connector, kind, window)
         sink = self._rt.sink(self._connection.user_id)
-        ingest(
-            connector, kind, window, enricher, sink, self._ledger, self._started,
-            on_page=lambda page, _counts: report(progress(window, page.end)), on_point=self._rt.on_point,
-        )  # fmt: skip
+        watch, done = Stopwatch(), Counts()
+
+        def on_page(page: Window, counts: Counts) -> None:
+            nonlocal done
+            done = counts
+            report(progress(window, page.end))
+
+        try:
+            ingest(
+                connector, kind, window, enricher, sink, self._ledger, self._started,
+                on_page=on_page, on_point=self._rt.on_point, watch=watch,
+            )  # fmt: skip
+        finally:
+            self._spent.add(kind, done, watch)
 
     def _window(self, connector: Connector, kind: Kind) -> Window | None:
         checkpoint = self._ledger.checkpoint(kind)
@@ -238,16 +256,18 @@ def _deep_due(connection: Connection, now: datetime) -> bool:
     return connection.last_deep_at is None or now - connection.last_deep_at >= DEEP_EVERY
 
 
-def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: str, deep: bool) -> Outcome:
+def _succeeded(
+    rt: Runtime, connection: Connection, job: Job, run: Run, owner: str, deep: bool, spent: Spent
+) -> Outcome:
     finished = rt.store.runs.finish(run.id, "completed", rt.clock())
-    tell_operator(rt, connection, finished)
+    tell_run(rt, connection, finished, spent)
     if job.window is None:
         at = next_poll(rt.providers.polling(connection.provider, connection.region), rt.clock(), rt.random)
         rt.store.connections.record_success(connection.id, rt.clock(), deep=deep, next_poll_at=at, owner=owner)
     return Outcome(connection_id=connection.id, user_id=connection.user_id, status="ok", counts=finished.counts)
 
 
-def _failed(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run, owner: str) -> Outcome:
+def _failed(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run, owner: str, spent: Spent) -> Outcome:
     """Write the failure down where the person sees it, and when to try again."""
     now = rt.clock()
     failures = rt.store.connections.get(connection.id).failures + 1
@@ -257,7 +277,7 @@ def _failed(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run
     rt.store.connections.record_error(connection.id, error, now, next_poll_at=again, owner=owner)
     finished = rt.store.runs.finish(run.id, "failed", now, message=error.message, remedy=error.remedy)
     if not isinstance(error, Unavailable | Misconfigured):
-        tell_operator(rt, connection, finished, type(error).__name__)
+        tell_run(rt, connection, finished, spent, type(error).__name__)
     log.warning("%s of a connection failed: %s", run.flow, type(error).__name__, extra={"run_id": run.id})
     status: Status = "failed"
     if isinstance(error, Reauthorize):

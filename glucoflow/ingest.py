@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from glucoflow.connector import Capabilities, Connector, Counts, Kind, Ledger, Page, Sink, SinkResult, Window
 from glucoflow.enrich import Enricher
 from glucoflow.errors import Fatal
+from glucoflow.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 
@@ -61,21 +62,24 @@ def ingest(
     now: datetime,
     on_page: Callable[[Window, Counts], None] | None = None,
     on_point: Callable[[str], None] = nothing_happens,
+    watch: Stopwatch | None = None,
 ) -> Counts:
     """Bring every record of `window`, one page in memory at a time; returns what was done.
 
-    Raises whatever the connector, sink or ledger raises. Pages finished until then stay finished, and the next call
-    goes on behind them.
+    `watch` learns how long each stage took. Raises whatever the connector, sink or ledger raises; pages finished until
+    then stay finished, and the next call goes on behind them.
     """
-    total = Counts()
-    for page in connector.pages(kind, window):
+    total, watch = Counts(), watch or Stopwatch()
+    for page in watch.each("fetch", connector.pages(kind, window)):
         on_point("after_fetch")
-        result = sink.write(enricher.documents(page.records), enricher.deleted_ids(page.deleted), now)
+        with watch.stage("write"):
+            result = sink.write(enricher.documents(page.records), enricher.deleted_ids(page.deleted), now)
         on_point("after_bulk")
         counts = _counts(page, result)
         rejected = [*page.rejected, *result.rejected]
         suspicious = _suspicious(page)
-        ledger.advance(kind, None if suspicious else min(page.window.end, now), counts, rejected, now)
+        with watch.stage("store"):
+            ledger.advance(kind, None if suspicious else min(page.window.end, now), counts, rejected, now)
         on_point("after_checkpoint")
         if suspicious:
             raise Fatal(

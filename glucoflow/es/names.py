@@ -57,7 +57,7 @@ class Names:
         """The person that an index or alias belongs to; None for one that is not ours."""
         bare = GENERATION.sub("", index)
         user_id = bare.removeprefix(self.prefix)
-        return user_id if bare != user_id and USER_ID.fullmatch(user_id) else None
+        return user_id if bare not in (user_id, self.runs) and USER_ID.fullmatch(user_id) else None
 
     @property
     def pattern(self) -> str:

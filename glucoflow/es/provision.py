@@ -68,7 +68,7 @@ def provision(client: Elasticsearch, names: Names) -> Provisioned:
         for kind in INDEX_TEMPLATES:
             body = _read("index", kind, names)
             body["priority"] += len(names.prefix if kind == "user" else names.runs)
-            body["template"]["mappings"]["_meta"]["fingerprint"] = _fingerprint(mapping_properties())
+            body["template"]["mappings"]["_meta"] = _mapping(kind, names)[1]
             name = names.template(kind)
             if _put_if_newer(client, "index", name, body):
                 put.append(name)
@@ -173,12 +173,20 @@ def _stored(client: Elasticsearch, kind: str, name: str) -> Mapping[str, Any] | 
     return found[0]["index_template"] if found else None
 
 
+def _mapping(kind: str, names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of a kind of index, and the `_meta` by which an index tells which fields it has."""
+    mappings = _read("index", kind, names)["template"]["mappings"]
+    properties = mapping_properties() if kind == "user" else mappings["properties"]
+    return properties, {**mappings["_meta"], "fingerprint": _fingerprint(properties)}
+
+
 def _refresh_mappings(client: Elasticsearch, names: Names) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Add new fields to the indices that are there; returns those changed and those that need a migration."""
-    properties = mapping_properties()
-    meta = _read("index", "user", names)["template"]["mappings"]["_meta"] | {"fingerprint": _fingerprint(properties)}
     updated, outdated = [], []
-    for index in user_indices(client, names):
+    runs = client.indices.exists(index=names.runs_index)
+    there = [(index, "user") for index in user_indices(client, names)] + ([(names.runs_index, "runs")] if runs else [])
+    for index, kind in there:
+        properties, meta = _mapping(kind, names)
         found = client.indices.get_mapping(index=index, filter_path="*.mappings._meta").body
         stored = found.get(index, {}).get("mappings", {}).get("_meta", {})
         if stored.get("version", 0) > meta["version"] or stored.get("fingerprint") == meta["fingerprint"]:
@@ -187,7 +195,7 @@ def _refresh_mappings(client: Elasticsearch, names: Names) -> tuple[tuple[str, .
             client.indices.put_mapping(index=index, properties=properties, meta=meta)
             updated.append(index)
         except ApiError as error:
-            if error.meta.status != 400:
+            if error.meta.status != 400 or kind == "runs":  # whose fields are only ever added to
                 raise
             outdated.append(index)
     return tuple(updated), tuple(outdated)

@@ -40,15 +40,15 @@ class Rejects:
         with self._database.read() as session:
             return tuple(_reject(row) for row in session.scalars(query))
 
-    def counts(self, *, user_id: str | None = None, connection_id: str | None = None) -> tuple[RejectCount, ...]:
-        """How many by kind, field and reason, the most frequent first."""
+    def counts(
+        self, *, user_id: str | None = None, connection_id: str | None = None, run_id: str | None = None
+    ) -> tuple[RejectCount, ...]:
+        """How many by kind, field and reason, the most frequent first. `run_id` is the run that met them first."""
         groups = (RejectRow.kind, RejectRow.field, RejectRow.reason)
         n = func.count()
         query = select(*groups, n, func.max(RejectRow.last_seen_at)).group_by(*groups).order_by(n.desc(), *groups)
-        if user_id is not None:
-            query = query.where(RejectRow.user_id == user_id)
-        if connection_id is not None:
-            query = query.where(RejectRow.connection_id == connection_id)
+        given = {"user_id": user_id, "connection_id": connection_id, "run_id": run_id}
+        query = query.filter_by(**{name: value for name, value in given.items() if value is not None})
         with self._database.read() as session:
             return tuple(
                 RejectCount(kind=cast("Kind", kind), field=field, reason=reason, n=count, last_seen_at=seen)

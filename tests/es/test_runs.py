@@ -8,9 +8,20 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.connector import Counts
 from glucoflow.es.names import Names
-from glucoflow.es.provision import template_folder
+from glucoflow.es.provision import provision, template_folder
 from glucoflow.es.retention import delete_before
-from glucoflow.es.runs import RunDocument, RunFields, Span, record_run
+from glucoflow.es.runs import (
+    ConnectionFields,
+    DiskFields,
+    RunDocument,
+    RunFields,
+    Span,
+    Told,
+    document,
+    forget,
+    ids_of,
+    tell,
+)
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from tests.es.made import LATER, NOW, START, documents
@@ -22,16 +33,37 @@ def test_the_runs_mapping_and_the_struct_say_the_same() -> None:
     assert set(mapped(body["template"]["mappings"]["properties"])) == set(fields_of(RunDocument))
 
 
-def test_a_run_is_written_once_and_kept_up_to_date(es: Elasticsearch, fresh: Names) -> None:
+def test_what_is_told_again_is_replaced_or_completed(es: Elasticsearch, fresh: Names) -> None:
     window = Span(start=START, end=NOW)
     for state, at in (("running", NOW), ("completed", LATER)):
-        run = RunFields(id="r1", flow="sync", kind="readings", state=state, window=window, counts=Counts(created=3))  # type: ignore[arg-type]
-        record_run(es, fresh, run, at, user_id="ann", connection_id="c1", provider="dexcom")
+        run = RunFields(id="r1", flow="sync", state=state, window=window, counts=Counts(created=3))  # type: ignore[arg-type]
+        made = document("glucoflow.run", at, run=run, user_id="ann", provider="dexcom")
+        tell(es, fresh, [Told(id="r1", document=made)])
+    for fields in (ConnectionFields(id="c1", newest=NOW), ConnectionFields(id="c1", state="paused", next_poll=None)):
+        tell(es, fresh, [Told(id="c1", document=document("glucoflow.connection", NOW, connection=fields), update=True)])
     es.indices.refresh(index=fresh.runs)
-    (hit,) = scan(es, fresh.runs)
-    found = msgspec.json.decode(hit.source, type=RunDocument)
-    assert (found.timestamp, found.run.state, found.run.window) == (LATER, "completed", window)
-    assert found.run.counts == Counts(created=3)
+    hits = {hit.id: msgspec.json.decode(hit.source, type=RunDocument) for hit in scan(es, fresh.runs)}
+    ran, connection = hits["r1"].run, hits["c1"].connection
+    assert ran
+    assert connection
+    assert (hits["r1"].timestamp, ran.state, ran.window, ran.counts) == (LATER, "completed", window, Counts(created=3))
+    assert (connection.newest, connection.state, connection.next_poll) == (NOW, "paused", None)
+
+    assert list(ids_of(es, fresh, "glucoflow.connection")) == ["c1"]
+    assert forget(es, fresh, {"term": {"user.id": "ann"}}) == 1
+    es.indices.refresh(index=fresh.runs)
+    assert [hit.id for hit in scan(es, fresh.runs)] == ["c1"]
+
+
+def test_an_index_of_an_earlier_version_gets_the_new_fields(es: Elasticsearch, fresh: Names) -> None:
+    provision(es, fresh)
+    old = {"dynamic": "strict", "_meta": {"version": 1}, "properties": {"@timestamp": {"type": "date"}}}
+    es.indices.create(index=fresh.runs_index, mappings=old, aliases={fresh.runs: {}})
+    es.indices.put_mapping(index=fresh.runs_index, meta={"version": 1})
+    assert fresh.runs_index in provision(es, fresh).updated
+    disk = DiskFields(people=1, bytes=2, year_bytes=3)
+    tell(es, fresh, [Told(id="d", document=document("glucoflow.disk", NOW, disk=disk))])
+    assert fresh.runs_index not in provision(es, fresh).updated
 
 
 def test_only_what_is_older_goes(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
