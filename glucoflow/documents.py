@@ -256,6 +256,7 @@ class EpisodeFields(_Fields, frozen=True, kw_only=True):
     offset_min: int
     minutes: int
     extreme_mg_dl: float
+    extreme_mmol_l: float
     extreme_at: datetime
     mean_mg_dl: float
     area_mg_dl_min: float

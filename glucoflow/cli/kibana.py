@@ -12,8 +12,9 @@ from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.export import export_operator, export_person
 from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.provision import ReaderUser, provision_operator, provision_person, space_of
+from glucoflow.metrics.series import Exclusion
 from glucoflow.settings import KibanaSettings, Settings
-from glucoflow.store import Person
+from glucoflow.store import Person, Store
 
 
 def export_dashboards(settings: Settings, user_id: str | None, operator: bool, out: Path) -> None:
@@ -25,7 +26,7 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
         content = export_operator(runs_index=names.runs, people_pattern=names.pattern)
     else:
         with store_of(settings.store) as store:
-            content = export_person(kibana_person(store.people.get(user_id), names))
+            content = export_person(kibana_person(store, store.people.get(user_id), names))
     try:
         out.write_bytes(content)
     except OSError as error:
@@ -51,7 +52,7 @@ def provision_dashboards(settings: Settings, login: str | None = None, password:
     with open_runtime(settings) as rt:
         if login is not None:
             rt.store.people.get(login)  # says who is known
-        people = [kibana_person(person, names) for person in rt.store.people.list()]
+        people = [kibana_person(rt.store, person, names) for person in rt.store.people.list()]
     for person in people:
         reader = reader_of(settings, login, password) if login == person.user_id and password else None
         done = provision_person(str(url), credentials, person, reader=reader)
@@ -77,11 +78,15 @@ def credentials_of(settings: KibanaSettings) -> KibanaCredentials:
     return KibanaCredentials(username=settings.user, password=settings.password)
 
 
-def kibana_person(person: Person, names: Names) -> KibanaPerson:
+def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
+    """A person with what they marked, as their dashboards see them."""
+    left_out = store.exclusions.list(person.id)
     return KibanaPerson(
         user_id=person.id,
         display_name=person.display_name,
         unit=person.unit,
         targets=person.targets,
         index_alias=names.alias(person.id),
+        zone=person.zone,
+        left_out=tuple(Exclusion(one.start, one.end, one.reason) for one in left_out),
     )

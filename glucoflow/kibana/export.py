@@ -4,8 +4,10 @@ Ids end with the person's key, since Kibana gives an id that another space alrea
 """
 
 from glucoflow.kibana import template, views
+from glucoflow.kibana.left_out import without
 from glucoflow.kibana.person import KibanaPerson, params_for, words_for
 from glucoflow.kibana.template import Json
+from glucoflow.placeholders import filled
 
 OPERATOR = "operator"
 
@@ -26,22 +28,23 @@ def export_operator(*, runs_index: str = "glucoflow-runs", people_pattern: str =
 def person_objects(person: KibanaPerson) -> list[Json]:
     """What `export_person` writes, as values."""
     words, params, key = words_for(person), params_for(person), person.user_id
-    lists: list[Json] = template.filled(views.lists(key), words)
-    made = [template.filled(one, words) for one in template.dashboards("person")]
+    lists: list[Json] = filled(views.lists(key), words)
+    made = [without(filled(one, words), person) for one in template.dashboards("person")]
     return [
         views.tag(key),
         views.person_view(key, person.display_name, person.index_alias),
         *lists,
-        *(template.closed(one, params, person.index_alias) for one in made),
+        *(template.closed(one, params, words) for one in made),
     ]
 
 
 def operator_objects(*, runs_index: str = "glucoflow-runs", people_pattern: str = "cgm-*") -> list[Json]:
     """What `export_operator` writes, as values."""
-    made = [template.filled(one, {"key": OPERATOR}) for one in template.dashboards("operator")]
+    words = {"key": OPERATOR, "index": people_pattern}
+    made = [filled(one, words) for one in template.dashboards("operator")]
     everyone = views.person_view(OPERATOR, "everyone", people_pattern, f"cgm-everyone-{OPERATOR}")
     runs = views.runs_view(OPERATOR, runs_index)
-    return [views.tag(OPERATOR), runs, everyone, *(template.closed(one, {}, people_pattern) for one in made)]
+    return [views.tag(OPERATOR), runs, everyone, *(template.closed(one, {}, words) for one in made)]
 
 
 def _lines(objects: list[Json]) -> bytes:

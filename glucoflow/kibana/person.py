@@ -1,11 +1,13 @@
 """What a person's dashboards depend on, and the words and numbers that fill the templates."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from glucoflow import target_bands
 from glucoflow.errors import Misconfigured
+from glucoflow.metrics.series import Exclusion
 from glucoflow.metrics.targets import CV_GOAL, Targets
 from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
 
@@ -21,6 +23,7 @@ NOT_FOR_DOSING = (
 class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     """A person as their dashboards see them. `index_alias` is the name under which their documents are read.
 
+    `left_out` are the spans whose readings the person does not want counted; `zone` is for writing them down.
     Raises Misconfigured when `user_id` cannot be part of a space id.
     """
 
@@ -29,6 +32,8 @@ class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     unit: Unit = MG_DL
     targets: Targets = Targets()
     index_alias: str
+    zone: str = "UTC"
+    left_out: tuple[Exclusion, ...] = ()
 
     def __post_init__(self) -> None:
         if not KEY.fullmatch(self.user_id):
@@ -48,25 +53,30 @@ class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
 
     def shown(self, mg_dl: float) -> str:
         """A value in the person's unit, with that unit's decimals and without its name."""
-        return f"{mg_dl * self.factor:.{self.decimals}f}"
+        return target_bands.limit_in(mg_dl, self.unit)
 
 
-def words_for(person: KibanaPerson) -> dict[str, str | int | float]:
-    """The placeholders of the compiled dashboards and what they stand for."""
+COMPARED: Final = {"before_days": -14, "this_span": "Last 14 days", "span_before": "The 14 days before"}
+"""What `profile_compare` compares: its panel has a time range of its own, so that this holds whatever is chosen."""
+
+
+def words_for(person: KibanaPerson) -> dict[str, Any]:
+    """The placeholders of the compiled dashboards and charts, and what they stand for."""
+    mg_dl = person.unit == MG_DL
     return {
+        **target_bands.words_for(person.targets, person.unit),
+        **COMPARED,
         "key": person.user_id,
         "name": person.display_name,
-        "unit": person.unit,
-        "glucose": "glucose.mg_dl" if person.unit == MG_DL else "glucose.mmol_l",
+        "glucose": "glucose.mg_dl" if mg_dl else "glucose.mmol_l",
+        "extreme": "episode.extreme_mg_dl" if mg_dl else "episode.extreme_mmol_l",
         "decimals": person.decimals,
-        "factor": 1 if person.unit == MG_DL else round(person.factor, 7),
-        "low": person.shown(person.targets.low),
-        "high": person.shown(person.targets.high),
         "goals": goals_for(person),
+        "index": person.index_alias,
     }
 
 
-def params_for(person: KibanaPerson) -> dict[str, str | int | float]:
+def params_for(person: KibanaPerson) -> dict[str, Any]:
     """The values of the charts' own params. Limits stay in mg/dL: charts convert when they write a number."""
     targets = person.targets
     return {

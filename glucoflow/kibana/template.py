@@ -4,19 +4,18 @@ In the files everything is open JSON. Kibana wants some of it as strings of JSON
 """
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from glucoflow.errors import Misconfigured
+from glucoflow.placeholders import filled
 
 Json = dict[str, Any]
-Words = Mapping[str, str | int | float]
+Words = Mapping[str, Any]
 
 _PACKAGED = Path(__file__).parents[1] / "_data" / "kibana"
 _IN_TREE = Path(__file__).parents[2] / "kibana"
-_PLACEHOLDER = re.compile(r"\{(key|name|unit|glucose|decimals|factor|low|high|goals|index)\}")
 _STRINGS = ("panelsJSON", "optionsJSON")
 
 
@@ -31,33 +30,19 @@ def dashboards(name: str) -> list[Json]:
     return [line for line in map(json.loads, lines) if "glucoflow" not in line]
 
 
-def filled(node: Any, words: Words) -> Any:
-    """`node` with every placeholder replaced once. One that is a whole string keeps its value's type."""
-    if isinstance(node, dict):
-        return {key: filled(value, words) for key, value in node.items()}
-    if isinstance(node, list):
-        return [filled(value, words) for value in node]
-    if not isinstance(node, str):
-        return node
-    whole = _PLACEHOLDER.fullmatch(node)
-    if whole and whole[1] in words:
-        return words[whole[1]]
-    return _PLACEHOLDER.sub(lambda found: str(words.get(found[1], found[0])), node)
-
-
-def chart(name: str, params: Words, index: str) -> str:
-    """A chart as Kibana takes it: its params set, its index named, what only our own pages need left out."""
-    spec: Json = json.loads(_read(folder() / "vega" / f"{name}.vl.json"))
+def chart(name: str, params: Words, words: Words) -> str:
+    """A chart as Kibana takes it: its params set, its placeholders filled, what only our own pages need left out."""
+    spec: Json = filled(json.loads(_read(folder() / "vega" / f"{name}.vl.json")), words)
     spec.pop("usermeta", None)
     for param in spec.get("params", ()):
         param["value"] = params.get(param["name"], param["value"])
-    return json.dumps(_with_index(spec, index), ensure_ascii=False, separators=(",", ":"))
+    return text(spec)
 
 
-def closed(dashboard: Json, params: Words, index: str) -> Json:
+def closed(dashboard: Json, params: Words, words: Words) -> Json:
     """A filled dashboard with its inner JSON as strings and its charts put in."""
     attributes = dict(dashboard["attributes"])
-    attributes["panelsJSON"] = [_with_chart(panel, params, index) for panel in attributes["panelsJSON"]]
+    attributes["panelsJSON"] = [_with_chart(panel, params, words) for panel in attributes["panelsJSON"]]
     if "controlGroupInput" in attributes:
         control = attributes["controlGroupInput"]
         inner = {key: text(control[key]) for key in ("ignoreParentSettingsJSON", "panelsJSON")}
@@ -72,20 +57,12 @@ def text(node: Any) -> str:
     return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
 
 
-def _with_chart(panel: Json, params: Words, index: str) -> Json:
+def _with_chart(panel: Json, params: Words, words: Words) -> Json:
     config = panel["embeddableConfig"]
     if config.get("savedVis", {}).get("type") != "vega":
         return panel
-    spec = chart(config["savedVis"]["params"]["spec"]["chart"], params, index)
+    spec = chart(config["savedVis"]["params"]["spec"]["chart"], params, words)
     return {**panel, "embeddableConfig": {**config, "savedVis": {**config["savedVis"], "params": {"spec": spec}}}}
-
-
-def _with_index(node: Any, index: str) -> Any:
-    if isinstance(node, dict):
-        return {key: index if value == "{index}" else _with_index(value, index) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_with_index(value, index) for value in node]
-    return node
 
 
 def _read(path: Path) -> str:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from glucoflow.kibana.template import Json, text
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
 
 BANDS = {"very_low": "Very low", "low": "Low", "in_range": "In range", "high": "High", "very_high": "Very high"}
@@ -27,7 +27,7 @@ KINDS = {
 LISTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "episodes": (
         "Each episode", 'event.dataset : "episode"',
-        ("time.date", "episode.kind", "episode.minutes", "episode.extreme_mg_dl", "episode.night"),
+        ("time.date", "episode.kind", "episode.minutes", "{extreme}", "episode.night"),
     ),
     "events": (
         "What was noted",
@@ -69,7 +69,8 @@ def person_view(key: str, name: str, index: str, view_id: str | None = None) -> 
     """Documents of one person, or of all with a pattern as `index`."""
     formats: Json = {field: _duration() for field in DURATIONS}
     formats |= {
-        "glucose.mg_dl": _number("0"), "glucose.mmol_l": _number("0.0"), "episode.extreme_mg_dl": _number("0"),
+        "glucose.mg_dl": _number("0"), "glucose.mmol_l": _number("0.0"),
+        "episode.extreme_mg_dl": _number("0"), "episode.extreme_mmol_l": _number("0.0"),
         "glucose.range": _lookup(BANDS), "trend.direction": _lookup(ARROWS, "?"), "time.weekday": _lookup(WEEKDAYS),
         "episode.kind": _lookup(EPISODES), "event.dataset": _lookup(KINDS),
     }  # fmt: skip
@@ -81,7 +82,7 @@ def runs_view(key: str, index: str) -> Json:
 
 
 def lists(key: str) -> list[Json]:
-    """The saved lists of a person, newest first; `{glucose}` is still to be filled."""
+    """The saved lists of a person, newest first; the placeholders in them are still to be filled."""
     made = []
     name = "kibanaSavedObjectMeta.searchSourceJSON.index"
     for which, (title, query, columns) in LISTS.items():

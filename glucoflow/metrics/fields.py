@@ -9,6 +9,7 @@ import msgspec
 
 from glucoflow.episodes import Episode
 from glucoflow.metrics.summary import DaySummary, PeriodSummary
+from glucoflow.units import to_mmol_l
 
 
 def summary_fields(summary: DaySummary | PeriodSummary) -> dict[str, Any]:
@@ -31,8 +32,9 @@ def summary_fields(summary: DaySummary | PeriodSummary) -> dict[str, Any]:
 
 
 def episode_fields(episode: Episode) -> dict[str, Any]:
-    """The `episode` object of a document."""
+    """The `episode` object of a document; what it shows in lists is there in both units."""
     fields: dict[str, Any] = msgspec.to_builtins(episode)
+    fields["extreme_mmol_l"] = to_mmol_l(episode.extreme_mg_dl)
     fields["around"] = [{name: value for name, value in near.items() if value is not None} for near in fields["around"]]
     if not fields["around"]:
         del fields["around"]

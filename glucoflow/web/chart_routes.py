@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from glucoflow.web.access import InParts, InPerson, Parts
-from glucoflow.web.charts import View, filled
+from glucoflow.web.charts import View, filled, told
 from glucoflow.web.pages import unit_of
 from glucoflow.web.ports import Person
 from glucoflow.web.span import BadSpan, read_span
@@ -28,7 +28,7 @@ def chart(request: Request, parts: InParts, person: InPerson, name: str) -> Resp
         raise HTTPException(400, str(error)) from error
     view = View(start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets)
     drawn = filled(spec, view, lambda body: parts.glucose.aggregate(person.id, body))
-    return _answer(request, {"spec": drawn, "meta": spec.meta})
+    return _answer(request, {"spec": drawn, "meta": told(spec.meta, view)})
 
 
 @router.get("/people/{user_id}/pulse")

@@ -2,10 +2,10 @@
 
 The specifications are Kibana's Vega dialect: a data source is a search with `%context%`, `%timefield%`,
 `%autointerval%` and `%timefilter%` in it. Here these become a range, extra filters and a fixed interval, and the
-browser gets plain Vega-Lite with the data inside. Nothing else is touched but the values of the params.
+browser gets plain Vega-Lite with the data inside. Nothing else is touched but the params and the placeholders, which
+name the person's bands and what is compared.
 """
 
-import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
+from glucoflow import target_bands
 from glucoflow.errors import Misconfigured
 from glucoflow.metrics.targets import Targets
+from glucoflow.placeholders import filled as replaced
 from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
 
 SUFFIX = ".vl.json"
@@ -43,7 +45,7 @@ class Meta(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """One specification. `spec` is never changed: `filled` works on a copy."""
+    """One specification, never changed: `filled` and `told` make copies of `spec` and `meta` for a person."""
 
     name: str
     meta: Meta
@@ -78,12 +80,25 @@ def load_charts(folder: Path) -> dict[str, Chart]:
 
 
 def filled(chart: Chart, view: View, search: Search) -> Json:
-    """The specification with its searches answered by `search` and its params set: plain Vega-Lite."""
-    spec = copy.deepcopy(chart.spec)
+    """The specification with its searches answered by `search`, its params set and its bands named: plain Vega-Lite."""
+    spec: Json = replaced(chart.spec, _words(view))
     _set_params(spec, view)
     for holder in list(_data_sources(spec)):
         holder["data"] = _answered(holder["data"], view, search)
     return spec
+
+
+def told(meta: Meta, view: View) -> Meta:
+    """What a chart says about itself, with the limits and the unit of the person."""
+    return msgspec.convert(replaced(msgspec.to_builtins(meta), _words(view)), Meta)
+
+
+def _words(view: View) -> Json:
+    """`profile_compare` holds the span against the one directly before it, of the same length."""
+    length = (view.end - view.start) / timedelta(days=1)
+    these = "24 hours" if round(length) <= 1 else f"{round(length)} days"
+    compared = {"before_days": -length, "this_span": f"These {these}", "span_before": f"The {these} before"}
+    return target_bands.words_for(view.targets, view.unit) | compared
 
 
 def interval_for(span: timedelta) -> str:

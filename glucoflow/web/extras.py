@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from glucoflow.target_bands import band_filters
 from glucoflow.units import Unit
 from glucoflow.web import wording
 from glucoflow.web.boards import Board
-from glucoflow.web.figures import READING, USUAL_INTERVAL_MS, band_filters
+from glucoflow.web.figures import READING, USUAL_INTERVAL_MS
 from glucoflow.web.ports import Glucose, Person
 from glucoflow.web.settings_history import changes, settings_agg
 from glucoflow.web.span import Span

@@ -16,6 +16,7 @@ from glucoflow.metrics.targets import Targets
 from glucoflow.metrics.variability import gmi
 from glucoflow.metrics.wear import ACTIVE_NEEDED, DAYS_NEEDED
 from glucoflow.ranges import BANDS, Band
+from glucoflow.target_bands import band_filters
 
 USUAL_INTERVAL_MS = 300_000
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}
@@ -141,26 +142,6 @@ def _sd(buckets: list[dict[str, Any]], mean: float, n: int, worn: float) -> floa
         for b in buckets
     )
     return math.sqrt(max(0.0, weight * square) / (n - 1))
-
-
-def band_filters(targets: Targets) -> dict[str, Any]:
-    """Filters for the five exclusive bands of a person's targets."""
-    edges = {
-        "very_low": (None, targets.very_low - 1), "low": (targets.very_low, targets.low - 1),
-        "in_range": (targets.low, targets.high), "high": (targets.high + 1, targets.very_high),
-        "very_high": (targets.very_high + 1, None),
-    }  # fmt: skip
-    return {name: _between(low, high) for name, (low, high) in edges.items()}
-
-
-def _between(low: int | None, high: int | None) -> dict[str, Any]:
-    """Readings whose value, rounded half-even, lies in [low, high]: halves belong to the even neighbour."""
-    bounds: dict[str, float] = {}
-    if low is not None:
-        bounds["gt" if low % 2 else "gte"] = low - 0.5
-    if high is not None:
-        bounds["lt" if high % 2 else "lte"] = high + 0.5
-    return {"range": {"glucose.mg_dl": bounds}}
 
 
 class Newest(msgspec.Struct, frozen=True, kw_only=True):

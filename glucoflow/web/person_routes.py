@@ -11,12 +11,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.units import MG_DL, Unit
 from glucoflow.web.access import InParts, InPerson, OurForm, Parts, local_path
-from glucoflow.web.boards import BOARDS, Board, board, panels_for
+from glucoflow.web.boards import BOARDS, Board, board, placed, too_short
+from glucoflow.web.charts import View, told
 from glucoflow.web.extras import part_of
 from glucoflow.web.figures import Lately, figures_agg, lately_body, read_figures, read_lately
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
 from glucoflow.web.ports import Connection, Person
-from glucoflow.web.span import BadSpan, Span, read_span, rolling
+from glucoflow.web.span import BadSpan, Span, minute_after, read_span, rolling
 
 router = APIRouter()
 
@@ -98,23 +99,43 @@ def _board_page(request: Request, parts: Parts, person: Person, chosen: Board) -
         span = read_span(request.query_params, person.zone, now, chosen.window)
     except BadSpan as error:
         problem, span = str(error), rolling(chosen.window, person.zone, now)
-    compare = request.query_params.get("compare") == "1"
     unit = unit_of(request, person)
+    with ThreadPoolExecutor(1) as beside:
+        part = beside.submit(part_of, chosen, parts.glucose, person, unit, span)
+        figures = _figures(parts, person, span, now)
+        values = figures | part.result() | _charts(parts, person, unit, chosen, span, now)
     return parts.pages.render(
-        request, "board.html", now, 400 if problem else 200, person=person, unit=unit,
-        boards=BOARDS, current=chosen.slug, board=chosen, span=span, problem=problem, compare=compare,
-        panels=[(one, parts.charts[one.chart].meta) for one in panels_for(chosen, span) if one.chart in parts.charts],
-        today=now.astimezone(ZoneInfo(person.zone)).date(), connections=parts.people.connections(person.id),
+        request, "board.html", now, 400 if problem else 200, person=person, unit=unit, boards=BOARDS,
+        current=chosen.slug, board=chosen, span=span, problem=problem,
+        compare=request.query_params.get("compare") == "1", connections=parts.people.connections(person.id),
         left_out=[
             one for one in parts.marks.exclusions(person.id)
             if one.undone_at is None and one.start < span.end and one.end > span.start
         ],
-        **_figures(parts, person, span, now), **part_of(chosen, parts.glucose, person, unit, span),
+        **values,
     )  # fmt: skip
+
+
+def _charts(
+    parts: Parts, person: Person, unit: Unit, chosen: Board, span: Span, now: datetime
+) -> dict[str, Any]:  # fmt: skip
+    """The charts of the page with what each says of itself, and the names of those that need a longer span."""
+    today = now.astimezone(ZoneInfo(person.zone)).date()
+    view = View(start=span.start, end=span.end, unit=unit, targets=person.targets)
+    meta = {name: told(chart.meta, view) for name, chart in parts.charts.items()}
+    return {
+        "today": today,
+        "panels": [(one, meta[one.chart]) for one in placed(chosen, span, today) if one.chart in meta],
+        "too_short": {
+            days: [meta[name].title for name in names if name in meta]
+            for days, names in too_short(chosen, span).items()
+        },
+    }  # fmt: skip
 
 
 def _figures(parts: Parts, person: Person, span: Span, now: datetime) -> dict[str, Any]:
     """Lately, the figures of the span, and those of the span before it, in one search."""
+    now = minute_after(now)
     start, end = span.preceding()
     body = lately_body(now, person.targets)
     body["aggs"] |= {

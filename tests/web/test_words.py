@@ -6,10 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from glucoflow.metrics.targets import PROFILES
-from glucoflow.ranges import band
 from glucoflow.web import pictures, wording
-from glucoflow.web.figures import Figures, band_filters
+from glucoflow.web.figures import Figures
 from glucoflow.web.pages import FOLDER
 from glucoflow.web.settings_history import changes
 from glucoflow.web.span import BadSpan, dates, read_span, rolling
@@ -57,19 +55,6 @@ def test_spans_that_cannot_be(query: dict[str, str]) -> None:
 def test_one_date_is_enough_and_the_end_is_capped_at_today() -> None:
     assert read_span({"from": "2026-11-20"}, "UTC", NOW, "14d").label == "Fri 20 Nov 2026"
     assert read_span({"from": "2026-11-20", "to": "2027-01-01"}, "UTC", NOW, "14d").last == date(2026, 11, 21)
-
-
-@pytest.mark.parametrize("mg_dl", [39, 53.5, 53.6, 54, 69.4, 69.5, 70, 180, 180.5, 180.6, 250.4, 250.5, 251, 401])
-def test_the_filters_of_the_bands_round_as_the_bands_do(mg_dl: float) -> None:
-    def inside(bounds: dict[str, float]) -> bool:
-        return all(
-            {"gt": mg_dl > edge, "gte": mg_dl >= edge, "lt": mg_dl < edge, "lte": mg_dl <= edge}[name]
-            for name, edge in bounds.items()
-        )
-
-    filters = band_filters(PROFILES["adult"])
-    hits = [name for name, one in filters.items() if inside(one["range"]["glucose.mg_dl"])]
-    assert hits == [band(mg_dl)]
 
 
 def test_shares_add_up_to_100_and_nothing_there_is_hidden() -> None:
