@@ -46,8 +46,14 @@ def changes(records: Sequence[Mapping[str, Any]], unit: Unit) -> list[Change]:
         if lines:
             time = datetime.fromisoformat(record["@timestamp"]).astimezone(UTC)
             offset = record.get("time", {}).get("utc_offset_min", 0)
-            result.append(Change(time=time, offset_min=offset, device=device, lines=lines))
+            result.append(Change(time=time, offset_min=offset, device=_named(device, record["settings"]), lines=lines))
     return result
+
+
+def _named(device: str, settings: Mapping[str, Any]) -> str:
+    """A receiver with two alert schedules has a line of history for each."""
+    schedule = settings.get("schedule_name")
+    return f"{device} · {schedule}" if schedule else device
 
 
 def _compared(before: Mapping[str, str] | None, now: Mapping[str, str]) -> Iterator[str]:
@@ -73,7 +79,8 @@ def _level(alert: Mapping[str, Any], unit: Unit) -> str:
         return f"{wording.glucose(alert['level_mg_dl'], unit)} {unit}"
     if alert.get("rate_mg_dl_min") is not None:
         rate = alert["rate_mg_dl_min"]
-        return f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate / MG_DL_PER_MMOL_L:.2f} mmol/L/min"
+        told = f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate / MG_DL_PER_MMOL_L:.2f} mmol/L/min"
+        return told.replace("-", "−")  # a real minus
     if alert.get("threshold_ms") is not None:
         return f"after {alert['threshold_ms'] / 60_000:.0f} min"
     return "on"

@@ -33,6 +33,11 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return (self.last - self.first).days + 1 if self.preset is None else max(1, round(self.days))
 
     @property
+    def one_date(self) -> bool:
+        """Whether this is a single chosen date."""
+        return self.preset is None and self.first == self.last
+
+    @property
     def query(self) -> str:
         """This span in an address."""
         return f"last={self.preset}" if self.preset else f"from={self.first}&to={self.last}"
@@ -42,14 +47,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         """`Last 14 days`, `Sat 21 Nov 2026`, `8 – 21 Nov 2026`."""
         if self.preset:
             return f"Last {PRESETS[self.preset]}"
-        if self.first == self.last:
-            return f"{self.last:%a} {self.last.day} {self.last:%b %Y}"
-        start = f"{self.first.day}"
-        if (self.first.year, self.first.month) != (self.last.year, self.last.month):
-            start += f" {self.first:%b}"
-        if self.first.year != self.last.year:
-            start += f" {self.first:%Y}"
-        return f"{start} – {self.last.day} {self.last:%b %Y}"
+        return _label(self.first, self.last)
 
     @property
     def within(self) -> str:
@@ -69,17 +67,46 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         last = min(today, self.last + timedelta(days=self.whole_days))
         return f"from={last - timedelta(days=self.whole_days - 1)}&to={last}"
 
+    def around(self, days: int, today: date) -> str:
+        """`days` dates with this span in their middle, or ending today, for an address."""
+        last = min(today, self.last + timedelta(days=(days - self.whole_days) // 2))
+        return f"from={last - timedelta(days=days - 1)}&to={last}"
+
+    @property
+    def compared(self) -> str:
+        """The span of `preceding` in words: `the 14 days before`, `24 Oct – 6 Nov 2026`."""
+        if self.preset:
+            return f"the {PRESETS[self.preset]} before"
+        last = self.first - timedelta(days=1)
+        return _label(last - timedelta(days=self.whole_days - 1), last)
+
     def preceding(self) -> tuple[datetime, datetime]:
         """The instants of the equally long span just before, for comparing."""
         return self.start - (self.end - self.start), self.start
 
 
+def _label(first: date, last: date) -> str:
+    if first == last:
+        return f"{last:%a} {last.day} {last:%b %Y}"
+    start = f"{first.day}"
+    if (first.year, first.month) != (last.year, last.month):
+        start += f" {first:%b}"
+    if first.year != last.year:
+        start += f" {first:%Y}"
+    return f"{start} – {last.day} {last:%b %Y}"
+
+
+def minute_after(now: datetime) -> datetime:
+    """`now` on the next full minute: what is asked twice within a minute, Elasticsearch answers from its cache."""
+    return now if not (now.second or now.microsecond) else now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
 def rolling(preset: str, zone: str, now: datetime) -> Span:
-    """The last hours or days up to `now`; `preset` is a key of PRESETS."""
+    """The last hours or days up to `now`, to the minute; `preset` is a key of PRESETS."""
     length = timedelta(hours=24) if preset == "24h" else timedelta(days=int(preset[:-1]))
-    today = now.astimezone(ZoneInfo(zone)).date()
-    start = now - length
-    return Span(start=start, end=now, first=start.astimezone(ZoneInfo(zone)).date(), last=today, preset=preset)
+    today, end = now.astimezone(ZoneInfo(zone)).date(), minute_after(now)
+    start = end - length
+    return Span(start=start, end=end, first=start.astimezone(ZoneInfo(zone)).date(), last=today, preset=preset)
 
 
 def dates(first: date, last: date, zone: str) -> Span:

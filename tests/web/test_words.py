@@ -91,7 +91,7 @@ def test_settings_tell_what_changed() -> None:
     found = changes([record(3, 75, -3), record(1, 70), record(2, 70)], "mg/dL")
     assert [one.lines for one in found] == [
         ("low alert 70 mg/dL",),
-        ("low alert 70 mg/dL → 75 mg/dL", "fall alert -3 mg/dL/min"),
+        ("low alert 70 mg/dL → 75 mg/dL", "fall alert −3 mg/dL/min"),
     ]
 
 

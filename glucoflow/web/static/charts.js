@@ -13,14 +13,14 @@ function forTheme(spec) {
   return JSON.parse(JSON.stringify(spec).replace(/#(0b64dd|8b1a1a)\b/gi, (colour) => ON_DARK[colour.toLowerCase()]));
 }
 
-// On a phone the entries of a legend below the chart take several rows.
+// On a phone a legend stands below its chart, where its entries take several rows, and leaves the chart the width.
 function forWidth(node) {
   if (innerWidth >= 560 || node === null || typeof node !== "object") return node;
   if (Array.isArray(node)) return node.map(forWidth);
   const result = {};
   for (const [key, value] of Object.entries(node)) {
     if (key === "values" || key === "data") result[key] = value;
-    else if (key === "legend" && value && value.orient === "bottom") result[key] = { ...value, columns: 3, direction: "horizontal" };
+    else if (key === "legend" && value) result[key] = { ...value, orient: "bottom", direction: "horizontal", columns: 2, gradientLength: 220, gradientThickness: 10 };
     else result[key] = forWidth(value);
   }
   return result;
@@ -127,11 +127,34 @@ function tooltip(drawing) {
   };
 }
 
-// Arrow keys walk through the rows and say each.
+// The page of the local day that a row or a mark is about, if it is about one.
+function dayAddress(row) {
+  const day = row && row.date;
+  return typeof day === "string" && /^\d{4}-\d\d-\d\d$/.test(day) ? `${root.dataset.days}?from=${day}&to=${day}` : null;
+}
+
+// A click on a day opens it, unless it is the only one there.
+function openable(figure, view, rows) {
+  const days = new Set(rows.map(dayAddress).filter(Boolean));
+  figure.classList.toggle("opens", days.size > 1);
+  if (days.size < 2) return;
+  figure.querySelector(".drawing").setAttribute("aria-description", "Enter opens the day.");
+  view.addEventListener("click", (_event, item) => {
+    const address = dayAddress(item && item.datum);
+    if (address) location.assign(address);
+  });
+}
+
+// Arrow keys walk through the rows and say each; Enter opens its day.
 function readable(figure, rows, columns) {
   const drawing = figure.querySelector(".drawing"), readout = figure.querySelector(".readout");
   let at = rows.length;
   drawing.onkeydown = (event) => {
+    if (event.key === "Enter" && at < rows.length && figure.classList.contains("opens")) {
+      const address = dayAddress(rows[at]);
+      if (address) location.assign(address);
+      return;
+    }
     const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: rows.length - 1, PageUp: at - 12, PageDown: at + 12 };
     if (!(event.key in moves) || !rows.length) return;
     event.preventDefault();
@@ -140,40 +163,57 @@ function readable(figure, rows, columns) {
   };
 }
 
-function say(drawing, text) {
-  const line = document.createElement("p");
+// What is not looked at is not made: a table of many rows takes longer than its chart.
+function tabled(figure, rows, columns) {
+  const details = figure.querySelector(".as-table"), place = details.querySelector(".scroll");
+  details.hidden = !rows.length;
+  place.replaceChildren();
+  details.ontoggle = () => { if (details.open && !place.firstChild) place.append(tableOf(rows, columns)); };
+  details.ontoggle();
+}
+
+// A sentence in place of the chart, which needs no more height than that.
+function say(figure, text) {
+  const drawing = figure.querySelector(".drawing"), line = document.createElement("p");
   line.className = "empty";
   line.textContent = text;
+  drawing.style.minHeight = "";
+  drawing.removeAttribute("tabindex");
   drawing.replaceChildren(line);
+  tabled(figure, [], []);
 }
 
 async function draw(figure) {
   const drawing = figure.querySelector(".drawing");
-  const answer = await fetch(root.dataset.charts + figure.dataset.chart, { headers: { accept: "application/json" } });
+  const answer = await fetch(root.dataset.charts + figure.dataset.chart);
   const got = await answer.json();
   views.get(figure)?.finalize();
   drawing.classList.remove("waiting");
-  if (!answer.ok) { say(drawing, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
+  if (!answer.ok) { say(figure, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
   const spec = sized({ ...forTheme(forWidth(got.spec)), config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
   delete spec.config.kibana;
   const warnings = [];
   const logger = vega.logger(vega.Warn, "warn", (_method, _level, words) => warnings.push([...words].join(" ")));
   const compiled = vegaLite.compile(spec, { logger }).spec;
   drawing.replaceChildren();
+  drawing.tabIndex = 0;
   const place = document.createElement("div");
   place.className = "place";
   drawing.append(place);
   const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
-    expr: vega.expressionInterpreter, renderer: "svg", container: place, hover: true, logger, tooltip: tooltip(drawing),
+    expr: expressions, renderer: "svg", container: place, hover: true, logger, tooltip: tooltip(drawing),
     loader: { load: () => Promise.reject(new Error("charts load nothing")), sanitize: () => Promise.reject(new Error("charts link nowhere")) },
   });
   views.set(figure, view);
   await view.runAsync();
   const columns = got.meta.table || [], rows = rowsOf(view, compiled, columns);
   // Without rows the axes have no extent, which Vega warns about and nobody sees: the words of the empty state are shown.
-  if (columns.length && !rows.length) { view.finalize(); views.delete(figure); say(drawing, got.meta.empty); }
-  else warnings.forEach((warning) => console.warn(got.meta.title, warning));
-  figure.querySelector(".as-table .scroll").replaceChildren(tableOf(rows, columns));
+  if (columns.length && !rows.length) { view.finalize(); views.delete(figure); say(figure, got.meta.empty); }
+  else {
+    warnings.forEach((warning) => console.warn(got.meta.title, warning));
+    tabled(figure, rows, columns);
+    openable(figure, view, rows);
+  }
   readable(figure, rows, columns);
   figure.dataset.state = rows.length || !columns.length ? "drawn" : "empty";
 }
@@ -182,7 +222,7 @@ async function drawAll() {
   if (!root) return;
   await Promise.all([...root.querySelectorAll("[data-chart]")].map((figure) => draw(figure).catch((error) => {
     console.error(error);
-    say(figure.querySelector(".drawing"), "This chart could not be drawn. Reload the page; if it stays, look at the log.");
+    say(figure, "This chart could not be drawn. Reload the page; if it stays, look at the log.");
     figure.dataset.state = "problem";
   })));
   root.dataset.state = "done";
