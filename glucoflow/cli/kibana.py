@@ -23,7 +23,7 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
         raise Misconfigured("Whose dashboards?", remedy="Give either --user ID or --operator.")
     names = Names.below(settings.es.index)
     if user_id is None:
-        content = export_operator(runs_index=names.runs, people_pattern=names.pattern)
+        content = export_operator(runs_index=names.runs)
     else:
         with store_of(settings.store) as store:
             content = export_person(kibana_person(store, store.people.get(user_id), names))

@@ -20,15 +20,15 @@ def export_person(person: KibanaPerson) -> bytes:
     return _lines(person_objects(person))
 
 
-def export_operator(*, runs_index: str = "glucoflow-runs", people_pattern: str = "cgm-*") -> bytes:
-    """The operator's data views, tag and dashboard: runs, and documents over all people."""
-    return _lines(operator_objects(runs_index=runs_index, people_pattern=people_pattern))
+def export_operator(*, runs_index: str = "glucoflow-runs") -> bytes:
+    """The operator's data view, tag, list and dashboard."""
+    return _lines(operator_objects(runs_index=runs_index))
 
 
 def person_objects(person: KibanaPerson) -> list[Json]:
     """What `export_person` writes, as values."""
     words, params, key = words_for(person), params_for(person), person.user_id
-    lists: list[Json] = filled(views.lists(key), words)
+    lists: list[Json] = filled(views.lists(key, views.LISTS, f"cgm-view-{key}"), words)
     made = [without(filled(one, words), person) for one in template.dashboards("person")]
     return [
         views.tag(key),
@@ -38,13 +38,13 @@ def person_objects(person: KibanaPerson) -> list[Json]:
     ]
 
 
-def operator_objects(*, runs_index: str = "glucoflow-runs", people_pattern: str = "cgm-*") -> list[Json]:
+def operator_objects(*, runs_index: str = "glucoflow-runs") -> list[Json]:
     """What `export_operator` writes, as values."""
-    words = {"key": OPERATOR, "index": people_pattern}
-    made = [filled(one, words) for one in template.dashboards("operator")]
-    everyone = views.person_view(OPERATOR, "everyone", people_pattern, f"cgm-everyone-{OPERATOR}")
+    words = {"key": OPERATOR, "name": "glucoflow", "index": runs_index}
     runs = views.runs_view(OPERATOR, runs_index)
-    return [views.tag(OPERATOR), runs, everyone, *(template.closed(one, {}, words) for one in made)]
+    lists: list[Json] = filled(views.lists(OPERATOR, views.OPERATOR_LISTS, runs["id"]), words)
+    made = [filled(one, words) for one in template.dashboards("operator")]
+    return [views.tag(OPERATOR), runs, *lists, *(template.closed(one, {}, words) for one in made)]
 
 
 def _lines(objects: list[Json]) -> bytes:

@@ -88,12 +88,12 @@ def provision_operator(
     people_pattern: str = "cgm-*",
     ca_certs: Path | None = None,
 ) -> Provisioned:
-    """The operator's space and dashboard. Raises as `provision_person` does."""
+    """The operator's space, dashboard, and role, which reads the runs and all people. Raises as `provision_person`."""
     space = {
         "id": f"glucoflow-{OPERATOR}", "name": "glucoflow operator", "color": "#6092C0", "disabledFeatures": [],
         "initials": "gf", "description": "Runs and sizes over all people",
     }  # fmt: skip
-    objects = operator_objects(runs_index=runs_index, people_pattern=people_pattern)
+    objects = operator_objects(runs_index=runs_index)
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         return _provision(kibana, space, [f"{runs_index}*", people_pattern], objects)
 

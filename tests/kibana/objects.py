@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from glucoflow.kibana import export_operator, export_person
-from tests.kibana.conftest import ANNA, BEN, INDEX, RUNS_INDEX
+from tests.kibana.conftest import ANNA, BEN, RUNS_INDEX
 
 Json = dict[str, Any]
 
@@ -29,7 +29,7 @@ def opened(ndjson: bytes) -> list[Json]:
 
 ANNAS = opened(export_person(ANNA))
 BENS = opened(export_person(BEN))
-OPERATORS = opened(export_operator(runs_index=RUNS_INDEX, people_pattern=INDEX))
+OPERATORS = opened(export_operator(runs_index=RUNS_INDEX))
 FILES = {"anna": ANNAS, "ben": BENS, "operator": OPERATORS}
 
 

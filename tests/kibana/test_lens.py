@@ -53,8 +53,9 @@ def metric_agg(column: Json) -> Json:
     match column["operationType"]:
         case "count":
             inner = {"value_count": {"field": "@timestamp"}}
-        case "median":
-            inner = {"percentiles": {"field": column["sourceField"], "percents": [50], "keyed": False}}
+        case "percentile":
+            percents = [column["params"]["percentile"]]
+            inner = {"percentiles": {"field": column["sourceField"], "percents": percents, "keyed": False}}
         case "last_value":
             newest = {
                 "size": 1,
@@ -140,7 +141,7 @@ def _figure(column: Json, docs: list[Doc]) -> Any:
     values = [doc[column["sourceField"]] for doc in docs if column["sourceField"] in doc]
     if not values:
         return 0 if column["operationType"] == "sum" else None
-    how: Any = {"average": fmean, "sum": sum, "min": min, "max": max, "median": median}[column["operationType"]]
+    how: Any = {"average": fmean, "sum": sum, "min": min, "max": max, "percentile": median}[column["operationType"]]
     return how(values)
 
 
@@ -165,7 +166,7 @@ def test_a_panels_figures_are_those_of_the_documents(
             for name, value in row.items():
                 found = real[key][name]
                 if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    close = 0.02 if layer["columns"][name]["operationType"] == "median" else 1e-5
+                    close = 0.02 if layer["columns"][name]["operationType"] == "percentile" else 1e-5
                     assert found == pytest.approx(value, rel=close), (key, name)
                 elif value is None or layer["columns"][name]["dataType"] != "date":
                     assert found == value, (key, name)

@@ -12,12 +12,12 @@ from glucoflow.errors import Misconfigured
 from glucoflow.kibana import KibanaPerson, export_operator, export_person
 from glucoflow.kibana.template import folder
 from tests.kibana import kql, mapping
-from tests.kibana.conftest import ANNA, BEN, INDEX
+from tests.kibana.conftest import ANNA, BEN, INDEX, RUNS_INDEX
 from tests.kibana.objects import ALL_PANELS, ANNAS, BENS, FILES, LENS, Json, Panel, layers, panels, state, values_of
 
 VERSIONS = {"index-pattern": "8.0.0", "tag": "8.0.0", "search": "8.0.0", "dashboard": "8.9.0"}
 BUCKETS = {"terms", "date_histogram", "range"}
-METRICS = {"count", "average", "sum", "min", "max", "median", "last_value", "static_value", "formula", "math"}
+METRICS = {"count", "average", "sum", "min", "max", "percentile", "last_value", "static_value", "formula", "math"}
 BOARDS = ["now", "profile", "days", "patterns", "episodes", "events", "sensor"]
 BOTH = pytest.mark.parametrize("objects", FILES.values(), ids=FILES)
 
@@ -72,6 +72,8 @@ def test_what_needs_a_reference_has_it(objects: list[Json]) -> None:
         expected = {f"tag-ref-{one['id']}" for one in objects if one["type"] == "tag"}
         for panel in panels([board]):
             expected |= _needed(panel)
+        source = json.loads(board["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
+        expected |= {one["meta"]["indexRefName"] for one in source["filter"]}
         controls = json.loads(board["attributes"].get("controlGroupInput", {}).get("panelsJSON", "{}"))
         for name, control in controls.items():
             kind = {"optionsListControl": "optionsListDataView", "rangeSliderControl": "rangeSliderDataView"}
@@ -135,6 +137,27 @@ def test_lens_columns_and_accessors_agree(panel: Panel) -> None:
         assert used <= set(layers(panel)[layer_id]["columns"]), str(panel)
 
 
+RENDERED = {"count", "average", "sum", "min", "max", "percentile", "last_value", "static_value", "formula", "math"}
+"""What a real Kibana 8.12.2 showed (min and max: of the same shape as average)."""
+
+SERIES = {"line", "bar", "bar_percentage_stacked"}
+
+
+@pytest.mark.parametrize("panel", [p for p in LENS if "operator" not in str(p)], ids=str)
+def test_a_persons_panels_keep_to_shapes_that_were_seen_rendered(panel: Panel) -> None:
+    for layer in layers(panel).values():
+        for column in layer["columns"].values():
+            assert column["operationType"] in RENDERED | BUCKETS
+            form = column["params"].get("format", {"id": "number"})["id"]
+            assert form in {"number", "percent"}, "a duration is a number with a suffix"
+            if column["operationType"] == "last_value":
+                assert column["dataType"] in {"number", "string"}, "not a date"
+            if column["operationType"] == "terms":
+                assert column["params"]["orderBy"] == {"type": "alphabetical", "fallback": False}
+    for some in values_of(state(panel)["visualization"], "layers"):
+        assert {one["seriesType"] for one in some if "seriesType" in one} <= SERIES
+
+
 def _accessors(visualization: Json) -> list[tuple[str, set[str]]]:
     found = []
     for layer in visualization.get("layers", [visualization]):
@@ -166,7 +189,7 @@ def test_lens_fields_exist_in_the_mapping(panel: Panel) -> None:
 def test_other_fields_exist_in_the_mapping(objects: list[Json]) -> None:
     for one in objects:
         attributes = one["attributes"]
-        fields = mapping.RUNS if one["id"].startswith("cgm-runs") else mapping.PERSON
+        fields = mapping.RUNS if one["id"].endswith("-operator") else mapping.PERSON
         if one["type"] == "index-pattern":
             assert set(json.loads(attributes["fieldFormatMap"])) <= set(fields)
             assert attributes["runtimeFieldMap"] == "{}"
@@ -215,7 +238,8 @@ def test_charts_read_the_persons_index_and_carry_nothing_of_our_pages() -> None:
     for panel in ALL_PANELS:
         if panel.config.get("savedVis", {}).get("type") == "vega":
             spec = json.loads(panel.config["savedVis"]["params"]["spec"])
-            assert set(values_of(spec, "index")) == {INDEX}
+            operators = panel.dashboard["id"].endswith("-operator")
+            assert set(values_of(spec, "index")) == {RUNS_INDEX if operators else INDEX}
             assert "usermeta" not in spec
             assert not {"width", "height"} & set(spec)
 
