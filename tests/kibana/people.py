@@ -18,13 +18,19 @@ from glucoflow.derived import episode_document
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.episodes import find_episodes
 from glucoflow.localtime import epoch_ms
-from glucoflow.metrics.series import Series
+from glucoflow.metrics.series import Exclusion, Series
 
 END = datetime(2026, 11, 21, 9, 2, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")
 MEALS = ((7, 30, 45.0), (12, 30, 60.0), (19, 0, 70.0))
 GAPS = ((3.2, 3.5), (9.0, 10.6), (0.2, 0.28))
 """Days before END, from and to, without any reading."""
+
+LEFT_OUT = (
+    Exclusion(END - timedelta(days=5, hours=1), END - timedelta(days=3), "faulty sensor"),
+    Exclusion(END - timedelta(days=1), END - timedelta(hours=22), "compression low"),
+)
+"""Spans that one of the people does not want counted. Things were noted in the first of them."""
 
 Source = dict[str, Any]
 
