@@ -102,9 +102,9 @@ def _words(view: View) -> Json:
 
 
 def interval_for(span: timedelta) -> str:
-    """The bucket width of `%autointerval%`: every reading for a day or two, some hundred buckets beyond."""
+    """The bucket width of `%autointerval%`: every reading for a day or two, some five hundred buckets beyond."""
     days = span / timedelta(days=1)
-    for limit, interval in ((2.1, "5m"), (8, "15m"), (15, "30m"), (32, "1h"), (100, "3h"), (200, "6h")):
+    for limit, interval in ((2.1, "5m"), (8, "15m"), (15, "30m"), (32, "90m"), (100, "4h"), (200, "8h")):
         if days <= limit:
             return interval
     return "1d"

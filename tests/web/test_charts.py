@@ -83,7 +83,7 @@ def test_no_index_yet_means_no_rows() -> None:
     assert drawn["data"] == {"values": []}
 
 
-@pytest.mark.parametrize(("days", "interval"), [(1, "5m"), (7, "15m"), (30, "1h"), (90, "3h"), (900, "1d")])
+@pytest.mark.parametrize(("days", "interval"), [(1, "5m"), (7, "15m"), (30, "90m"), (90, "4h"), (900, "1d")])
 def test_intervals_keep_a_line_drawable(days: float, interval: str) -> None:
     assert interval_for(timedelta(days=days)) == interval
 
