@@ -29,7 +29,7 @@ def sources_hash() -> str:
     for pattern in ("dashboards/*.yaml", "lens/*.json"):
         for path in sorted(HERE.glob(pattern)):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for path in sorted(HERE.glob("vega/*.json")):  # of a chart only what it says about itself enters
+    for path in sorted(HERE.glob("vega/**/*.json")):  # of a chart only what it says about itself enters
         about = json.loads(path.read_text("utf-8"))["usermeta"]
         digest.update(path.name.encode() + json.dumps(about, sort_keys=True).encode())
     digest.update(Path(__file__).read_bytes())
@@ -116,7 +116,7 @@ def _chart(panel: Json, title: str, wanted: Json) -> tuple[Json, list[Json], str
 
 def _lens(panel: Json, title: str, wanted: Json, data_view: str) -> tuple[Json, list[Json], str | None]:
     source = json.loads((HERE / "lens" / f"{wanted['lens']}.json").read_text("utf-8"))
-    view = {"person": data_view, "runs": "cgm-runs-{key}", "everyone": "cgm-everyone-{key}"}[source["view"]]
+    view = {"person": data_view, "runs": "cgm-runs-{key}"}[source["view"]]
     layers = source["state"]["datasourceStates"]["formBased"]["layers"]
     inner = [_reference(view, f"indexpattern-datasource-layer-{layer}") for layer in layers]
     outer = [{**one, "name": f"{panel['panelIndex']}:{one['name']}"} for one in inner]

@@ -1,5 +1,6 @@
 """Data views, the tag and the saved lists that the dashboards stand on."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from glucoflow.kibana.template import Json, text
@@ -24,7 +25,10 @@ KINDS = {
     "summary.day": "Summary of a day", "summary.period": "Summary of a period", "episode": "Episode",
 }  # fmt: skip
 
-LISTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+Lists = Mapping[str, tuple[str, str, tuple[str, ...]]]
+"""Saved lists: title, query, columns."""
+
+LISTS: Final[Lists] = {
     "episodes": (
         "Each episode", 'event.dataset : "episode"',
         ("time.date", "episode.kind", "episode.minutes", "{extreme}", "episode.night"),
@@ -42,13 +46,24 @@ LISTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("event.dataset", "{glucose}", "device.transmitter_id"),
     ),
 }  # fmt: skip
-"""Saved lists: title, query, columns."""
+OPERATOR_LISTS: Final[Lists] = {
+    "connections": (
+        "Connections", 'event.dataset : "glucoflow.connection"',
+        (
+            "user.id", "event.provider", "connection.state", "connection.newest", "connection.last_success",
+            "connection.next_poll", "connection.failures", "connection.error",
+        ),
+    ),
+}  # fmt: skip
 
 DURATIONS = (
     "exercise.duration_ms", "insulin.duration_ms", "sample.interval_ms", "sample.gap_ms",
     "settings.low_alert.snooze_ms", "settings.high_alert.snooze_ms", "settings.out_of_range_alert.threshold_ms",
 )  # fmt: skip
-RUN_DURATIONS = ("run.duration_ms", "run.lag_ms")
+STATES = {
+    "connected": "Connected", "needs_reauthorization": "Needs a new sign-in", "paused": "Paused",
+    "disconnected": "Disconnected",
+}  # fmt: skip
 
 
 def tag(key: str) -> Json:
@@ -57,8 +72,8 @@ def tag(key: str) -> Json:
     return _object("tag", f"cgm-tag-{key}", "8.0.0", [], attributes)
 
 
-def person_view(key: str, name: str, index: str, view_id: str | None = None) -> Json:
-    """Documents of one person, or of all with a pattern as `index`."""
+def person_view(key: str, name: str, index: str) -> Json:
+    """Documents of one person."""
     formats: Json = {field: _duration() for field in DURATIONS}
     formats |= {
         "glucose.mg_dl": _number("0"), "glucose.mmol_l": _number("0.0"),
@@ -66,18 +81,22 @@ def person_view(key: str, name: str, index: str, view_id: str | None = None) -> 
         "glucose.range": _lookup(BANDS), "trend.direction": _lookup(ARROWS, "?"), "time.weekday": _lookup(WEEKDAYS),
         "episode.kind": _lookup(EPISODES), "event.dataset": _lookup(KINDS),
     }  # fmt: skip
-    return _view(view_id or f"cgm-view-{key}", f"Glucose: {name}", index, formats)
+    return _view(f"cgm-view-{key}", f"Glucose: {name}", index, formats)
 
 
 def runs_view(key: str, index: str) -> Json:
-    return _view(f"cgm-runs-{key}", "glucoflow runs", index, {field: _duration() for field in RUN_DURATIONS})
+    """What the pipeline did, and how it stands."""
+    formats = {"connection.state": _lookup(STATES), "run.lag_hours": _number("0.0")}
+    sizes = ("storage.bytes", "storage.year_bytes", "disk.bytes", "disk.year_bytes", "disk.free_bytes")
+    formats |= {field: {"id": "bytes", "params": {"pattern": "0,0.[0]b"}} for field in sizes}
+    return _view(f"cgm-runs-{key}", "glucoflow runs", index, formats)
 
 
-def lists(key: str) -> list[Json]:
-    """The saved lists of a person, newest first; the placeholders in them are still to be filled."""
+def lists(key: str, made_of: Lists, view_id: str) -> list[Json]:
+    """Saved lists over a data view, newest first; the placeholders in them are still to be filled."""
     made = []
     name = "kibanaSavedObjectMeta.searchSourceJSON.index"
-    for which, (title, query, columns) in LISTS.items():
+    for which, (title, query, columns) in made_of.items():
         source = {"query": {"query": query, "language": "kuery"}, "filter": [], "indexRefName": name}
         attributes = {
             "title": f"{title}: {{name}}", "description": "", "columns": list(columns),
@@ -85,7 +104,7 @@ def lists(key: str) -> list[Json]:
             "kibanaSavedObjectMeta": {"searchSourceJSON": text(source)},
         }  # fmt: skip
         references = [
-            {"type": "index-pattern", "id": f"cgm-view-{key}", "name": name},
+            {"type": "index-pattern", "id": view_id, "name": name},
             {"type": "tag", "id": f"cgm-tag-{key}", "name": f"tag-ref-cgm-tag-{key}"},
         ]
         made.append(_object("search", f"cgm-{which}-list-{key}", "8.0.0", references, attributes))

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
+from glucoflow.connector import Counts
+from glucoflow.es import runs as told
 from glucoflow.kibana import KibanaPerson
 from glucoflow.metrics.targets import PROFILES
 from glucoflow.units import MG_DL, MMOL_L
@@ -37,23 +40,55 @@ def make_index(es: Elasticsearch, index: str, properties: dict[str, Any], docs: 
 
 
 def runs() -> list[dict[str, Any]]:
-    """A fortnight of runs of three connections, some failed."""
-    made = []
-    for step in range(120):
-        at = people.END - timedelta(hours=3 * step)
-        failed = step % 17 == 0
-        made.append({
-            "@timestamp": at.isoformat(), "user": {"id": f"u{step % 3}"}, "connection": {"id": f"c{step % 3}"},
-            "event": {"provider": "dexcom"},
-            "run": {
-                "id": f"r{step}", "flow": "backfill" if step % 40 == 0 else "sync",
-                "kind": ("readings", "events")[step % 2],
-                "state": "failed" if failed else "completed", "started": at.isoformat(), "duration_ms": 900 + 7 * step,
-                "lag_ms": 3_600_000 + 1000 * step,
-                "counts": {"pages": 1, "fetched": 6, "created": 5, "rejected": step % 2},
-                **({"error": "Retryable"} if failed else {}),
-            },
-        })  # fmt: skip
+    """A fortnight of what the pipeline tells of three connections: runs, some failed, stages, rejects and sizes."""
+    made = [doc for step in range(120) for doc in run_of(step)]
+    for c, state in enumerate(("connected", "needs_reauthorization", "disconnected")):
+        fields = told.ConnectionFields(id=f"c{c}", state=state, newest=people.END, failures=c, error=None)
+        made.append(
+            told.document("glucoflow.connection", people.END, user_id=f"u{c}", provider="dexcom", connection=fields)
+        )
+    for day in range(14):
+        at = people.END - timedelta(days=day)
+        for c in range(3):
+            size = told.StorageFields(documents=5000 * (c + 1), bytes=10**6 * (c + 20 - day), year_bytes=4 * 10**7)
+            made.append(told.document("glucoflow.storage", at, user_id=f"u{c}", storage=size))
+        disk = told.DiskFields(
+            people=3, bytes=3 * 10**6 * (21 - day), year_bytes=12 * 10**7, free_bytes=10**10, total_bytes=10**11
+        )
+        made.append(told.document("glucoflow.disk", at, disk=disk))
+    return [msgspec.to_builtins(doc) for doc in made]
+
+
+def run_of(step: int) -> list[told.RunDocument]:
+    """One run with what belongs to it."""
+    at = people.END - timedelta(hours=3 * step)
+    failed = step % 17 == 0
+    about: Any = {
+        "user_id": f"u{step % 3}",
+        "provider": "dexcom",
+        "connection": told.ConnectionFields(id=f"c{step % 3}"),
+    }
+    run = told.RunFields(
+        id=f"r{step}", flow="backfill" if step % 40 == 0 else "sync", state="failed" if failed else "completed",
+        started=at, finished=at, seconds=0.9 + step / 100, lag_hours=1 + step / 100, calls=7, calls_cap=60_000,
+        calls_of_the_hour=7 + step % 5, counts=Counts(pages=1, fetched=6, created=4, updated=1, rejected=step % 2),
+        error="Retryable" if failed else None, message="It did not answer." if failed else None,
+    )  # fmt: skip
+    stage = told.StageFields(
+        kind=("readings", "events")[step % 2], fetched=6, fetch_seconds=0.5, write_seconds=0.2 + step / 1000,
+        store_seconds=0.01,
+    )  # fmt: skip
+    figures = told.StageFields(kind="summaries", compute_seconds=1 + step / 100)
+    made = [
+        told.document("glucoflow.run", at, run=run, **about),
+        told.document("glucoflow.stage", at, stage=stage, **about),
+        told.document("glucoflow.stage", at, stage=figures, **about),
+    ]
+    if step % 2:
+        reject = told.RejectFields(
+            kind="readings", field=("unit", "value")[step % 3 % 2], reason="is not one of mg/dL, mmol/L", records=1
+        )
+        made.append(told.document("glucoflow.reject", at, reject=reject, **about))
     return made
 
 

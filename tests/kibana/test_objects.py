@@ -12,12 +12,12 @@ from glucoflow.errors import Misconfigured
 from glucoflow.kibana import KibanaPerson, export_operator, export_person
 from glucoflow.kibana.template import folder
 from tests.kibana import kql, mapping
-from tests.kibana.conftest import ANNA, BEN, INDEX
+from tests.kibana.conftest import ANNA, BEN, INDEX, RUNS_INDEX
 from tests.kibana.objects import ALL_PANELS, ANNAS, BENS, FILES, LENS, Json, Panel, layers, panels, state, values_of
 
 VERSIONS = {"index-pattern": "8.0.0", "tag": "8.0.0", "search": "8.0.0", "dashboard": "8.9.0"}
 BUCKETS = {"terms", "date_histogram", "range"}
-METRICS = {"count", "average", "sum", "min", "max", "median", "last_value", "static_value", "formula", "math"}
+METRICS = {"count", "average", "sum", "min", "max", "percentile", "last_value", "static_value", "formula", "math"}
 BOARDS = ["now", "profile", "days", "patterns", "episodes", "events", "sensor"]
 BOTH = pytest.mark.parametrize("objects", FILES.values(), ids=FILES)
 
@@ -189,7 +189,7 @@ def test_lens_fields_exist_in_the_mapping(panel: Panel) -> None:
 def test_other_fields_exist_in_the_mapping(objects: list[Json]) -> None:
     for one in objects:
         attributes = one["attributes"]
-        fields = mapping.RUNS if one["id"].startswith("cgm-runs") else mapping.PERSON
+        fields = mapping.RUNS if one["id"].endswith("-operator") else mapping.PERSON
         if one["type"] == "index-pattern":
             assert set(json.loads(attributes["fieldFormatMap"])) <= set(fields)
             assert attributes["runtimeFieldMap"] == "{}"
@@ -238,7 +238,8 @@ def test_charts_read_the_persons_index_and_carry_nothing_of_our_pages() -> None:
     for panel in ALL_PANELS:
         if panel.config.get("savedVis", {}).get("type") == "vega":
             spec = json.loads(panel.config["savedVis"]["params"]["spec"])
-            assert set(values_of(spec, "index")) == {INDEX}
+            operators = panel.dashboard["id"].endswith("-operator")
+            assert set(values_of(spec, "index")) == {RUNS_INDEX if operators else INDEX}
             assert "usermeta" not in spec
             assert not {"width", "height"} & set(spec)
 
