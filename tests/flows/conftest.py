@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -103,27 +104,28 @@ def settings_of(node: Node, folder: Path, simulator: str, index: str) -> Setting
     )
 
 
+@contextmanager
+def opened_house(node: Node, folder: Path, world: World, clock: SettableClock | None = None) -> Iterator[House]:
+    """Everybody of the world, connected and not yet synced, under an index prefix of the house's own."""
+    clock = clock or SettableClock(NOW)
+    index = f"t{uuid.uuid4().hex[:8]}-"
+    with running_simulator(world, clock=clock) as sim:
+        settings = settings_of(node, folder, sim.base_url, index)
+        with open_runtime(settings, clock) as rt:
+            rt = replace(rt, providers=Providers(settings.dexcom, sim.base_url, IMPATIENT), random=Random(1))
+            provision(rt.client, rt.names)
+            for person in world.people:
+                connect(rt, person)
+                ensure_index(rt.client, rt.names, person.id)
+            yield House(rt, sim, clock)
+            for person in world.people:
+                delete_user(rt.client, rt.names, person.id)
+
+
 @pytest.fixture
 def open_house(elasticsearch_node: Node, tmp_path: Path) -> OpenHouse:
-    """Each house has an index prefix of its own."""
-
-    @contextmanager
-    def opened(world: World, clock: SettableClock | None = None) -> Iterator[House]:
-        clock = clock or SettableClock(NOW)
-        index = f"t{uuid.uuid4().hex[:8]}-"
-        with running_simulator(world, clock=clock) as sim:
-            settings = settings_of(elasticsearch_node, tmp_path, sim.base_url, index)
-            with open_runtime(settings, clock) as rt:
-                rt = replace(rt, providers=Providers(settings.dexcom, sim.base_url, IMPATIENT), random=Random(1))
-                provision(rt.client, rt.names)
-                for person in world.people:
-                    connect(rt, person)
-                    ensure_index(rt.client, rt.names, person.id)
-                yield House(rt, sim, clock)
-                for person in world.people:
-                    delete_user(rt.client, rt.names, person.id)
-
-    return opened
+    """Opens houses, one after the other."""
+    return partial(opened_house, elasticsearch_node, tmp_path)
 
 
 @pytest.fixture
