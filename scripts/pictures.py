@@ -7,6 +7,7 @@ Needs Playwright and Chromium, as the tests do. The person shown is the first on
 
 import shutil
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ SHOTS: tuple[tuple[str, str, int, Theme], ...] = (
     ("now-phone", "{person}", 390, "light"),
     ("profile", "{person}/profile", 1280, "light"),
     ("days", "{person}/days", 1280, "light"),
+    ("day", "{person}/days?from={yesterday}&to={yesterday}", 1280, "light"),
     ("patterns", "{person}/patterns", 1280, "dark"),
     ("episodes", "{person}/episodes", 1280, "light"),
     ("events", "{person}/events", 1280, "light"),
@@ -31,11 +33,12 @@ SHOTS: tuple[tuple[str, str, int, Theme], ...] = (
 
 def main(base: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         person = _first_person(browser, base)
         for name, path, width, theme in SHOTS:
-            page = _open(browser, base + path.format(person=person), width, theme)
+            page = _open(browser, base + path.format(person=person, yesterday=yesterday), width, theme)
             page.screenshot(path=folder / f"{name}.png", full_page=True)
             page.context.close()
         browser.close()

@@ -199,6 +199,7 @@ async function draw(figure) {
   drawing.tabIndex = 0;
   const place = document.createElement("div");
   place.className = "place";
+  place.ariaHidden = "true"; // hundreds of marks to step through; the readout and the table say the same
   drawing.append(place);
   const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
     expr: expressions, renderer: "svg", container: place, hover: true, logger, tooltip: tooltip(drawing),
