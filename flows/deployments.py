@@ -14,12 +14,13 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
+from flows.dashboards import dashboards
 from flows.summarize import summarize
 from flows.sync import sync
 from flows.tokens import refresh_tokens
 from flows.transfer import export_flow, import_flow
 from flows.upkeep import delete_user, disconnect, provision_all, retention
-from glucoflow.settings import SyncSettings
+from glucoflow.settings import Settings
 
 POOL = "glucoflow"
 
@@ -28,8 +29,12 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 IN_TURN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 
 
-def deployments(settings: SyncSettings, work_pool: str | None = None) -> Sequence[RunnerDeployment]:
-    """All of them. With a work pool they are for its workers, else for `serve`."""
+def deployments(settings: Settings, work_pool: str | None = None) -> Sequence[RunnerDeployment]:
+    """All of them. With a work pool they are for its workers, else for `serve`.
+
+    The dashboards' one has a schedule only where a Kibana is configured.
+    """
+    hourly = timedelta(hours=1)
 
     def deploy(a_flow: Flow[..., Any], **options: Any) -> RunnerDeployment:
         # By module path, not by file: it works from an installed package, in whatever folder the run starts.
@@ -40,9 +45,10 @@ def deployments(settings: SyncSettings, work_pool: str | None = None) -> Sequenc
         return made
 
     return [
-        deploy(sync, interval=timedelta(minutes=settings.every_minutes), concurrency_limit=ONE_AT_A_TIME),
+        deploy(sync, interval=timedelta(minutes=settings.sync.every_minutes), concurrency_limit=ONE_AT_A_TIME),
         deploy(backfill, concurrency_limit=IN_TURN),
-        deploy(refresh_tokens, interval=timedelta(hours=1), concurrency_limit=ONE_AT_A_TIME),
+        deploy(refresh_tokens, interval=hourly, concurrency_limit=ONE_AT_A_TIME),
+        deploy(dashboards, interval=hourly if settings.kibana.url else None, concurrency_limit=ONE_AT_A_TIME),
         deploy(export_flow),
         deploy(import_flow),
         deploy(summarize, cron="30 3 * * *", concurrency_limit=IN_TURN),
@@ -53,12 +59,12 @@ def deployments(settings: SyncSettings, work_pool: str | None = None) -> Sequenc
     ]
 
 
-def serve_here(settings: SyncSettings) -> None:
+def serve_here(settings: Settings) -> None:
     """Serve every deployment from this process, until it is told to stop."""
     serve(*deployments(settings), print_starting_message=False, pause_on_shutdown=False)
 
 
-def register(settings: SyncSettings) -> list[str]:
+def register(settings: Settings) -> list[str]:
     """Make the work pool and its deployments, or bring them up to date; their names."""
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):  # as at every start but the first
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
+from flows.dashboards_work import credentials_of
 from flows.runtime import Runtime
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.retention import delete_before
 from glucoflow.es.runs import forget
-from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
 from glucoflow.localtime import epoch_ms
@@ -42,12 +42,11 @@ def delete_person(rt: Runtime, user_id: str) -> int:
     disconnect_person(rt, user_id)
     kibana = rt.settings.kibana
     if kibana.url is not None:
-        credentials = KibanaCredentials(username=kibana.user, password=kibana.password)
         endpoint = rt.settings.es.endpoint
         login = endpoint and ReaderUser(
             username=space_of(user_id), password=SecretStr(""), elasticsearch_url=str(endpoint).rstrip("/")
         )
-        delete_dashboards(str(kibana.url), credentials, user_id, reader=login or None)
+        delete_dashboards(str(kibana.url), credentials_of(kibana), user_id, reader=login or None)
     indices = delete_indices(rt.client, rt.names, user_id)
     forget(rt.client, rt.names, {"term": {"user.id": user_id}})
     rt.store.people.delete(user_id)

@@ -244,11 +244,11 @@ def kibana_provision(
     login: Annotated[str | None, typer.Option("--login", help="Also make a Kibana login for this person.")] = None,
 ) -> None:
     """Put everybody's space, role and dashboards into the Kibana at KIBANA_URL."""
-    from glucoflow.cli.kibana import provision_dashboards
+    from glucoflow.cli.kibana import provision_now
 
     settings = settings_for()
     password = typer.prompt(f"Password for {login}", hide_input=True, confirmation_prompt=True) if login else None
-    provision_dashboards(settings, login, SecretStr(password) if password else None)
+    provision_now(settings, login, SecretStr(password) if password else None)
 
 
 @keys_app.command("new")

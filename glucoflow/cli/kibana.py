@@ -5,16 +5,13 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
+from flows.dashboards_work import Shown, kibana_person, provision_dashboards
 from flows.runtime import open_runtime, store_of
 from glucoflow.errors import Misconfigured, Unavailable
 from glucoflow.es.names import Names
-from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.export import export_operator, export_person
-from glucoflow.kibana.person import KibanaPerson
-from glucoflow.kibana.provision import ReaderUser, provision_operator, provision_person, space_of
-from glucoflow.metrics.series import Exclusion
-from glucoflow.settings import KibanaSettings, Settings
-from glucoflow.store import Person, Store
+from glucoflow.kibana.provision import ReaderUser, space_of
+from glucoflow.settings import Settings
 
 
 def export_dashboards(settings: Settings, user_id: str | None, operator: bool, out: Path) -> None:
@@ -38,29 +35,28 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
     )
 
 
-def provision_dashboards(settings: Settings, login: str | None = None, password: SecretStr | None = None) -> None:
+def provision_now(settings: Settings, login: str | None = None, password: SecretStr | None = None) -> None:
     """Space, role and dashboards for everybody and for the operator. Repeating it changes nothing.
 
     `login` is the person who also gets a Kibana login of their own, with `password`: it sees their space only.
+    Raises what was wrong with the first whose dashboards could not be provisioned, after all others were.
     """
-    url = settings.kibana.url
-    if url is None:
-        raise Misconfigured("KIBANA_URL is not set.", remedy="Set it in .env, or import by hand: `kibana export`.")
     console = Console(stderr=True)
-    names = Names.below(settings.es.index)
-    credentials = credentials_of(settings.kibana)
+
+    def tell(one: Shown) -> None:
+        if one.whose in readers and one.done:
+            console.print(f"{one.whose}: login {readers[one.whose].username}", highlight=False)
+        told = f"{one.done.outcome} in space {one.done.space}" if one.done else f"failed. {one.error}"
+        console.print(f"{one.whose}: {told}", highlight=False, soft_wrap=True)
+
     with open_runtime(settings) as rt:
         if login is not None:
             rt.store.people.get(login)  # says who is known
-        people = [kibana_person(rt.store, person, names) for person in rt.store.people.list()]
-    for person in people:
-        reader = reader_of(settings, login, password) if login == person.user_id and password else None
-        done = provision_person(str(url), credentials, person, reader=reader)
-        if reader is not None:
-            console.print(f"{person.user_id}: login {reader.username}", highlight=False)
-        console.print(f"{person.user_id}: {done.outcome} in space {done.space}", highlight=False)
-    done = provision_operator(str(url), credentials, runs_index=names.runs, people_pattern=names.pattern)
-    console.print(f"operator: {done.outcome} in space {done.space}", highlight=False)
+        readers = {login: reader_of(settings, login, password)} if login and password else {}
+        shown = provision_dashboards(rt, readers, tell)
+    for one in shown:
+        if one.error:
+            raise one.error
 
 
 def reader_of(settings: Settings, user_id: str, password: SecretStr) -> ReaderUser:
@@ -71,22 +67,4 @@ def reader_of(settings: Settings, user_id: str, password: SecretStr) -> ReaderUs
         )
     return ReaderUser(
         username=space_of(user_id), password=password, elasticsearch_url=str(settings.es.endpoint).rstrip("/")
-    )
-
-
-def credentials_of(settings: KibanaSettings) -> KibanaCredentials:
-    return KibanaCredentials(username=settings.user, password=settings.password)
-
-
-def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
-    """A person with what they marked, as their dashboards see them."""
-    left_out = store.exclusions.list(person.id)
-    return KibanaPerson(
-        user_id=person.id,
-        display_name=person.display_name,
-        unit=person.unit,
-        targets=person.targets,
-        index_alias=names.alias(person.id),
-        zone=person.zone,
-        left_out=tuple(Exclusion(one.start, one.end, one.reason) for one in left_out),
     )

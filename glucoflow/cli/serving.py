@@ -88,7 +88,7 @@ def serve_flows(settings: Settings) -> None:
     prefect_logging()
     from flows.deployments import serve_here
 
-    serve_here(settings.sync)
+    serve_here(settings)
 
 
 def run_worker(settings: Settings) -> int:
@@ -109,7 +109,7 @@ def provision_now(settings: Settings, deployments: bool) -> None:
     if deployments:
         from flows.deployments import register
 
-        console.print(f"Deployments: {', '.join(register(settings.sync))}.")
+        console.print(f"Deployments: {', '.join(register(settings))}.")
 
 
 def demo_now(settings: Settings) -> int:

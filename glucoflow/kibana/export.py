@@ -30,12 +30,9 @@ def person_objects(person: KibanaPerson) -> list[Json]:
     words, params, key = words_for(person), params_for(person), person.user_id
     lists: list[Json] = filled(views.lists(key, views.LISTS, f"cgm-view-{key}"), words)
     made = [without(filled(one, words), person) for one in template.dashboards("person")]
-    return [
-        views.tag(key),
-        views.person_view(key, person.display_name, person.index_alias),
-        *lists,
-        *(template.closed(one, params, words) for one in made),
-    ]
+    view = views.person_view(key, person.display_name, person.index_alias)
+    objects = [view, *lists, *(template.closed(one, params, words) for one in made)]
+    return [views.tag(key, objects), *objects]
 
 
 def operator_objects(*, runs_index: str = "glucoflow-runs") -> list[Json]:
@@ -44,7 +41,8 @@ def operator_objects(*, runs_index: str = "glucoflow-runs") -> list[Json]:
     runs = views.runs_view(OPERATOR, runs_index)
     lists: list[Json] = filled(views.lists(OPERATOR, views.OPERATOR_LISTS, runs["id"]), words)
     made = [filled(one, words) for one in template.dashboards("operator")]
-    return [views.tag(OPERATOR), runs, *lists, *(template.closed(one, {}, words) for one in made)]
+    objects = [runs, *lists, *(template.closed(one, {}, words) for one in made)]
+    return [views.tag(OPERATOR, objects), *objects]
 
 
 def _lines(objects: list[Json]) -> bytes:

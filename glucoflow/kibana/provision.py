@@ -24,8 +24,8 @@ from glucoflow.kibana.views import VERSION
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["created", "updated", "newer_kept"]
-_VERSION: Final = re.compile(r"version (\d+)")
+Outcome = Literal["created", "updated", "unchanged", "newer_kept"]
+_TOLD: Final = re.compile(r"version (\d+)(?:, content ([0-9a-f]+))?")
 
 
 class ReaderUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,11 @@ class ReaderUser(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. `newer_kept`: the space holds dashboards of a later glucoflow, which were left as they are."""
+    """What came of it.
+
+    `unchanged`: the space holds just these objects already, which were left alone, edits of them included;
+    `newer_kept`: it holds those of a later glucoflow, which were left as they are.
+    """
 
     space: str
     role: str
@@ -125,16 +129,25 @@ def _provision(kibana: Kibana, space: Json, indices: list[str], objects: list[Js
     try:
         before = [] if new else [one for one in kibana.export(space_id) if (one["type"], one["id"]) in ours]
         kibana.call("PUT", f"/api/security/role/{space_id}", _role(space_id, indices))
-        newer = _version_in(before) > VERSION
-        if not newer:
+        outcome = _outcome(new, before, objects)
+        if outcome in ("created", "updated"):
             kibana.import_(space_id, _ndjson(objects))
     except GlucoflowError:
         _undo(kibana, space_id, new, before, ours)
         raise
-    outcome: Outcome = "newer_kept" if newer else "created" if new else "updated"
-    count = 0 if newer else len(objects)
+    count = len(objects) if outcome in ("created", "updated") else 0
     log.info("provisioned the Kibana space %s: %s, %s objects", space_id, outcome, count)
     return Provisioned(space=space_id, role=space_id, outcome=outcome, objects=count, kibana_version=version)
+
+
+def _outcome(new: bool, before: list[Json], objects: list[Json]) -> Outcome:
+    """What is to be done with a space that held `before` of our objects."""
+    (version, content), (_, wanted) = _told_by(before), _told_by(objects)
+    if version > VERSION:
+        return "newer_kept"
+    if content == wanted and len(before) == len(objects):
+        return "unchanged"
+    return "created" if new else "updated"
 
 
 def _undo(kibana: Kibana, space: str, new: bool, before: list[Json], ours: set[tuple[str, str]]) -> None:
@@ -169,12 +182,13 @@ def _role(space: str, indices: list[str]) -> Json:
     }
 
 
-def _version_in(objects: list[Json]) -> int:
+def _told_by(objects: list[Json]) -> tuple[int, str | None]:
+    """Version and content, as the tag among the objects tells them."""
     for one in objects:
         if one.get("type") == "tag" and str(one.get("id", "")).startswith("cgm-tag-"):
-            found = _VERSION.fullmatch(str(one["attributes"].get("description", "")))
-            return int(found[1]) if found else 0
-    return 0
+            found = _TOLD.fullmatch(str(one["attributes"].get("description", "")))
+            return (int(found[1]), found[2]) if found else (0, None)
+    return 0, None
 
 
 def _ndjson(objects: list[Json]) -> bytes:

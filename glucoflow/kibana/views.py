@@ -1,6 +1,7 @@
 """Data views, the tag and the saved lists that the dashboards stand on."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from glucoflow.kibana.template import Json, text
@@ -66,9 +67,10 @@ STATES = {
 }  # fmt: skip
 
 
-def tag(key: str) -> Json:
-    """The tag that marks what is ours and says which version it is."""
-    attributes = {"name": "glucoflow", "description": f"version {VERSION}", "color": "#209280"}
+def tag(key: str, objects: Sequence[Json]) -> Json:
+    """The tag that marks what is ours and says which version it is, and which `objects` it came with."""
+    content = hashlib.blake2b("".join(map(text, objects)).encode(), digest_size=8).hexdigest()
+    attributes = {"name": "glucoflow", "description": f"version {VERSION}, content {content}", "color": "#209280"}
     return _object("tag", f"cgm-tag-{key}", "8.0.0", [], attributes)
 
 

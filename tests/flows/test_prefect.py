@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
+from pydantic import HttpUrl
 
 from flows.backfill import backfill
 from flows.deployments import deployments
@@ -27,7 +28,7 @@ from flows.tokens import refresh_tokens
 from flows.upkeep import delete_user
 from glucoflow.cli.demo import connect
 from glucoflow.es.provision import delete_user as delete_indices
-from glucoflow.settings import Settings, SyncSettings
+from glucoflow.settings import KibanaSettings, Settings, SyncSettings
 from glucoflow.simulator import SettableClock, Simulator, demo_world, running_simulator
 from tests.node import Node
 
@@ -194,7 +195,8 @@ def test_log_lines_inside_a_run_say_which_run(cloud: Simulator) -> None:
 
 
 def test_the_deployments_and_when_they_run() -> None:
-    made = {one.name: one for one in deployments(SyncSettings(every_minutes=7), "pool")}
+    settings = Settings.load().model_copy(update={"sync": SyncSettings(every_minutes=7), "kibana": KibanaSettings()})
+    made = {one.name: one for one in deployments(settings, "pool")}
     assert all(str(one.entrypoint).startswith("flows.") for one in made.values()), "by module, from any folder"
     assert {one.work_pool_name for one in made.values()} == {"pool"}
     schedules = {name: [one.schedule for one in deployment.schedules or []] for name, deployment in made.items()}
@@ -203,7 +205,12 @@ def test_the_deployments_and_when_they_run() -> None:
     }
     assert intervals["sync"] == [timedelta(minutes=7)]
     assert intervals["refresh-tokens"] == [timedelta(hours=1)]
-    assert intervals["backfill"] == []
+    assert intervals["backfill"] == intervals["dashboards"] == []
+    kibana = KibanaSettings(url=HttpUrl("http://127.0.0.1:5601"))
+    with_kibana = deployments(settings.model_copy(update={"kibana": kibana}), "pool")
+    (hourly,) = next(one for one in with_kibana if one.name == "dashboards").schedules or []
+    assert isinstance(hourly.schedule, IntervalSchedule)
+    assert hourly.schedule.interval == timedelta(hours=1)
     form = made["backfill"]._parameter_openapi_schema
     assert form.properties["start"]["format"] == form.properties["end"]["format"] == "date"
     assert form.required == ["user_id", "start", "end"]

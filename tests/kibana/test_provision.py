@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -13,6 +14,8 @@ from glucoflow.kibana import (
     provision_operator,
     provision_person,
 )
+from glucoflow.kibana.export import person_objects
+from glucoflow.metrics.targets import PROFILES
 from tests.kibana.conftest import ANNA, BEN
 from tests.kibana.objects import ANNAS
 from tests.kibana.stand_in import PASSWORD, USER, Kibana, running
@@ -50,8 +53,20 @@ def test_again_changes_nothing_and_leaves_own_edits_alone(kibana: Kibana) -> Non
     mine = {"type": "dashboard", "id": "my-own", "attributes": {"title": "Mine"}}
     kibana.objects[(SPACE, "dashboard", "my-own")] = mine
     before = dict(kibana.objects)
-    assert provision_person(kibana.url, LOGIN, ANNA).outcome == "updated"
+    assert provision_person(kibana.url, LOGIN, ANNA).outcome == "unchanged"
     assert kibana.objects == before
+
+
+def test_what_the_person_changed_reaches_their_dashboards(kibana: Kibana) -> None:
+    provision_person(kibana.url, LOGIN, ANNA)
+    imports = sum("_import" in call for call in kibana.calls)
+    assert provision_person(kibana.url, LOGIN, ANNA).objects == 0
+    assert sum("_import" in call for call in kibana.calls) == imports, "nothing is sent again"
+    pregnant = msgspec.structs.replace(ANNA, targets=PROFILES["pregnancy"])
+    assert provision_person(kibana.url, LOGIN, pregnant).outcome == "updated"
+    held = [one for key, one in kibana.objects.items() if key[0] == SPACE]
+    assert sorted(held, key=lambda one: one["id"]) == sorted(person_objects(pregnant), key=lambda one: one["id"])
+    assert provision_person(kibana.url, LOGIN, pregnant).outcome == "unchanged"
 
 
 def test_two_people_do_not_touch_each_other(kibana: Kibana) -> None:

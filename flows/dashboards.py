@@ -1,0 +1,29 @@
+"""The dashboards flow: hourly where a Kibana is configured, so that new people and changed targets reach it."""
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.dashboards_work import Shown, provision_dashboards
+from flows.runtime import open_runtime
+from glucoflow.settings import Settings
+
+
+@flow(name="dashboards", persist_result=False)
+def dashboards() -> State[None]:
+    """Bring everybody's Kibana space, role and dashboards up to date. What has not changed is left alone."""
+    with open_runtime(Settings.load()) as rt:
+        shown = provision_dashboards(rt)
+    create_table_artifact(key="dashboards", table=[_row(one) for one in shown])
+    failed = sum(one.error is not None for one in shown)
+    if failed:
+        return Failed(message=f"{failed} of {len(shown)} could not be provisioned; see the artifact")
+    changed = sum(one.done is not None and one.done.outcome in ("created", "updated") for one in shown)
+    return Completed(message=f"{changed} of {len(shown)} changed")
+
+
+def _row(one: Shown) -> dict[str, object]:
+    if one.done:
+        return {"whose": one.whose, "outcome": one.done.outcome, "space": one.done.space}
+    return {"whose": one.whose, "outcome": "failed", "what happened": str(one.error)}
