@@ -133,3 +133,11 @@ def house(open_house: OpenHouse) -> Iterator[House]:
     """Alma's twelve days, connected and not yet synced."""
     with open_house(small_world()) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def synced(elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Alma's thirty days after one sync. Tests only look at them."""
+    with opened_house(elasticsearch_node, tmp_path_factory.mktemp("synced"), small_world(days=30)) as opened:
+        opened.sync()
+        yield opened
