@@ -111,7 +111,8 @@ BOARDS: tuple[Board, ...] = (
         slug="events", title="Insulin, meals, activity", window="7d", part="events",
         lead="What was noted, on the trace, by day, and what glucose did after meals.",
         panels=(
-            Panel(chart="events_trace", height=340),
+            Panel(chart="events_trace", height=340, days=(1, 45)),
+            Panel(chart="trace_14d", height=340, days=(46, 10_000)),  # so many meals would cover one another
             Panel(chart="daily_totals", height=280, wide=False, days=(2, 10_000)),
             Panel(chart="after_meals", height=280, wide=False),
         ),

@@ -30,6 +30,7 @@ class Pages:
         self._signer = signer
         self._environment = Environment(
             loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined,
+            auto_reload=False,  # an update beneath a running site: new templates do not go with old code
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._environment.globals.update(

@@ -114,3 +114,9 @@ def test_paper_says_what_is_on_it_and_lists_are_printed_to_their_end(town: Site,
     page.emulate_media(media="print")
     assert page.locator(".on-paper").inner_text() == "Days · Last 30 days · mg/dL · compared with the 30 days before"
     assert scroll.evaluate(cut) <= 1
+    drawn = page.locator('[data-chart^="day_overlay"] svg')
+    assert int(drawn.evaluate("svg => svg.viewBox.baseVal.width")) > 1000
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert int(drawn.evaluate("svg => svg.viewBox.baseVal.width")) == 640
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.wait_for_function("document.querySelector('[data-chart^=day_overlay] svg').viewBox.baseVal.width > 1000")

@@ -2,6 +2,7 @@
 "use strict";
 
 const MOST_ROWS = 1000;
+const PAPER_WIDTH = 640;
 const root = document.querySelector("[data-charts]");
 const views = new Map();
 
@@ -235,5 +236,8 @@ for (const drawing of document.querySelectorAll(".drawing")) {
 }
 document.addEventListener("colours", drawAll);
 document.addEventListener("renewed", drawAll);
+// A chart drawn for a wide screen would have tiny words on paper.
+addEventListener("beforeprint", () => views.forEach((view) => view.width(PAPER_WIDTH).run()));
+addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 drawAll();
