@@ -1,54 +1,32 @@
 """The cap on calls of the registered app: Dexcom counts all people of an app together, per hour."""
 
-import threading
-from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
-from glucoflow.errors import Retryable
-
-HOUR = timedelta(hours=1)
+from glucoflow.store import Calls
 
 
 class Used(msgspec.Struct, frozen=True):
-    """How many calls an hour has taken, and how many it may take."""
+    """How many calls the hour has taken, and how many it may take."""
 
     calls: int
     cap: int
 
 
 class CallBudget:
-    """At most `per_hour` calls in any hour, for all threads of this process. Each worker process has its own."""
+    """At most `per_hour` calls of each app in any hour, over all workers on one store."""
 
-    def __init__(self, per_hour: int, clock: Callable[[], datetime]) -> None:
+    def __init__(self, calls: Calls, per_hour: int, clock: Callable[[], datetime]) -> None:
+        self._calls = calls
         self._per_hour = per_hour
         self._clock = clock
-        self._calls: deque[datetime] = deque()
-        self._lock = threading.Lock()
 
-    def take(self) -> None:
+    def take(self, app: str) -> None:
         """Count a call. Raises Retryable, saying when the next one fits, where the hour's are spent."""
-        now = self._clock()
-        with self._lock:
-            self._forget(now)
-            if len(self._calls) < self._per_hour:
-                self._calls.append(now)
-                return
-            wait = (self._calls[0] + HOUR - now).total_seconds()
-        raise Retryable(
-            f"This hour's {self._per_hour:,} calls of the app are spent.",
-            remedy="Nothing is to be done: what is missing is fetched when the next hour's calls are free.",
-            retry_after=wait,
-        )
+        self._calls.take(app, self._per_hour, self._clock())
 
-    def used(self) -> Used:
+    def used(self, app: str) -> Used:
         """The calls of the hour up to now, and the cap."""
-        with self._lock:
-            self._forget(self._clock())
-            return Used(calls=len(self._calls), cap=self._per_hour)
-
-    def _forget(self, now: datetime) -> None:
-        while self._calls and now - self._calls[0] >= HOUR:
-            self._calls.popleft()
+        return Used(calls=self._calls.used(app, self._clock()), cap=self._per_hour)

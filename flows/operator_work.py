@@ -54,7 +54,7 @@ def tell_run(rt: Runtime, connection: Connection, run: Run, spent: Spent, error:
         newest = datetime.fromtimestamp(times[-1] / 1000, UTC) if times else None
         about = {"user_id": connection.user_id, "provider": connection.provider}
         whose = ConnectionFields(id=connection.id)
-        fields = _run_fields(rt, run, ended, newest, spent, error)
+        fields = _run_fields(rt, connection, run, ended, newest, spent, error)
         yield Told(id=run.id, document=document("glucoflow.run", ended, run=fields, connection=whose, **about))
         for stage in spent.stages:
             made = document("glucoflow.stage", ended, stage=stage, connection=whose, **about)
@@ -93,9 +93,10 @@ def _tell(rt: Runtime, what: str, told: Callable[[], Sequence[Told]]) -> None:
 
 
 def _run_fields(
-    rt: Runtime, run: Run, ended: datetime, newest: datetime | None, spent: Spent, error: str | None
-) -> RunFields:
-    used = rt.providers.used()
+    rt: Runtime, connection: Connection, run: Run, ended: datetime, newest: datetime | None, spent: Spent,
+    error: str | None,
+) -> RunFields:  # fmt: skip
+    used = rt.providers.used(connection.provider, connection.region)
     return RunFields(
         id=run.id,
         flow=run.flow,

@@ -57,7 +57,7 @@ class Providers(msgspec.Struct, frozen=True):
         self._known(provider)
         return open_connector(
             self._hosts(region),
-            self._counted(token, on_call),
+            self._counted(token, _app(provider, region), on_call),
             now=now,
             lag=timedelta(days=self.dexcom.lag_days),
             deep_lag=timedelta(days=self.dexcom.deep_lag_days),
@@ -77,16 +77,16 @@ class Providers(msgspec.Struct, frozen=True):
             zone="America/Los_Angeles",
         )
 
-    def used(self) -> Used | None:
+    def used(self, provider: str, region: str) -> Used | None:
         """The hour's calls of the app, and its cap; None where nothing is counted."""
-        return self.budget.used() if self.budget else None
+        return self.budget.used(_app(provider, region)) if self.budget else None
 
-    def _counted(self, token: TokenSource, on_call: Callable[[], None]) -> TokenSource:
+    def _counted(self, token: TokenSource, app: str, on_call: Callable[[], None]) -> TokenSource:
         """The token source, which is asked once a call, counting each against the app's budget."""
 
         def counted(force: bool) -> SecretStr:
             if self.budget is not None:
-                self.budget.take()
+                self.budget.take(app)
             on_call()
             return token(force)
 
@@ -114,3 +114,8 @@ class Providers(msgspec.Struct, frozen=True):
     def _hosts(self, region: str) -> DexcomHosts:
         base = self.base_url(region)
         return DexcomHosts(base_url=base, oauth_prefix=self.dexcom.oauth_prefix, api_prefix=self.dexcom.api_prefix)
+
+
+def _app(provider: str, region: str) -> str:
+    """Whose cap a call counts against: the demo's people spend none of the real app's."""
+    return SIMULATOR if region == SIMULATOR else provider

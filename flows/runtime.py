@@ -68,7 +68,9 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
             names=names,
             queries=Queries(client, names),
             providers=Providers(
-                settings.dexcom, _simulator(settings, up), budget=CallBudget(settings.dexcom.calls_per_hour, clock)
+                settings.dexcom,
+                _simulator(settings, up),
+                budget=CallBudget(store.calls, settings.dexcom.calls_per_hour, clock),
             ),
             clock=clock,
         )

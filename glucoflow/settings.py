@@ -46,7 +46,9 @@ class DexcomSettings(BaseSettings):
     poll_max_minutes: int = Field(75, ge=5, description="longest; each wait is drawn between the two")
     maintenance_start: time = Field(time(2, 45), description="nightly pause, Los Angeles time: from")
     maintenance_end: time = Field(time(3, 45), description="to")
-    calls_per_hour: int = Field(50_000, ge=60, description="cap on calls of one process (Dexcom allows 60,000 an app)")
+    calls_per_hour: int = Field(
+        50_000, ge=60, description="cap on calls an hour, all workers together (Dexcom allows an app 60,000)"
+    )
 
 
 class ElasticsearchSettings(BaseSettings):

@@ -1,9 +1,10 @@
 """The store: people, connections, encrypted tokens, leases, checkpoints, runs, rejects and what people mark.
 
-`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `tokens`, `runs`, `rejects`,
+`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `tokens`, `runs`, `calls`, `rejects`,
 `oauth_states`, `invites`, `exclusions`, `protocols`, and `ledger()`) hand out frozen values. SQLite or PostgreSQL.
 """
 
+from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import WrongKey
 from glucoflow.store.opening import Store, open_store
@@ -26,6 +27,7 @@ from glucoflow.store.values import (
 )
 
 __all__ = [
-    "SYNC", "Checkpoint", "Connection", "ConnectionState", "Exclusion", "Invite", "OAuthState", "OwnTargets", "Person",
-    "Protocol", "ProtocolDay", "Reject", "RejectCount", "Rotated", "Run", "RunState", "Store", "WrongKey", "open_store",
+    "SYNC", "Calls", "Checkpoint", "Connection", "ConnectionState", "Exclusion", "Invite", "OAuthState", "OwnTargets",
+    "Person", "Protocol", "ProtocolDay", "Reject", "RejectCount", "Rotated", "Run", "RunState", "Store", "WrongKey",
+    "open_store",
 ]  # fmt: skip

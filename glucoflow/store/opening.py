@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC, Connections
 from glucoflow.store.crypto import Cipher, load_keys
 from glucoflow.store.database import Database, database_url
@@ -38,6 +39,7 @@ class Store:
         self.leases = Leases(database)
         self.tokens = Tokens(database, cipher, on_point=on_point)
         self.runs = Runs(database)
+        self.calls = Calls(database)
         self.rejects = Rejects(database, cipher)
         self.oauth_states = OAuthStates(database)
         self.invites = Invites(database)

@@ -158,6 +158,16 @@ class RejectRow(Base):
     last_seen_at: Mapped[datetime]
 
 
+class CallsRow(Base):
+    """`minute` counts from the epoch."""
+
+    __tablename__ = "calls"
+
+    app: Mapped[str] = mapped_column(primary_key=True)
+    minute: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    calls: Mapped[int]
+
+
 class OAuthStateRow(Base):
     __tablename__ = "oauth_states"
 

@@ -3,29 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from flows.budget import CallBudget
 from flows.providers import Providers
-from glucoflow.errors import Retryable
-from glucoflow.simulator import SettableClock
 from tests.flows.conftest import NOW, House
-
-
-def test_calls_are_counted_over_a_sliding_hour() -> None:
-    clock = SettableClock(NOW)
-    budget = CallBudget(3, clock)
-    budget.take()
-    clock.advance(timedelta(minutes=20))
-    budget.take()
-    budget.take()
-    with pytest.raises(Retryable) as caught:
-        budget.take()
-    assert caught.value.retry_after == 40 * 60
-    clock.advance(timedelta(minutes=40))
-    budget.take()
-    with pytest.raises(Retryable):
-        budget.take()
 
 
 def test_a_sync_stops_at_the_cap_and_goes_on_in_the_next_hour(house: House) -> None:
@@ -37,12 +17,15 @@ def test_a_sync_stops_at_the_cap_and_goes_on_in_the_next_hour(house: House) -> N
     (connection,) = house.rt.store.connections.for_user("alma")
     assert connection.next_poll_at
     assert connection.next_poll_at - NOW >= timedelta(hours=1)
-    house.clock.advance(timedelta(hours=2))
+    house.clock.advance(timedelta(minutes=59))
+    assert house.sync("alma")[0].status == "retry"
+    assert len(house.sim.requests) - before == 4, "another worker's budget is the same one"
+    house.clock.advance(timedelta(hours=1))
     house.rt = replace(house.rt, providers=replaced_budget(house, 1000))
     assert house.sync()[0].status == "ok"
     assert house.values("alma") == house.truth("alma")
 
 
 def replaced_budget(house: House, per_hour: int) -> Providers:
-    budget = CallBudget(per_hour, house.clock)
+    budget = CallBudget(house.rt.store.calls, per_hour, house.clock)
     return Providers(house.rt.settings.dexcom, house.sim.base_url, budget=budget)

@@ -29,7 +29,7 @@ def told(house: House, dataset: str) -> list[Doc]:
 
 
 def test_a_run_with_its_lag_and_its_calls_against_the_cap(house: House) -> None:
-    budget = CallBudget(500, house.clock)
+    budget = CallBudget(house.rt.store.calls, 500, house.clock)
     house.rt = replace(house.rt, providers=Providers(house.rt.settings.dexcom, house.sim.base_url, budget=budget))
     house.sync()
     (run,) = told(house, "run")

@@ -1,6 +1,5 @@
 """A store on SQLite and one on PostgreSQL: every test that asks for `place` or `store` runs on both."""
 
-import os
 import subprocess
 import sys
 import uuid
@@ -16,7 +15,7 @@ from pydantic import SecretStr
 from glucoflow.connector import Token
 from glucoflow.store import Connection, Store, open_store
 from glucoflow.store.database import Database, database_url
-from tests.store.postgres import Server
+from tests.postgres import Server
 from tests.store.provider import Provider
 
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
@@ -45,19 +44,6 @@ class Place(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """A real server. Where PostgreSQL is not installed the test says so, except in CI."""
-    try:
-        server = Server()
-    except FileNotFoundError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error))
-    with server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 def migrated(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> SecretStr:
     """A database with tables, which tests use one after the other: making one for each takes most of their time."""
     postgres.execute("CREATE DATABASE shared")
@@ -72,7 +58,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "sqlite":
         return Place(tmp_path, None)
     url: SecretStr = request.getfixturevalue("migrated")
-    request.getfixturevalue("postgres").execute("TRUNCATE people, meta, runs CASCADE", "shared")
+    request.getfixturevalue("postgres").execute("TRUNCATE people, meta, runs, calls CASCADE", "shared")
     return Place(tmp_path, url)
 
 

@@ -21,8 +21,8 @@ from glucoflow.store.database import Database
 from glucoflow.store.migrate import HEAD
 from glucoflow.store.tables import Base
 from glucoflow.store.upgrade import scripts
+from tests.postgres import Server
 from tests.store.conftest import NOW, Place, connect
-from tests.store.postgres import Server
 
 
 def test_migrations_make_the_tables_that_the_code_expects(new_place: Place) -> None:

@@ -74,7 +74,7 @@ def test_an_unknown_person_is_named_with_those_who_are_known(store: Store) -> No
 def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store, place: Place) -> None:
     def rows() -> dict[str, int]:
         with place.database() as database, database.read() as session:
-            tables = Base.metadata.sorted_tables
+            tables = [table for table in Base.metadata.sorted_tables if table.name != "calls"]  # an app's, nobody's own
             return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
     def fill(user_id: str) -> None:

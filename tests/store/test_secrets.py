@@ -11,8 +11,8 @@ from glucoflow.connector import Counts, Rejection, Token
 from glucoflow.errors import GlucoflowError, Reauthorize, Retryable
 from glucoflow.store import Store, WrongKey, open_store
 from glucoflow.store.tables import Base
+from tests.postgres import PASSWORD, Server
 from tests.store.conftest import NOW, Place, connect
-from tests.store.postgres import PASSWORD, Server
 from tests.store.provider import Provider
 
 MARKS = ("access-0", "refresh-0", "access-1", "refresh-1", "reading-of-217")

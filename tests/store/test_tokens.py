@@ -18,8 +18,8 @@ from glucoflow.store.crypto import Cipher, load_keys
 from glucoflow.store.database import Database, database_url
 from glucoflow.store.tokens import Tokens
 from glucoflow.store.turns import Turns
+from tests.postgres import Server
 from tests.store.conftest import NOW, Place, connect, token
-from tests.store.postgres import Server
 from tests.store.provider import Provider
 
 HOUR = timedelta(hours=1)
