@@ -34,7 +34,7 @@ from glucoflow.es.local import LocalNode, NodeSettings, RunningNode
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.scan import scan
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings, cache_folder
-from tests.node import free_ports
+from tests.ports import free_ports
 
 PERSON = "alma"
 WARMED_BY = "bruno"

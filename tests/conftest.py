@@ -1,4 +1,4 @@
-"""What all tests share: one real Elasticsearch node and one real browser a session."""
+"""What all tests share: one real Elasticsearch node, PostgreSQL and browser a session."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.node import Node, running_node
+from tests.postgres import Server
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +40,19 @@ def es(elasticsearch_node: Node) -> Iterator[Elasticsearch]:
     client = elasticsearch_node.client()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real server. Where PostgreSQL is not installed the test says so, except in CI."""
+    try:
+        server = Server()
+    except FileNotFoundError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+    with server:
+        yield server
 
 
 @pytest.fixture(scope="session")

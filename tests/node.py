@@ -1,6 +1,5 @@
 """The one Elasticsearch node of a test session: a real one, started and stopped by the suite."""
 
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 from glucoflow.es.client import make_client
 from glucoflow.es.local import LocalNode, NodeSettings
 from glucoflow.settings import cache_folder
+from tests.ports import free_ports
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,17 +25,6 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     def client(self) -> Elasticsearch:
         """A new client; the caller closes it."""
         return make_client(self.url, self.username, self.password)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on just now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import pytest
 from glucoflow.simulator import demo_world, running_simulator
 from tests.cli.conftest import Command
 from tests.cli.program import Folder, Up
+from tests.ports import is_free
 
 PEOPLE = ("alma", "bruno", "chiara", "dario")
 STATUS_ROW = r"(\w+) +dexcom +connected +2\d,\d{3}( +(\d+ (s|min)|now)){3} +0 *"
@@ -219,7 +220,7 @@ def test_ctrl_c_ends_everything_within_five_seconds(up: Up) -> None:
     assert time.monotonic() - began < 5
     assert up.folder.gone_within(1), up.folder.processes()
     for address in (where.elasticsearch, where.prefect, where.web, where.simulator):
-        assert _free(int(str(address).removesuffix("/api").rsplit(":", 1)[1])), address
+        assert is_free(int(str(address).removesuffix("/api").rsplit(":", 1)[1])), address
     assert not (up.folder.data / "running.json").exists()
     assert "Traceback" not in up.said()
     assert up.process.stdout is not None
@@ -256,13 +257,3 @@ def test_without_keys_it_says_what_to_set_and_where_to_get_it(command: Command) 
     assert missing is not None
     for words in ("DEXCOM_CLIENT_ID", "DEXCOM_CLIENT_SECRET", "developer.dexcom.com", ".env", "/oauth/callback"):
         assert words in missing
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

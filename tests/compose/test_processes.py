@@ -19,8 +19,9 @@ import yaml  # type: ignore[import-untyped]
 
 from tests.cli.conftest import OURS
 from tests.compose.test_file import GOOD, ROOT
-from tests.node import Node, free_ports
-from tests.store.postgres import Server
+from tests.node import Node
+from tests.ports import free_ports
+from tests.postgres import Server
 
 PREFIX = "compose-"
 
@@ -123,9 +124,11 @@ class Composed:
 
 
 @pytest.fixture(scope="module")
-def composed(elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+def composed(
+    elasticsearch_node: Node, postgres: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Composed]:
     """PostgreSQL, Prefect's server and the simulator, healthy by the file's own checks."""
-    with Server() as postgres, ExitStack() as stack:
+    with ExitStack() as stack:
         postgres.execute(f"CREATE ROLE glucoflow LOGIN SUPERUSER PASSWORD '{GOOD['POSTGRES_PASSWORD']}'")
         postgres.execute("CREATE DATABASE glucoflow OWNER glucoflow")
         postgres.execute((ROOT / "docker" / "postgres-init.sql").read_text().splitlines()[-1])

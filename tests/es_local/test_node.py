@@ -16,7 +16,8 @@ import pytest
 from glucoflow.errors import Unavailable
 from glucoflow.es.local import LocalNode, NodeSettings, _password, find_running
 from glucoflow.settings import cache_folder
-from tests.node import Node, free_ports
+from tests.node import Node
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 
