@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from glucoflow.simulator import SettableClock, World, demo_world, running_simulator
-from tests.simulator.caller import Caller
+from tests.simulator.caller import Caller, Record
 
 NOW = datetime(2026, 11, 21, 10, 2, 30, tzinfo=UTC)
+
+SINCE = datetime(2026, 8, 23, tzinfo=UTC)
+ZONES = {"alma": "Europe/Berlin", "bruno": "America/New_York", "chiara": "Australia/Sydney", "dario": "Europe/Rome"}
 
 Opening = Callable[..., AbstractContextManager[Caller]]
 
@@ -56,3 +59,9 @@ def caller(cloud: Caller, clock: SettableClock) -> Caller:
     cloud.sim.requests.clear()
     cloud.sim.refreshes.clear()
     return cloud
+
+
+@pytest.fixture(scope="session")
+def readings(cloud: Caller) -> dict[str, list[Record]]:
+    """90 days of readings of each, over HTTP."""
+    return {person: cloud.records(person, "egvs", SINCE, NOW + timedelta(hours=1)) for person in ZONES}
