@@ -120,7 +120,10 @@ BOARDS: tuple[Board, ...] = (
     Board(
         slug="sensor", title="Sensor and settings", window="30d", part="sensor",
         lead="How much of the time a sensor was read, what is missing, and how its alerts are set.",
-        panels=(Panel(chart="sensor_wear", height=260, days=(2, 10_000)), Panel(chart="gaps", height=320)),
+        panels=(
+            Panel(chart="sensor_wear", height=260, days=(2, 10_000)), Panel(chart="gaps", height=320),
+            Panel(chart="alert_settings", height=220, last="90d"),
+        ),
     ),
 )  # fmt: skip
 
