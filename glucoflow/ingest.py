@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from glucoflow.ahead import ahead
 from glucoflow.connector import Capabilities, Connector, Counts, Kind, Ledger, Page, Sink, SinkResult, Window
 from glucoflow.enrich import Enricher
 from glucoflow.errors import Fatal
@@ -64,13 +65,13 @@ def ingest(
     on_point: Callable[[str], None] = nothing_happens,
     watch: Stopwatch | None = None,
 ) -> Counts:
-    """Bring every record of `window`, one page in memory at a time; returns what was done.
+    """Bring every record of `window`, two pages in memory at most; returns what was done.
 
     `watch` learns how long each stage took. Raises whatever the connector, sink or ledger raises; pages finished until
     then stay finished, and the next call goes on behind them.
     """
     total, watch = Counts(), watch or Stopwatch()
-    for page in watch.each("fetch", connector.pages(kind, window)):
+    for page in watch.each("fetch", ahead(connector.pages(kind, window))):
         on_point("after_fetch")
         with watch.stage("write"):
             result = sink.write(enricher.documents(page.records), enricher.deleted_ids(page.deleted), now)
