@@ -1,5 +1,6 @@
 """The commands. Each opens what it needs, calls plain functions, and says how it went."""
 
+import importlib.metadata
 import os
 import sys
 from datetime import datetime
@@ -18,8 +19,8 @@ from glucoflow.simulator.__main__ import main as simulate
 
 app = typer.Typer(
     name="glucoflow",
-    help="Your continuous-glucose-monitor data, in an Elasticsearch of your own. Not for dosing.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -66,6 +67,16 @@ def settings_for(command_logs: bool = False) -> Settings:
     quiet = LogSettings(level="WARNING", format="text")
     logs.configure(settings.log if command_logs else quiet)
     return settings
+
+
+@app.callback()
+def glucoflow(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    """Your continuous-glucose-monitor data, in an Elasticsearch of your own. Not for dosing."""
+    if version:
+        typer.echo(importlib.metadata.version("glucoflow"))
+        raise typer.Exit
 
 
 @app.command()

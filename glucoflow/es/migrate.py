@@ -3,12 +3,13 @@
 1. A new generation is made from the templates and filled from a view of the old one, documents as they are.
 2. What was written meanwhile is copied, found by its sequence number, until little is left.
 3. The old index takes no writes for a moment (writers wait and try again), the rest is copied, what was deleted
-   meanwhile is deleted, and the alias is switched in one step.
+   meanwhile is deleted, the alias is switched in one step, and the old index goes when nothing reads it any more.
 Reads see the old index until the switch and the new one after it. A move that breaks off leaves the old index in use.
 """
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -32,6 +33,7 @@ ABANDONED = timedelta(hours=1)
 
 _CATCH_UP_ROUNDS = 5
 _LITTLE = 500
+_LOOKS, _LOOK_EVERY_S = 50, 0.1
 _BY_SEQ_NO = ({"_seq_no": "asc"},)
 
 
@@ -69,10 +71,12 @@ def migrate(client: Elasticsearch, names: Names, index: str, now: datetime, keep
             client.indices.add_block(index=index, block="write")
             _copy(client, index, new, after=copied)
             documents = _match(client, index, new)
-            _switch(client, alias, index, new, keep_old)
+            _switch(client, alias, index, new)
         except BaseException:
             _undo(client, alias, index, new)
             raise
+        if not keep_old:
+            _retire(client, index)
     log.info("index moved to a new mapping", extra={"documents": documents})
     return Migration(old=index, new=new, documents=documents)
 
@@ -149,12 +153,21 @@ def _missing(client: Elasticsearch, index: str, hits: list[Hit]) -> Iterator[str
     return (doc["_id"] for doc in answer.body["docs"] if not doc["found"])
 
 
-def _switch(client: Elasticsearch, alias: str, old: str, new: str, keep_old: bool) -> None:
+def _switch(client: Elasticsearch, alias: str, old: str, new: str) -> None:
     usual = component_body("settings")["template"]["settings"]["index"]["refresh_interval"]
     client.indices.put_settings(index=new, settings={"index.refresh_interval": usual})
     leave: dict[str, Any] = {"remove": {"index": old, "alias": alias}}
-    actions = [leave if keep_old else {"remove_index": {"index": old}}]
-    client.indices.update_aliases(actions=[*actions, {"add": {"index": new, "alias": alias, "is_write_index": True}}])
+    client.indices.update_aliases(actions=[leave, {"add": {"index": new, "alias": alias, "is_write_index": True}}])
+
+
+def _retire(client: Elasticsearch, old: str) -> None:
+    """Delete the old index, once the searches that began on it are through: they would fail with it."""
+    for _ in range(_LOOKS):
+        time.sleep(_LOOK_EVERY_S)  # first of all: a search may have found the index and not begun yet
+        stats = client.indices.stats(index=old, metric="search", filter_path="_all.total.search.query_current").body
+        if not stats["_all"]["total"]["search"]["query_current"]:
+            break
+    client.indices.delete(index=old)
 
 
 def _undo(client: Elasticsearch, alias: str, old: str, new: str) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from glucoflow.simulator.server import run
 from glucoflow.simulator.world import Client
 
 
@@ -21,6 +20,8 @@ def main(
     state: Annotated[Path | None, typer.Option(help="File that keeps authorizations over a restart.")] = None,
 ) -> None:
     """A strict fake of Dexcom's cloud with four made-up people, for demos and tests."""
+    from glucoflow.simulator import run
+
     client = Client(client_id, client_secret, tuple(redirect_uri) if redirect_uri else Client.redirect_uris)
     typer.echo(f"Simulated provider on http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:

@@ -1,6 +1,9 @@
-"""The page of commands is the commands', and every exit code is explained on it."""
+"""The page of commands is the commands', every exit code is explained on it, and a command is there at once."""
 
 import re
+import subprocess
+import sys
+from importlib.metadata import version
 
 from glucoflow import errors
 from scripts.commands import PAGE, page
@@ -27,3 +30,16 @@ def test_every_exit_code_is_explained() -> None:
     ]
     codes = {str(kind.exit_code) for kind in kinds} | {"0", "2", "130"}
     assert set(re.findall(r"^\| (\d+) \|", PAGE.read_text(), flags=re.MULTILINE)) == codes
+
+
+def test_the_version_is_the_packages() -> None:
+    said = subprocess.run([sys.executable, "-m", "glucoflow", "--version"], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == version("glucoflow")
+
+
+def test_a_command_loads_no_library_that_only_others_need() -> None:
+    slow = (
+        "import sys, glucoflow.cli.app; print(sorted({'numpy', 'fastapi', 'prefect', 'sqlalchemy'} & {*sys.modules}))"
+    )
+    said = subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
