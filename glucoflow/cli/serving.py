@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
         app = create_app(
             SitePeople(rt.store),
             Counting(rt.queries, rt.store),
-            SiteConnect(rt.store, _ways(rt), request_sync),
+            SiteConnect(rt.store, _ways(rt), request_sync, request_backfill),
             Marking(rt.store, rt.queries, behind_the_page(summarizing(rt))),
             load_charts(chart_folder()),
             web_options(settings.web, settings.store.data_dir),
@@ -76,6 +77,27 @@ def _request_sync(user_id: str) -> None:
         run_deployment("sync/sync", parameters={"user_id": user_id}, timeout=0, as_subflow=False)
     except Exception as error:  # noqa: BLE001 – whatever Prefect's client raises: the schedule makes up for it
         log.warning("no sync could be requested from Prefect: %s", type(error).__name__)
+
+
+def request_backfill(user_id: str, first: date, last: date) -> None:
+    """Ask Prefect for a backfill of local days, without waiting for it. Raises Unavailable where it does not answer."""
+    from prefect.deployments import run_deployment
+    from prefect.exceptions import ObjectNotFound
+
+    days = {"user_id": user_id, "start": first.isoformat(), "end": last.isoformat()}
+    try:
+        run_deployment("backfill/backfill", parameters=days, timeout=0, as_subflow=False)
+    except ObjectNotFound as error:
+        raise Unavailable(
+            "The backfill could not be asked for: Prefect does not know the flow yet.",
+            remedy="The flows are still starting; try again in a minute.",
+        ) from error
+    except Exception as error:
+        log.warning("no backfill could be requested from Prefect: %s", type(error).__name__)
+        raise Unavailable(
+            "The backfill could not be asked for: Prefect, which runs it, does not answer.",
+            remedy=f"Look with `glucoflow doctor`, or run `glucoflow backfill {user_id} --from {first} --to {last}`.",
+        ) from error
 
 
 def _ways(rt: Runtime) -> dict[str, Way]:

@@ -3,10 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
+from flows.parameters import checked_window
 from glucoflow.connector import Authorizer
 from glucoflow.errors import Misconfigured, Reauthorize, Rejected
 from glucoflow.store import Person, Run, Store
@@ -60,12 +61,22 @@ class SitePeople:
 
 
 class SiteConnect:
-    """`ports.Connect` over the store and the providers. `request_sync` asks for a sync of one person, soon."""
+    """`ports.Connect` over the store and the providers.
 
-    def __init__(self, store: Store, ways: Mapping[str, Way], request_sync: Callable[[str], None]) -> None:
+    `request_sync` asks for a sync of one person, soon; `request_backfill` for the days from a first to a last.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ways: Mapping[str, Way],
+        request_sync: Callable[[str], None],
+        request_backfill: Callable[[str, date, date], None],
+    ) -> None:
         self._store = store
         self._ways = ways
         self._request_sync = request_sync
+        self._request_backfill = request_backfill
 
     def providers(self) -> Sequence[ports.Provider]:
         return [ports.Provider(name=name, title=way.title) for name, way in self._ways.items()]
@@ -94,6 +105,12 @@ class SiteConnect:
                 self._store.connections.schedule(connection.id, now)
         self._request_sync(user_id)
 
+    def backfill(self, user_id: str, first: date, last: date, now: datetime) -> None:
+        checked_window(first, last, self._store.people.get(user_id).zone, now)
+        if not any(one.state == "connected" for one in self._store.connections.for_user(user_id)):
+            raise Rejected("person", "nothing is connected that could be asked; connect first")
+        self._request_backfill(user_id, first, last)
+
     def disconnect(self, user_id: str, connection_id: str, now: datetime) -> None:  # noqa: ARG002 - the port's
         if self._store.connections.get(connection_id).user_id != user_id:
             raise Rejected("connection", "belongs to someone else")
@@ -115,7 +132,8 @@ def _person(person: Person) -> ports.Person:
 def _run(run: Run) -> ports.Run:
     counts = run.counts
     return ports.Run(
-        flow=run.flow, state=run.state, started_at=run.started_at, finished_at=run.finished_at, fetched=counts.fetched,
+        flow=run.flow, state=run.state, started_at=run.started_at, finished_at=run.finished_at,
+        progress=run.progress, fetched=counts.fetched,
         created=counts.created, updated=counts.updated, rejected=counts.rejected, message=run.message or None,
         remedy=run.remedy or None,
     )  # fmt: skip

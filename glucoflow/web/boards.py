@@ -122,7 +122,7 @@ BOARDS: tuple[Board, ...] = (
         lead="How much of the time a sensor was read, what is missing, and how its alerts are set.",
         panels=(
             Panel(chart="sensor_wear", height=260, days=(2, 10_000)), Panel(chart="gaps", height=320),
-            Panel(chart="alert_settings", height=220, last="90d"),
+            Panel(chart="alert_settings", height=160, last="90d"),
         ),
     ),
 )  # fmt: skip

@@ -50,6 +50,7 @@ def _pulse(parts: Parts, person: Person) -> dict[str, Any]:
         "newest": aggs.get("newest", {}).get("value_as_string"),
         "ingested": aggs.get("ingested", {}).get("value_as_string"),
         "states": [c.state for c in connections],
+        "runs": [(run.flow, run.state, round(100 * run.progress)) for run in parts.people.runs(person.id, 1)],
     }
 
 

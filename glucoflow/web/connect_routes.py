@@ -1,6 +1,7 @@
 """Connecting a provider: off to the provider, back with a code, and what to say when it went wrong."""
 
 import logging
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -48,6 +49,15 @@ def callback(request: Request, parts: InParts, state: str = "", code: str = "", 
 def sync(parts: InParts, person: InPerson, back: Annotated[str, Form()] = "/") -> Response:
     parts.connect.sync(person.id, parts.clock())
     return RedirectResponse(local_path(back), 303)
+
+
+@router.post("/people/{user_id}/backfill", dependencies=[OurForm])
+def backfill(
+    parts: InParts, person: InPerson, first: Annotated[date, Form()], last: Annotated[date, Form()]
+) -> Response:
+    """Read days again, both included; how far it is shows among the runs."""
+    parts.connect.backfill(person.id, first, last, parts.clock())
+    return RedirectResponse(f"/people/{person.id}/status?loading=1", 303)
 
 
 @router.post("/people/{user_id}/connections/{connection_id}/disconnect", dependencies=[OurForm])

@@ -67,7 +67,7 @@ def choose_unit(person: InPerson, unit: Annotated[Unit, Form()], back: Annotated
 
 
 @router.get("/people/{user_id}/status")
-def status(request: Request, parts: InParts, person: InPerson, connected: str = "") -> Response:
+def status(request: Request, parts: InParts, person: InPerson, connected: str = "", loading: bool = False) -> Response:
     now = parts.clock()
     newest = read_lately(parts.glucose.aggregate(person.id, lately_body(now, person.targets)), now).newest
     titles = {one.name: one.title for one in parts.connect.providers()}
@@ -75,7 +75,8 @@ def status(request: Request, parts: InParts, person: InPerson, connected: str = 
         request, "status.html", now, person=person, unit=unit_of(request, person), boards=BOARDS, current="status",
         connections=parts.people.connections(person.id), rejects=parts.people.rejects(person.id),
         runs=parts.people.runs(person.id, 10), providers=parts.connect.providers(), titles=titles,
-        newest=newest, connected=titles.get(connected), span=None,
+        newest=newest, connected=titles.get(connected), loading=loading, span=None,
+        today=now.astimezone(ZoneInfo(person.zone)).date(),
     )  # fmt: skip
 
 

@@ -55,12 +55,13 @@ class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a flow for a person, newest first in lists."""
+    """One run of a flow for a person, newest first in lists. `progress` runs from 0 to 1."""
 
     flow: str
     state: Literal["running", "completed", "failed", "interrupted"]
     started_at: datetime
     finished_at: datetime | None = None
+    progress: float = 0.0
     fetched: int = 0
     created: int = 0
     updated: int = 0
@@ -139,7 +140,7 @@ class Glucose(Protocol):
 
 
 class Connect(Protocol):
-    """Starts and ends authorizations, and asks for syncs."""
+    """Starts and ends authorizations, and asks for syncs and backfills."""
 
     def providers(self) -> Sequence[Provider]: ...
 
@@ -160,6 +161,13 @@ class Connect(Protocol):
 
     def sync(self, user_id: str, now: datetime) -> None:
         """Ask for a sync of all connections of a person, soon."""
+        ...
+
+    def backfill(self, user_id: str, first: date, last: date, now: datetime) -> None:
+        """Ask for the local days from `first` to `last`, included, to be read again, soon.
+
+        Raises Rejected for days that cannot be, Unavailable where nobody can be asked.
+        """
         ...
 
     def disconnect(self, user_id: str, connection_id: str, now: datetime) -> None:

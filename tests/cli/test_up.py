@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from glucoflow.simulator import demo_world, running_simulator
+from glucoflow.web.security import CSRF_COOKIE
 from tests.cli.conftest import Command
 from tests.cli.program import Folder, Up
 from tests.ports import is_free
@@ -176,15 +177,37 @@ def test_a_backfill_started_in_prefects_form_runs_and_shows_how_it_went(up: Up) 
     day = str(datetime.now(UTC).date() - timedelta(days=30))
     parameters = {"user_id": "chiara", "start": day, "end": day}
     run = prefect(up, f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
+    run = _ended(up, run)
+    assert run["state_type"] == "COMPLETED"
+    assert run["name"] == f"backfill-chiara-{day}-{day}"
+    artifacts = prefect(up, "artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})
+    assert {one["key"] for one in artifacts} == {"backfill", "backfill-chiara"}
+
+
+def test_a_backfill_asked_for_on_the_page_runs_in_prefect(up: Up) -> None:
+    day = str(datetime.now(UTC).date() - timedelta(days=40))
+    address = str(up.where().web).replace("localhost", "127.0.0.1")  # whose cookies httpx keeps
+    deadline = time.monotonic() + 60
+    with httpx.Client(base_url=address, timeout=30) as browser:
+        csrf = browser.get("/people/bruno/status").cookies[CSRF_COOKIE]
+        asked = {"csrf": csrf, "first": day, "last": day}
+        while (answer := browser.post("/people/bruno/backfill", data=asked)).status_code != 303:
+            assert "the flow yet" in answer.text
+            assert time.monotonic() < deadline, "the flows are not served"
+            time.sleep(0.5)
+    assert answer.headers["location"] == "/people/bruno/status?loading=1"
+    runs = prefect(up, "flow_runs/filter")
+    (run,) = [one for one in runs if one["parameters"] == {"user_id": "bruno", "start": day, "end": day}]
+    assert _ended(up, run)["state_type"] == "COMPLETED"
+
+
+def _ended(up: Up, run: dict[str, Any]) -> dict[str, Any]:
     deadline = time.monotonic() + 90
     while run["state_type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
         assert time.monotonic() < deadline, run["state_name"]
         time.sleep(0.5)
         run = httpx.get(f"{up.where().prefect}/flow_runs/{run['id']}").json()
-    assert run["state_type"] == "COMPLETED"
-    assert run["name"] == f"backfill-chiara-{day}-{day}"
-    artifacts = prefect(up, "artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})
-    assert {one["key"] for one in artifacts} == {"backfill", "backfill-chiara"}
+    return run
 
 
 def test_no_secret_is_in_logs_prefect_or_the_store(up: Up) -> None:

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -48,6 +48,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     names: Names
     provider: Provider
     synced: list[str]
+    backfilled: list[tuple[str, date, date]]
     summarized: list[tuple[str, datetime | None, datetime | None]]
 
     def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: object) -> None:
@@ -75,6 +76,7 @@ def site(
     listening = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     synced: list[str] = []
+    backfilled: list[tuple[str, date, date]] = []
     summarized: list[tuple[str, datetime | None, datetime | None]] = []
     with Provider() as provider, open_store(folder) as store:
         authorizer = DexcomAuthorizer(
@@ -82,7 +84,8 @@ def site(
         )
         ways = {"dexcom": Way(title="Dexcom", region="us", authorizer=lambda: authorizer)} if keys else {}
         app = create_app(
-            SitePeople(store), Counting(Queries(client, names), store), SiteConnect(store, ways, synced.append),
+            SitePeople(store), Counting(Queries(client, names), store),
+            SiteConnect(store, ways, synced.append, lambda *asked: backfilled.append(asked)),
             Marking(store, Queries(client, names), lambda *span: summarized.append(span)),
             load_charts(chart_folder()),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
@@ -91,7 +94,7 @@ def site(
         with _running(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")), listening):
             yield Site(
                 url=url, store=store, client=client, names=names, provider=provider, synced=synced,
-                summarized=summarized,
+                backfilled=backfilled, summarized=summarized,
             )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Connecting a provider by its real OAuth pages, and everything that can go wrong on the way."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -117,6 +117,40 @@ def test_disconnecting_forgets_the_tokens(alone: Site) -> None:
     (left,) = alone.store.connections.for_user("finn")
     assert left.state == "disconnected"
     assert not left.has_token
+
+
+def test_older_days_are_asked_for_on_the_status_page(alone: Site, open_page: Open) -> None:
+    assert "Load older days" not in httpx.get(f"{alone.url}/people/finn/status").text, "there is nobody to ask"
+    alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), TOKEN)
+    page = open_page(f"{alone.url}/people/finn/status")
+    page.get_by_label("From").fill("2026-03-01")
+    page.get_by_label("to", exact=True).fill("2026-03-09")
+    page.get_by_role("button", name="Load").click()
+    page.get_by_text("The backfill has been asked for").wait_for()
+    assert alone.backfilled == [("finn", date(2026, 3, 1), date(2026, 3, 9))]
+
+    run = alone.store.runs.start("backfill", datetime.now(UTC), user_id="finn")
+    alone.store.runs.update_progress(run.id, 0.43, datetime.now(UTC))
+    assert "running · 43\u00a0%" in httpx.get(f"{alone.url}/people/finn/status").text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "says"),
+    [
+        ("2026-03-09", "2026-03-01", "swap them"),
+        ("2999-01-01", "2999-01-02", "in the future"),
+        ("1990-01-01", "2026-01-01", "twenty years"),
+        ("yesterday", "2026-03-01", "first"),
+    ],
+)
+def test_days_that_cannot_be_are_explained_and_not_asked_for(alone: Site, first: str, last: str, says: str) -> None:
+    alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), TOKEN)
+    with httpx.Client(base_url=alone.url) as browser:
+        form = {"csrf": browser.get("/").cookies[CSRF_COOKIE], "first": first, "last": last}
+        answer = browser.post("/people/finn/backfill", data=form)
+    assert 400 <= answer.status_code < 500
+    assert says in answer.text
+    assert alone.backfilled == []
 
 
 def test_the_status_shows_errors_with_remedies_and_rejects_with_reasons(town: Site) -> None:

@@ -76,7 +76,7 @@ def test_an_insight_shows_its_numbers_its_rule_and_its_days(town: Site, open_pag
     days = page.locator("details.days").first
     days.locator("summary").click()
     days.locator("a").first.click()
-    assert re.search(rf"/people/{fay}\?from=(\d{{4}}-\d\d-\d\d)&to=\1$", page.url)
+    assert re.search(rf"/people/{fay}/days\?from=(\d{{4}}-\d\d-\d\d)&to=\1$", page.url)
     page.wait_for_selector("[data-charts][data-state=done]", state="attached")
     assert page.locator(".span-label").inner_text()
 

@@ -111,7 +111,7 @@ def test_a_chart_works_by_keyboard_and_as_a_table(town: Site, open_page: Open) -
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     table = figure.locator("table.data")
-    assert table.is_visible()
+    table.wait_for()  # it is made when it is first opened
     assert table.locator("tbody tr").count() > 250
 
 
