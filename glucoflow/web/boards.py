@@ -14,7 +14,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     `last` is a rolling span of its own, taken while the page shows a rolling one too; around shorter chosen dates it
     shows at least `around` days. `dated` charts are titled with chosen dates; `help` stands in for their own. Spans
     shorter or longer than `days` leave the chart out, and so does a single chosen date unless `one_date` fits: True for
-    only there, False for never there.
+    only there, False for never there. `instead` takes another panel's place, so that nobody misses it elsewhere.
     """
 
     chart: str
@@ -26,6 +26,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     help: str | None = None
     days: tuple[int, int] = (1, 10_000)
     one_date: bool | None = None
+    instead: bool = False
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +113,7 @@ BOARDS: tuple[Board, ...] = (
         lead="What was noted, on the trace, by day, and what glucose did after meals.",
         panels=(
             Panel(chart="events_trace", height=340, days=(1, 45)),
-            Panel(chart="trace_14d", height=340, days=(46, 10_000)),  # so many meals would cover one another
+            Panel(chart="trace_14d", height=340, days=(46, 10_000), instead=True),  # so many meals cover one another
             Panel(chart="daily_totals", height=280, wide=False, days=(2, 10_000)),
             Panel(chart="after_meals", height=280, wide=False),
         ),
@@ -146,7 +147,7 @@ def too_short(chosen: Board, span: Span) -> dict[int, list[str]]:
     """The charts that the span is too short for, by the days that they need; single dates show what else there is."""
     found: dict[int, list[str]] = {}
     for panel in chosen.panels:
-        if span.whole_days < panel.days[0] and not _fits(panel, span):
+        if span.whole_days < panel.days[0] and not _fits(panel, span) and not panel.instead:
             found.setdefault(panel.days[0], []).append(panel.chart)
     return found
 
