@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import settings
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.node import Node, running_node
@@ -15,10 +16,13 @@ from tests.postgres import Server
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where Python was told to write no bytecode, it goes into a folder that is gone after the run.
+    """No example has a time limit: speed is shown in `benchmarks`, and a slow machine must not fail a test.
 
-    Without any, each of some fifty processes that the suite starts compiles Prefect anew: 7 s of CPU a process.
+    Where Python was told to write no bytecode, it goes into a folder that is gone after the run. Without any, each of
+    some fifty processes that the suite starts compiles Prefect anew: 7 s of CPU a process.
     """
+    settings.register_profile("suite", parent=settings(), deadline=None)
+    settings.load_profile("suite")
     if sys.dont_write_bytecode:
         folder = tempfile.mkdtemp(prefix="glucoflow-bytecode-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
