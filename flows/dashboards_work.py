@@ -9,13 +9,12 @@ from flows.runtime import Runtime
 from glucoflow.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
 from glucoflow.es.names import Names
 from glucoflow.kibana.api import KibanaCredentials
+from glucoflow.kibana.export import OPERATOR
 from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.provision import Provisioned, ReaderUser, provision_operator, provision_person
 from glucoflow.metrics.series import Exclusion
 from glucoflow.settings import KibanaSettings
 from glucoflow.store import Person, Store
-
-OPERATOR = "operator"
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):

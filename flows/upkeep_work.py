@@ -8,11 +8,10 @@ from flows.dashboards_work import credentials_of
 from flows.runtime import Runtime
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
-from glucoflow.es.retention import delete_before
+from glucoflow.es.retention import delete_before, older_than
 from glucoflow.es.runs import forget
 from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
-from glucoflow.localtime import epoch_ms
 
 
 def provision_everything(rt: Runtime) -> int:
@@ -60,5 +59,5 @@ def forget_old(rt: Runtime, keep_days: int) -> tuple[int, int]:
     documents = sum(
         delete_before(rt.client, rt.names, person.id, before, rt.clock()) for person in rt.store.people.list()
     )
-    forget(rt.client, rt.names, {"range": {"@timestamp": {"lt": epoch_ms(before), "format": "epoch_millis"}}})
+    forget(rt.client, rt.names, older_than(before))
     return documents, rt.store.runs.forget(before)

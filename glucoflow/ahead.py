@@ -1,6 +1,6 @@
 """The next page is fetched while the last one is written: the provider's time and ours pass side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar, cast
@@ -9,7 +9,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """The same items, each fetched while the caller works on the one before; two of them are in memory at most.
 
     An error shows when its item is asked for, after all before it were given out. Closing waits for the fetch that is

@@ -71,33 +71,36 @@ def request_sync(user_id: str) -> None:
 
 
 def _request_sync(user_id: str) -> None:
-    from prefect.deployments import run_deployment
-
     try:
-        run_deployment("sync/sync", parameters={"user_id": user_id}, timeout=0, as_subflow=False)
+        _ask_prefect("sync", user_id=user_id)
     except Exception as error:  # noqa: BLE001 – whatever Prefect's client raises: the schedule makes up for it
         log.warning("no sync could be requested from Prefect: %s", type(error).__name__)
 
 
 def request_backfill(user_id: str, first: date, last: date) -> None:
     """Ask Prefect for a backfill of local days, without waiting for it. Raises Unavailable where it does not answer."""
-    from prefect.deployments import run_deployment
     from prefect.exceptions import ObjectNotFound
 
-    days = {"user_id": user_id, "start": first.isoformat(), "end": last.isoformat()}
     try:
-        run_deployment("backfill/backfill", parameters=days, timeout=0, as_subflow=False)
+        _ask_prefect("backfill", user_id=user_id, start=first.isoformat(), end=last.isoformat())
     except ObjectNotFound as error:
         raise Unavailable(
             "The backfill could not be asked for: Prefect does not know the flow yet.",
             remedy="The flows are still starting; try again in a minute.",
         ) from error
-    except Exception as error:
+    except Exception as error:  # whatever Prefect's client raises
         log.warning("no backfill could be requested from Prefect: %s", type(error).__name__)
         raise Unavailable(
             "The backfill could not be asked for: Prefect, which runs it, does not answer.",
             remedy=f"Look with `glucoflow doctor`, or run `glucoflow backfill {user_id} --from {first} --to {last}`.",
         ) from error
+
+
+def _ask_prefect(flow: str, **parameters: str) -> None:
+    """A run of the flow's deployment, soon; raises whatever Prefect's client raises."""
+    from prefect.deployments import run_deployment
+
+    run_deployment(f"{flow}/{flow}", parameters=parameters, timeout=0, as_subflow=False)
 
 
 def _ways(rt: Runtime) -> dict[str, Way]:

@@ -109,13 +109,18 @@ def _version(client: Elasticsearch) -> str | None:
     return min(versions, key=lambda text: [int(part) for part in text.split("-")[0].split(".")], default=None)
 
 
+def disks(client: Elasticsearch) -> list[dict[str, Any]]:
+    """Each node's disks together: `available_in_bytes` and `total_in_bytes`. Raises the driver's errors."""
+    stats = client.nodes.stats(metric="fs", filter_path="nodes.*.fs.total").body
+    return [node["fs"]["total"] for node in stats.get("nodes", {}).values() if "fs" in node]
+
+
 def _disk(client: Elasticsearch) -> dict[str, Any]:
     """Least free share of a node's disk and the read-only indices; nothing where the user may not ask."""
     try:
-        stats = client.nodes.stats(metric="fs", filter_path="nodes.*.fs.total").body
+        totals = disks(client)
         blocks = client.indices.get_settings(name="index.blocks.*", expand_wildcards="all").body
     except ApiError:
         return {}
-    totals = [node["fs"]["total"] for node in stats.get("nodes", {}).values() if "fs" in node]
     free = [100 * t["available_in_bytes"] / t["total_in_bytes"] for t in totals if t.get("total_in_bytes")]
     return {"disk_free_percent": min(free, default=None), "read_only": tuple(sorted(blocks))}

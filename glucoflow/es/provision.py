@@ -183,10 +183,11 @@ def _mapping(kind: str, names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
 def _refresh_mappings(client: Elasticsearch, names: Names) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Add new fields to the indices that are there; returns those changed and those that need a migration."""
     updated, outdated = [], []
+    mappings = {kind: _mapping(kind, names) for kind in INDEX_TEMPLATES}
     runs = client.indices.exists(index=names.runs_index)
     there = [(index, "user") for index in user_indices(client, names)] + ([(names.runs_index, "runs")] if runs else [])
     for index, kind in there:
-        properties, meta = _mapping(kind, names)
+        properties, meta = mappings[kind]
         found = client.indices.get_mapping(index=index, filter_path="*.mappings._meta").body
         stored = found.get(index, {}).get("mappings", {}).get("_meta", {})
         if stored.get("version", 0) > meta["version"] or stored.get("fingerprint") == meta["fingerprint"]:

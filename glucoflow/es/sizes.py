@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from elasticsearch import ApiError, Elasticsearch
 
+from glucoflow.es.client import disks
 from glucoflow.es.faults import translated
 from glucoflow.es.names import Names
 from glucoflow.localtime import epoch_ms
@@ -76,12 +77,11 @@ def room(client: Elasticsearch) -> Room | None:
     """The room on Elasticsearch's disks; None where our user may not ask."""
     with translated("ask for the room on disk"):
         try:
-            stats = client.nodes.stats(metric="fs", filter_path="nodes.*.fs.total").body
+            totals = disks(client)
         except ApiError as error:
             if error.meta.status != 403:
                 raise
             return None
-    totals = [node["fs"]["total"] for node in stats.get("nodes", {}).values() if "fs" in node]
     return Room(
         free_bytes=sum(total["available_in_bytes"] for total in totals),
         total_bytes=sum(total["total_in_bytes"] for total in totals),

@@ -67,7 +67,7 @@ def test_leaving_early_waits_for_the_fetch_under_way() -> None:
     items = ahead(source())
     next(items)
     let_go.set()
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert done.is_set()
     assert "glucoflow-ahead" not in {thread.name[:15] for thread in threading.enumerate()}
 
