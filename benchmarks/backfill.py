@@ -25,14 +25,14 @@ import httpx
 import orjson
 from pydantic import HttpUrl
 
-from flows.backfill_work import backfill_person
-from flows.providers import SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET
-from flows.runtime import Runtime, open_runtime
-from glucoflow.cli.demo import connect_people
-from glucoflow.connector import Window
-from glucoflow.es.local import LocalNode, NodeSettings, RunningNode
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.scan import scan
+from glucoflow.model.ingestion import Window
+from glucoflow.node.local import LocalNode, NodeSettings, RunningNode
+from glucoflow.service.backfill import backfill_person
+from glucoflow.service.demo import connect_people
+from glucoflow.service.providers import SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET
+from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings, cache_folder
 from tests.ports import free_ports
 
@@ -92,7 +92,7 @@ def settings(folder: Path, node: RunningNode, simulator_url: str) -> Settings:
 @contextmanager
 def simulator(port: int, days: int) -> Iterator[str]:
     """The simulated provider in a process of its own."""
-    argv = [sys.executable, "-m", "glucoflow.simulator", "--port", str(port), "--days", str(days),
+    argv = [sys.executable, "-m", "glucoflow.simulators.dexcom", "--port", str(port), "--days", str(days),
             "--client-id", SIMULATOR_CLIENT_ID, "--client-secret", SIMULATOR_CLIENT_SECRET]  # fmt: skip
     process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"

@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 from iglu_python.utils import set_local_tz
 
-from glucoflow.metrics.grid import grid_of
-from glucoflow.metrics.series import Series
-from glucoflow.metrics.spans import EpisodeCounts, count_spans, spans_of
-from glucoflow.metrics.summary import Figures, figures_of
+from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics.grid import grid_of
+from glucoflow.analytics.series import Series
+from glucoflow.analytics.summary import Figures, figures_of
+from glucoflow.model.glycemia import EpisodeCounts
 
 STEP_MS = 300_000
 START_MS = 1_609_459_200_000

@@ -6,12 +6,12 @@ from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.schemas.objects import State
 
-from flows.backfill_work import backfill_with_summaries
-from flows.parameters import FirstDay, LastDay, Provider, UserId, checked_window
+from flows.parameters import FirstDay, LastDay, Provider, UserId
 from flows.reports import end_state, show_outcomes
-from flows.runtime import open_runtime
-from glucoflow.connector import Kind
 from glucoflow.es.provision import provision
+from glucoflow.model.ingestion import Kind
+from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 

@@ -5,8 +5,8 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.dashboards_work import Shown, provision_dashboards
-from flows.runtime import open_runtime
+from glucoflow.service.dashboards import Shown, provision_dashboards
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 

@@ -15,11 +15,11 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
 from flows.dashboards import dashboards
+from flows.maintenance import delete_user, disconnect, provision_all, retention
 from flows.summarize import summarize
 from flows.sync import sync
 from flows.tokens import refresh_tokens
 from flows.transfer import export_flow, import_flow
-from flows.upkeep import delete_user, disconnect, provision_all, retention
 from glucoflow.settings import Settings
 
 POOL = "glucoflow"

@@ -7,8 +7,8 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.work import Outcome, Status
-from glucoflow.connector import Counts
+from glucoflow.model.ingestion import Counts
+from glucoflow.service.sync import Outcome, Status
 
 MOST_ROWS = 100
 

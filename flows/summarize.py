@@ -11,9 +11,9 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.parameters import UserId
-from flows.runtime import Runtime, open_runtime
-from flows.summaries_work import NIGHTLY_DAYS, Summarized, summarize_last
-from glucoflow.errors import Fatal, GlucoflowError
+from glucoflow.model.errors import Fatal, GlucoflowError
+from glucoflow.service.runtime import Runtime, open_runtime
+from glucoflow.service.summaries import NIGHTLY_DAYS, Summarized, summarize_last
 from glucoflow.settings import Settings
 
 log = logging.getLogger(__name__)

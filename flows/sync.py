@@ -10,9 +10,9 @@ from prefect.runtime import flow_run
 
 from flows.parameters import UserId
 from flows.reports import end_state, show_outcomes
-from flows.runtime import open_runtime
-from flows.work import SYNC_JOB, Outcome, run_batch, sync_due
 from glucoflow.es.provision import provision
+from glucoflow.service.runtime import open_runtime
+from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import Connection
 

@@ -6,9 +6,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.reports import end_state, show_outcomes
-from flows.runtime import Runtime, open_runtime
-from flows.work import Outcome
-from glucoflow.errors import GlucoflowError, Reauthorize
+from glucoflow.model.errors import GlucoflowError, Reauthorize
+from glucoflow.service.runtime import Runtime, open_runtime
+from glucoflow.service.sync import Outcome
 from glucoflow.settings import Settings
 
 MARGIN = timedelta(minutes=70)

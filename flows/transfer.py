@@ -10,10 +10,10 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from pydantic import Field
 
 from flows.parameters import UserId
-from flows.runtime import open_runtime
-from flows.transfer_work import export_person, import_file
+from glucoflow.model.units import Unit
+from glucoflow.service.import_export import export_person, import_file
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
-from glucoflow.units import Unit
 
 FilePath = Annotated[str, Field(min_length=1, description="a file on the machine that runs the flow")]
 

@@ -3,8 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from glucoflow.ranges import Context
-from glucoflow.trends import rate_of
+from glucoflow.model.ranges import Context
+from glucoflow.model.trends import rate_of
 
 HOUR_MS = 3_600_000
 FASTING_MS = 8 * HOUR_MS

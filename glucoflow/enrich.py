@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from glucoflow import records as r
 from glucoflow.context import Meals, Tail
-from glucoflow.documents import (
+from glucoflow.model import records as r
+from glucoflow.model.documents import (
     AlertFields,
     Dataset,
     Document,
@@ -32,10 +32,10 @@ from glucoflow.documents import (
     StatusFields,
     TrendFields,
 )
-from glucoflow.localtime import epoch_ms, time_fields
-from glucoflow.ranges import SENSOR_HIGH, SENSOR_LOW, Context, band, classification, limit, tight
-from glucoflow.trends import SAYS_NOTHING, direction, direction_of_rate
-from glucoflow.units import MG_DL, Unit, in_mg_dl, to_mmol_l
+from glucoflow.model.localtime import epoch_ms, time_fields
+from glucoflow.model.ranges import SENSOR_HIGH, SENSOR_LOW, Context, band, classification, limit, tight
+from glucoflow.model.trends import SAYS_NOTHING, direction, direction_of_rate
+from glucoflow.model.units import MG_DL, Unit, in_mg_dl, to_mmol_l
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,16 +5,38 @@ confirmed or kept aside with its reason, and writing a page twice changes nothin
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from glucoflow.ahead import ahead
-from glucoflow.connector import Capabilities, Connector, Counts, Kind, Ledger, Page, Sink, SinkResult, Window
 from glucoflow.enrich import Enricher
-from glucoflow.errors import Fatal
+from glucoflow.model.documents import Document
+from glucoflow.model.errors import Fatal
+from glucoflow.model.ingestion import Counts, Kind, Rejection, SinkResult, Window
+from glucoflow.prefetch import prefetched
+from glucoflow.provider import Capabilities, Connector, Page
 from glucoflow.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where documents go. Idempotent: the same document twice changes nothing."""
+
+    def write(self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime) -> SinkResult:
+        """Return only when each is confirmed or rejected. Raises Retryable or Fatal with nothing half-counted."""
+
+
+class Ledger(Protocol):
+    """Where one connection's progress is kept. `advance` is one transaction and raises if the lease is lost."""
+
+    def checkpoint(self, kind: Kind) -> datetime | None: ...
+
+    def advance(
+        self, kind: Kind, to: datetime | None, counts: Counts, rejected: Sequence[Rejection], now: datetime
+    ) -> None:
+        """Add a page's counts and rejects to the run; move the checkpoint forward to `to` (never back)."""
+
 
 SUSPICIOUS_SHARE = 0.15
 SUSPICIOUS_COUNT = 100
@@ -71,7 +93,7 @@ def ingest(
     then stay finished, and the next call goes on behind them.
     """
     total, watch = Counts(), watch or Stopwatch()
-    for page in watch.each("fetch", ahead(connector.pages(kind, window))):
+    for page in watch.each("fetch", prefetched(connector.pages(kind, window))):
         on_point("after_fetch")
         with watch.stage("write"):
             result = sink.write(enricher.documents(page.records), enricher.deleted_ids(page.deleted), now)

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, HttpUrl, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from glucoflow.errors import Misconfigured
+from glucoflow.model.errors import Misconfigured
 
 ENV_FILE = Path(".env")
 

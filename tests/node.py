@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from glucoflow.es.client import make_client
-from glucoflow.es.local import LocalNode, NodeSettings
+from glucoflow.node.local import LocalNode, NodeSettings
 from glucoflow.settings import cache_folder
 from tests.ports import free_ports
 

@@ -8,8 +8,9 @@ import msgspec
 from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min
 from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, understand
-from glucoflow.connector import Page, Window
-from glucoflow.records import Alert
+from glucoflow.model.ingestion import Window
+from glucoflow.model.records import Alert
+from glucoflow.provider import Page
 
 
 class _Alert(Common, frozen=True, rename="camel", gc=False):

@@ -8,9 +8,10 @@ import msgspec
 from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min
 from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, understand
-from glucoflow.connector import Page, Window
-from glucoflow.records import Calibration
-from glucoflow.units import MG_DL, Unit, in_mg_dl, parse_unit
+from glucoflow.model.ingestion import Window
+from glucoflow.model.records import Calibration
+from glucoflow.model.units import MG_DL, Unit, in_mg_dl, parse_unit
+from glucoflow.provider import Page
 
 LOWEST, HIGHEST = 10.0, 1000.0
 """mg/dL that a blood-glucose meter can show."""

@@ -17,7 +17,8 @@ from connectors.dexcom.ranges import DataRange, data_range
 from connectors.dexcom.readings import Readings
 from connectors.dexcom.times import request_time
 from connectors.dexcom.wire import EARLIEST, raw_records
-from glucoflow.connector import KINDS, Capabilities, Kind, Page, Window
+from glucoflow.model.ingestion import KINDS, Kind, Window
+from glucoflow.provider import Capabilities, Page
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class DexcomConnector:
                 if part.end - part.start < 2 * SHORTEST_WINDOW:
                     raise
                 middle = _floor(part.start + (part.end - part.start) / 2)
-                log.warning("%s of %s: %s Asking for half of it.", kind, part.end - part.start, error.message)
+                log.warning("%s of %s: %s Retrier for half of it.", kind, part.end - part.start, error.message)
                 waiting += [Window(middle, part.end), Window(part.start, middle)]
                 continue
             yield convert.page(part, raws)

@@ -17,9 +17,10 @@ import msgspec
 from connectors.dexcom.naming import MANUFACTURER, Devices
 from connectors.dexcom.times import offset_min
 from connectors.dexcom.wire import EARLIEST, Common, Refused, Word, instant, page, rejection, sized
-from glucoflow.connector import Page, Rejection, Window
-from glucoflow.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
-from glucoflow.units import in_mg_dl, parse_unit
+from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
+from glucoflow.model.units import in_mg_dl, parse_unit
+from glucoflow.provider import Page
 
 MINUTE_MS = 60_000
 LONGEST_MIN = 7 * 1440.0

@@ -15,8 +15,9 @@ from connectors.dexcom.calibrations import meter_value
 from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min, system_time
 from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, rejection, sized
-from glucoflow.connector import Page, Rejection, Window
-from glucoflow.records import Basal, Bolus, Device, Exercise, Fingerstick, Food, Health, Note, Record
+from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.records import Basal, Bolus, Device, Exercise, Fingerstick, Food, Health, Note, Record
+from glucoflow.provider import Page
 
 MOST_UNITS = 250.0
 MOST_CARBS_G = 1000.0

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.waiting import retry_after_seconds
-from glucoflow.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
 
 log = logging.getLogger(__name__)
 

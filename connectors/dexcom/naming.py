@@ -1,7 +1,7 @@
 """Which device a record comes from, named as Tidepool's partner guide asks: manufacturer, model, display name, id."""
 
 from connectors.dexcom.wire import Common
-from glucoflow.records import Device
+from glucoflow.model.records import Device
 
 MANUFACTURER = "Dexcom"
 

@@ -16,8 +16,8 @@ from requests_oauthlib import OAuth2Session
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.waiting import retry_after_seconds
-from glucoflow.connector import Token
-from glucoflow.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.provider import Token
 
 log = logging.getLogger(__name__)
 

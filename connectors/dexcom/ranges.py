@@ -7,7 +7,7 @@ import msgspec
 from connectors.dexcom.http import not_understood
 from connectors.dexcom.times import system_time
 from connectors.dexcom.wire import EARLIEST
-from glucoflow.connector import Kind, Window
+from glucoflow.model.ingestion import Kind, Window
 
 LAST_RECORD = timedelta(seconds=1)
 """`end` is the last record's time and windows are half-open: without this the last record would come a sync late."""

@@ -8,9 +8,10 @@ import msgspec
 from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min
 from connectors.dexcom.wire import AHEAD, EARLIEST, Common, Refused, Word, instant, natural_key, page, understand
-from glucoflow.connector import Page, Rejection, Window
-from glucoflow.records import Reading
-from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
+from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.records import Reading
+from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
+from glucoflow.provider import Page
 
 LOWEST, HIGHEST = 39, 401
 """Dexcom writes 39 for LOW (below 40) and 401 for HIGH (above 400). Lower numbers are old receivers' error codes."""

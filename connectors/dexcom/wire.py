@@ -15,8 +15,9 @@ import msgspec
 
 from connectors.dexcom.http import not_understood
 from connectors.dexcom.times import system_time
-from glucoflow.connector import Page, Rejection, Window
-from glucoflow.records import Record
+from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.records import Record
+from glucoflow.provider import Page
 
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 """No Dexcom cloud is older: a record before this comes from a device whose clock was never set."""

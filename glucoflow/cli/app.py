@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from glucoflow import logs
-from glucoflow.cli import marks
-from glucoflow.errors import GlucoflowError
+from glucoflow.cli import annotations
+from glucoflow.model.errors import GlucoflowError
 from glucoflow.settings import LogSettings, Settings
-from glucoflow.simulator.__main__ import main as simulate
+from glucoflow.simulators.dexcom.__main__ import main as simulate
 
 app = typer.Typer(
     name="glucoflow",
@@ -86,10 +86,10 @@ def up(
     as_json: Json = False,
 ) -> int:
     """Start everything on this machine, sync, and show where to look."""
-    from glucoflow.cli.up import Wish
+    from glucoflow.cli.up import UpOptions
     from glucoflow.cli.up import up as start
 
-    code = start(settings_for(), Wish(demo=demo, once=once, as_json=as_json))
+    code = start(settings_for(), UpOptions(demo=demo, once=once, as_json=as_json))
     sys.stdout.flush()
     sys.stderr.flush()
     # Prefect's client tries for minutes to send its last events to a server that has just been stopped.
@@ -273,7 +273,7 @@ def new_key() -> None:
 @keys_app.command("rotate")
 def rotate_keys() -> None:
     """Encrypt everything anew with the first of the keys in GLUCOFLOW_TOKEN_KEY; the others can go afterwards."""
-    from flows.runtime import store_of
+    from glucoflow.service.runtime import store_of
 
     with store_of(settings_for().store) as store:
         done = store.rotate()
@@ -281,7 +281,13 @@ def rotate_keys() -> None:
 
 
 app.command("simulator")(simulate)
-for _command in (marks.targets, marks.exclude, marks.protocol, marks.insights, marks.summarize):
+for _command in (
+    annotations.targets,
+    annotations.exclude,
+    annotations.protocol,
+    annotations.insights,
+    annotations.summarize,
+):
     app.command()(_command)
 
 

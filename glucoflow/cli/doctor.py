@@ -9,12 +9,12 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from flows.providers import Providers
-from flows.runtime import elasticsearch_of, store_of
-from glucoflow import running
-from glucoflow.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.es.client import check
-from glucoflow.es.java import find_usable
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
+from glucoflow.node.java import find_usable
+from glucoflow.service import running
+from glucoflow.service.providers import Providers
+from glucoflow.service.runtime import elasticsearch_of, store_of
 from glucoflow.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 2**30

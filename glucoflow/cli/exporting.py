@@ -5,12 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows.runtime import open_runtime
-from flows.transfer_work import export_person, import_file
 from glucoflow.cli.bars import bars
-from glucoflow.export import ExportFormat
+from glucoflow.model.units import Unit
+from glucoflow.service.export import ExportFormat
+from glucoflow.service.import_export import export_person, import_file
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
-from glucoflow.units import Unit
 
 
 def export_now(

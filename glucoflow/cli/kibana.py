@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import SecretStr
 from rich.console import Console
 
-from flows.dashboards_work import Shown, kibana_person, provision_dashboards
-from flows.runtime import open_runtime, store_of
-from glucoflow.errors import Misconfigured, Unavailable
 from glucoflow.es.names import Names
 from glucoflow.kibana.export import export_operator, export_person
 from glucoflow.kibana.provision import ReaderUser, space_of
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.service.dashboards import Shown, kibana_person, provision_dashboards
+from glucoflow.service.runtime import open_runtime, store_of
 from glucoflow.settings import Settings
 
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import msgspec
 from rich.table import Table
 
-from flows.runtime import Runtime
+from glucoflow.model.trends import ARROWS
+from glucoflow.model.units import MG_DL, Unit, in_unit
+from glucoflow.service.runtime import Runtime
 from glucoflow.store import Person
-from glucoflow.trends import ARROWS
-from glucoflow.units import MG_DL, Unit, in_unit
 
 EARLIEST = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from glucoflow.errors import Unavailable
+from glucoflow.model.errors import Unavailable
 
 READY_SECONDS = 60
 

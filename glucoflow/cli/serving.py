@@ -13,13 +13,13 @@ import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
 
-from flows.runtime import Runtime, open_runtime
-from flows.upkeep_work import provision_everything
-from glucoflow.cli.counting import Counting
-from glucoflow.cli.marking import Marking, behind_the_page, summarizing
-from glucoflow.cli.site import SiteConnect, SitePeople, Way
 from glucoflow.cli.stack import web_secret
-from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
+from glucoflow.service.connect import SiteConnect, SitePeople, Way
+from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.service.maintenance import provision_everything
+from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings, WebSettings
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import chart_folder, create_app
@@ -41,9 +41,9 @@ def serve_web(settings: Settings, port: int | None) -> None:
     with open_runtime(settings) as rt:
         app = create_app(
             SitePeople(rt.store),
-            Counting(rt.queries, rt.store),
+            ExcludingQueries(rt.queries, rt.store),
             SiteConnect(rt.store, _ways(rt), request_sync, request_backfill),
-            Marking(rt.store, rt.queries, behind_the_page(summarizing(rt))),
+            Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
             load_charts(chart_folder()),
             web_options(settings.web, settings.store.data_dir),
             rt.clock,
@@ -139,8 +139,8 @@ def provision_now(settings: Settings, deployments: bool) -> None:
 
 def demo_now(settings: Settings) -> int:
     """Connect the demo's people and sync them."""
-    from glucoflow.cli.demo import connect_people
     from glucoflow.cli.syncing import sync_now
+    from glucoflow.service.demo import connect_people
 
     with open_runtime(settings) as rt:
         connect_people(rt)

@@ -15,14 +15,14 @@ from pathlib import Path
 import httpx
 from rich.progress import Progress
 
-from flows.providers import SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET
 from glucoflow.cli.ports import free_port
 from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
-from glucoflow.errors import Unavailable
-from glucoflow.es.local import LocalNode, NodeSettings
-from glucoflow.running import Running
+from glucoflow.model.errors import Unavailable
+from glucoflow.node.local import LocalNode, NodeSettings
+from glucoflow.node.supervise import Child, stop_all
+from glucoflow.service.providers import SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET
+from glucoflow.service.running import Running
 from glucoflow.settings import Settings, cache_folder
-from glucoflow.supervise import Child, stop_all
 
 LOOPBACK = "127.0.0.1"
 
@@ -144,7 +144,7 @@ class Stack:
         port = free_port(8400)
         state = self._data / "simulator.json"
         argv = [
-            sys.executable, "-m", "glucoflow.simulator", "--port", str(port), "--state", str(state),
+            sys.executable, "-m", "glucoflow.simulators.dexcom", "--port", str(port), "--state", str(state),
             "--client-id", SIMULATOR_CLIENT_ID, "--redirect-uri", self._settings.dexcom.redirect_uri,
         ]  # fmt: skip
         child = Child(

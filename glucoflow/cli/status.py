@@ -8,8 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from flows.runtime import Runtime, open_runtime
 from glucoflow.cli.people import age, people_table, summaries
+from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
 from glucoflow.store import Connection, RejectCount
 

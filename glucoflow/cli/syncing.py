@@ -7,15 +7,14 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from flows.backfill_work import backfill_with_summaries
-from flows.parameters import checked_window
-from flows.runtime import Runtime, open_runtime
-from flows.upkeep_work import delete_person, disconnect_person
-from flows.work import SYNC_JOB, Outcome, run_batch, sync_due
 from glucoflow.cli.bars import bars
-from glucoflow.connector import KINDS, Kind
-from glucoflow.errors import Rejected
 from glucoflow.es.provision import provision
+from glucoflow.model.errors import Rejected
+from glucoflow.model.ingestion import KINDS, Kind
+from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.maintenance import delete_person, disconnect_person
+from glucoflow.service.runtime import Runtime, open_runtime
+from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
 from glucoflow.settings import Settings
 
 

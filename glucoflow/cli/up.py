@@ -14,19 +14,19 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from flows.providers import Providers
-from flows.runtime import Runtime, open_runtime
-from glucoflow import running
 from glucoflow.cli.people import PersonSummary, people_table, summaries
 from glucoflow.cli.stack import Stack
-from glucoflow.errors import Misconfigured, Unavailable
 from glucoflow.es.provision import ensure_index, provision
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.service import running
+from glucoflow.service.providers import Providers
+from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for: made-up people, only one sync, JSON instead of tables."""
 
     demo: bool
@@ -41,7 +41,7 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     started: float
 
 
-def up(settings: Settings, wish: Wish) -> int:
+def up(settings: Settings, wish: UpOptions) -> int:
     """Start, connect (with `demo`), sync, show; then run until told to stop, or end at once with `once`."""
     console = Console(stderr=wish.as_json)
     found = running.find(settings.store.data_dir)
@@ -68,7 +68,7 @@ def up(settings: Settings, wish: Wish) -> int:
             stack.stop()
 
 
-def _first_round(stack: Stack, wish: Wish, progress: Progress, console: Console, times: Times) -> bool:
+def _first_round(stack: Stack, wish: UpOptions, progress: Progress, console: Console, times: Times) -> bool:
     """Pages up, people connected and synced, and what came of it shown; whether anything failed."""
     # Before Prefect is imported: it reads its settings then. Its lines would get between the progress bars.
     os.environ.update(stack.environment() | {"PREFECT_LOGGING_LEVEL": "WARNING"})
@@ -96,7 +96,7 @@ def _first_round(stack: Stack, wish: Wish, progress: Progress, console: Console,
 
 
 def _connect_demo(rt: Runtime) -> None:
-    from glucoflow.cli.demo import connect_people
+    from glucoflow.service.demo import connect_people
 
     for user_id in connect_people(rt):
         ensure_index(rt.client, rt.names, user_id)

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from glucoflow.documents import Source
 from glucoflow.es.scan import Hit
-from glucoflow.ranges import BANDS, Band, Limit
-from glucoflow.trends import Direction
+from glucoflow.model.documents import Source
+from glucoflow.model.ranges import BANDS, Band, Limit
+from glucoflow.model.trends import Direction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _USUAL_INTERVAL_MS = 300_000
@@ -36,7 +36,7 @@ class Latest(msgspec.Struct, frozen=True, kw_only=True):
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of the readings in a span. Shares are percent of worn time (0–100); `shares` has all five bands.
 
-    A reading counts for its own interval, in the mean and SD (n−1) too, as in `glucoflow.metrics`. `low_limit` and
+    A reading counts for its own interval, in the mean and SD (n−1) too, as in `glucoflow.analytics`. `low_limit` and
     `high_limit` count LOW and HIGH readings. Without readings the figures are None and shares are 0.
     """
 
@@ -67,7 +67,7 @@ class Intake(msgspec.Struct, frozen=True):
     boluses_ms: list[int]
 
 
-class Happening(msgspec.Struct, frozen=True):
+class EventRow(msgspec.Struct, frozen=True):
     """A meal (grams of carbohydrate), bolus (units) or exercise (minutes); `amount` None where it was not said."""
 
     kind: Literal["meal", "bolus", "exercise"]
@@ -202,14 +202,14 @@ HAPPENING_FIELDS = (
 _MINUTE_MS = 60_000
 
 
-def happening_of(hit: Hit) -> Happening:
+def happening_of(hit: Hit) -> EventRow:
     """A hit with `HAPPENING_FIELDS`, sorted by time."""
     fields = {name: values[0] for name, values in msgspec.json.decode(hit.fields).items()}
     match fields["event.dataset"]:
         case "food":
-            return Happening("meal", hit.sort[0], fields.get("food.carbs_g"))
+            return EventRow("meal", hit.sort[0], fields.get("food.carbs_g"))
         case "exercise":
             length = fields.get("exercise.duration_ms")
-            return Happening("exercise", hit.sort[0], None if length is None else length / _MINUTE_MS)
+            return EventRow("exercise", hit.sort[0], None if length is None else length / _MINUTE_MS)
     parts = [fields[name] for name in ("insulin.normal", "insulin.extended") if name in fields]
-    return Happening("bolus", hit.sort[0], fields.get("insulin.amount", sum(parts) if parts else None))
+    return EventRow("bolus", hit.sort[0], fields.get("insulin.amount", sum(parts) if parts else None))

@@ -16,11 +16,11 @@ from elastic_transport import ObjectApiResponse, SerializationError
 from elasticsearch import ApiError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
-from glucoflow.connector import Rejection
-from glucoflow.errors import Fatal, Misconfigured, Retryable
 from glucoflow.es.encode import Item, payload_of
-from glucoflow.es.faults import OVERLOADED, blocked
-from glucoflow.es.patience import TOO_LARGE, Asking
+from glucoflow.es.error_translation import OVERLOADED, blocked
+from glucoflow.es.retry_policy import TOO_LARGE, Retrier
+from glucoflow.model.errors import Fatal, Misconfigured, Retryable
+from glucoflow.model.ingestion import Rejection
 
 ANSWER_FIELDS = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 """All that is read of an answer, which is what keeps it small: 25 bytes a document instead of 200."""
@@ -54,7 +54,7 @@ class Target:
 
     client: Elasticsearch
     alias: str
-    asking: Asking
+    asking: Retrier
 
 
 class _Round(NamedTuple):

@@ -7,8 +7,8 @@ import msgspec
 from elasticsearch import ApiError, Elasticsearch, OrjsonSerializer
 from pydantic import SecretStr
 
-from glucoflow.errors import Misconfigured, Retryable, Unavailable
-from glucoflow.es.faults import translated
+from glucoflow.es.error_translation import translated
+from glucoflow.model.errors import Misconfigured, Retryable, Unavailable
 
 OLDEST = (9, 0)
 """The driver speaks the wire format of version 9, which older servers refuse."""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from glucoflow.documents import Document, Source
-from glucoflow.errors import Rejected
+from glucoflow.model.documents import Document, Source
+from glucoflow.model.errors import Rejected
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Source)

@@ -19,11 +19,11 @@ import msgspec
 from elasticsearch import BadRequestError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
-from glucoflow.errors import Fatal, Retryable
-from glucoflow.es.faults import error_type, translated
+from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.names import Names
 from glucoflow.es.provision import component_body, provision, user_indices
 from glucoflow.es.scan import Hit, refresh, scan
+from glucoflow.model.errors import Fatal, Retryable
 
 log = logging.getLogger(__name__)
 

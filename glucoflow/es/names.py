@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from glucoflow.errors import Misconfigured
+from glucoflow.model.errors import Misconfigured
 
 USER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 PREFIX = re.compile(r"[a-z][a-z0-9_-]{0,60}")

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 from elasticsearch import ApiError, BadRequestError, Elasticsearch
 
-from glucoflow.errors import Fatal, Retryable
-from glucoflow.es.faults import error_type, translated
+from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.names import Names
+from glucoflow.model.errors import Fatal, Retryable
 
 log = logging.getLogger(__name__)
 

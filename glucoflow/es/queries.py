@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.documents import Dataset, Document
 from glucoflow.es.answers import (
     HAPPENING_FIELDS,
     OVERVIEW,
     READING_FIELDS,
     Before,
-    Happening,
+    EventRow,
     Intake,
     Latest,
     Overview,
@@ -31,10 +30,11 @@ from glucoflow.es.answers import (
     overview_of,
     typed,
 )
-from glucoflow.es.faults import translated
+from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.es.scan import refresh, scan
-from glucoflow.localtime import epoch_ms
+from glucoflow.model.documents import Dataset, Document
+from glucoflow.model.localtime import epoch_ms
 
 Query = Mapping[str, Any]
 MOST_ROWS = 10_000
@@ -152,7 +152,7 @@ class Queries:
             pieces.append(arrays_of(part))
         return joined(pieces)
 
-    def happenings(self, user_id: str, start: datetime, end: datetime) -> list[Happening]:
+    def events_between(self, user_id: str, start: datetime, end: datetime) -> list[EventRow]:
         """Meals, boluses and exercise in [start, end), by time."""
         hits = scan(
             self._client, self._names.alias(user_id), only(["food", "insulin.bolus", "exercise"], start, end),

@@ -9,7 +9,7 @@ from elasticsearch import Elasticsearch
 from glucoflow.es.names import Names
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
-from glucoflow.localtime import epoch_ms
+from glucoflow.model.localtime import epoch_ms
 
 _AT_A_TIME = 5_000
 

@@ -10,11 +10,11 @@ import msgspec
 from elastic_transport import BinaryApiResponse, TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
-from glucoflow.documents import Document
-from glucoflow.errors import Retryable
 from glucoflow.es.encode import decode
-from glucoflow.es.faults import error_type, translated
-from glucoflow.es.patience import Asking, Patience
+from glucoflow.es.error_translation import error_type, translated
+from glucoflow.es.retry_policy import Retrier, RetryPolicy
+from glucoflow.model.documents import Document
+from glucoflow.model.errors import Retryable
 
 KEEP_ALIVE = "2m"
 """How long Elasticsearch keeps the view between two pages; each page renews it."""
@@ -55,7 +55,7 @@ def scan(
     source: bool = True,
     ids: bool = True,
     page: int = 2_000,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Generator[Hit, None, None]:
     """Every document that matches when the scan starts; none where there is no such index.
 
@@ -63,7 +63,7 @@ def scan(
     is, which is several times as fast. Raises Retryable or Misconfigured; a
     page that some shard could not answer is never taken for a whole one.
     """
-    asking = Asking(patience or Patience(), random.Random(), threading.Event().wait)  # noqa: S311 – jitter
+    asking = Retrier(patience or RetryPolicy(), random.Random(), threading.Event().wait)  # noqa: S311 – jitter
     body = _body(query, sort, fields, source, ids, page)
     view = _open(client, alias, asking)
     after: tuple[Any, ...] = ()
@@ -125,7 +125,7 @@ class _ViewLost(Exception):
     """The point in time is gone: its node restarted, or nobody asked for a while."""
 
 
-def _open(client: Elasticsearch, alias: str, asking: Asking) -> str | None:
+def _open(client: Elasticsearch, alias: str, asking: Retrier) -> str | None:
     def send() -> str | None:
         try:
             return str(client.open_point_in_time(index=alias, keep_alive=KEEP_ALIVE).body["id"])
@@ -143,7 +143,9 @@ def _close(client: Elasticsearch, view: str) -> None:
         client.close_point_in_time(id=view)
 
 
-def _page(client: Elasticsearch, view: str, body: Mapping[str, Any], after: tuple[Any, ...], asking: Asking) -> _Answer:
+def _page(
+    client: Elasticsearch, view: str, body: Mapping[str, Any], after: tuple[Any, ...], asking: Retrier
+) -> _Answer:
     request = {**body, "pit": {"id": view, "keep_alive": KEEP_ALIVE}}
     if after:
         request["search_after"] = list(after)

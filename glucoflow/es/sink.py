@@ -16,14 +16,14 @@ from itertools import islice
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.connector import Rejection, SinkResult
-from glucoflow.documents import Document
-from glucoflow.errors import Fatal, Rejected
 from glucoflow.es.bulk import PAYLOAD_KEPT, Action, Outcome, Target, creates, deletes, deliver
 from glucoflow.es.encode import Item, encode, encode_time
 from glucoflow.es.names import Names
-from glucoflow.es.patience import Asking, Patience
 from glucoflow.es.provision import ensure_index
+from glucoflow.es.retry_policy import Retrier, RetryPolicy
+from glucoflow.model.documents import Document
+from glucoflow.model.errors import Fatal, Rejected
+from glucoflow.model.ingestion import Rejection, SinkResult
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
     chunk_documents: int = 1_500
     chunk_bytes: int = 8 * 2**20
     lanes: int = 3
-    patience: Patience = Patience()
+    patience: RetryPolicy = RetryPolicy()
     judged: int = 100
     worst_share: float = 0.15
     most_rejected: int = 1_000
@@ -171,7 +171,7 @@ class ElasticsearchSink:
         return Target(
             client=self._client,
             alias=self._names.alias(self._user_id),
-            asking=Asking(self._options.patience, self._rng, wait),
+            asking=Retrier(self._options.patience, self._rng, wait),
         )
 
 

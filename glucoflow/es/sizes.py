@@ -7,9 +7,9 @@ import msgspec
 from elasticsearch import ApiError, Elasticsearch
 
 from glucoflow.es.client import disks
-from glucoflow.es.faults import translated
+from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
-from glucoflow.localtime import epoch_ms
+from glucoflow.model.localtime import epoch_ms
 
 LOOKED_AT = timedelta(days=30)
 """The days whose documents say how fast an index grows."""

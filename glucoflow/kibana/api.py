@@ -11,8 +11,8 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from glucoflow.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
 from glucoflow.kibana.template import Json
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
 
 OLDEST: Final = (8, 12)
 """The oldest Kibana whose import takes these dashboards (links panels, versions of the objects)."""
@@ -45,7 +45,7 @@ class Refused(GlucoflowError):
 
 
 class Kibana:
-    """One Kibana. Use it as a context manager; every method raises `glucoflow.errors`."""
+    """One Kibana. Use it as a context manager; every method raises `glucoflow.model.errors`."""
 
     def __init__(self, base_url: str, credentials: KibanaCredentials, *, ca_certs: Path | None = None) -> None:
         self._base = base_url.rstrip("/")

@@ -4,10 +4,10 @@ Ids end with the person's key, since Kibana gives an id that another space alrea
 """
 
 from glucoflow.kibana import template, views
-from glucoflow.kibana.left_out import without
+from glucoflow.kibana.excluded import without
 from glucoflow.kibana.person import KibanaPerson, params_for, words_for
+from glucoflow.kibana.placeholders import filled
 from glucoflow.kibana.template import Json
-from glucoflow.placeholders import filled
 
 OPERATOR = "operator"
 

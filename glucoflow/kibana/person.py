@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
-from glucoflow import target_bands
-from glucoflow.errors import Misconfigured
-from glucoflow.metrics.series import Exclusion
-from glucoflow.metrics.targets import CV_GOAL, Targets
-from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+from glucoflow.analytics.series import Exclusion
+from glucoflow.model import target_bands
+from glucoflow.model.errors import Misconfigured
+from glucoflow.model.targets import CV_GOAL, Targets
+from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """What a Kibana space id and an index name both allow."""

@@ -15,12 +15,12 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
-from glucoflow.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.kibana.api import TIMEOUT_S, Kibana, KibanaCredentials
 from glucoflow.kibana.export import OPERATOR, operator_objects, person_objects
 from glucoflow.kibana.person import KEY, KibanaPerson
 from glucoflow.kibana.template import Json, text
 from glucoflow.kibana.views import VERSION
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 
 log = logging.getLogger(__name__)
 

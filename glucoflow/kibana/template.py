@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glucoflow.errors import Misconfigured
-from glucoflow.placeholders import filled
+from glucoflow.kibana.placeholders import filled
+from glucoflow.model.errors import Misconfigured
 
 Json = dict[str, Any]
 Words = Mapping[str, Any]

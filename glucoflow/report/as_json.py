@@ -4,10 +4,11 @@ from datetime import UTC, timedelta, timezone
 
 import orjson
 
-from glucoflow.metrics.grid import grid_of
-from glucoflow.metrics.series import Series, moment_of
-from glucoflow.metrics.spans import KINDS, count_spans, spans_of
-from glucoflow.metrics.summary import Figures, figures_of
+from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics.grid import grid_of
+from glucoflow.analytics.series import Series, moment_of
+from glucoflow.analytics.summary import Figures, figures_of
+from glucoflow.model.glycemia import EPISODE_KINDS
 
 KEYS: dict[str, str] = {
     "mean": "mean_mg_dl", "sd": "sd_mg_dl", "cv": "cv_percent", "gmi": "gmi_percent", "ea1c": "ea1c_percent",
@@ -32,7 +33,7 @@ def json_line(person_id: str, series: Series, zoned: bool) -> str:
     answer["n"] = figures.n
     answer["start"] = local_iso(used, 0, zoned)
     answer["end"] = local_iso(used, -1, zoned)
-    answer["episodes"] = {kind: getattr(counts, kind) for kind in KINDS}
+    answer["episodes"] = {kind: getattr(counts, kind) for kind in EPISODE_KINDS}
     reasons = _reasons(figures)
     if reasons:
         answer["reasons"] = reasons

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import vl_convert
 
-from glucoflow.metrics.series import DAY_MS, MINUTE_MS, Series, date_of
-from glucoflow.metrics.targets import Targets
-from glucoflow.profile import Profile
-from glucoflow.units import Unit, in_unit
+from glucoflow.analytics.profile import Profile
+from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, date_of
+from glucoflow.model.targets import Targets
+from glucoflow.model.units import Unit, in_unit
 
 LINE, BAND, IN_RANGE, INK, FAINT = "#0B64DD", "#6092C0", "#209280", "#1D2733", "#98A2B3"
 LOW_COLOR, HIGH_COLOR = "#CC5642", "#B8860B"

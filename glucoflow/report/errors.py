@@ -1,6 +1,6 @@
 """What can be wrong with a file that a person hands in."""
 
-from glucoflow.errors import GlucoflowError
+from glucoflow.model.errors import GlucoflowError
 
 
 class UnreadableFile(GlucoflowError):

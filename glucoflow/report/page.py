@@ -6,18 +6,18 @@ from datetime import date, timedelta
 import jinja2
 import msgspec
 
-from glucoflow.episodes import Episode, count, find_episodes
-from glucoflow.metrics.series import Series, date_of
-from glucoflow.metrics.shares import reconciled, shares_of
-from glucoflow.metrics.spans import KINDS, Kind
-from glucoflow.metrics.summary import Figures, figures_of, span_ms
-from glucoflow.metrics.targets import CV_GOAL, PROFILES, Targets
-from glucoflow.metrics.wear import Sufficiency, sufficiency
-from glucoflow.profile import profile_of
+from glucoflow.analytics.data_sufficiency import Sufficiency, sufficiency
+from glucoflow.analytics.episodes import Episode, count, find_episodes
+from glucoflow.analytics.profile import profile_of
+from glucoflow.analytics.series import Series, date_of
+from glucoflow.analytics.summary import Figures, figures_of, span_ms
+from glucoflow.analytics.time_in_ranges import reconciled, shares_of
+from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
+from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
+from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.report.charts import days_svg, profile_svg
 from glucoflow.report.reading import Person
 from glucoflow.report.words import duration, glucose, number, percent
-from glucoflow.units import MG_DL, MMOL_L, Unit
 
 EDGES: dict[Unit, tuple[str, ...]] = {
     MG_DL: ("54", "69", "70", "180", "181", "250"),
@@ -25,7 +25,7 @@ EDGES: dict[Unit, tuple[str, ...]] = {
 }
 """The bands' edges as the consensus prints them: 181 mg/dL is 10.05 mmol/L and would round to 10.0."""
 
-EPISODE_NAMES: dict[Kind, tuple[str, str]] = {
+EPISODE_NAMES: dict[EpisodeKind, tuple[str, str]] = {
     "low_l1": ("Low", "< {low} for 15 min"),
     "low_l2": ("Very low", "< {very_low} for 15 min"),
     "low_extended": ("Long low", "< {low} for over 2 h"),
@@ -173,12 +173,12 @@ def _more_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
 
 
 def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets) -> tuple[EpisodeRow, ...]:
-    """One row a kind, in the order of `KINDS`."""
+    """One row a kind, in the order of `EPISODE_KINDS`."""
     totals = count(episodes)
     weeks = span_ms(used) / (7 * 86_400_000)
     limits = {name: glucose(getattr(targets, name), unit) for name in ("very_low", "low", "high", "very_high")}
     rows = []
-    for kind in KINDS:
+    for kind in EPISODE_KINDS:
         mine = [episode for episode in episodes if episode.kind == kind]
         lengths = sorted(episode.minutes for episode in mine)
         name, rule = EPISODE_NAMES[kind]

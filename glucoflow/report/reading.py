@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from glucoflow.metrics.series import Series
+from glucoflow.analytics.series import Series
 from glucoflow.report.clarity import is_clarity, parse_clarity
 from glucoflow.report.errors import UnreadableFile
 from glucoflow.report.libreview import is_libreview, parse_libreview

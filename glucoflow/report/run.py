@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from glucoflow.episodes import find_episodes
-from glucoflow.metrics.summary import figures_of, span_ms
-from glucoflow.metrics.targets import PROFILES, Targets
-from glucoflow.metrics.wear import sufficiency
+from glucoflow.analytics.data_sufficiency import sufficiency
+from glucoflow.analytics.episodes import find_episodes
+from glucoflow.analytics.summary import figures_of, span_ms
+from glucoflow.model.targets import PROFILES, Targets
+from glucoflow.model.units import MG_DL, Unit, parse_unit
 from glucoflow.report.as_json import json_line, local_iso
 from glucoflow.report.errors import UnreadableFile
 from glucoflow.report.page import bars_of, episode_rows, html_report
 from glucoflow.report.reading import Person, read_people
 from glucoflow.report.words import glucose, number, percent
-from glucoflow.units import MG_DL, Unit, parse_unit
 
 
 def report(

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from glucoflow.metrics.series import MINUTE_MS, Floats, Ints, LeftOut, Series
+from glucoflow.analytics.series import MINUTE_MS, Floats, Ints, Series
+from glucoflow.model.glycemia import ExcludedCounts
+from glucoflow.model.units import MG_DL_PER_MMOL_L
 from glucoflow.report.wallclock import offsets, wall_ms
-from glucoflow.units import MG_DL_PER_MMOL_L
 
 LOW_VALUE, HIGH_VALUE = 39.0, 401.0
 LARGEST_MMOL_L = 35.0
@@ -69,7 +70,7 @@ def series_of(trace: Trace, zone: ZoneInfo | None, mmol: bool | None) -> Series:
             offset[i] = own
     series = Series.of(local - offset * MINUTE_MS, in_mg_dl(np.array(trace.value), mmol), offset)
     left_out = series.left_out
-    counts = LeftOut(left_out.invalid + trace.unreadable, left_out.duplicate + trace.repeated)
+    counts = ExcludedCounts(left_out.invalid + trace.unreadable, left_out.duplicate + trace.repeated)
     return Series(
         series.utc, series.offset_min, series.mg_dl, series.interval_ms, series.excluded, series.superseded, counts
     )

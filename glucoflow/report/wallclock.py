@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from glucoflow.metrics.series import DAY_MS, MINUTE_MS, Ints
+from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Ints
 from glucoflow.report.errors import UnreadableFile
 
 SORTED_SHARE = 0.8

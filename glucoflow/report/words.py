@@ -1,6 +1,6 @@
 """Figures as people read them: rounded, in the person's unit, with a dash and a reason where there is none."""
 
-from glucoflow.units import MG_DL, Unit, in_unit
+from glucoflow.model.units import MG_DL, Unit, in_unit
 
 
 def glucose(mg_dl: float | None, unit: Unit) -> str:

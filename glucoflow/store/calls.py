@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from glucoflow.errors import Retryable
+from glucoflow.model.errors import Retryable
 from glucoflow.store.database import Database
 from glucoflow.store.tables import CallsRow
 

@@ -7,8 +7,9 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from glucoflow.connector import Kind, Token
-from glucoflow.errors import GlucoflowError, Reauthorize, Rejected
+from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected
+from glucoflow.model.ingestion import Kind
+from glucoflow.provider import Token
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person

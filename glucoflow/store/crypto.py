@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
-from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import Misconfigured, Unavailable
 
 log = logging.getLogger(__name__)
 

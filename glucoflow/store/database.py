@@ -18,8 +18,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
-from glucoflow.errors import Misconfigured, Unavailable
-from glucoflow.store.faults import explained
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.store.error_translation import explained
 from glucoflow.store.tables import Base
 
 SQLITE_FILE = "glucoflow.db"

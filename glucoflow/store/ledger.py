@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from glucoflow.connector import Counts, Kind, Rejection
-from glucoflow.errors import Retryable
+from glucoflow.model.errors import Retryable
+from glucoflow.model.ingestion import Counts, Kind, Rejection
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
-from glucoflow.store.rejects import keep, sealed
+from glucoflow.store.rejected import keep, sealed
 from glucoflow.store.tables import CheckpointRow, ConnectionRow, RunRow
 
 

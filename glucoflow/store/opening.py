@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from glucoflow.store.annotations import Exclusions, Protocols
 from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC, Connections
 from glucoflow.store.crypto import Cipher, load_keys
@@ -16,10 +17,9 @@ from glucoflow.store.database import Database, database_url
 from glucoflow.store.leases import Leases
 from glucoflow.store.ledger import StoreLedger
 from glucoflow.store.links import Invites, OAuthStates
-from glucoflow.store.marks import Exclusions, Protocols
 from glucoflow.store.migrate import migrate
 from glucoflow.store.people import People
-from glucoflow.store.rejects import Rejects
+from glucoflow.store.rejected import Rejects
 from glucoflow.store.runs import Runs
 from glucoflow.store.tables import ConnectionRow, MetaRow, RejectRow
 from glucoflow.store.tokens import Tokens, nothing_happens

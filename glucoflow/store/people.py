@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from sqlalchemy import select
 
-from glucoflow.errors import Rejected
-from glucoflow.metrics.targets import PROFILES
+from glucoflow.model.errors import Rejected
+from glucoflow.model.targets import PROFILES
+from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store.database import Database
 from glucoflow.store.tables import PersonRow
 from glucoflow.store.values import OwnTargets, Person
-from glucoflow.units import MG_DL, MMOL_L, Unit
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 

@@ -6,8 +6,8 @@ from typing import Literal, cast
 
 from sqlalchemy import select, update
 
-from glucoflow.connector import Counts, Kind, Window
-from glucoflow.errors import Rejected
+from glucoflow.model.errors import Rejected
+from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.store.database import Database
 from glucoflow.store.tables import RunRow
 from glucoflow.store.values import Run, RunState

@@ -17,13 +17,13 @@ from sqlalchemy import update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from glucoflow.connector import Token
-from glucoflow.errors import GlucoflowError, Reauthorize, Unavailable
+from glucoflow.model.errors import GlucoflowError, Reauthorize, Unavailable
+from glucoflow.provider import Token
 from glucoflow.store.connections import locked, put_error, put_token, unknown_connection
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
+from glucoflow.store.refresh_lock import Turns
 from glucoflow.store.tables import ConnectionRow
-from glucoflow.store.turns import Turns
 
 log = logging.getLogger(__name__)
 

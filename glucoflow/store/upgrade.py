@@ -12,7 +12,7 @@ from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from glucoflow.errors import Misconfigured
+from glucoflow.model.errors import Misconfigured
 from glucoflow.store.tables import Base
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from glucoflow.connector import Counts, Kind, Window
-from glucoflow.metrics.targets import Targets, own_targets, targets_for
-from glucoflow.units import MG_DL, Unit
+from glucoflow.model.ingestion import Counts, Kind, Window
+from glucoflow.model.targets import Targets, own_targets, targets_for
+from glucoflow.model.units import MG_DL, Unit
 
 ConnectionState = Literal["connected", "needs_reauthorization", "paused", "disconnected"]
 RunState = Literal["running", "completed", "failed", "interrupted"]

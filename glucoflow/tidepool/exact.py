@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.documents import Document, Source
 from glucoflow.enrich import Enricher, Owner, document_id
-from glucoflow.errors import Rejected
-from glucoflow.records import NO_PAYLOAD, DeviceStatus, Record
+from glucoflow.model.documents import Document, Source
+from glucoflow.model.errors import Rejected
+from glucoflow.model.records import NO_PAYLOAD, DeviceStatus, Record
+from glucoflow.model.units import Unit
 from glucoflow.tidepool.reading import to_record, type_of
 from glucoflow.tidepool.wire import TidepoolRecord
 from glucoflow.tidepool.writing import tidepool_record
-from glucoflow.units import Unit
 
 SECTIONS = tuple(name for name in Source.__struct_fields__ if name not in ("timestamp", "user", "payload"))
 

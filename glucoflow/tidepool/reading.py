@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from glucoflow import cgm_settings
-from glucoflow import records as r
-from glucoflow.errors import Rejected
-from glucoflow.ranges import limit
+from glucoflow.model import records as r
+from glucoflow.model.errors import Rejected
+from glucoflow.model.ranges import limit
+from glucoflow.model.units import MG_DL, Unit, in_mg_dl, parse_unit, to_mg_dl
+from glucoflow.tidepool import cgm_settings
 from glucoflow.tidepool.wire import (
     INTENSITIES,
     MINUTE_MS,
@@ -21,7 +22,6 @@ from glucoflow.tidepool.wire import (
     Quantity,
     TidepoolRecord,
 )
-from glucoflow.units import MG_DL, Unit, in_mg_dl, parse_unit, to_mg_dl
 
 HIGHEST_MG_DL = 1000.0
 MOST_UNITS = 250.0

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from glucoflow.cgm_settings.schema import Base
+from glucoflow.tidepool.cgm_settings.schema import Base
 
 
 class Quantity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

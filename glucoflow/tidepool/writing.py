@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from glucoflow import cgm_settings
-from glucoflow.cgm_settings.schema import CgmSettings, Origin
-from glucoflow.documents import Document, InsulinFields, SettingsFields, Source
-from glucoflow.records import Device, DeviceSettings
+from glucoflow.model.documents import Document, InsulinFields, SettingsFields, Source
+from glucoflow.model.records import Device, DeviceSettings
+from glucoflow.model.units import MG_DL, Unit, to_mmol_l
+from glucoflow.tidepool import cgm_settings
+from glucoflow.tidepool.cgm_settings.schema import CgmSettings, Origin
 from glucoflow.tidepool.wire import (
     INTENSITIES,
     MG_DL_PER_MINUTE,
@@ -31,7 +32,6 @@ from glucoflow.tidepool.wire import (
     State,
     TidepoolRecord,
 )
-from glucoflow.units import MG_DL, Unit, to_mmol_l
 
 VERSION = "1"
 """Of how we write records; in every `origin.version`."""

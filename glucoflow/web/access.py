@@ -8,9 +8,9 @@ import msgspec
 from fastapi import Depends, Form, HTTPException, Request
 from pydantic import SecretStr
 
+from glucoflow.service.ports import AnnotationsPort, Connect, Glucose, People, Person
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import Pages
-from glucoflow.web.ports import Connect, Glucose, Marks, People, Person
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_ok
 
 
@@ -22,13 +22,13 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
     password: SecretStr | None = None
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What every route works with."""
 
     people: People
     glucose: Glucose
     connect: Connect
-    marks: Marks
+    marks: AnnotationsPort
     charts: Mapping[str, Chart]
     options: WebOptions
     signer: Signer
@@ -36,14 +36,14 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], datetime]
 
 
-def parts_of(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
+def services_of(request: Request) -> Services:
+    parts: Services = request.app.state.parts
     return parts
 
 
 def person_of(request: Request, user_id: str) -> Person:
     """The person of an address. 404 in words for an unknown one."""
-    person = parts_of(request).people.person(user_id)
+    person = services_of(request).people.person(user_id)
     if person is None:
         raise HTTPException(404, f"There is nobody called “{user_id[:40]}” here.")
     return person
@@ -51,7 +51,7 @@ def person_of(request: Request, user_id: str) -> Person:
 
 def checked_form(request: Request, csrf: Annotated[str, Form()] = "") -> None:
     """Refuses a form without this browser's own token."""
-    if not csrf_ok(parts_of(request).signer, request.cookies.get(CSRF_COOKIE), csrf):
+    if not csrf_ok(services_of(request).signer, request.cookies.get(CSRF_COOKIE), csrf):
         raise HTTPException(403, "This form was too old or not ours, so nothing was done. Go back, reload, try again.")
 
 
@@ -60,6 +60,6 @@ def local_path(path: str) -> str:
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
-InParts = Annotated[Parts, Depends(parts_of)]
+InParts = Annotated[Services, Depends(services_of)]
 InPerson = Annotated[Person, Depends(person_of)]
 OurForm = Depends(checked_form)

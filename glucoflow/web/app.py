@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from glucoflow.errors import GlucoflowError, Reauthorize, Rejected, Retryable
+from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected, Retryable
+from glucoflow.service.ports import AnnotationsPort, Connect, Glucose, People
 from glucoflow.web import (
     chart_routes,
     connect_routes,
@@ -21,10 +22,9 @@ from glucoflow.web import (
     protocol_routes,
     settings_routes,
 )
-from glucoflow.web.access import Parts, WebOptions, parts_of
+from glucoflow.web.access import Services, WebOptions, services_of
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import FOLDER, YEAR, Pages, static_version
-from glucoflow.web.ports import Connect, Glucose, Marks, People
 from glucoflow.web.security import HEADERS, SESSION_COOKIE, Signer, host_ok, same_origin, session_ok
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def create_app(
     people: People,
     glucose: Glucose,
     connect: Connect,
-    marks: Marks,
+    marks: AnnotationsPort,
     charts: Mapping[str, Chart],
     options: WebOptions,
     clock: Callable[[], datetime],
@@ -44,7 +44,7 @@ def create_app(
     """The app. `clock` gives the aware present; `charts` come from `charts.load_charts`."""
     signer = Signer(options.secret)
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.parts = Parts(
+    app.state.parts = Services(
         people=people, glucose=glucose, connect=connect, marks=marks, charts=charts, options=options, signer=signer,
         pages=Pages(signer, static_version()), clock=clock,
     )  # fmt: skip
@@ -68,7 +68,7 @@ def chart_folder() -> Path:
 
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
     """Every request: our host name, our own forms, the password if there is one; every answer: our headers."""
-    parts = parts_of(request)
+    parts = services_of(request)
     if not host_ok(request.headers.get("host"), parts.options.allowed_hosts):
         return _refusal(421, "This name is not one of this site's. Add it to WEB_ALLOWED_HOSTS, or use localhost.")
     if request.method not in {"GET", "HEAD"} and not same_origin(request.headers):
@@ -80,7 +80,7 @@ async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Respon
     return _secured(await proceed(request), cached=request.url.path.startswith("/static/"))
 
 
-def _needs_login(request: Request, parts: Parts) -> bool:
+def _needs_login(request: Request, parts: Services) -> bool:
     password = parts.options.password
     if password is None or request.url.path.startswith(OPEN_PATHS):
         return False
@@ -110,7 +110,7 @@ def _wants_json(request: Request) -> bool:
 def _problem(request: Request, status: int, title: str, message: str, remedy: str = "") -> Response:
     if _wants_json(request):
         return JSONResponse({"error": message, "remedy": remedy}, status)
-    parts = parts_of(request)
+    parts = services_of(request)
     return parts.pages.render(
         request, "problem.html", parts.clock(), status, title=title, message=message, remedy=remedy
     )

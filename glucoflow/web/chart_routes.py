@@ -7,10 +7,10 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
-from glucoflow.web.access import InParts, InPerson, Parts
+from glucoflow.service.ports import Person
+from glucoflow.web.access import InParts, InPerson, Services
 from glucoflow.web.charts import View, filled, told
 from glucoflow.web.pages import unit_of
-from glucoflow.web.ports import Person
 from glucoflow.web.span import BadSpan, read_span
 
 router = APIRouter()
@@ -37,7 +37,7 @@ def pulse(request: Request, parts: InParts, person: InPerson) -> Response:
     return _answer(request, _pulse(parts, person))
 
 
-def _pulse(parts: Parts, person: Person) -> dict[str, Any]:
+def _pulse(parts: Services, person: Person) -> dict[str, Any]:
     body = {
         "size": 0, "track_total_hits": True,
         "aggs": {"ingested": {"max": {"field": "event.ingested"}}, "newest": {"max": {"field": "@timestamp"}}},

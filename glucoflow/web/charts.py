@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from glucoflow import target_bands
-from glucoflow.errors import Misconfigured
-from glucoflow.metrics.targets import Targets
-from glucoflow.placeholders import filled as replaced
-from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+from glucoflow.kibana.placeholders import filled as replaced
+from glucoflow.model import target_bands
+from glucoflow.model.errors import Misconfigured
+from glucoflow.model.targets import Targets
+from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit
 
 SUFFIX = ".vl.json"
 

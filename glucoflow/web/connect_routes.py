@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from glucoflow.errors import Reauthorize
-from glucoflow.web.access import InParts, InPerson, OurForm, Parts, local_path
+from glucoflow.model.errors import Reauthorize
+from glucoflow.web.access import InParts, InPerson, OurForm, Services, local_path
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -68,7 +68,7 @@ def disconnect(parts: InParts, person: InPerson, connection_id: str) -> Response
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
-def _failed(request: Request, parts: Parts, user_id: str | None, error: str) -> Response:
+def _failed(request: Request, parts: Services, user_id: str | None, error: str) -> Response:
     if error == DENIED:
         return _page(
             request, parts, user_id, "Not connected",
@@ -81,7 +81,7 @@ def _failed(request: Request, parts: Parts, user_id: str | None, error: str) -> 
     )  # fmt: skip
 
 
-def _page(request: Request, parts: Parts, user_id: str | None, title: str, message: str, remedy: str) -> Response:
+def _page(request: Request, parts: Services, user_id: str | None, title: str, message: str, remedy: str) -> Response:
     return parts.pages.render(
         request, "problem.html", parts.clock(), 400, title=title, message=message, remedy=remedy, user_id=user_id
     )

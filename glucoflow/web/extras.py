@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.target_bands import band_filters
-from glucoflow.units import Unit
+from glucoflow.model.target_bands import band_filters
+from glucoflow.model.units import Unit
+from glucoflow.service.ports import Glucose, Person
 from glucoflow.web import wording
-from glucoflow.web.boards import Board
+from glucoflow.web.dashboard_pages import DashboardPage
 from glucoflow.web.figures import READING, USUAL_INTERVAL_MS
-from glucoflow.web.ports import Glucose, Person
 from glucoflow.web.settings_history import changes, settings_agg
 from glucoflow.web.span import Span
 
@@ -78,7 +78,7 @@ class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
     last: datetime
 
 
-def part_of(chosen: Board, glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
+def part_of(chosen: DashboardPage, glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
     """The values for the template part of a page; empty for a page of charts only."""
     known: dict[str, Callable[[Glucose, Person, Unit, Span], dict[str, Any]]] = {
         "days": _days, "episodes": _episodes, "events": _events, "sensor": _sensor,

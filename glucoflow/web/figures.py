@@ -1,6 +1,6 @@
 """The figures of a page, from one aggregation: shares of worn time, mean, GMI, CV, percent active.
 
-Conventions are those of `glucoflow.metrics`: each reading counts for its own sensor interval, SD has n−1, values are
+Conventions are those of `glucoflow.analytics`: each reading counts for its own sensor interval, SD has n−1, values are
 rounded half-even to whole mg/dL before they are judged, superseded readings are left out.
 """
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.metrics.shares import reconciled
-from glucoflow.metrics.targets import Targets
-from glucoflow.metrics.variability import gmi
-from glucoflow.metrics.wear import ACTIVE_NEEDED, DAYS_NEEDED
-from glucoflow.ranges import BANDS, Band
-from glucoflow.target_bands import band_filters
+from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED, DAYS_NEEDED
+from glucoflow.analytics.time_in_ranges import reconciled
+from glucoflow.analytics.variability import gmi
+from glucoflow.model.ranges import BANDS, Band
+from glucoflow.model.target_bands import band_filters
+from glucoflow.model.targets import Targets
 
 USUAL_INTERVAL_MS = 300_000
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from glucoflow.web import evidence
+from glucoflow.web import sufficiency as evidence
 from glucoflow.web.access import InParts, InPerson
-from glucoflow.web.boards import BOARDS
+from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
 
 router = APIRouter()

@@ -9,14 +9,14 @@ import msgspec
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from glucoflow.units import MG_DL, Unit
-from glucoflow.web.access import InParts, InPerson, OurForm, Parts, local_path
-from glucoflow.web.boards import BOARDS, Board, board, placed, too_short
+from glucoflow.model.units import MG_DL, Unit
+from glucoflow.service.ports import Connection, Person
+from glucoflow.web.access import InParts, InPerson, OurForm, Services, local_path
 from glucoflow.web.charts import View, told
+from glucoflow.web.dashboard_pages import BOARDS, DashboardPage, board, placed, too_short
 from glucoflow.web.extras import part_of
 from glucoflow.web.figures import Lately, figures_agg, lately_body, read_figures, read_lately
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
-from glucoflow.web.ports import Connection, Person
 from glucoflow.web.span import BadSpan, Span, minute_after, read_span, rolling
 
 router = APIRouter()
@@ -93,7 +93,7 @@ def board_page(request: Request, parts: InParts, person: InPerson, slug: str) ->
     return _board_page(request, parts, person, found)
 
 
-def _board_page(request: Request, parts: Parts, person: Person, chosen: Board) -> Response:
+def _board_page(request: Request, parts: Services, person: Person, chosen: DashboardPage) -> Response:
     now = parts.clock()
     problem = None
     try:
@@ -118,7 +118,7 @@ def _board_page(request: Request, parts: Parts, person: Person, chosen: Board) -
 
 
 def _charts(
-    parts: Parts, person: Person, unit: Unit, chosen: Board, span: Span, now: datetime
+    parts: Services, person: Person, unit: Unit, chosen: DashboardPage, span: Span, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
     """The charts of the page with what each says of itself, and the names of those that need a longer span."""
     today = now.astimezone(ZoneInfo(person.zone)).date()
@@ -134,7 +134,7 @@ def _charts(
     }  # fmt: skip
 
 
-def _figures(parts: Parts, person: Person, span: Span, now: datetime) -> dict[str, Any]:
+def _figures(parts: Services, person: Person, span: Span, now: datetime) -> dict[str, Any]:
     """Lately, the figures of the span, and those of the span before it, in one search."""
     now = minute_after(now)
     start, end = span.preceding()
@@ -152,7 +152,7 @@ def _figures(parts: Parts, person: Person, span: Span, now: datetime) -> dict[st
     }
 
 
-def _card(request: Request, parts: Parts, person: Person, now: datetime) -> Card:
+def _card(request: Request, parts: Services, person: Person, now: datetime) -> Card:
     answer = parts.glucose.aggregate(person.id, lately_body(now, person.targets))
     return Card(
         person=person, unit=unit_of(request, person), lately=read_lately(answer, now),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from glucoflow.ranges import BANDS, Band
+from glucoflow.model.ranges import BANDS, Band
 
 JOINED = 16 / 360
 """Points further apart than 16 of the 360 minutes are not joined: a gap is a gap, and 15-minute sensors have none."""

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
-from glucoflow.web import evidence
-from glucoflow.web.access import InParts, InPerson, OurForm, Parts
-from glucoflow.web.boards import BOARDS
+from glucoflow.service.ports import Imported, Person
+from glucoflow.web import sufficiency as evidence
+from glucoflow.web.access import InParts, InPerson, OurForm, Services
+from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
-from glucoflow.web.ports import Imported, Person
 
 router = APIRouter()
 LONGEST_DAYS = 366
@@ -67,7 +67,7 @@ def forget(parts: InParts, person: InPerson, name: Annotated[str, Form()]) -> Re
     return _back(person)
 
 
-def _page(request: Request, parts: Parts, person: Person, imported: Imported | None = None) -> Response:
+def _page(request: Request, parts: Services, person: Person, imported: Imported | None = None) -> Response:
     now, unit = parts.clock(), unit_of(request, person)
     known = parts.marks.protocols(person.id)
     compared = {one.name: parts.marks.adherence(person.id, one.name, unit) for one in known}

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit
 from glucoflow.web import wording
 
 ALERTS = {

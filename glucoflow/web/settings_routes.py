@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from glucoflow.metrics.targets import PROFILES
+from glucoflow.model.targets import PROFILES
+from glucoflow.service.ports import Person
 from glucoflow.web.access import InParts, InPerson, OurForm
-from glucoflow.web.boards import BOARDS
+from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
-from glucoflow.web.ports import Person
 
 router = APIRouter()
 

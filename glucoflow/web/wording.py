@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from glucoflow.metrics.targets import Targets
-from glucoflow.ranges import Band
-from glucoflow.units import MG_DL, Unit, to_mmol_l
+from glucoflow.model.ranges import Band
+from glucoflow.model.targets import Targets
+from glucoflow.model.units import MG_DL, Unit, to_mmol_l
 
 BAND_WORDS: dict[Band, str] = {
     "very_low": "very low", "low": "low", "in_range": "in range", "high": "high", "very_high": "very high",

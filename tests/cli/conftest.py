@@ -13,13 +13,13 @@ import httpx
 import orjson
 import pytest
 
-from flows.runtime import open_runtime
 from glucoflow import cli
 from glucoflow.es.provision import delete_user
 from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
-from glucoflow.simulator import Client, SettableClock, Simulator, demo_world, running_simulator
+from glucoflow.simulators.dexcom import Client, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
 
 OURS = ("DEXCOM_", "ES_", "GLUCOFLOW_", "SYNC_", "WEB_", "PREFECT_", "KIBANA_", "LOG_")
@@ -98,7 +98,7 @@ class Cloud:
 def cloud(clean: pytest.MonkeyPatch, elasticsearch_node: Node, tmp_path: Path) -> Iterator[Cloud]:
     """Alma, connected with the app's own keys and not yet synced; everything else is in the environment."""
     clock = SettableClock(datetime.now(UTC))
-    world = demo_world(clock(), days=2)
+    world = demo_scenario(clock(), days=2)
     world = replace(world, people=(world.person("alma"),))
     client = Client(KEYS["DEXCOM_CLIENT_ID"], KEYS["DEXCOM_CLIENT_SECRET"], Client.redirect_uris)
     with running_simulator(world, clock=clock, client=client) as sim:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-from glucoflow import running
+from glucoflow.service import running
 from glucoflow.settings import cache_folder
 from tests.cli.conftest import OURS, Said
 

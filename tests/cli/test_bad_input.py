@@ -11,8 +11,8 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from flows.runtime import open_runtime
-from glucoflow.connector import Token
+from glucoflow.provider import Token
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 from tests.cli.conftest import Cloud, Command, Said
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-from glucoflow import errors
+from glucoflow.model import errors
 from scripts.commands import PAGE, page
 
 

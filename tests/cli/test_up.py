@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from glucoflow.simulator import demo_world, running_simulator
+from glucoflow.simulators.dexcom import demo_scenario, running_simulator
 from glucoflow.web.security import CSRF_COOKIE
 from tests.cli.conftest import Command
 from tests.cli.program import Folder, Up
@@ -52,7 +52,7 @@ def prefect(up: Up, path: str, **query: Any) -> Any:
 
 def values_of(answer: dict[str, Any]) -> dict[str, list[int]]:
     """Each person's glucose values up to the newest reading of the answer, from the provider itself."""
-    with running_simulator(demo_world(datetime.now(UTC))) as sim:
+    with running_simulator(demo_scenario(datetime.now(UTC))) as sim:
         found = {}
         for one in answer["people"]:
             end = datetime.fromisoformat(one["newest"]) + timedelta(seconds=1)

@@ -10,8 +10,8 @@ from connectors.dexcom.alerts import Alerts
 from connectors.dexcom.calibrations import Calibrations
 from connectors.dexcom.devices import DevicePages
 from connectors.dexcom.events import Events
-from glucoflow import records as r
-from glucoflow.connector import Page
+from glucoflow.model import records as r
+from glucoflow.provider import Page
 from tests.connectors.wire import (
     ALERT,
     CALIBRATION,

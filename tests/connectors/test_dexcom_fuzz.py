@@ -18,8 +18,8 @@ from connectors.dexcom.calibrations import Calibrations
 from connectors.dexcom.devices import DevicePages
 from connectors.dexcom.events import Events
 from connectors.dexcom.readings import Readings
-from glucoflow.connector import Page
 from glucoflow.enrich import Enricher, Owner
+from glucoflow.provider import Page
 from tests.connectors.wire import ALERT, CALIBRATION, EGV, EVENT, alert_setting, device, schedule, understood
 
 MISSING = object()

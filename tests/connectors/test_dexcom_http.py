@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.dexcom import Limits
-from glucoflow.connector import Window
-from glucoflow.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.ingestion import Window
 from tests.connectors.conftest import Answer, Provider, Request
 from tests.connectors.wire import DAY, EGV, NOW, body, connector
 

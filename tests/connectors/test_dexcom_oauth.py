@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts
-from glucoflow.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
 from tests.connectors.conftest import Answer, Provider
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 
 from connectors.dexcom.readings import Readings
 from connectors.dexcom.wire import raw_records
-from glucoflow.connector import Page
-from glucoflow.records import Reading
+from glucoflow.model.records import Reading
+from glucoflow.provider import Page
 from tests.connectors.wire import DAY, EGV, NOW, body, payload, understood
 
 

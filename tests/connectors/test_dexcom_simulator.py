@@ -12,20 +12,21 @@ import requests
 from pydantic import SecretStr
 
 from connectors.dexcom import DexcomAuthorizer, DexcomConnector, DexcomHosts, Limits, open_connector
-from glucoflow import records as r
-from glucoflow.connector import Kind, Page, Token, Window
-from glucoflow.errors import Fatal, Misconfigured, Reauthorize, Retryable
-from glucoflow.simulator import (
+from glucoflow.model import records as r
+from glucoflow.model.errors import Fatal, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.ingestion import Kind, Window
+from glucoflow.provider import Page, Token
+from glucoflow.simulators.dexcom import (
     Client,
     DeleteEvents,
     Fault,
     Offline,
     ReviseReadings,
+    Scenario,
     SettableClock,
     Simulator,
     UpdateEvents,
-    World,
-    demo_world,
+    demo_scenario,
     running_simulator,
 )
 
@@ -40,9 +41,9 @@ DAY = timedelta(days=1)
 PATIENT = Limits(read_s=3, first_wait_s=0.01, longest_wait_s=0.05, max_bytes=8 * 2**20)
 
 
-def world() -> World:
+def world() -> Scenario:
     """The demo's people; bruno's phone was offline for four weeks, then he revises and deletes."""
-    demo = demo_world(NOW, days=90)
+    demo = demo_scenario(NOW, days=90)
     bruno = demo.person("bruno")
     changed = (
         ReviseReadings(at=NOW + DAY, start=NOW - 20 * DAY, end=NOW - 19 * DAY),

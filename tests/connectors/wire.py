@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from connectors.dexcom import DexcomConnector, DexcomHosts, Limits, open_connector
 from connectors.dexcom.wire import raw_records
-from glucoflow.connector import Page, Window
+from glucoflow.model.ingestion import Window
+from glucoflow.provider import Page
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 DAY = Window(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glucoflow import records as r
 from glucoflow.context import Meals, Tail
-from glucoflow.documents import Source
 from glucoflow.enrich import DATASETS, Enricher, Owner, document_id
-from glucoflow.localtime import epoch_ms, time_fields
+from glucoflow.model import records as r
+from glucoflow.model.documents import Source
+from glucoflow.model.localtime import epoch_ms, time_fields
 
 OWNER = Owner(user_id="ann", connection_id="c1", provider="dexcom", zone="Europe/Berlin", delivers_meals=True)
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)

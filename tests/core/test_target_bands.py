@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from glucoflow.metrics.targets import PROFILES, Targets, own_targets
-from glucoflow.placeholders import filled
-from glucoflow.ranges import BANDS, Band, band
-from glucoflow.target_bands import ABOVE, BELOW, band_filters, kql_for, label, query_for, words_for
-from glucoflow.units import MG_DL, MMOL_L
+from glucoflow.kibana.placeholders import filled
+from glucoflow.model.ranges import BANDS, Band, band
+from glucoflow.model.target_bands import ABOVE, BELOW, band_filters, kql_for, label, query_for, words_for
+from glucoflow.model.targets import PROFILES, Targets, own_targets
+from glucoflow.model.units import MG_DL, MMOL_L
 from tests.kibana import kql
 
 LIMITS = st.lists(st.integers(40, 400), min_size=4, max_size=4).map(sorted).filter(lambda four: four[1] < four[2])

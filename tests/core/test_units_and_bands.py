@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glucoflow.ranges import band, classification, limit, tight
-from glucoflow.trends import direction, direction_of_rate, rate_of
-from glucoflow.units import in_mg_dl, parse_unit, to_mg_dl, to_mmol_l
+from glucoflow.model.ranges import band, classification, limit, tight
+from glucoflow.model.trends import direction, direction_of_rate, rate_of
+from glucoflow.model.units import in_mg_dl, parse_unit, to_mg_dl, to_mmol_l
 
 
 def test_five_decimals_of_mmol_restore_every_whole_mg_dl() -> None:

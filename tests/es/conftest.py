@@ -8,13 +8,13 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.es.client import make_client
 from glucoflow.es.names import Names
-from glucoflow.es.patience import Patience
 from glucoflow.es.provision import COMPONENTS, INDEX_TEMPLATES, delete_user, provision
+from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
 from tests.es.proxy import Proxy, proxied
 from tests.node import Node
 
-QUICK = SinkOptions(chunk_documents=100, patience=Patience(attempts=4, first_pause_s=0.01, longest_pause_s=0.05))
+QUICK = SinkOptions(chunk_documents=100, patience=RetryPolicy(attempts=4, first_pause_s=0.01, longest_pause_s=0.05))
 
 
 def own_names() -> Names:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from glucoflow import records as r
-from glucoflow.documents import Document
 from glucoflow.enrich import Enricher, Owner
+from glucoflow.model import records as r
+from glucoflow.model.documents import Document
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

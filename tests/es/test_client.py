@@ -11,10 +11,10 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from glucoflow.errors import Misconfigured, Unavailable
 from glucoflow.es.client import check, make_client
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
+from glucoflow.model.errors import Misconfigured, Unavailable
 from tests.es.proxy import Fault, Proxy
 from tests.node import Node
 

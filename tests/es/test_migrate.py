@@ -8,17 +8,17 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.errors import Fatal, Retryable
 from glucoflow.es.migrate import ABANDONED, migrate, migrate_outdated
 from glucoflow.es.names import Names
-from glucoflow.es.patience import Patience
 from glucoflow.es.provision import provision
+from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
+from glucoflow.model.errors import Fatal, Retryable
 from tests.es.made import LATER, NOW, documents
 from tests.node import Node
 
-PATIENT = SinkOptions(chunk_documents=50, patience=Patience(attempts=60, first_pause_s=0.02, longest_pause_s=0.2))
+PATIENT = SinkOptions(chunk_documents=50, patience=RetryPolicy(attempts=60, first_pause_s=0.02, longest_pause_s=0.2))
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glucoflow.errors import Misconfigured
 from glucoflow.es.names import Names
+from glucoflow.model.errors import Misconfigured
 
 NAMES = Names()
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow import records as r
-from glucoflow.documents import Document, SampleFields
 from glucoflow.enrich import Enricher
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model import records as r
+from glucoflow.model.documents import Document, SampleFields
 from tests.es.made import NOW, START, enriched, owner, readings
 
 MIXED = [38, 39, 41.5, 53, 54, 69, 70, 100, 112.5, 140, 141, 180, 181, 250, 251, 399, 400, 401, 405]

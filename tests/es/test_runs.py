@@ -6,24 +6,24 @@ from datetime import timedelta
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.connector import Counts
 from glucoflow.es.names import Names
 from glucoflow.es.provision import provision, template_folder
 from glucoflow.es.retention import delete_before
-from glucoflow.es.runs import (
+from glucoflow.es.run_metrics import (
     ConnectionFields,
     DiskFields,
+    MetricDocument,
     RunDocument,
     RunFields,
     Span,
-    Told,
     document,
     forget,
     ids_of,
-    tell,
+    index_metrics,
 )
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.ingestion import Counts
 from tests.es.made import LATER, NOW, START, documents
 from tests.es.test_templates import fields_of, mapped
 
@@ -38,9 +38,13 @@ def test_what_is_told_again_is_replaced_or_completed(es: Elasticsearch, fresh: N
     for state, at in (("running", NOW), ("completed", LATER)):
         run = RunFields(id="r1", flow="sync", state=state, window=window, counts=Counts(created=3))  # type: ignore[arg-type]
         made = document("glucoflow.run", at, run=run, user_id="ann", provider="dexcom")
-        tell(es, fresh, [Told(id="r1", document=made)])
+        index_metrics(es, fresh, [MetricDocument(id="r1", document=made)])
     for fields in (ConnectionFields(id="c1", newest=NOW), ConnectionFields(id="c1", state="paused", next_poll=None)):
-        tell(es, fresh, [Told(id="c1", document=document("glucoflow.connection", NOW, connection=fields), update=True)])
+        index_metrics(
+            es,
+            fresh,
+            [MetricDocument(id="c1", document=document("glucoflow.connection", NOW, connection=fields), update=True)],
+        )
     es.indices.refresh(index=fresh.runs)
     hits = {hit.id: msgspec.json.decode(hit.source, type=RunDocument) for hit in scan(es, fresh.runs)}
     ran, connection = hits["r1"].run, hits["c1"].connection
@@ -62,7 +66,7 @@ def test_an_index_of_an_earlier_version_gets_the_new_fields(es: Elasticsearch, f
     es.indices.put_mapping(index=fresh.runs_index, meta={"version": 1})
     assert fresh.runs_index in provision(es, fresh).updated
     disk = DiskFields(people=1, bytes=2, year_bytes=3)
-    tell(es, fresh, [Told(id="d", document=document("glucoflow.disk", NOW, disk=disk))])
+    index_metrics(es, fresh, [MetricDocument(id="d", document=document("glucoflow.disk", NOW, disk=disk))])
     assert fresh.runs_index not in provision(es, fresh).updated
 
 

@@ -7,17 +7,17 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow import records as r
-from glucoflow.errors import Retryable
 from glucoflow.es.names import Names
-from glucoflow.es.patience import Patience
 from glucoflow.es.provision import ensure_index
+from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.scan import scan, scan_documents
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model import records as r
+from glucoflow.model.errors import Retryable
 from tests.es.made import LATER, NOW, START, documents, enriched
 from tests.es.proxy import Fault, Proxy
 
-QUICK = Patience(attempts=4, first_pause_s=0.01, longest_pause_s=0.05)
+QUICK = RetryPolicy(attempts=4, first_pause_s=0.01, longest_pause_s=0.05)
 
 
 def filled(es: Elasticsearch, names: Names, sink: ElasticsearchSink, count: int) -> str:

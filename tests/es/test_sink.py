@@ -9,14 +9,14 @@ from elasticsearch import Elasticsearch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glucoflow.connector import SinkResult
-from glucoflow.documents import Document, GlucoseFields, NoteFields
-from glucoflow.errors import Fatal, Retryable
 from glucoflow.es.encode import decode, encode, encode_time
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.es.scan import scan, scan_documents
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
+from glucoflow.model.documents import Document, GlucoseFields, NoteFields
+from glucoflow.model.errors import Fatal, Retryable
+from glucoflow.model.ingestion import SinkResult
 from tests.es.conftest import QUICK
 from tests.es.made import LATER, NOW, START, documents
 

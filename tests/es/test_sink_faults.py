@@ -4,11 +4,11 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from glucoflow.errors import Misconfigured, Retryable
 from glucoflow.es.client import make_client
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.errors import Misconfigured, Retryable
 from tests.es.conftest import QUICK
 from tests.es.made import NOW, documents
 from tests.es.proxy import Fault, Proxy

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.documents import Document, Source
-from glucoflow.episodes import Episode
+from glucoflow.analytics.data_sufficiency import Sufficiency
+from glucoflow.analytics.episodes import Episode
+from glucoflow.analytics.summary import CHANGING, Figures
 from glucoflow.es.encode import decode
 from glucoflow.es.names import Names
 from glucoflow.es.provision import (
@@ -24,10 +25,8 @@ from glucoflow.es.provision import (
 )
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
-from glucoflow.metrics.series import LeftOut
-from glucoflow.metrics.spans import EpisodeCounts
-from glucoflow.metrics.summary import CHANGING, Figures
-from glucoflow.metrics.wear import Sufficiency
+from glucoflow.model.documents import Document, Source
+from glucoflow.model.glycemia import EpisodeCounts, ExcludedCounts
 from tests.es.made import NOW
 
 EVERY_NODE_HAS = {"keyword", "text", "float", "integer", "long", "short", "byte", "boolean", "date", "object"}
@@ -97,7 +96,7 @@ def test_summaries_hold_every_figure_and_episodes_every_field() -> None:
     fields = set(mapped(mapping_properties()))
     figures = {f"summary.{f.encode_name}" for f in msgspec.structs.fields(Figures) if f.name != "left_out"}
     nested = (
-        set(fields_of(LeftOut, "summary.left_out."))
+        set(fields_of(ExcludedCounts, "summary.left_out."))
         | set(fields_of(EpisodeCounts, "summary.episodes."))
         | set(fields_of(Sufficiency, "summary.sufficiency."))
         | {f"summary.change.{name}" for name in CHANGING}

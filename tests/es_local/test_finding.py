@@ -18,11 +18,11 @@ from typing import NamedTuple
 import pytest
 from pydantic import SecretStr
 
-from glucoflow.errors import Misconfigured, Unavailable
-from glucoflow.es import distribution, java
-from glucoflow.es.distribution import find_distribution
-from glucoflow.es.node_config import fitting_heap, hashed
-from glucoflow.es.node_user import SHARED_PLACE, cache_for, node_user, place_for
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.node import distribution, java
+from glucoflow.node.config import fitting_heap, hashed
+from glucoflow.node.distribution import find_distribution
+from glucoflow.node.user import SHARED_PLACE, cache_for, node_user, place_for
 
 
 def fake_java(home: Path, version: str, modules: str = "java.base@1") -> Path:

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from glucoflow.errors import Unavailable
-from glucoflow.es.local import LocalNode, NodeSettings, _password, find_running
+from glucoflow.model.errors import Unavailable
+from glucoflow.node.local import LocalNode, NodeSettings, _password, find_running
 from glucoflow.settings import cache_folder
 from tests.node import Node
 from tests.ports import free_ports
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys, time
 from pathlib import Path
-from glucoflow.es.local import LocalNode, NodeSettings
+from glucoflow.node.local import LocalNode, NodeSettings
 folder, cache, http, transport = sys.argv[1:]
 node = LocalNode(Path(folder), Path(cache), NodeSettings(port=int(http), transport_port=int(transport), heap="512m"))
 print(node.start().url, flush=True)

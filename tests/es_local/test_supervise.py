@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from glucoflow.supervise import Child, stop_all
+from glucoflow.node.supervise import Child, stop_all
 
 STUBBORN = """
 import signal, subprocess, sys, time

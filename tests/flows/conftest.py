@@ -14,14 +14,14 @@ import pytest
 from pydantic import HttpUrl
 
 from connectors.dexcom import Limits
-from flows.providers import Providers
-from flows.runtime import Runtime, open_runtime
-from flows.work import SYNC_JOB, Outcome, run_batch, sync_due
-from glucoflow.cli.demo import connect
 from glucoflow.es.provision import delete_user, ensure_index, provision
 from glucoflow.es.scan import scan
+from glucoflow.service.demo import connect
+from glucoflow.service.providers import Providers
+from glucoflow.service.runtime import Runtime, open_runtime
+from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
-from glucoflow.simulator import SettableClock, Simulator, World, demo_world, running_simulator
+from glucoflow.simulators.dexcom import Scenario, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
 
 NOW = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
@@ -85,9 +85,9 @@ OpenHouse = Callable[..., AbstractContextManager[House]]
 """Opens a house over a world, optionally with a clock of the test's own."""
 
 
-def small_world(days: int = 12, **changes: object) -> World:
+def small_world(days: int = 12, **changes: object) -> Scenario:
     """Alma alone, for a few days; keywords replace fields of the person."""
-    world = demo_world(NOW, days=days)
+    world = demo_scenario(NOW, days=days)
     alma = replace(world.person("alma"), **changes)  # type: ignore[arg-type]
     return replace(world, people=(alma,))
 
@@ -105,7 +105,7 @@ def settings_of(node: Node, folder: Path, simulator: str, index: str) -> Setting
 
 
 @contextmanager
-def opened_house(node: Node, folder: Path, world: World, clock: SettableClock | None = None) -> Iterator[House]:
+def opened_house(node: Node, folder: Path, world: Scenario, clock: SettableClock | None = None) -> Iterator[House]:
     """Everybody of the world, connected and not yet synced, under an index prefix of the house's own."""
     clock = clock or SettableClock(NOW)
     index = f"t{uuid.uuid4().hex[:8]}-"

@@ -6,11 +6,11 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 
-from flows.backfill_work import backfill_person
-from flows.providers import Providers
-from flows.runtime import open_runtime
-from flows.work import SYNC_JOB, run_job, sync_due
-from glucoflow.connector import Window
+from glucoflow.model.ingestion import Window
+from glucoflow.service.backfill import backfill_person
+from glucoflow.service.providers import Providers
+from glucoflow.service.runtime import open_runtime
+from glucoflow.service.sync import SYNC_JOB, run_job, sync_due
 from glucoflow.settings import Settings
 
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from flows.budget import CallBudget
-from flows.providers import Providers
+from glucoflow.service.call_budget import CallBudget
+from glucoflow.service.providers import Providers
 from tests.flows.conftest import NOW, House
 
 

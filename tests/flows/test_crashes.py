@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.backfill_work import backfill_person
-from glucoflow.connector import Window
-from glucoflow.simulator import Span
+from glucoflow.model.ingestion import Window
+from glucoflow.service.backfill import backfill_person
+from glucoflow.simulators.dexcom import Span
 from tests.flows.conftest import NOW, House, OpenHouse, small_world
 
 WORKER = Path(__file__).with_name("killed_worker.py")

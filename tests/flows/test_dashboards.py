@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from pydantic import HttpUrl, SecretStr
 
-from flows.dashboards_work import Shown, provision_dashboards
-from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.service.dashboards import Shown, provision_dashboards
 from glucoflow.settings import KibanaSettings
 from tests.flows.conftest import NOW, House
 from tests.kibana.stand_in import PASSWORD, USER, Kibana, running

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from glucoflow.analytics.adherence import FEWEST_DAYS
 from glucoflow.cli.app import app
-from glucoflow.cli.marking import Marking, summarizing
-from glucoflow.errors import Rejected
-from glucoflow.protocols import FEWEST_DAYS
+from glucoflow.model.errors import Rejected
+from glucoflow.service.annotations import Annotations, summarizing
 from tests.flows.conftest import NOW, House, OpenHouse, small_world
 
 FIRST = date(2026, 5, 25)
@@ -19,8 +19,8 @@ Run = Callable[..., str]
 
 
 @pytest.fixture
-def marking(house: House) -> Marking:
-    return Marking(house.rt.store, house.rt.queries, summarizing(house.rt))
+def marking(house: House) -> Annotations:
+    return Annotations(house.rt.store, house.rt.queries, summarizing(house.rt))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_the_commands_mark_and_show(house: House, command: Run, tmp_path: Path) 
 def test_what_is_said_stands_on_its_numbers(open_house: OpenHouse) -> None:
     with open_house(small_world(days=40)) as house:
         house.sync()
-        mine = Marking(house.rt.store, house.rt.queries, summarizing(house.rt))
+        mine = Annotations(house.rt.store, house.rt.queries, summarizing(house.rt))
         found = mine.insights("alma", 14, "mg/dL", NOW)
         assert found.period is not None
         assert (found.period.start, found.period.end) == (date(2026, 6, 6), date(2026, 6, 20))
@@ -100,14 +100,14 @@ def test_what_is_said_stands_on_its_numbers(open_house: OpenHouse) -> None:
         assert set(first.dates_with) <= {day for day, kept in days.items() if kept}
 
 
-def test_limits_are_taken_in_the_persons_unit(house: House, marking: Marking) -> None:
+def test_limits_are_taken_in_the_persons_unit(house: House, marking: Annotations) -> None:
     house.rt.store.people.update("alma", unit="mmol/L")
     changed = marking.set_targets("alma", None, 4.0, 9.0)
     assert (changed.targets.low, changed.targets.high) == (72, 162)
     assert marking.set_targets("alma", "older_high_risk").targets.goal_below == 1
 
 
-def test_what_cannot_be_is_refused_and_changes_nothing(house: House, marking: Marking) -> None:
+def test_what_cannot_be_is_refused_and_changes_nothing(house: House, marking: Annotations) -> None:
     before = house.rt.store.people.get("alma")
     wrong = ((None, 70, None), (None, 180, 70), (None, 4.0, 9.0), (None, float("nan"), 180), ("athlete", None, None))
     for profile, low, high in wrong:
@@ -124,7 +124,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(house: House, marking: Ma
     assert marking.exclusions("alma") == []
 
 
-def test_nobody_undoes_what_is_anothers(house: House, marking: Marking) -> None:
+def test_nobody_undoes_what_is_anothers(house: House, marking: Annotations) -> None:
     start, end = datetime.fromisoformat("2026-06-15T02:00"), datetime.fromisoformat("2026-06-15T05:00")
     house.rt.store.people.add("bea", "Bea", NOW)
     hers = marking.exclude("bea", start, end, "hers", NOW)
@@ -133,7 +133,7 @@ def test_nobody_undoes_what_is_anothers(house: House, marking: Marking) -> None:
     assert len(house.rt.store.exclusions.list("bea")) == 1
 
 
-def test_a_file_with_bad_rows_gives_its_good_ones(marking: Marking) -> None:
+def test_a_file_with_bad_rows_gives_its_good_ones(marking: Annotations) -> None:
     text = "\ufeffkept,date\nyes,2026-06-01\n\nno,2026-06-02\nyes,June 3\n,\nyes,2026-06-01\n"
     done = marking.record_csv("alma", "walk, daily", text, NOW)
     assert done.days == 2

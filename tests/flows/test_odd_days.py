@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from flows.summaries_work import summarize_changes, summarize_last, summarize_span
-from glucoflow.documents import Document, SampleFields
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.es.provision import delete_user
-from glucoflow.records import Reading
+from glucoflow.model.documents import Document, SampleFields
+from glucoflow.model.records import Reading
+from glucoflow.service.summaries import summarize_changes, summarize_last, summarize_span
 from tests.flows.conftest import NOW, House
 from tests.flows.counting import days, documents
 

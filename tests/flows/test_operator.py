@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.budget import CallBudget
-from flows.operator_work import tell_state
-from flows.providers import Providers
-from flows.upkeep_work import delete_person, forget_old
 from glucoflow.es.client import make_client
 from glucoflow.es.sizes import Growth, a_year_on
-from glucoflow.simulator import Fault
+from glucoflow.service.call_budget import CallBudget
+from glucoflow.service.maintenance import delete_person, forget_old
+from glucoflow.service.providers import Providers
+from glucoflow.service.run_metrics import record_connections
+from glucoflow.simulators.dexcom import Fault
 from tests.flows.conftest import NOW, House, OpenHouse, small_world
 
 Doc = dict[str, Any]
@@ -89,26 +89,26 @@ def test_how_connections_stand_and_which_are_gone(house: House) -> None:
     assert one["connection"]["newest"], "what was known stays"
 
     delete_person(house.rt, "alma")
-    tell_state(house.rt)
+    record_connections(house.rt)
     assert told(house, "connection") == told(house, "run") == told(house, "storage") == []
 
 
 def test_a_connection_that_the_store_no_longer_has_is_forgotten(open_house: OpenHouse) -> None:
     with open_house(small_world(days=1)) as house:
-        tell_state(house.rt)
+        record_connections(house.rt)
         assert len(told(house, "connection")) == 1
         house.rt.store.people.delete("alma")
-        tell_state(house.rt)
+        record_connections(house.rt)
         assert told(house, "connection") == []
 
 
 def test_sizes_are_measured_once_an_hour_and_foretold_for_a_year(house: House) -> None:
     house.sync()
-    tell_state(house.rt)
+    record_connections(house.rt)
     alias = house.rt.names.alias("alma")
     house.rt.client.indices.refresh(index=alias)
     house.clock.advance(timedelta(minutes=61))
-    tell_state(house.rt)
+    record_connections(house.rt)
     (size,), (disk,) = told(house, "storage"), told(house, "disk")
     held = house.rt.client.count(index=alias)["count"]
     assert size["user"]["id"] == "alma"
@@ -123,10 +123,10 @@ def test_sizes_are_measured_once_an_hour_and_foretold_for_a_year(house: House) -
 
     measured_at = disk["@timestamp"]
     house.clock.advance(timedelta(minutes=30))
-    tell_state(house.rt)
+    record_connections(house.rt)
     assert [one["@timestamp"] for one in told(house, "disk")] == [measured_at], "not yet an hour later"
     house.clock.advance(timedelta(days=1))
-    tell_state(house.rt)
+    record_connections(house.rt)
     assert len(told(house, "disk")) == len(told(house, "storage")) == 2, "a document a day"
 
 
@@ -141,7 +141,7 @@ def test_retention_forgets_the_operators_copy_too(house: House) -> None:
 
 def test_nothing_stops_when_it_cannot_be_told(house: House, caplog: pytest.LogCaptureFixture) -> None:
     house.rt = replace(house.rt, client=make_client("http://127.0.0.1:9", timeout_s=1))
-    tell_state(house.rt)
+    record_connections(house.rt)
     assert "could not be told" in caplog.text
 
 

@@ -22,14 +22,14 @@ from pydantic import HttpUrl
 
 from flows.backfill import backfill
 from flows.deployments import deployments
-from flows.runtime import open_runtime
+from flows.maintenance import delete_user
 from flows.sync import sync
 from flows.tokens import refresh_tokens
-from flows.upkeep import delete_user
-from glucoflow.cli.demo import connect
 from glucoflow.es.provision import delete_user as delete_indices
+from glucoflow.service.demo import connect
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import KibanaSettings, Settings, SyncSettings
-from glucoflow.simulator import SettableClock, Simulator, demo_world, running_simulator
+from glucoflow.simulators.dexcom import SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
 
 
@@ -45,7 +45,7 @@ def cloud(
     prefect: None, elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Simulator]:
     """The four people with two days each, connected; where everything is is in the environment, as for a worker."""
-    world = demo_world(datetime.now(UTC), days=2)
+    world = demo_scenario(datetime.now(UTC), days=2)
     with running_simulator(world, clock=SettableClock(datetime.now(UTC))) as sim:
         for name, value in {
             "ES_ENDPOINT": elasticsearch_node.url,
@@ -189,7 +189,7 @@ def test_log_lines_inside_a_run_say_which_run(cloud: Simulator) -> None:
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     run_id = str(state.state_details.flow_run_id)
     assert run_id in {line.get("flow_run_id") for line in lines}
-    assert {"glucoflow.ingest", "flows.work"} & {line["log.logger"] for line in lines}
+    assert {"glucoflow.ingest", "glucoflow.service.sync"} & {line["log.logger"] for line in lines}
     assert "Bearer" not in stream.getvalue()
     assert all(grant not in stream.getvalue() for grant in ("access_token", "refresh_token", "not-a-secret"))
 

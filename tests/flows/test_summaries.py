@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from flows.summaries_work import newest_full_day
-from glucoflow.episodes import find_episodes
+from glucoflow.analytics import Series
+from glucoflow.analytics.episodes import find_episodes
+from glucoflow.analytics.series import epoch_ms
 from glucoflow.es.answers import Latest
-from glucoflow.metrics import Series
-from glucoflow.metrics.series import epoch_ms
+from glucoflow.service.summaries import newest_full_day
 from tests.flows.conftest import NOW, House
 from tests.flows.counting import SMALL, assert_figures, by_date, days, documents, instant, periods, truth
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from flows.backfill_work import backfill_with_summaries
-from flows.summaries_work import summarize_changes, summarize_last
 from flows.summarize import summarize_people
-from flows.upkeep_work import delete_person
-from glucoflow.cli.marking import Marking, summarizing
-from glucoflow.connector import Window
-from glucoflow.episodes import find_episodes
-from glucoflow.errors import Rejected
-from glucoflow.metrics import Series
-from glucoflow.metrics.series import epoch_ms
-from glucoflow.simulator import ReviseReadings, running_simulator
+from glucoflow.analytics import Series
+from glucoflow.analytics.episodes import find_episodes
+from glucoflow.analytics.series import epoch_ms
+from glucoflow.model.errors import Rejected
+from glucoflow.model.ingestion import Window
+from glucoflow.service.annotations import Annotations, summarizing
+from glucoflow.service.backfill import backfill_with_summaries
+from glucoflow.service.maintenance import delete_person
+from glucoflow.service.summaries import summarize_changes, summarize_last
+from glucoflow.simulators.dexcom import ReviseReadings, running_simulator
 from tests.flows.conftest import NOW, House, OpenHouse, small_world
 from tests.flows.counting import (
     SMALL,
@@ -83,7 +83,7 @@ def test_late_data_change_their_own_day_and_the_periods_and_nothing_else(
 
 def test_an_exclusion_leaves_out_its_readings_and_undoing_it_brings_them_back(house: House) -> None:
     house.sync()
-    marking = Marking(house.rt.store, house.rt.queries, summarizing(house.rt))
+    marking = Annotations(house.rt.store, house.rt.queries, summarizing(house.rt))
     before, fortnight = days(house), periods(house)["14d"]
     made = marking.exclude("alma", TWO, FIVE, "compression low", NOW)
     left = [(m, v) for m, v in truth(house) if not TWO <= m < FIVE]
@@ -105,7 +105,7 @@ def test_an_exclusion_leaves_out_its_readings_and_undoing_it_brings_them_back(ho
 
 def test_targets_are_followed_by_every_day(house: House) -> None:
     house.sync()
-    Marking(house.rt.store, house.rt.queries, summarizing(house.rt)).set_targets("alma", "pregnancy")
+    Annotations(house.rt.store, house.rt.queries, summarizing(house.rt)).set_targets("alma", "pregnancy")
     stored = days(house)
     for name, values in by_date(truth(house)).items():
         summary = stored[name]["summary"]

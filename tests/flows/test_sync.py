@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from flows.work import Outcome
-from glucoflow.errors import Retryable
 from glucoflow.es.client import make_client
 from glucoflow.es.provision import provision
 from glucoflow.es.queries import Queries
-from glucoflow.simulator import Fault, ReviseReadings
+from glucoflow.model.errors import Retryable
+from glucoflow.service.sync import Outcome
+from glucoflow.simulators.dexcom import Fault, ReviseReadings
 from tests.flows.conftest import NOW, House, OpenHouse, small_world
 
 

@@ -13,13 +13,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.tidepool_file import read_file
-from glucoflow.connector import Counts, Kind
+from connectors.files.tidepool import read_file
 from glucoflow.enrich import Owner
 from glucoflow.es.provision import delete_user
 from glucoflow.es.scan import refresh, scan
-from glucoflow.export import ExportFormat, export
-from glucoflow.simulator import DeleteEvents, Offline, ReviseReadings, SettableClock, UpdateEvents, World, demo_world
+from glucoflow.model.ingestion import Counts, Kind
+from glucoflow.service.export import ExportFormat, export
+from glucoflow.simulators.dexcom import (
+    DeleteEvents,
+    Offline,
+    ReviseReadings,
+    Scenario,
+    SettableClock,
+    UpdateEvents,
+    demo_scenario,
+)
 from tests.flows.conftest import House, opened_house
 from tests.node import Node
 
@@ -42,8 +50,8 @@ DATASETS: dict[Kind, list[str]] = {
 DERIVED = ["summary.day", "summary.period", "episode"]
 
 
-def world() -> World:
-    demo = demo_world(NOW, days=32)
+def world() -> Scenario:
+    demo = demo_scenario(NOW, days=32)
     bruno = replace(demo.person("bruno"), offline=(OFFLINE,), changes=CHANGES)
     return replace(demo, people=(bruno,))
 

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.connector import Counts
-from glucoflow.es import runs as told
+from glucoflow.es import run_metrics as told
 from glucoflow.kibana import KibanaPerson
-from glucoflow.metrics.targets import PROFILES
-from glucoflow.units import MG_DL, MMOL_L
+from glucoflow.model.ingestion import Counts
+from glucoflow.model.targets import PROFILES
+from glucoflow.model.units import MG_DL, MMOL_L
 from tests.kibana import mapping, people
 
 INDEX, RUNS_INDEX = "kibana-full", "kibana-runs"

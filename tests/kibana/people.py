@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from glucoflow import records as r
+from glucoflow.analytics.episodes import find_episodes
+from glucoflow.analytics.series import Exclusion, Series
 from glucoflow.context import Meals
-from glucoflow.derived import episode_document
 from glucoflow.enrich import Enricher, Owner
-from glucoflow.episodes import find_episodes
-from glucoflow.localtime import epoch_ms
-from glucoflow.metrics.series import Exclusion, Series
+from glucoflow.model import records as r
+from glucoflow.model.localtime import epoch_ms
+from glucoflow.service.derived_documents import episode_document
 
 END = datetime(2026, 11, 21, 9, 2, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")

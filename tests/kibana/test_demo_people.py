@@ -12,20 +12,20 @@ from connectors.dexcom.calibrations import Calibrations
 from connectors.dexcom.devices import DevicePages
 from connectors.dexcom.events import Events
 from connectors.dexcom.readings import Readings
-from glucoflow.connector import Window
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.kibana import KibanaPerson
 from glucoflow.kibana.export import person_objects
-from glucoflow.simulator import demo_world
-from glucoflow.simulator.archive import Archive
-from glucoflow.units import parse_unit
+from glucoflow.model.ingestion import Window
+from glucoflow.model.units import parse_unit
+from glucoflow.simulators.dexcom import demo_scenario
+from glucoflow.simulators.dexcom.archive import Archive
 from tests.kibana import kql
 from tests.kibana.conftest import epoch, flat
 from tests.kibana.objects import Json, Panel, layers, panels, state
 from tests.kibana.people import episodes
 
 NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
-WORLD = demo_world(NOW)
+WORLD = demo_scenario(NOW)
 ARCHIVE = Archive(WORLD)
 LONGEST = timedelta(days=31)
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "y": timedelta(days=365)}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.kibana.left_out import told
+from glucoflow.kibana.excluded import told
 from tests.kibana import kql
 from tests.kibana.conftest import INDEX
 from tests.kibana.objects import ANNAS, BENS, Json, panels, state, values_of

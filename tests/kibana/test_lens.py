@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.metrics.shares import shares_of
+from glucoflow.analytics.time_in_ranges import shares_of
 from tests.kibana import kql
 from tests.kibana.conftest import RUNS_INDEX, epoch, flat, runs
 from tests.kibana.objects import FILES, LENS, Json, Panel, layers, panels, state

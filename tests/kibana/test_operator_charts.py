@@ -9,8 +9,8 @@ import vl_convert
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Page
 
-from glucoflow.metrics.targets import PROFILES
-from glucoflow.units import MG_DL
+from glucoflow.model.targets import PROFILES
+from glucoflow.model.units import MG_DL
 from glucoflow.web.charts import View, load_charts
 from glucoflow.web.charts import filled as filled_chart
 from tests.kibana import mapping, people

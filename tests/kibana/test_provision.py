@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from glucoflow.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
 from glucoflow.kibana import (
     KibanaCredentials,
     ReaderUser,
@@ -15,7 +14,8 @@ from glucoflow.kibana import (
     provision_person,
 )
 from glucoflow.kibana.export import person_objects
-from glucoflow.metrics.targets import PROFILES
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
+from glucoflow.model.targets import PROFILES
 from tests.kibana.conftest import ANNA, BEN
 from tests.kibana.objects import ANNAS
 from tests.kibana.stand_in import PASSWORD, USER, Kibana, running

@@ -10,9 +10,9 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.kibana import KibanaPerson
 from glucoflow.kibana.export import person_objects
-from glucoflow.metrics.targets import PROFILES, Targets, own_targets
-from glucoflow.ranges import BANDS, band
-from glucoflow.units import MG_DL, MMOL_L, to_mmol_l
+from glucoflow.model.ranges import BANDS, band
+from glucoflow.model.targets import PROFILES, Targets, own_targets
+from glucoflow.model.units import MG_DL, MMOL_L, to_mmol_l
 from glucoflow.web.charts import View, told
 from glucoflow.web.charts import filled as filled_chart
 from tests.kibana import kql, mapping, people

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from glucoflow.metrics import Series, figures_of
-from glucoflow.metrics.series import moment_of
+from glucoflow.analytics import Series, figures_of
+from glucoflow.analytics.series import moment_of
 from glucoflow.report.errors import UnreadableFile
 from glucoflow.report.run import report
-from tests.metrics.traces import walk
+from tests.analytics.traces import walk
 from tests.report.conftest import Files
 
 KEYS = {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from pydantic import SecretStr
 
-from glucoflow.connector import Token
+from glucoflow.provider import Token
 from glucoflow.store import Connection, Store, open_store
 from glucoflow.store.database import Database, database_url
 from tests.postgres import Server

@@ -12,8 +12,8 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from glucoflow.connector import Token
-from glucoflow.errors import Reauthorize, Retryable
+from glucoflow.model.errors import Reauthorize, Retryable
+from glucoflow.provider import Token
 
 
 class Provider:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pydantic import SecretStr
 
-from glucoflow.connector import Token
-from glucoflow.errors import Reauthorize, Retryable
+from glucoflow.model.errors import Reauthorize, Retryable
+from glucoflow.provider import Token
 from glucoflow.store import Connection, Store, open_store
 from tests.store.conftest import NOW, connect, token
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from glucoflow.errors import Retryable
+from glucoflow.model.errors import Retryable
 from glucoflow.store import Store
 from tests.store.conftest import NOW, Place
 

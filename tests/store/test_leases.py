@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from glucoflow.errors import Reauthorize
+from glucoflow.model.errors import Reauthorize
 from glucoflow.store import Store
 from tests.store.conftest import NOW, connect
 

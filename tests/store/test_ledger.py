@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glucoflow.connector import KINDS, Counts, Kind, Ledger, Rejection
-from glucoflow.errors import Retryable
+from glucoflow.ingest import Ledger
+from glucoflow.model.errors import Retryable
+from glucoflow.model.ingestion import KINDS, Counts, Kind, Rejection
 from glucoflow.store import Connection, Run, Store, open_store
 from tests.store.conftest import NOW, connect
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from glucoflow.errors import Rejected
+from glucoflow.model.errors import Rejected
 from glucoflow.store import OAuthState, ProtocolDay, Store
 from tests.store.conftest import NOW, Place
 

@@ -14,8 +14,9 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from glucoflow.connector import Counts, Rejection, Token
-from glucoflow.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.ingestion import Counts, Rejection
+from glucoflow.provider import Token
 from glucoflow.store import Store, WrongKey, open_store
 from glucoflow.store.database import Database
 from glucoflow.store.migrate import HEAD

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from glucoflow.connector import Counts, Rejection, Window
-from glucoflow.errors import Reauthorize, Rejected, Retryable
+from glucoflow.model.errors import Reauthorize, Rejected, Retryable
+from glucoflow.model.ingestion import Counts, Rejection, Window
 from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
 from glucoflow.store.tables import Base
 from tests.store.conftest import NOW, Place, connect, token

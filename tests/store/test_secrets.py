@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from glucoflow.connector import Counts, Rejection, Token
-from glucoflow.errors import GlucoflowError, Reauthorize, Retryable
+from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable
+from glucoflow.model.ingestion import Counts, Rejection
+from glucoflow.provider import Token
 from glucoflow.store import Store, WrongKey, open_store
 from glucoflow.store.tables import Base
 from tests.postgres import PASSWORD, Server

@@ -11,13 +11,13 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
-from glucoflow.connector import Token
-from glucoflow.errors import Misconfigured, Reauthorize, Rejected, Retryable, Unavailable
+from glucoflow.model.errors import Misconfigured, Reauthorize, Rejected, Retryable, Unavailable
+from glucoflow.provider import Token
 from glucoflow.store import Store, open_store
 from glucoflow.store.crypto import Cipher, load_keys
 from glucoflow.store.database import Database, database_url
+from glucoflow.store.refresh_lock import Turns
 from glucoflow.store.tokens import Tokens
-from glucoflow.store.turns import Turns
 from tests.postgres import Server
 from tests.store.conftest import NOW, Place, connect, token
 from tests.store.provider import Provider

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import msgspec
 from hypothesis import strategies as st
 
-from glucoflow import records as r
 from glucoflow.context import Meals
-from glucoflow.documents import Document
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.es.encode import encode, encode_time
-from glucoflow.localtime import epoch_ms
+from glucoflow.model import records as r
+from glucoflow.model.documents import Document
+from glucoflow.model.localtime import epoch_ms
 
 START = datetime(2026, 3, 8, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from glucoflow import cgm_settings as cgm
-from glucoflow import records as r
-from glucoflow.cgm_settings.schema import Deduplicator
-from glucoflow.errors import Rejected
+from glucoflow.model import records as r
+from glucoflow.model.errors import Rejected
+from glucoflow.tidepool import cgm_settings as cgm
+from glucoflow.tidepool.cgm_settings.schema import Deduplicator
 from tests.tidepool.made import DEVICE, RECORDS
 
 COMMON: dict[str, Any] = {

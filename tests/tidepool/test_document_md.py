@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from glucoflow.export.tables import TABLES, columns
+from glucoflow.service.export_tables import TABLES, columns
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "document.md").read_text(encoding="utf-8")

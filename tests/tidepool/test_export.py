@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glucoflow import records as r
-from glucoflow.errors import Retryable, Unavailable
-from glucoflow.export import EVERY, FORMATS, ExportFormat, export
-from glucoflow.export.tables import TABLES, columns
+from glucoflow.model import records as r
+from glucoflow.model.errors import Retryable, Unavailable
+from glucoflow.service.export import EVERY, FORMATS, ExportFormat, export
+from glucoflow.service.export_tables import TABLES, columns
 from tests.tidepool.made import DEVICE, START, Found, any_record, content, enriched, stored
 
 SUMMARY = Found(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from connectors.tidepool_file import read_file
-from glucoflow import records as r
-from glucoflow.connector import Rejection
-from glucoflow.documents import Document
+from connectors.files.tidepool import read_file
 from glucoflow.enrich import Owner
-from glucoflow.errors import Misconfigured, Unavailable
-from glucoflow.export import ExportFormat, export
+from glucoflow.model import records as r
+from glucoflow.model.documents import Document
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.ingestion import Rejection
+from glucoflow.service.export import ExportFormat, export
 from tests.tidepool.made import START, enriched, stored
 
 OWNER = Owner(user_id="ann", connection_id="file", provider="tidepool", zone="Europe/Berlin", delivers_meals=True)

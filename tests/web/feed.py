@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from glucoflow import records as r
+from glucoflow.analytics.episodes import Episode
+from glucoflow.analytics.fields import episode_fields
 from glucoflow.context import Meals
-from glucoflow.documents import Document
 from glucoflow.enrich import Enricher, Owner
-from glucoflow.episodes import Episode
-from glucoflow.localtime import epoch_ms, time_fields
-from glucoflow.metrics.fields import episode_fields
+from glucoflow.model import records as r
+from glucoflow.model.documents import Document
+from glucoflow.model.localtime import epoch_ms, time_fields
 
 MEALS = ((7, 30, 45.0), (12, 30, 60.0), (19, 0, 70.0))
 SENSOR = r.Device(transmitter_id="T1", model="G7", manufacturer="Dexcom")

@@ -15,17 +15,18 @@ from pydantic import SecretStr
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.oauth import DexcomAuthorizer
-from glucoflow.cli.counting import Counting
-from glucoflow.cli.marking import Marking
-from glucoflow.cli.site import SiteConnect, SitePeople, Way
-from glucoflow.connector import Counts, Rejection, Token
-from glucoflow.episodes import find_episodes
-from glucoflow.errors import Reauthorize
+from glucoflow.analytics.episodes import find_episodes
+from glucoflow.analytics.series import Series
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
-from glucoflow.metrics.series import Series
+from glucoflow.model.errors import Reauthorize
+from glucoflow.model.ingestion import Counts, Rejection
+from glucoflow.provider import Token
+from glucoflow.service.annotations import Annotations
+from glucoflow.service.connect import SiteConnect, SitePeople, Way
+from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.store import Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import chart_folder, create_app
@@ -84,9 +85,9 @@ def site(
         )
         ways = {"dexcom": Way(title="Dexcom", region="us", authorizer=lambda: authorizer)} if keys else {}
         app = create_app(
-            SitePeople(store), Counting(Queries(client, names), store),
+            SitePeople(store), ExcludingQueries(Queries(client, names), store),
             SiteConnect(store, ways, synced.append, lambda *asked: backfilled.append(asked)),
-            Marking(store, Queries(client, names), lambda *span: summarized.append(span)),
+            Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
             load_charts(chart_folder()),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
             lambda: datetime.now(UTC),

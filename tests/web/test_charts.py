@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from glucoflow.errors import Misconfigured
-from glucoflow.metrics.targets import PROFILES
+from glucoflow.model.errors import Misconfigured
+from glucoflow.model.targets import PROFILES
 from glucoflow.web.app import chart_folder
-from glucoflow.web.boards import BOARDS
 from glucoflow.web.charts import Chart, Meta, View, filled, interval_for, load_charts
+from glucoflow.web.dashboard_pages import BOARDS
 from tests.web.serving import Site
 
 END = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from glucoflow.web.boards import BOARDS, board, placed, too_short
+from glucoflow.web.dashboard_pages import BOARDS, board, placed, too_short
 from glucoflow.web.span import dates, rolling
 from tests.web.conftest import Open
 from tests.web.serving import Site

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from glucoflow.analytics.series import Series
+from glucoflow.analytics.summary import figures_of
 from glucoflow.es.queries import Queries
-from glucoflow.metrics.series import Series
-from glucoflow.metrics.summary import figures_of
 from tests.web.conftest import NAMES, Open
 from tests.web.serving import Site
 

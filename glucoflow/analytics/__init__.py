@@ -1,0 +1,31 @@
+"""The figures a clinician reads from CGM data, as pure functions over arrays of readings."""
+
+from glucoflow.analytics.series import Exclusion, Series
+from glucoflow.analytics.summary import (
+    DaySummary,
+    Figures,
+    PeriodSummary,
+    figures_of,
+    summarize_day,
+    summarize_period,
+    summarize_windows,
+)
+from glucoflow.model.glycemia import ExcludedCounts
+from glucoflow.model.targets import PROFILES, Targets, own_targets, targets_for
+
+__all__ = [
+    "PROFILES",
+    "DaySummary",
+    "ExcludedCounts",
+    "Exclusion",
+    "Figures",
+    "PeriodSummary",
+    "Series",
+    "Targets",
+    "figures_of",
+    "own_targets",
+    "summarize_day",
+    "summarize_period",
+    "summarize_windows",
+    "targets_for",
+]  # fmt: skip

@@ -1,0 +1,167 @@
+"""Protocols people keep (a habit, a medicine taken or not, a diet day) and what glucose was like with and without.
+
+Nothing is claimed below 10 days a side. What is said is a difference with its interval, never a cause: days with and
+without a protocol may differ in much else.
+"""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Literal
+
+import msgspec
+
+from glucoflow.analytics.days import DayTable, day_table
+from glucoflow.analytics.resampling import bootstrap_difference
+from glucoflow.analytics.series import Series
+from glucoflow.model.targets import PROFILES, Targets
+from glucoflow.model.units import MG_DL, Unit, in_unit
+
+FEWEST_DAYS = 10
+NAME_LIMIT = 80
+Measure = Literal["in_range", "below", "above", "mean", "cv"]
+MEASURES: Mapping[Measure, str] = {
+    "in_range": "time in range", "below": "time below range", "above": "time above range", "mean": "mean glucose",
+    "cv": "variability (CV)",
+}  # fmt: skip
+_YES = frozenset({"1", "yes", "y", "true", "done", "x", "taken"})
+_NO = frozenset({"0", "no", "n", "false", "", "-", "not"})
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Whether a person kept a protocol on a local date. A later entry of the same date and name replaces an earlier."""
+
+    date: date
+    protocol: str
+    done: bool
+    note: str = ""
+
+
+class Adherence(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol's days and one measure on days with and without it, in percent or mg/dL.
+
+    `difference`, `low` and `high` (95 %, bootstrap over days) are None below 10 usable days a side; `text` then says
+    how many there are. `clear` is True where the interval leaves out zero.
+    """
+
+    protocol: str
+    measure: Measure
+    n_with: int
+    n_without: int
+    mean_with: float | None = None
+    mean_without: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    clear: bool = False
+    text: str = ""
+    dates_with: tuple[date, ...] = ()
+    dates_without: tuple[date, ...] = ()
+
+
+def read_entries(text: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """Entries of a CSV with the columns `date,protocol,done` (and `note`), and a sentence for every row left out.
+
+    Dates are YYYY-MM-DD; `done` is yes or no, 1 or 0, true or false. Raises ValueError when a column is missing.
+    """
+    rows = csv.DictReader(text.lstrip("\ufeff").splitlines())
+    names = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+    missing = [name for name in ("date", "protocol", "done") if name not in names]
+    if missing:
+        raise ValueError(f"the file has no column {' and no column '.join(missing)}; the first line must name them")
+    entries, problems = [], []
+    for row in rows:
+        fields = {name: (row.get(given) or "").strip() for name, given in names.items()}
+        try:
+            entries.append(_entry(fields))
+        except ValueError as error:
+            problems.append(f"line {rows.line_num}: {error}")
+    return tuple(entries), tuple(problems)
+
+
+def adherence(
+    series: Series,
+    entries: Sequence[Entry],
+    protocol: str,
+    measure: Measure = "in_range",
+    *,
+    targets: Targets = PROFILES["adult"],
+    unit: Unit = MG_DL,
+    seed: int = 0,
+) -> Adherence:
+    """Compares days with and without a protocol. Only days with an entry and worn for 70 % count.
+
+    A day without an entry is unknown, not a day without. The same seed gives the same interval.
+    """
+    known = {entry.date: entry.done for entry in entries if entry.protocol == protocol}
+    if not known:
+        return Adherence(protocol=protocol, measure=measure, n_with=0, n_without=0, text="no days recorded yet")
+    first, end = min(known), max(known) + timedelta(days=1)
+    table = day_table(series, first, end, targets)
+    sides: dict[bool, list[tuple[date, float]]] = {True: [], False: []}
+    for day, done in sorted(known.items()):
+        value = _value(table, (day - first).days, measure)
+        if value is not None:
+            sides[done].append((day, value))
+    having, lacking = sides[True], sides[False]
+    result = Adherence(
+        protocol=protocol, measure=measure, n_with=len(having), n_without=len(lacking),
+        dates_with=tuple(day for day, _ in having), dates_without=tuple(day for day, _ in lacking),
+    )  # fmt: skip
+    if min(len(having), len(lacking)) < FEWEST_DAYS:
+        text = (
+            f"not enough data: {FEWEST_DAYS} days with and without are needed, "
+            f"there are {len(having)} with and {len(lacking)} without"
+        )
+        return msgspec.structs.replace(result, text=text)
+    return _compared(result, having, lacking, unit, seed)
+
+
+def protocols_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The names of all protocols with entries, sorted."""
+    return tuple(sorted({entry.protocol for entry in entries}))
+
+
+def _compared(
+    result: Adherence, having: list[tuple[date, float]], lacking: list[tuple[date, float]], unit: Unit, seed: int
+) -> Adherence:
+    found = bootstrap_difference([value for _, value in having], [value for _, value in lacking], seed)
+    numbers = (found.mean_with, found.mean_without, found.difference, found.low, found.high)
+    one, other, gap, low, high = (_shown(value, result.measure, unit) for value in numbers)
+    sign = "+" if found.difference > 0 else ""
+    verdict = "the interval leaves out zero" if found.excludes_zero else "no clear difference"
+    days = f"{one} on {found.n_with} days with and {other} on {found.n_without} days without"
+    text = f"{MEASURES[result.measure]} was {days} (difference {sign}{gap}, 95 % interval {low} to {high}): {verdict}"
+    return msgspec.structs.replace(
+        result, mean_with=found.mean_with, mean_without=found.mean_without, difference=found.difference, low=found.low,
+        high=found.high, clear=found.excludes_zero, text=text,
+    )  # fmt: skip
+
+
+def _shown(value: float, measure: Measure, unit: Unit) -> str:
+    if measure != "mean":
+        return f"{value:.1f} %"
+    return f"{value:.0f} {unit}" if unit == MG_DL else f"{in_unit(value, unit):.1f} {unit}"
+
+
+def _value(table: DayTable, row: int, measure: Measure) -> float | None:
+    if not table.enough[row]:
+        return None
+    value = float(getattr(table, measure)[row])
+    return value if math.isfinite(value) else None
+
+
+def _entry(fields: dict[str, str]) -> Entry:
+    try:
+        day = date.fromisoformat(fields["date"])
+    except ValueError:
+        raise ValueError(f"{fields['date']!r} is no date like 2026-03-08") from None
+    if not fields["protocol"]:
+        raise ValueError("the protocol has no name")
+    if len(fields["protocol"]) > NAME_LIMIT:
+        raise ValueError(f"the protocol's name is longer than {NAME_LIMIT} characters")
+    word = fields["done"].lower()
+    if word not in _YES | _NO:
+        raise ValueError(f"{fields['done']!r} is neither yes nor no")
+    return Entry(day, fields["protocol"], word in _YES, fields.get("note", ""))

@@ -1,0 +1,127 @@
+"""Episodes of low and high glucose, described: how deep, how long, when, and what happened around them.
+
+`metrics.spans` decides where they lie (consensus 2023) and holds the rules.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from glucoflow.analytics.episode_detection import Spans, contains, spans_of
+from glucoflow.analytics.grid import STEP_MIN, Grid, grid_of
+from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, NIGHT_END_HOUR, Series, epoch_ms, moment_of
+from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeCounts, EpisodeKind
+from glucoflow.model.targets import PROFILES, Targets
+
+EventKind = Literal["meal", "bolus", "exercise"]
+AROUND_MS = 2 * HOUR_MS
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened at a time: what may stand around an episode. `amount` in grams, units or minutes."""
+
+    kind: EventKind
+    time: datetime
+    amount: float | None = None
+
+
+class Nearby(msgspec.Struct, frozen=True):
+    """An event within 2 hours of an episode's start; negative minutes are before it."""
+
+    kind: EventKind
+    minutes: int
+    amount: float | None = None
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode. Its end is the first moment after it; `area_mg_dl_min` lies between trace and threshold."""
+
+    kind: EpisodeKind
+    start: datetime
+    end: datetime
+    offset_min: int
+    minutes: int
+    extreme_mg_dl: float
+    extreme_at: datetime
+    mean_mg_dl: float
+    area_mg_dl_min: float
+    night: bool
+    reaches_level_2: bool
+    around: tuple[Nearby, ...] = ()
+
+
+def find_episodes(
+    series: Series, targets: Targets = PROFILES["adult"], events: Sequence[Event] = ()
+) -> tuple[Episode, ...]:
+    """All episodes of a series by start, kinds in the order of `EPISODE_KINDS`; thresholds are those of `targets`.
+
+    An episode still going on at the last reading ends there.
+    """
+    used = series.used
+    grid = grid_of(used, used.whole)
+    spans = spans_of(grid, targets)
+    found = [
+        episode
+        for kind in EPISODE_KINDS
+        for episode in _described(kind, spans, grid, used, targets)
+    ]  # fmt: skip
+    found.sort(key=lambda episode: (episode.start, EPISODE_KINDS.index(episode.kind)))
+    return tuple(with_events(found, events)) if events else tuple(found)
+
+
+def count(episodes: Sequence[Episode]) -> EpisodeCounts:
+    """The counts of described episodes."""
+    totals = {kind: sum(1 for episode in episodes if episode.kind == kind) for kind in EPISODE_KINDS}
+    only = {
+        f"{kind}_only": sum(1 for episode in episodes if episode.kind == kind and not episode.reaches_level_2)
+        for kind in ("low_l1", "high_l1")
+    }
+    return EpisodeCounts(**totals, **only)
+
+
+def with_events(episodes: Sequence[Episode], events: Sequence[Event]) -> list[Episode]:
+    """The episodes with the events that lie within 2 hours before or after their start."""
+    ordered = sorted(events, key=lambda event: event.time)
+    times = np.array([epoch_ms(event.time) for event in ordered], dtype=np.int64)
+    result = []
+    for episode in episodes:
+        start = epoch_ms(episode.start)
+        first, last = np.searchsorted(times, [start - AROUND_MS, start + AROUND_MS + 1])
+        around = tuple(
+            Nearby(event.kind, round((int(times[first + i]) - start) / MINUTE_MS), event.amount)
+            for i, event in enumerate(ordered[first:last])
+        )
+        result.append(msgspec.structs.replace(episode, around=around))
+    return result
+
+
+def _described(
+    kind: EpisodeKind, spans: dict[EpisodeKind, Spans], grid: Grid, series: Series, targets: Targets
+) -> list[Episode]:
+    starts, ends = spans[kind]
+    low = kind.startswith("low")
+    threshold = {
+        "low_l1": targets.low, "low_l2": targets.very_low, "low_extended": targets.low,
+        "high_l1": targets.high, "high_l2": targets.very_high, "high_extended": targets.very_high,
+    }[kind]  # fmt: skip
+    deeper = contains((starts, ends), spans["low_l2" if low else "high_l2"])
+    result = []
+    for start, end, deep in zip(starts.tolist(), ends.tolist(), deeper.tolist(), strict=True):
+        part = grid.values[start:end]
+        extreme = int(part.argmin() if low else part.argmax())
+        begins = grid.time(start)
+        offset = int(series.offset_min[max(0, int(np.searchsorted(series.utc, begins, side="right")) - 1)])
+        minutes = (end - start) * STEP_MIN
+        result.append(
+            Episode(
+                kind=kind, start=moment_of(begins), end=moment_of(begins + minutes * MINUTE_MS), offset_min=offset,
+                minutes=minutes, extreme_mg_dl=float(part[extreme]), extreme_at=moment_of(grid.time(start + extreme)),
+                mean_mg_dl=float(part.mean()),
+                area_mg_dl_min=float(np.maximum(threshold - part if low else part - threshold, 0).sum() * STEP_MIN),
+                night=(begins + offset * MINUTE_MS) % DAY_MS < NIGHT_END_HOUR * HOUR_MS, reaches_level_2=bool(deep),
+            )
+        )  # fmt: skip
+    return result

@@ -1,0 +1,89 @@
+"""Days against days: weekdays and weekends, days of a new sensor, the best day."""
+
+from datetime import date, datetime
+
+import numpy as np
+
+from glucoflow.analytics.days import DayTable, day_table
+from glucoflow.analytics.patterns.pattern import Kind, Pattern, Question
+from glucoflow.analytics.resampling import bootstrap_difference
+from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Bools, date_of, epoch_ms
+
+FEWEST_EACH = 4
+FEWEST_CHANGES = 3
+FEWEST_FOR_BEST = 7
+WORTH_SAYING = 5.0
+"""Percentage points of time in range: the change the consensus of 2023 calls meaningful for one person."""
+
+DIFFERENCE_RULE = (
+    "Time in range of days worn for 70 % differs by at least 5 percentage points, and the 95 % interval of a seeded "
+    "bootstrap over days leaves out zero; at least {fewest} days a side."
+)
+BEST_RULE = "The day with the most time in range among at least 7 days worn for 70 %; the earliest of equals."
+
+
+def weekend(question: Question) -> list[Pattern]:
+    """Saturdays and Sundays against the other days."""
+    table = _table(question)
+    return _differing(question, table, table.weekday >= 6, "weekend", "at weekends", "on weekdays", FEWEST_EACH)
+
+
+def sensor_change(question: Question) -> list[Pattern]:
+    """Days on which a sensor was started against all others."""
+    table = _table(question)
+    changes = {_local_date(question, moment) for moment in question.sensor_starts}
+    days = table.dates(np.ones(table.covered.size, dtype=np.bool_))
+    mask = np.array([day in changes for day in days], dtype=np.bool_)
+    words = "on days of a sensor change"
+    return _differing(question, table, mask, "sensor_change", words, "on other days", FEWEST_CHANGES)
+
+
+def best_day(question: Question) -> list[Pattern]:
+    """The day with the most time in range."""
+    table = _table(question)
+    if int(table.enough.sum()) < FEWEST_FOR_BEST:
+        return []
+    best = int(np.where(table.enough, np.nan_to_num(table.in_range), -1).argmax())
+    day = table.dates(np.arange(table.covered.size) == best)[0]
+    share = float(table.in_range[best])
+    return [
+        Pattern(
+            kind="best_day", text=f"the best day was {day:%A} {day.day} {day:%B} with {share:.0f} % in range",
+            days_with=1, days_of=int(table.enough.sum()), rule=BEST_RULE, start=question.start, end=question.end,
+            dates=(day,), numbers={"in_range_percent": share},
+        )
+    ]  # fmt: skip
+
+
+def _table(question: Question) -> DayTable:
+    return day_table(question.series, question.start, question.end, question.targets)
+
+
+def _differing(
+    question: Question, table: DayTable, mask: Bools, kind: Kind, here: str, there: str, fewest: int
+) -> list[Pattern]:  # fmt: skip
+    mine, others = mask & table.enough, ~mask & table.enough
+    if mine.sum() < fewest or others.sum() < fewest:
+        return []
+    found = bootstrap_difference(table.in_range[mine].tolist(), table.in_range[others].tolist(), question.seed)
+    if abs(found.difference) < WORTH_SAYING or not found.excludes_zero:
+        return []
+    text = (
+        f"{found.mean_with:.0f} % in range {here} and {found.mean_without:.0f} % {there} "
+        f"(difference {found.difference:+.0f}, 95 % interval {found.low:+.0f} to {found.high:+.0f} points)"
+    )
+    return [
+        Pattern(
+            kind=kind, text=text, days_with=found.n_with, days_of=found.n_with + found.n_without,
+            rule=DIFFERENCE_RULE.format(fewest=fewest), start=question.start, end=question.end, dates=table.dates(mine),
+            numbers={"difference": found.difference, "low": found.low, "high": found.high},
+        )
+    ]  # fmt: skip
+
+
+def _local_date(question: Question, moment: datetime) -> date:
+    used = question.series.used
+    at = epoch_ms(moment)
+    nearest = min(int(np.searchsorted(used.utc, at)), max(0, len(used) - 1))
+    offset = int(used.offset_min[nearest]) if len(used) else 0
+    return date_of((at + offset * MINUTE_MS) // DAY_MS)

@@ -1,0 +1,304 @@
+"""Every figure of a span of readings in one value, and the summaries of local days and of periods.
+
+A figure that cannot be computed is None, and `missing` says why: nothing here is ever NaN.
+"""
+
+from datetime import date, datetime, timedelta
+
+import msgspec
+import numpy as np
+
+from glucoflow.analytics.data_sufficiency import (
+    DAYS_NEEDED,
+    Sufficiency,
+    active_percent,
+    sufficiency,
+    usual_interval_ms,
+)
+from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics.grid import Grid, grid_of
+from glucoflow.analytics.mage import mage
+from glucoflow.analytics.risk import adrr, gri, gri_zone, risk_indices
+from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, epoch_ms, moment_of
+from glucoflow.analytics.time_in_ranges import shares_of, target_shares
+from glucoflow.analytics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
+from glucoflow.model.glycemia import EpisodeCounts, ExcludedCounts, GriZone
+from glucoflow.model.ranges import SENSOR_HIGH, SENSOR_LOW
+from glucoflow.model.targets import PROFILES, Targets
+
+WINDOWS = {"7d": 7, "14d": 14, "30d": 30, "90d": 90}
+"""The periods that are summarized, by name: days."""
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """All figures of a span. Units are in the names; percentages run from 0 to 100.
+
+    `below_*` and `above_*` include what lies further out; `low` (54–69) and `high` (181–250) do not. `target_*` follow
+    the person's own range. `n_low_limit` and `n_high_limit` count the LOW and HIGH readings inside the mean.
+    """
+
+    n: int
+    n_low_limit: int = 0
+    n_high_limit: int = 0
+    left_out: ExcludedCounts = ExcludedCounts()
+    interval_ms: int | None = None
+    active_percent: float | None = None
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    cv_percent: float | None = None
+    gmi_percent: float | None = None
+    ea1c_percent: float | None = None
+    min_mg_dl: float | None = None
+    p25_mg_dl: float | None = None
+    median_mg_dl: float | None = None
+    p75_mg_dl: float | None = None
+    max_mg_dl: float | None = None
+    tir_percent: float | None = None
+    titr_percent: float | None = None
+    low_percent: float | None = None
+    high_percent: float | None = None
+    below_70_percent: float | None = None
+    below_54_percent: float | None = None
+    above_180_percent: float | None = None
+    above_250_percent: float | None = None
+    target_in_percent: float | None = None
+    target_below_percent: float | None = None
+    target_above_percent: float | None = None
+    night_tir_percent: float | None = None
+    night_below_70_percent: float | None = None
+    night_above_180_percent: float | None = None
+    day_tir_percent: float | None = None
+    day_below_70_percent: float | None = None
+    day_above_180_percent: float | None = None
+    lbgi: float | None = None
+    hbgi: float | None = None
+    bgri: float | None = None
+    adrr: float | None = None
+    gri: float | None = None
+    gri_zone: GriZone | None = None
+    j_index: float | None = None
+    modd_mg_dl: float | None = None
+    conga24_mg_dl: float | None = None
+    mage_mg_dl: float | None = None
+    mag_mg_dl_per_h: float | None = None
+    missing: dict[str, str] = {}
+
+
+class DaySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One local day. `start` and `end` are its instants: 23 or 25 hours apart when clocks change, more on a journey.
+
+    `sufficiency` asks for 70 % of this one day.
+    """
+
+    date: date
+    weekday: int
+    start: datetime
+    end: datetime
+    figures: Figures
+    episodes: EpisodeCounts
+    sufficiency: Sufficiency
+
+
+class PeriodSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The local days [start, end). `window` is a name of `WINDOWS`, or the number of days with a d.
+
+    `change` is this period's figure minus that of the equally long period before, where both are there.
+    """
+
+    window: str
+    start: date
+    end: date
+    days: int
+    figures: Figures
+    episodes: EpisodeCounts
+    sufficiency: Sufficiency
+    change: dict[str, float] = {}
+
+
+def figures_of(series: Series, period_ms: int | None = None, targets: Targets = PROFILES["adult"]) -> Figures:
+    """Every figure of a series. Percent active is measured against `period_ms`, by default first to last reading."""
+    return _figures(series, grid_of(series.used), span_ms(series) if period_ms is None else period_ms, targets)
+
+
+def span_ms(series: Series) -> int:
+    """From the first used reading to the end of what the last one stands for, in ms; 0 without readings."""
+    used = series.used
+    return int(used.utc[-1] - used.utc[0] + used.interval_ms[-1]) if len(used) else 0
+
+
+def summarize_day(
+    series: Series, day: date, targets: Targets = PROFILES["adult"], now: datetime | None = None
+) -> DaySummary:
+    """The summary of one local date; `series` may hold any days. With `now` inside the day, it ends there."""
+    part = series.between(day, day + timedelta(days=1))
+    start, end = day_start_ms(series, day), day_start_ms(series, day + timedelta(days=1))
+    start, end = _bounded(start, end, now)
+    figures, episodes = _both(part, end - start, targets)
+    return DaySummary(
+        date=day, weekday=day.isoweekday(), start=moment_of(start), end=moment_of(end), figures=figures,
+        episodes=episodes, sufficiency=sufficiency(part.used, end - start, days_needed=1),
+    )  # fmt: skip
+
+
+def summarize_period(
+    series: Series, start: date, end: date, targets: Targets = PROFILES["adult"], now: datetime | None = None
+) -> PeriodSummary:
+    """The summary of the local dates [start, end) and its change against as many days before.
+
+    `series` must reach back twice as far for the change to be there. Raises ValueError unless start < end.
+    """
+    days = (end - start).days
+    if days < 1:
+        raise ValueError(f"the period from {start} to {end} has no day in it")
+    part = series.between(start, end)
+    first, last = _bounded(day_start_ms(series, start), day_start_ms(series, end), now)
+    figures, episodes = _both(part, last - first, targets)
+    return PeriodSummary(
+        window=f"{days}d", start=start, end=end, days=days, figures=figures, episodes=episodes,
+        sufficiency=sufficiency(part.used, last - first, days_needed=min(days, DAYS_NEEDED)),
+        change=changes(figures, _before(series, start, days, targets)),
+    )  # fmt: skip
+
+
+def summarize_windows(
+    series: Series, end: date, targets: Targets = PROFILES["adult"], now: datetime | None = None
+) -> tuple[PeriodSummary, ...]:
+    """The periods of `WINDOWS` that end before the local date `end`."""
+    return tuple(
+        summarize_period(series, end - timedelta(days=days), end, targets, now) for days in WINDOWS.values()
+    )  # fmt: skip
+
+
+def changes(figures: Figures, before: Figures) -> dict[str, float]:
+    """This minus before for every figure that both have; empty where either has no reading."""
+    result: dict[str, float] = {}
+    if not figures.n or not before.n:
+        return result
+    for name in CHANGING:
+        new, old = getattr(figures, name), getattr(before, name)
+        if new is not None and old is not None:
+            result[name] = new - old
+    return result
+
+
+CHANGING: tuple[str, ...] = (
+    "active_percent", "mean_mg_dl", "sd_mg_dl", "cv_percent", "gmi_percent", "tir_percent", "titr_percent",
+    "below_70_percent", "below_54_percent", "above_180_percent", "above_250_percent", "target_in_percent",
+    "target_below_percent", "target_above_percent", "lbgi", "hbgi", "bgri", "adrr", "gri", "modd_mg_dl",
+    "conga24_mg_dl", "mage_mg_dl", "mag_mg_dl_per_h",
+)  # fmt: skip
+
+
+def day_start_ms(series: Series, day: date) -> int:
+    """The instant at which a local date began, by the offset the person's clock had just before.
+
+    That is the offset of the last reading of an earlier date, or of the first reading where there is none.
+    """
+    number = day_number(day)
+    if len(series) == 0:
+        return number * DAY_MS
+    earlier = np.flatnonzero(series.local_day < number)
+    offset = int(series.offset_min[earlier[-1] if earlier.size else 0])
+    return number * DAY_MS - offset * MINUTE_MS
+
+
+def _before(series: Series, start: date, days: int, targets: Targets) -> Figures:
+    first = start - timedelta(days=days)
+    part = series.between(first, start)
+    return _both(part, day_start_ms(series, start) - day_start_ms(series, first), targets)[0]
+
+
+def _bounded(start: int, end: int, now: datetime | None) -> tuple[int, int]:
+    return start, end if now is None else min(end, max(start, epoch_ms(now)))
+
+
+def _both(part: Series, period_ms: int, targets: Targets) -> tuple[Figures, EpisodeCounts]:
+    used = part.used
+    grid = grid_of(used)
+    whole = grid if bool((used.whole == used.mg_dl).all()) else grid_of(used, used.whole)
+    return _figures(part, grid, period_ms, targets), count_spans(spans_of(whole, targets))
+
+
+def _figures(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Figures:
+    used = series.used
+    if len(used) == 0:
+        missing = dict.fromkeys(_COMPUTED, "no readings")
+        active = active_percent(used, period_ms)
+        return Figures(n=0, left_out=series.left_out, active_percent=active, missing=missing)
+    values = {**_centre(used), **_shares(used, targets), **_risk(used), **_daily(grid)}
+    values["active_percent"] = active_percent(used, period_ms)
+    missing = {
+        name: _WHY.get(name, "no readings at that time of day") for name in _COMPUTED if values.get(name) is None
+    }
+    return Figures(
+        n=len(used),
+        n_low_limit=int((used.mg_dl < SENSOR_LOW).sum()),
+        n_high_limit=int((used.mg_dl > SENSOR_HIGH).sum()),
+        left_out=series.left_out,
+        interval_ms=usual_interval_ms(used),
+        missing=missing,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def _centre(used: Series) -> dict[str, object]:
+    mean = mean_of(used)
+    sd = sd_of(used, mean)
+    assert mean is not None  # noqa: S101 - the caller has readings
+    low, p25, median, p75, high = np.quantile(used.mg_dl, (0, 0.25, 0.5, 0.75, 1)).tolist()
+    return {
+        "mean_mg_dl": mean, "sd_mg_dl": sd, "cv_percent": None if sd is None else 100 * sd / mean,
+        "gmi_percent": gmi(mean), "ea1c_percent": ea1c(mean), "j_index": None if sd is None else j_index(mean, sd),
+        "min_mg_dl": low, "p25_mg_dl": p25, "median_mg_dl": median, "p75_mg_dl": p75, "max_mg_dl": high,
+    }  # fmt: skip
+
+
+def _shares(used: Series, targets: Targets) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for prefix, part in (("", used), ("night_", used.where(used.night)), ("day_", used.where(~used.night))):
+        shares = shares_of(part)
+        if shares is None:
+            continue
+        values[f"{prefix}tir_percent"] = shares.in_range
+        values[f"{prefix}below_70_percent"] = shares.below_70
+        values[f"{prefix}above_180_percent"] = shares.above_180
+        if not prefix:
+            values |= {
+                "titr_percent": shares.tight, "low_percent": shares.low, "high_percent": shares.high,
+                "below_54_percent": shares.very_low, "above_250_percent": shares.very_high,
+                "gri": gri(shares), "gri_zone": gri_zone(gri(shares)),
+            }  # fmt: skip
+    own = target_shares(used, targets)
+    if own is not None:
+        values |= {"target_in_percent": own.in_range, "target_below_percent": own.below}
+        values["target_above_percent"] = own.above
+    return values
+
+
+def _risk(used: Series) -> dict[str, object]:
+    indices = risk_indices(used)
+    low, high = indices if indices else (None, None)
+    return {"lbgi": low, "hbgi": high, "bgri": sum(indices) if indices else None, "adrr": adrr(used)}
+
+
+def _daily(grid: Grid) -> dict[str, object]:
+    return {
+        "modd_mg_dl": modd(grid), "conga24_mg_dl": conga24(grid), "mage_mg_dl": mage(grid),
+        "mag_mg_dl_per_h": mag(grid),
+    }  # fmt: skip
+
+
+_COMPUTED: tuple[str, ...] = tuple(
+    name for name in Figures.__struct_fields__
+    if name not in {"n", "n_low_limit", "n_high_limit", "left_out", "interval_ms", "active_percent", "missing"}
+)  # fmt: skip
+
+_WHY = {
+    "sd_mg_dl": "needs two readings",
+    "cv_percent": "needs two readings",
+    "j_index": "needs two readings",
+    "modd_mg_dl": "no two readings 24 hours apart",
+    "conga24_mg_dl": "fewer than two pairs of readings 24 hours apart",
+    "mage_mg_dl": "no swing larger than one standard deviation",
+    "mag_mg_dl_per_h": "no two readings within 45 minutes",
+}

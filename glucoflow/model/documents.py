@@ -1,0 +1,297 @@
+"""The document: what one record becomes in Elasticsearch, field for field as `index_templates/` maps it.
+
+Absent fields are left out when encoded, so a document holds only what is known. `Source` encodes straight to JSON.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from glucoflow.model.glycemia import EpisodeCounts, EpisodeKind, ExcludedCounts, GriZone
+from glucoflow.model.ranges import Band, Context, Limit
+from glucoflow.model.records import NO_PAYLOAD, Annotation, Device, LevelAlert, OutOfRangeAlert, RateAlert
+from glucoflow.model.trends import Direction
+from glucoflow.model.units import Unit
+
+Dataset = Literal[
+    "cgm.reading", "cgm.calibration", "glucose.fingerstick", "insulin.bolus", "insulin.basal", "food", "exercise",
+    "health", "note", "device.alert", "device.status", "device.settings", "summary.day", "summary.period", "episode",
+]  # fmt: skip
+
+
+EventKind = Literal["metric", "event", "alert", "state"]
+
+
+class _Fields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class EventFields(_Fields, frozen=True, kw_only=True):
+    """ECS `event.*`. `hash` covers everything but itself and `ingested`: equal hashes mean nothing to rewrite."""
+
+    dataset: Dataset
+    kind: EventKind
+    provider: str
+    id: str | None = None
+    hash: str | None = None
+    ingested: datetime | None = None
+
+
+class Id(_Fields, frozen=True, kw_only=True):
+    id: str
+
+
+class TimeFields(_Fields, frozen=True, kw_only=True):
+    """The local wall clock of the record itself. `weekday` 1 is Monday."""
+
+    utc_offset_min: int
+    zone: str | None = None
+    minute_of_day: int
+    hour: int
+    weekday: int
+    date: str
+
+
+class GlucoseFields(_Fields, frozen=True, kw_only=True):
+    value: float
+    unit: Unit
+    mg_dl: float
+    mmol_l: float
+    range: Band
+    tight: bool
+    context: Context
+    classification: str | None = None
+    limit: Limit | None = None
+
+
+class TrendFields(_Fields, frozen=True, kw_only=True):
+    direction: Direction
+    rate: float | None = None
+    source: Literal["provider", "computed"]
+    reported: str | None = None
+
+
+class SampleFields(_Fields, frozen=True, kw_only=True):
+    interval_ms: int | None = None
+    backfilled: bool | None = None
+    gap_ms: int | None = None
+    superseded: bool = False
+
+
+class InsulinFields(_Fields, frozen=True, kw_only=True):
+    """Units (U), U/h and ms, after the Tidepool data model."""
+
+    delivery_type: str | None = None
+    action: str | None = None
+    normal: float | None = None
+    extended: float | None = None
+    expected_normal: float | None = None
+    expected_extended: float | None = None
+    amount: float | None = None
+    rate: float | None = None
+    duration_ms: int | None = None
+    expected_duration_ms: int | None = None
+
+
+class FoodFields(_Fields, frozen=True, kw_only=True):
+    carbs_g: float | None = None
+
+
+class ExerciseFields(_Fields, frozen=True, kw_only=True):
+    intensity: str | None = None
+    duration_ms: int | None = None
+
+
+class HealthFields(_Fields, frozen=True, kw_only=True):
+    kind: str
+
+
+class NoteFields(_Fields, frozen=True, kw_only=True):
+    text: str
+
+
+class AlertFields(_Fields, frozen=True, kw_only=True):
+    name: str
+    state: str
+
+
+class FingerstickFields(_Fields, frozen=True, kw_only=True):
+    subtype: str | None = None
+
+
+class StatusFields(_Fields, frozen=True, kw_only=True):
+    last_upload: datetime | None = None
+
+
+class SettingsFields(_Fields, frozen=True, kw_only=True):
+    units: Unit
+    manufacturers: tuple[str, ...] = ()
+    firmware_version: str | None = None
+    hardware_version: str | None = None
+    software_version: str | None = None
+    schedule_name: str | None = None
+    low_alert: LevelAlert | None = None
+    high_alert: LevelAlert | None = None
+    urgent_low_alert: LevelAlert | None = None
+    urgent_low_soon_alert: LevelAlert | None = None
+    out_of_range_alert: OutOfRangeAlert | None = None
+    rise_alert: RateAlert | None = None
+    fall_alert: RateAlert | None = None
+
+
+class SufficiencyFields(_Fields, frozen=True, kw_only=True):
+    """Whether the data bear a judgement; `reason` says what is missing."""
+
+    sufficient: bool
+    days: float
+    days_needed: int
+    active_percent: float | None = None
+    reason: str | None = None
+
+
+class ChangeFields(_Fields, frozen=True, kw_only=True):
+    """A period's figures minus those of the equally long period before."""
+
+    active_percent: float | None = None
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    cv_percent: float | None = None
+    gmi_percent: float | None = None
+    tir_percent: float | None = None
+    titr_percent: float | None = None
+    below_70_percent: float | None = None
+    below_54_percent: float | None = None
+    above_180_percent: float | None = None
+    above_250_percent: float | None = None
+    target_in_percent: float | None = None
+    target_below_percent: float | None = None
+    target_above_percent: float | None = None
+    lbgi: float | None = None
+    hbgi: float | None = None
+    bgri: float | None = None
+    adrr: float | None = None
+    gri: float | None = None
+    modd_mg_dl: float | None = None
+    conga24_mg_dl: float | None = None
+    mage_mg_dl: float | None = None
+    mag_mg_dl_per_h: float | None = None
+
+
+class SummaryFields(_Fields, frozen=True, kw_only=True):
+    """The figures of `metrics.Figures` for a local day or a period [start, end). `missing`: names of figures → why."""
+
+    window: str
+    start: datetime
+    end: datetime
+    date: str | None = None
+    weekday: int | None = None
+    days: int | None = None
+    n: int
+    n_low_limit: int = 0
+    n_high_limit: int = 0
+    left_out: ExcludedCounts = ExcludedCounts()
+    interval_ms: int | None = None
+    active_percent: float | None = None
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    cv_percent: float | None = None
+    gmi_percent: float | None = None
+    ea1c_percent: float | None = None
+    min_mg_dl: float | None = None
+    p25_mg_dl: float | None = None
+    median_mg_dl: float | None = None
+    p75_mg_dl: float | None = None
+    max_mg_dl: float | None = None
+    tir_percent: float | None = None
+    titr_percent: float | None = None
+    low_percent: float | None = None
+    high_percent: float | None = None
+    below_70_percent: float | None = None
+    below_54_percent: float | None = None
+    above_180_percent: float | None = None
+    above_250_percent: float | None = None
+    target_in_percent: float | None = None
+    target_below_percent: float | None = None
+    target_above_percent: float | None = None
+    night_tir_percent: float | None = None
+    night_below_70_percent: float | None = None
+    night_above_180_percent: float | None = None
+    day_tir_percent: float | None = None
+    day_below_70_percent: float | None = None
+    day_above_180_percent: float | None = None
+    lbgi: float | None = None
+    hbgi: float | None = None
+    bgri: float | None = None
+    adrr: float | None = None
+    gri: float | None = None
+    gri_zone: GriZone | None = None
+    j_index: float | None = None
+    modd_mg_dl: float | None = None
+    conga24_mg_dl: float | None = None
+    mage_mg_dl: float | None = None
+    mag_mg_dl_per_h: float | None = None
+    episodes: EpisodeCounts
+    sufficiency: SufficiencyFields
+    change: ChangeFields | None = None
+    missing: msgspec.Raw = NO_PAYLOAD
+
+
+class NearbyFields(_Fields, frozen=True, kw_only=True):
+    """An event around an episode; negative minutes are before its start."""
+
+    kind: Literal["meal", "bolus", "exercise"]
+    minutes: int
+    amount: float | None = None
+
+
+class EpisodeFields(_Fields, frozen=True, kw_only=True):
+    """One `episodes.Episode`."""
+
+    kind: EpisodeKind
+    start: datetime
+    end: datetime
+    offset_min: int
+    minutes: int
+    extreme_mg_dl: float
+    extreme_mmol_l: float
+    extreme_at: datetime
+    mean_mg_dl: float
+    area_mg_dl_min: float
+    night: bool
+    reaches_level_2: bool
+    around: tuple[NearbyFields, ...] = ()
+
+
+class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestamp"}):
+    """A whole document. `payload` is the record as the provider sent it, stored and not indexed."""
+
+    timestamp: datetime
+    event: EventFields
+    user: Id
+    connection: Id
+    time: TimeFields
+    device: Device | None = None
+    glucose: GlucoseFields | None = None
+    trend: TrendFields | None = None
+    sample: SampleFields | None = None
+    insulin: InsulinFields | None = None
+    food: FoodFields | None = None
+    exercise: ExerciseFields | None = None
+    health: HealthFields | None = None
+    note: NoteFields | None = None
+    alert: AlertFields | None = None
+    fingerstick: FingerstickFields | None = None
+    status: StatusFields | None = None
+    settings: SettingsFields | None = None
+    summary: SummaryFields | None = None
+    episode: EpisodeFields | None = None
+    annotations: tuple[Annotation, ...] = ()
+    payload: msgspec.Raw = NO_PAYLOAD
+
+
+class Document(msgspec.Struct, frozen=True):
+    """One document and the `_id` it always has."""
+
+    id: str
+    source: Source

@@ -1,0 +1,61 @@
+"""What provider, loop, sink and store say to one another: kinds of record, windows, rejected records, counts."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["events", "readings", "calibrations", "alerts", "devices"]
+"""Streams of one connection. Each has its own checkpoint. Events come first: a reading's context needs its meals."""
+
+KINDS: tuple[Kind, ...] = ("events", "readings", "calibrations", "alerts", "devices")
+
+
+class Window(msgspec.Struct, frozen=True):
+    """A half-open span of time: `start` belongs to it, `end` does not. Both aware."""
+
+    start: datetime
+    end: datetime
+
+    def split(self, longest: timedelta) -> Iterator["Window"]:
+        """Consecutive windows no longer than `longest`, oldest first, whose union is this one."""
+        start = self.start
+        while start < self.end:
+            end = min(start + longest, self.end)
+            yield Window(start, end)
+            start = end
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """One record that was refused: which field, why, and the record itself (as sent, cut at 64 KiB)."""
+
+    field: str
+    reason: str
+    key: str | None = None
+    payload: bytes = b""
+
+
+class SinkResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of every document of one write: the counts and the rejected add up to what went in."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected: Sequence[Rejection] = ()
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run did so far."""
+
+    pages: int = 0
+    fetched: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})

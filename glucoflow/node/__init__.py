@@ -1,0 +1,1 @@
+"""The Elasticsearch of our own: found or fetched, started, watched and stopped as a child process."""

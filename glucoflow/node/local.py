@@ -1,0 +1,281 @@
+"""A real Elasticsearch node as our own child process: on loopback, with a password, in the data folder."""
+
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Self
+
+import httpx
+import msgspec
+from pydantic import SecretStr
+
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.node.config import USERNAME, NodeFiles, NodeSettings, configure
+from glucoflow.node.distribution import OnBytes, find_distribution
+from glucoflow.node.java import find_java
+from glucoflow.node.supervise import Child, ProcessUser
+from glucoflow.node.user import cache_for, give, node_user, place_for, reachable
+
+__all__ = ["LocalNode", "NodeSettings", "RunningNode", "find_running"]
+
+log = logging.getLogger(__name__)
+
+READY_SECONDS = 120
+GRACE_SECONDS = 3.0
+"""Then SIGKILL, which loses nothing: each request is in the fsynced translog before it is answered."""
+
+
+class RunningNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that answers. The password's repr is masked. `pid` is Elasticsearch's own process."""
+
+    url: str
+    username: str
+    password: SecretStr
+    version: str
+    pid: int
+    log_path: Path
+
+
+def find_running(data_dir: Path, timeout_seconds: float = 2) -> RunningNode | None:
+    """The node that runs on this data folder and answers with our password, or None."""
+    try:
+        url = _address_file(data_dir).read_text().strip()
+        password = SecretStr((data_dir / "elasticsearch.password").read_text().strip())
+    except FileNotFoundError:
+        return None
+    with _client(url, password, timeout_seconds) as client:
+        return _ask(client, password, _log_path(data_dir))
+
+
+class LocalNode:
+    """The node of one data folder. `start` and `stop` do the work; as a context manager it stops at the end."""
+
+    def __init__(self, data_dir: Path, cache_dir: Path, settings: NodeSettings) -> None:
+        self._data_dir = data_dir.resolve()
+        self._cache_dir = cache_dir.resolve()
+        self._settings = settings
+        self._child: Child | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, on_bytes: OnBytes | None = None) -> RunningNode:
+        """Download what is missing, start, and return when it answers.
+
+        Raises Unavailable or Misconfigured with the cure; nothing is left running then. One of the causes is a node
+        that runs on this data folder already: `find_running` has it.
+        """
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        with _claimed(self._data_dir) as lock:
+            _refuse_if_taken(self._settings.port)  # cheaper to find out now than after Java's start
+            child, password = self._prepare(on_bytes, lock)
+            self._child = child
+            child.start()
+        url = f"http://127.0.0.1:{self._settings.port}"
+        try:
+            node = _wait_ready(url, password, child, self._settings)
+        except BaseException:
+            self.stop()
+            raise
+        _address_file(self._data_dir).write_text(url)
+        return node
+
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive()
+
+    @property
+    def child(self) -> Child | None:
+        """The process, to stop it together with others."""
+        return self._child
+
+    def stop(self) -> None:
+        """Stop it, within a few seconds. Does nothing where this object did not start it."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+            _address_file(self._data_dir).unlink(missing_ok=True)
+
+    def _prepare(self, on_bytes: OnBytes | None, lock: IO[str]) -> tuple[Child, SecretStr]:
+        """Everything before the process itself; also the password to ask it with."""
+        user = node_user()
+        place = place_for(self._data_dir / "elasticsearch", user)
+        self._note(place, user)
+        cache = cache_for(self._cache_dir, user)
+        home = self._settings.home
+        if home is not None and not reachable(home, user):
+            raise Misconfigured(
+                f"ES_HOME is {home}, which the user {user.name if user else ''} cannot read.",
+                remedy="Move it to a folder that everybody can enter, for example below /opt.",
+            )
+        distribution = find_distribution(home, cache, on_bytes)
+        java = find_java(cache, bundled=distribution / "jdk", user=user)
+        password = _password(self._data_dir)
+        files = NodeFiles.below(place)
+        give(place, [files.data, files.logs], user)
+        configure(distribution, files, self._settings, password)
+        give(place, [files.config, files.temporary], user)
+        child = Child(
+            "elasticsearch",
+            [str(distribution / "bin" / "elasticsearch")],
+            _log_path(self._data_dir),
+            env={"ES_JAVA_HOME": str(java), **files.environment()},
+            user=user,
+            grace_seconds=GRACE_SECONDS,
+            inherit_env=False,
+            held_open=[lock.fileno()],
+            cwd=distribution,
+        )
+        return child, password
+
+    def _note(self, place: Path, user: ProcessUser | None) -> None:
+        """Leave word in the data folder where the data really are."""
+        note = self._data_dir / "elasticsearch.place"
+        if user is None or place.parent == self._data_dir or note.exists():
+            return
+        log.info("Elasticsearch runs as %s, who cannot enter %s: its data are in %s", user.name, self._data_dir, place)
+        note.write_text(f"{place}\n")
+
+
+def _address_file(data_dir: Path) -> Path:
+    return data_dir / "elasticsearch.url"
+
+
+def _log_path(data_dir: Path) -> Path:
+    return data_dir / "logs" / "elasticsearch.log"
+
+
+@contextmanager
+def _claimed(data_dir: Path) -> Iterator[IO[str]]:
+    """A lock that the node's guard goes on holding until the node is gone.
+
+    Waits for an orphan: where the parent was killed, its node needs a moment to end. Raises Unavailable where the
+    parent lives.
+    """
+    with (data_dir / "elasticsearch.lock").open("a+") as handle:
+        deadline = time.monotonic() + GRACE_SECONDS + 2
+        while not _lock(handle):
+            if _owner_lives(handle) or time.monotonic() > deadline:
+                running = find_running(data_dir)
+                where = f" at {running.url}" if running else ""
+                raise Unavailable(
+                    f"An Elasticsearch already runs{where} on the data in {data_dir}.",
+                    remedy="Use that one, or stop the glucoflow that started it.",
+                )
+            time.sleep(0.1)
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield handle
+
+
+def _lock(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _owner_lives(handle: IO[str]) -> bool:
+    handle.seek(0)
+    try:
+        os.kill(int(handle.read()), 0)
+    except PermissionError:  # another user's
+        return True
+    except (ValueError, ProcessLookupError):
+        return False
+    return True
+
+
+def _refuse_if_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT counts as free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Unavailable(
+                f"Elasticsearch did not start: another program uses port {port}, or it may not be used "
+                f"({error.strerror}).",
+                remedy="Set ES_PORT in .env to a free one.",
+            ) from error
+
+
+def _password(data_dir: Path) -> SecretStr:
+    """Made at the first start, kept for its owner only."""
+    file = data_dir / "elasticsearch.password"
+    if not file.exists():
+        new = file.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(24))
+        new.rename(file)
+    return SecretStr(file.read_text().strip())
+
+
+def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSettings) -> RunningNode:
+    deadline = time.monotonic() + READY_SECONDS
+    with _client(url, password, timeout_seconds=2) as client:
+        while time.monotonic() < deadline and child.alive():
+            node = _ask(client, password, child.log_path)
+            if node is not None:
+                return node
+            time.sleep(0.15)
+    tail = child.tail(400)
+    for sign, problem, remedy in _KNOWN:
+        if sign in tail:
+            raise Unavailable(f"Elasticsearch did not start: {problem.format(port=settings.port)}", remedy=remedy)
+    ended = f"it did not answer within {READY_SECONDS} s" if child.alive() else f"it ended with code {child.exit_code}"
+    raise Unavailable(
+        f"Elasticsearch did not start: {ended}. Its log ends:\n{child.tail(12)}\n",
+        remedy=f"The whole log is {child.log_path}.",
+    )
+
+
+_KNOWN: tuple[tuple[str, str, str], ...] = (
+    ("Address already in use", "another program uses port {port}.", "Set ES_PORT in .env to a free one."),
+    ("BindHttpException", "another program uses port {port}.", "Set ES_PORT in .env to a free one."),
+    ("BindTransportException", "another program uses its transport port.", "Start again; a free one is chosen."),
+    ("There is insufficient memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
+    ("Cannot allocate memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
+    ("Could not reserve enough space", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
+    ("OutOfMemoryError", "its heap is too small.", "Set ES_HEAP=1g (or more) in .env."),
+    ("cannot downgrade a node", "the data were written by a newer Elasticsearch.", "Use that version (ES_HOME)."),
+    ("No space left on device", "the disk is full.", "Free some space and start again; nothing is lost."),
+    ("failed to obtain node locks", "another node already runs on the same data.", "Stop that one first."),
+)
+"""What the log says, what it means, what to do."""
+
+
+def _client(url: str, password: SecretStr, timeout_seconds: float) -> httpx.Client:
+    """Loopback is never asked for through a proxy, whatever the environment says."""
+    auth = (USERNAME, password.get_secret_value())
+    return httpx.Client(base_url=url, auth=auth, timeout=timeout_seconds, trust_env=False)
+
+
+def _ask(client: httpx.Client, password: SecretStr, log_path: Path) -> RunningNode | None:
+    """The node if it lets us in and can serve; the stripped distribution has no `GET /` to ask."""
+    try:
+        if client.get("/_cluster/health").raise_for_status().json()["status"] not in ("yellow", "green"):
+            return None
+        nodes = client.get("/_nodes/_local/process").raise_for_status().json()["nodes"]
+    except (httpx.HTTPError, KeyError, ValueError):
+        return None
+    (node,) = nodes.values()
+    return RunningNode(
+        url=str(client.base_url).rstrip("/"),
+        username=USERNAME,
+        password=password,
+        version=node["version"],
+        pid=node["process"]["id"],
+        log_path=log_path,
+    )

@@ -1,0 +1,99 @@
+"""Elasticsearch refuses to run as root. Whom to run it as then, and a place that this user can reach."""
+
+import contextlib
+import hashlib
+import os
+import pwd
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from glucoflow.model.errors import Misconfigured
+from glucoflow.node.supervise import ProcessUser
+
+SHARED_PLACE = Path("/var/lib/glucoflow")
+
+
+def node_user() -> ProcessUser | None:
+    """None where we are not root; else whoever called sudo, a user named elasticsearch, or nobody.
+
+    Raises Misconfigured on a system without any of them.
+    """
+    if os.getuid() != 0:
+        return None
+    caller = os.environ.get("SUDO_UID", "0")
+    if caller.isdecimal() and caller != "0":
+        with contextlib.suppress(KeyError):
+            return _as_user(pwd.getpwuid(int(caller)))
+    for name in ("elasticsearch", "nobody"):
+        with contextlib.suppress(KeyError):
+            return _as_user(pwd.getpwnam(name))
+    raise Misconfigured(
+        "Elasticsearch must not run as root, and there is no other user to run it as.",
+        remedy="Run glucoflow as an ordinary user, or create a user named elasticsearch.",
+    )
+
+
+def _as_user(entry: pwd.struct_passwd) -> ProcessUser:
+    return ProcessUser(entry.pw_uid, entry.pw_gid, entry.pw_name)
+
+
+def reachable(path: Path, user: ProcessUser | None) -> bool:
+    """Whether this user can enter `path`, or the nearest folder above it that exists."""
+    while not path.exists():
+        path = path.parent
+    if user is None:
+        return os.access(path, os.X_OK)
+    probe = subprocess.run(
+        ["test", "-x", str(path)], user=user.uid, group=user.gid, extra_groups=[], check=False, cwd="/"
+    )
+    return probe.returncode == 0
+
+
+def place_for(wanted: Path, user: ProcessUser | None) -> Path:
+    """`wanted`, or, where the user cannot reach it (a clone below /root), a folder of its own under /var/lib."""
+    wanted = wanted.resolve()
+    if reachable(wanted, user):
+        return wanted
+    return SHARED_PLACE / hashlib.blake2b(str(wanted).encode(), digest_size=6).hexdigest()
+
+
+def cache_for(wanted: Path, user: ProcessUser | None) -> Path:
+    """`wanted`, or, where the user cannot reach it (/root/.cache), one folder under /var/lib that all nodes share."""
+    return wanted if reachable(wanted, user) else SHARED_PLACE / "cache"
+
+
+def give(place: Path, folders: Sequence[Path], user: ProcessUser | None) -> None:
+    """Make `folders` inside `place` the user's, closed to all others: health data are in them.
+
+    Under root, `place` itself stays root's, so that the user cannot put a link where root is about to write.
+    Raises Misconfigured where somebody else owns what is there already, say a run with sudo.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    if user is not None:
+        os.chown(place, 0, user.gid)
+    elif place.stat().st_uid != os.getuid():
+        raise _owned_by_another(place)
+    place.chmod(0o750)
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        owner = folder.stat().st_uid
+        if user is None and owner != os.getuid():
+            raise _owned_by_another(folder)
+        if user is not None and owner != user.uid:
+            _change_owner(folder, user)
+        folder.chmod(0o700)
+
+
+def _owned_by_another(folder: Path) -> Misconfigured:
+    return Misconfigured(
+        f"{folder} belongs to another user: Elasticsearch was started here by root before.",
+        remedy=f"Start glucoflow with sudo as before, or take it over: sudo chown -R $(id -u) {folder}",
+    )
+
+
+def _change_owner(folder: Path, user: ProcessUser) -> None:
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(parent) / name, user.uid, user.gid, follow_symlinks=False)
+    os.chown(folder, user.uid, user.gid)

@@ -1,0 +1,171 @@
+"""What people mark and choose themselves: spans to leave out, protocols, targets. Behind the pages and the commands.
+
+Each change of what counts is followed by new summaries of the days concerned, by `summarize`.
+"""
+
+import csv
+import io
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from glucoflow.analytics.adherence import Adherence, read_entries
+from glucoflow.es.queries import Queries
+from glucoflow.model.errors import GlucoflowError, Rejected
+from glucoflow.model.targets import PROFILES
+from glucoflow.model.units import Unit, in_mg_dl
+from glucoflow.service import ports
+from glucoflow.service.insights import Findings, compare_protocol, find_insights
+from glucoflow.service.runtime import Runtime
+from glucoflow.service.summaries import summarize_changes, summarize_span
+from glucoflow.store import Exclusion, OwnTargets, Person, ProtocolDay, Store
+
+log = logging.getLogger(__name__)
+
+Summarize = Callable[[str, datetime | None, datetime | None], None]
+"""Computes a person's summaries of the days around [start, end) again, or of all days."""
+
+
+def summarizing(rt: Runtime) -> Summarize:
+    """Summaries computed at once, before the command or page answers."""
+
+    def again(user_id: str, start: datetime | None, end: datetime | None) -> None:
+        if start is None or end is None:
+            summarize_changes(rt, user_id, None)
+        else:
+            summarize_span(rt, user_id, start, end)
+
+    return again
+
+
+def behind_the_page(summarize: Summarize) -> Summarize:
+    """The same, but a person's whole history is computed while the page goes on: years of it take their time."""
+
+    def again(user_id: str, start: datetime | None, end: datetime | None) -> None:
+        if start is not None:
+            summarize(user_id, start, end)
+        else:
+            threading.Thread(target=_quietly, args=(summarize, user_id), name="summaries").start()
+
+    return again
+
+
+def _quietly(summarize: Summarize, user_id: str) -> None:
+    try:
+        summarize(user_id, None, None)
+    except GlucoflowError as error:
+        log.warning("summaries after a change of targets failed: %s", type(error).__name__)
+
+
+class Annotations:
+    """`ports.AnnotationsPort` over the store, and the same for the commands."""
+
+    def __init__(self, store: Store, queries: Queries, summarize: Summarize) -> None:
+        self._store = store
+        self._queries = queries
+        self._summarize = summarize
+
+    def exclusions(self, user_id: str) -> Sequence[ports.Excluded]:
+        """All that stand and all that were undone, oldest first, with how many readings lie in each."""
+        found = self._store.exclusions.list(user_id, include_undone=True)
+        return [self._excluded(one) for one in found]
+
+    def exclude(self, user_id: str, start: datetime, end: datetime, reason: str, now: datetime) -> ports.Excluded:
+        """Leave out the local wall-clock times [start, end) by the person's home zone. Raises Rejected."""
+        zone = self._store.people.get(user_id).zone
+        made = self._store.exclusions.add(user_id, in_zone(start, zone), in_zone(end, zone), reason, now)
+        self._summarize(user_id, made.start, made.end)
+        return self._excluded(made)
+
+    def undo(self, user_id: str, number: int, now: datetime) -> None:
+        """Bring a span back. Raises Rejected for a number that is not one of this person's standing exclusions."""
+        standing = {one.id: one for one in self._store.exclusions.list(user_id)}
+        if number not in standing or not self._store.exclusions.undo(number, now):
+            known = ", ".join(map(str, standing)) or "none"
+            raise Rejected("exclusion", f"{number} is not one of {user_id}'s that stand (those are: {known})")
+        self._summarize(user_id, standing[number].start, standing[number].end)
+
+    def set_targets(
+        self, user_id: str, profile: str | None, low: float | None = None, high: float | None = None,
+        unit: Unit | None = None,
+    ) -> Person:  # fmt: skip
+        """A profile's targets, or own limits (both, in `unit`, by default the person's) with the profile's goals."""
+        person = self._store.people.get(user_id)
+        if profile is not None and profile not in PROFILES:
+            raise Rejected("profile", f"is one of {', '.join(PROFILES)}")
+        if (low is None) != (high is None):
+            raise Rejected("targets", "need both limits, the low and the high one")
+        own = None
+        if low is not None and high is not None:
+            limits = [in_mg_dl(value, unit or person.unit) for value in (low, high)]
+            if not all(40 <= value <= 400 for value in limits):  # NaN included
+                raise Rejected("targets", f"lie between 40 and 400 mg/dL; limits are given in {unit or person.unit}")
+            own = OwnTargets(low=round(limits[0]), high=round(limits[1]))
+        changed = self._store.people.update(user_id, profile=profile, own_targets=own)
+        if changed.targets != person.targets:
+            self._summarize(user_id, None, None)
+        return changed
+
+    def profile(self, user_id: str) -> str:
+        """The name of the profile whose goals hold."""
+        return self._store.people.get(user_id).profile
+
+    def protocols(self, user_id: str) -> Sequence[ports.Kept]:
+        """Each with its recorded days, newest first."""
+        return [
+            ports.Kept(
+                name=one.name, created_at=one.created_at,
+                days={day.day: day.kept for day in reversed(self._store.protocols.days(user_id, one.name))},
+            )
+            for one in self._store.protocols.list(user_id)
+        ]  # fmt: skip
+
+    def record(self, user_id: str, name: str, days: Mapping[date, bool], now: datetime) -> int:
+        """Write down days; a later word on a day replaces an earlier. Raises Rejected for a bad name."""
+        return self._store.protocols.record(user_id, name, [ProtocolDay(day=d, kept=k) for d, k in days.items()], now)
+
+    def record_csv(self, user_id: str, name: str, text: str, now: datetime) -> ports.Imported:
+        """Days of a CSV with the columns `date` and `kept` (or `done`), and why rows were left out."""
+        try:
+            entries, problems = read_entries(_with_name(text, name))
+        except (ValueError, csv.Error) as error:
+            raise Rejected("file", str(error)) from error
+        mine = {entry.date: entry.done for entry in entries if entry.protocol == name}
+        return ports.Imported(days=self.record(user_id, name, mine, now) if mine else 0, problems=problems)
+
+    def forget(self, user_id: str, name: str) -> bool:
+        """Delete a protocol with its days."""
+        return self._store.protocols.forget(user_id, name)
+
+    def insights(self, user_id: str, days: int, unit: Unit, now: datetime) -> Findings:
+        return find_insights(self._store, self._queries, user_id, days, unit, now)
+
+    def adherence(self, user_id: str, name: str, unit: Unit) -> Sequence[Adherence]:
+        return compare_protocol(self._store, self._queries, user_id, name, unit)
+
+    def _excluded(self, one: Exclusion) -> ports.Excluded:
+        n = self._queries.overview(one.user_id, one.start, one.end).n
+        return ports.Excluded(
+            id=one.id, start=one.start, end=one.end, reason=one.reason, created_at=one.created_at,
+            undone_at=one.undone_at, n=n,
+        )  # fmt: skip
+
+
+def in_zone(moment: datetime, zone: str) -> datetime:
+    """A wall-clock time as an instant; an aware one is taken as it is."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+
+
+def _with_name(text: str, name: str) -> str:
+    """The file with the columns that `read_entries` knows: `kept` is its `done`, the protocol the one named."""
+    rows = list(csv.reader(text.lstrip("\ufeff").splitlines()))
+    head = [column.strip().lower() for column in rows[0]] if rows else []
+    head = ["done" if column == "kept" and "done" not in head else column for column in head]
+    known = "protocol" in head
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(head if known else [*head, "protocol"])
+    writer.writerows(row if known or not row else [*row, name] for row in rows[1:])
+    return out.getvalue()

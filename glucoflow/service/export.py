@@ -1,0 +1,182 @@
+"""What is stored leaves as files: Tidepool records, one CSV table a kind, or the documents themselves.
+
+All three stream: one document is in memory at a time, whatever the span. A file has its name only when it is whole;
+until then it is `<name>.part`. `docs/document.md` describes the forms field by field.
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Protocol, get_args
+
+import msgspec
+
+from glucoflow.model.documents import Dataset, Document, Source
+from glucoflow.model.errors import Unavailable
+from glucoflow.model.units import Unit
+from glucoflow.service.export_tables import DERIVED, Getter, cells, columns
+from glucoflow.tidepool import written
+
+ExportFormat = Literal["tidepool", "csv", "ndjson"]
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+EVERY = 5_000
+"""Documents between two reports of progress."""
+
+
+class Stored(Protocol):
+    """A document as the index gives it: its `_id` and its `_source` as JSON."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def source(self) -> msgspec.Raw: ...
+
+
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written, by dataset; what the form has no place for (summaries, episodes); and where it is."""
+
+    documents: dict[str, int]
+    left_out: dict[str, int]
+    files: tuple[Path, ...]
+
+
+class _Event(msgspec.Struct):
+    dataset: Dataset
+
+
+class _Head(msgspec.Struct, rename={"timestamp": "@timestamp"}):
+    timestamp: datetime
+    event: _Event
+
+
+class _Writer(Protocol):
+    files: list[Path]
+
+    def add(self, dataset: Dataset, found: Stored) -> bool:
+        """Write a document; False where this form has no place for it."""
+        ...
+
+    def finish(self) -> None: ...
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+_SOURCE = msgspec.json.Decoder(Source)
+
+
+def export(
+    documents: Iterable[Stored],
+    form: ExportFormat,
+    out: Path,
+    *,
+    units: Unit | None = None,
+    on_progress: Callable[[int, datetime], None] | None = None,
+) -> Exported:
+    """Write `documents` (in the order given) to `out`: a file, or for `csv` a folder with one table a kind.
+
+    `units` is of the glucose in Tidepool records, None as received; the other forms have both. `on_progress` gets the
+    count and the newest time now and then. Raises Unavailable where `out` cannot be written, and whatever `documents`
+    raises; then only `.part` files are left.
+    """
+    done: Counter[str] = Counter()
+    left: Counter[str] = Counter()
+    try:
+        with ExitStack() as stack:
+            writer = _writer(form, out, units, stack)
+            for number, found in enumerate(documents, start=1):
+                head = _HEAD.decode(found.source)
+                dataset = head.event.dataset
+                (done if writer.add(dataset, found) else left)[dataset] += 1
+                if on_progress and number % EVERY == 0:
+                    on_progress(number, head.timestamp)
+            writer.finish()
+        for file in writer.files:
+            _part(file).replace(file)
+    except OSError as error:
+        raise Unavailable(
+            f"The export cannot be written to {out} ({error.strerror or error}).",
+            remedy="Choose another place with --out, or make room there.",
+        ) from error
+    return Exported(documents=dict(done), left_out=dict(left), files=tuple(writer.files))
+
+
+def _part(file: Path) -> Path:
+    return file.with_name(file.name + ".part")
+
+
+def _writer(form: ExportFormat, out: Path, units: Unit | None, stack: ExitStack) -> _Writer:
+    if form == "csv":
+        out.mkdir(parents=True, exist_ok=True)
+        return _Csv(out, stack)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    file = stack.enter_context(_part(out).open("wb"))
+    return _Tidepool(out, file, units) if form == "tidepool" else _Ndjson(out, file)
+
+
+class _Ndjson:
+    """`{"_id": …, "_source": …}` a line: the documents as they are, byte for byte."""
+
+    def __init__(self, out: Path, file: BinaryIO) -> None:
+        self.files = [out]
+        self._file = file
+
+    def add(self, dataset: Dataset, found: Stored) -> bool:  # noqa: ARG002
+        self._file.write(b'{"_id":%b,"_source":%b}\n' % (msgspec.json.encode(found.id), bytes(found.source)))
+        return True
+
+    def finish(self) -> None:
+        pass
+
+
+class _Tidepool:
+    """A JSON array of Tidepool records in client form, one a line."""
+
+    def __init__(self, out: Path, file: BinaryIO, units: Unit | None) -> None:
+        self.files = [out]
+        self._file = file
+        self._units = units
+        self._before = b"[\n"
+
+    def add(self, dataset: Dataset, found: Stored) -> bool:
+        line = None if dataset in DERIVED else written(Document(found.id, _SOURCE.decode(found.source)), self._units)
+        if line is None:
+            return False
+        self._file.write(self._before)
+        self._file.write(line)
+        self._before = b",\n"
+        return True
+
+    def finish(self) -> None:
+        self._file.write(b"[]\n" if self._before == b"[\n" else b"\n]\n")
+
+
+class _Csv:
+    """`<dataset>.csv` a kind, each made when its first row comes."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.files: list[Path] = []
+        self._folder = folder
+        self._stack = stack
+        self._tables: dict[Dataset, tuple[dict[str, Getter], Any]] = {}
+
+    def add(self, dataset: Dataset, found: Stored) -> bool:
+        if dataset in DERIVED:
+            return False
+        getters, writer = self._tables.get(dataset) or self._open(dataset)
+        writer.writerow(cells(getters, Document(found.id, _SOURCE.decode(found.source))))
+        return True
+
+    def _open(self, dataset: Dataset) -> tuple[dict[str, Getter], Any]:
+        path = self._folder / f"{dataset}.csv"
+        self.files.append(path)
+        file = self._stack.enter_context(_part(path).open("w", encoding="utf-8", newline=""))
+        writer = csv.writer(file)  # its default dialect is RFC 4180's: comma, CRLF, quotes doubled
+        self._tables[dataset] = (columns(dataset), writer)
+        writer.writerow(self._tables[dataset][0])
+        return self._tables[dataset]
+
+    def finish(self) -> None:
+        pass

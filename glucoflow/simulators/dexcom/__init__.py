@@ -1,0 +1,74 @@
+"""A strict fake of Dexcom's cloud: OAuth, API v3, four made-up people, and every fault a test may ask for.
+
+In a test: `with running_simulator(demo_scenario(now), clock=clock) as sim`, then `sim.base_url`, `sim.truth(...)`,
+`sim.faults.add(Fault("status", path="egvs", status=429))`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from glucoflow.simulators.fault_injection import Fault, Faults
+from glucoflow.simulators.scenario import (
+    AddEvent,
+    AlertSettings,
+    Change,
+    Client,
+    DeleteEvents,
+    Habits,
+    Journey,
+    Meal,
+    Offline,
+    Person,
+    Physiology,
+    ReviseReadings,
+    Scenario,
+    Span,
+    UpdateEvents,
+)
+from glucoflow.simulators.settable_clock import SettableClock
+
+if TYPE_CHECKING:
+    from glucoflow.simulators.dexcom.app import create_app
+    from glucoflow.simulators.dexcom.server import Simulator, run, running_simulator
+    from glucoflow.simulators.people import demo_scenario
+
+__all__ = [
+    "AddEvent",
+    "AlertSettings",
+    "Change",
+    "Client",
+    "DeleteEvents",
+    "Fault",
+    "Faults",
+    "Habits",
+    "Journey",
+    "Meal",
+    "Offline",
+    "Person",
+    "Physiology",
+    "ReviseReadings",
+    "Scenario",
+    "SettableClock",
+    "Simulator",
+    "Span",
+    "UpdateEvents",
+    "create_app",
+    "demo_scenario",
+    "run",
+    "running_simulator",
+]
+
+_LATER = {
+    "create_app": "dexcom.app",
+    "demo_scenario": "people",
+    "Simulator": "dexcom.server",
+    "run": "dexcom.server",
+    "running_simulator": "dexcom.server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What makes and serves data is loaded when first asked for: it takes a second that no other command needs."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"glucoflow.simulators.{_LATER[name]}"), name)

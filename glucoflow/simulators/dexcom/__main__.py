@@ -1,0 +1,35 @@
+"""`python -m glucoflow.simulators.dexcom`: the simulated provider on its own."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glucoflow.simulators.scenario import Client
+
+
+def main(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8400,
+    days: Annotated[int, typer.Option(min=1, help="Days of data before today.")] = 90,
+    seed: Annotated[int, typer.Option(help="Another seed gives other people.")] = 0,
+    client_id: Annotated[str, typer.Option(help="Client id that is accepted.")] = Client.id,
+    client_secret: Annotated[str, typer.Option(help="Its secret.", envvar="SIMULATOR_CLIENT_SECRET")] = Client().secret,
+    redirect_uri: Annotated[list[str] | None, typer.Option(help="Redirect URI that is accepted; repeatable.")] = None,
+    state: Annotated[Path | None, typer.Option(help="File that keeps authorizations over a restart.")] = None,
+) -> None:
+    """A strict fake of Dexcom's cloud with four made-up people, for demos and tests."""
+    from glucoflow.simulators.dexcom import run
+
+    client = Client(client_id, client_secret, tuple(redirect_uri) if redirect_uri else Client.redirect_uris)
+    typer.echo(f"Simulated provider on http://{host}:{port} (Ctrl-C stops it)", err=True)
+    try:
+        run(port, datetime.now(UTC), host=host, days=days, seed=seed, client=client, state=state)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,129 @@
+"""The simulator as a server: for the command line, and in a thread for tests."""
+
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from glucoflow.simulators.dexcom.app import Records, create_app
+from glucoflow.simulators.dexcom.archive import Archive, Kind
+from glucoflow.simulators.dexcom.grants import Grants
+from glucoflow.simulators.dexcom.oauth import RefreshAttempt
+from glucoflow.simulators.dexcom.wire import Asked
+from glucoflow.simulators.fault_injection import Faults
+from glucoflow.simulators.people import demo_scenario
+from glucoflow.simulators.scenario import Client, Scenario
+from glucoflow.simulators.settable_clock import Clock, real_clock
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A running simulator, seen from the side of a test."""
+
+    base_url: str
+    world: Scenario
+    client: Client
+    clock: Clock
+    grants: Grants
+    archive: Archive
+    records: Records
+
+    @property
+    def faults(self) -> Faults:
+        """Faults to come (`add`) and those served (`served`)."""
+        return self.records.faults
+
+    @property
+    def requests(self) -> list[Asked]:
+        """All requests so far, oldest first."""
+        return self.records.requests
+
+    @property
+    def refreshes(self) -> list[RefreshAttempt]:
+        """All calls with a refresh token so far, accepted or not."""
+        return self.records.refreshes
+
+    def requested(self, ending: str) -> int:
+        """How many requests had a path with that ending, e.g. `egvs`."""
+        return Counter(asked.path.endswith(ending) for asked in self.requests)[True]
+
+    def truth(
+        self, person: str, kind: Kind, start: datetime, end: datetime, as_of: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """What a perfect client holds of [start, end) at `as_of` (default: the clock's now); see `Archive.truth`."""
+        return self.archive.truth(person, kind, start, end, as_of or self.clock())
+
+    def revoke(self, person: str) -> None:
+        """The person takes back all authorizations in their account."""
+        self.grants.revoke(person)
+
+
+@contextmanager
+def running_simulator(
+    world: Scenario, clock: Clock = real_clock, client: Client | None = None, calls_per_hour: int = 60_000
+) -> Iterator[Simulator]:
+    """A simulator on a free loopback port, in a thread of this process, for as long as the block runs."""
+    client, records, grants, archive = client or Client(), Records(), Grants(), Archive(world)
+    app = create_app(world, clock, client, records, grants, archive, calls_per_hour)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(_config(app))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="simulator", daemon=True)
+    thread.start()
+    try:
+        _wait(server, thread)
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield Simulator(base_url, world, client, clock, grants, archive, records)
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        thread.join(timeout=10)
+        listener.close()
+
+
+def run(
+    port: int,
+    now: datetime,
+    *,
+    host: str = "127.0.0.1",
+    days: int = 90,
+    seed: int = 0,
+    client: Client | None = None,
+    state: Path | None = None,
+) -> None:
+    """Serves the four people of the demo until interrupted. With `state`, authorizations outlive a restart."""
+    app = create_app(demo_scenario(now, days=days, seed=seed), client=client, grants=Grants(state))
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(_config(app, host, port)).run()
+
+
+def _config(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        date_header=False,  # the cloud's own clock writes it (faults.py)
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        timeout_keep_alive=30,
+    )
+
+
+def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + 10
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the simulator did not start")
+        time.sleep(0.005)

@@ -1,0 +1,93 @@
+"""What a database says when it cannot serve, in words: `Unavailable` or `Misconfigured`, each with its cure.
+
+Codes: sqlite.org/rescode.html; PostgreSQL manual, appendix A.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import exc
+
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
+
+_BUSY = ("The database stayed locked by another process.", "Look for a hung glucoflow process or a backup, then retry.")
+_FULL = ("The disk of the database is full.", "Free some space; work goes on from the last checkpoint.")
+_READ_ONLY = ("The database is read-only.", "Give the account that runs glucoflow write access to its data folder.")
+_CORRUPT = (
+    "The database file is damaged.",
+    (
+        "Stop glucoflow and restore the last backup. Older checkpoints do no harm; a person whose token is outdated "
+        "will be asked to connect again."
+    ),
+)
+_DISK = ("The disk of the database reports an error.", "Check the disk and the system's log before going on.")
+_CANNOT_OPEN = ("The database file cannot be opened.", "Check that the data folder exists and who may write to it.")
+_DOWN = ("PostgreSQL cannot be reached.", "Start it, or correct GLUCOFLOW_DATABASE_URL; work goes on by itself then.")
+_CROWDED = ("PostgreSQL has no free connection.", "Raise its max_connections, or run fewer workers.")
+_SLOW = ("PostgreSQL did not answer in time.", "Check its load and its locks (pg_stat_activity).")
+
+_SQLITE = {
+    "SQLITE_BUSY": _BUSY, "SQLITE_LOCKED": _BUSY, "SQLITE_FULL": _FULL, "SQLITE_READONLY": _READ_ONLY,
+    "SQLITE_CORRUPT": _CORRUPT, "SQLITE_NOTADB": _CORRUPT, "SQLITE_IOERR": _DISK, "SQLITE_CANTOPEN": _CANNOT_OPEN,
+    "SQLITE_PERM": _READ_ONLY, "SQLITE_AUTH": _READ_ONLY,
+}  # fmt: skip
+_POSTGRES = {
+    "53100": _FULL, "53300": _CROWDED, "55P03": _BUSY, "25006": _READ_ONLY, "57014": _SLOW, "40P01": _BUSY,
+    "40001": _BUSY, "XX001": _CORRUPT, "XX002": _CORRUPT, "58030": _DISK, "25P03": _SLOW,
+}  # fmt: skip
+_REFUSED = {"28P01": "the password", "28000": "the user", "3D000": "the database name", "42501": "the user's rights"}
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what SQLAlchemy raises about the database itself into our errors; programming errors pass as they are."""
+    try:
+        yield
+    except exc.TimeoutError:
+        raise Unavailable(_CROWDED[0], remedy=_CROWDED[1]) from None
+    except exc.DBAPIError as error:
+        known = explain(error.orig)
+        if known is None:
+            raise
+        raise known from None  # the driver's text can hold a row's values
+
+
+def explain(error: BaseException | None) -> GlucoflowError | None:
+    """Our error for a driver's, or None if it is a mistake of ours rather than a fault of the database."""
+    if isinstance(error, sqlite3.Error):
+        return _explain_sqlite(error)
+    if isinstance(error, psycopg.Error):
+        return _explain_postgres(error)
+    return None
+
+
+def _explain_sqlite(error: sqlite3.Error) -> Unavailable | None:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    for prefix, (what, remedy) in _SQLITE.items():
+        if name.startswith(prefix):
+            return Unavailable(what, remedy=remedy)
+    return None
+
+
+def _explain_postgres(error: psycopg.Error) -> GlucoflowError | None:
+    code = error.sqlstate or ""
+    text = str(error)
+    for refused, what in _REFUSED.items():
+        # libpq gives no code for a connection that the server turned away, only its text
+        if code == refused or (not code and _turned_away(refused, text)):
+            return Misconfigured(
+                f"PostgreSQL refused {what}.", remedy="Correct GLUCOFLOW_DATABASE_URL, or the server's roles."
+            )
+    if code in _POSTGRES:
+        what, remedy = _POSTGRES[code]
+        return Unavailable(what, remedy=remedy)
+    if code.startswith(("08", "57P")) or (not code and isinstance(error, psycopg.OperationalError)):
+        return Unavailable(_DOWN[0], remedy=_DOWN[1])
+    return None
+
+
+def _turned_away(code: str, text: str) -> bool:
+    signs = {"28P01": "password authentication failed", "28000": "role ", "3D000": 'database "'}
+    return "FATAL" in text and code in signs and signs[code] in text

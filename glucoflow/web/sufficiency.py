@@ -1,0 +1,120 @@
+"""What stands behind an insight, a pattern or a comparison, in words of a few characters. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+import msgspec
+
+from glucoflow.analytics.adherence import MEASURES, Adherence
+from glucoflow.analytics.summary import Figures, PeriodSummary
+from glucoflow.model.units import MG_DL, Unit, in_unit
+from glucoflow.web import wording
+
+_PERCENTS = {
+    "percent": "now", "before": "before", "goal": "goal", "cv": "CV", "expected_percent": "after any other moment",
+    "in_range_percent": "in range",
+}  # fmt: skip
+
+
+class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure of a period, of the one before, and the change between them."""
+
+    name: str
+    now: str
+    before: str
+    change: str
+
+
+class MeasureRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure on days with and without a protocol; `clear` where the interval leaves out zero."""
+
+    name: str
+    having: str
+    lacking: str
+    difference: str
+    interval: str
+    clear: bool
+
+
+def numbers(found: Mapping[str, float], unit: Unit) -> list[str]:
+    """`now 63 %`, `before 69 %`, `5 of 14`, `median rise 76 mg/dL`, `02:00–04:00`, `p 0.045`."""
+    said = [f"{word} {wording.percent(found[name], 1)}" for name, word in _PERCENTS.items() if name in found]
+    if "days_of" in found:
+        said.insert(0, f"{found['days_with']:.0f} of {found['days_of']:.0f}")
+    if "minute_from" in found:
+        said.append(f"{clock(found['minute_from'])}–{clock(found['minute_to'])}")
+    if "median_rise_mg_dl" in found:
+        said.append(f"median rise {wording.glucose(found['median_rise_mg_dl'], unit)} {unit}")
+    if "median_minutes_to_peak" in found:
+        said.append(f"peak after {found['median_minutes_to_peak']:.0f} min")
+    if "difference" in found:
+        low, high = signed(found["low"]), signed(found["high"])
+        said.append(f"difference {signed(found['difference'])} points, 95 % interval {low} to {high}")
+    if "days_needed" in found:
+        said.append(f"{found['days']:.1f} of {found['days_needed']:.0f} days")
+    if "p_value" in found:
+        said.append("p < 0.001" if found["p_value"] < 0.001 else f"p {found['p_value']:.3f}")
+    return said
+
+
+def clock(minute: float) -> str:
+    return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """`+7.9`, `−1.8`, with a real minus sign; zero has none."""
+    text = f"{abs(value):.{decimals}f}"
+    if float(text) == 0:
+        return text
+    return f"+{text}" if value > 0 else f"−{text}"
+
+
+def days(start: date, end: date) -> str:
+    """`7 – 20 Jun 2026` for the dates [start, end)."""
+    last = end - timedelta(days=1)
+    first = f"{start.day}" if (start.year, start.month) == (last.year, last.month) else f"{start.day} {start:%b}"
+    year = f" {start:%Y}" if start.year != last.year else ""
+    return f"{first}{year} – {last.day} {last:%b %Y}"
+
+
+def figure_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit) -> list[FigureRow]:
+    """The figures that insights speak of, beside those of the period before."""
+    shares = (
+        ("Time in range", "target_in_percent"), ("Time below", "target_below_percent"),
+        ("Time above", "target_above_percent"), ("Variability (CV)", "cv_percent"), ("Sensor active", "active_percent"),
+    )  # fmt: skip
+    rows = [_figure_row(name, field, period.figures, before.figures if before else None) for name, field in shares]
+    mean, old = period.figures.mean_mg_dl, before.figures.mean_mg_dl if before else None
+    change = "–" if mean is None or old is None else _in_unit(mean - old, unit)
+    shown = [f"{wording.glucose(one, unit)} {unit}" if one is not None else "–" for one in (mean, old)]
+    return [*rows, FigureRow(name="Mean", now=shown[0], before=shown[1], change=change)]
+
+
+def measure_rows(found: Sequence[Adherence], unit: Unit) -> list[MeasureRow]:
+    """A row a measure that can be compared; none below the fewest days."""
+    return [_measure_row(one, unit) for one in found if one.difference is not None]
+
+
+def _figure_row(name: str, field: str, now: Figures, before: Figures | None) -> FigureRow:
+    new, old = getattr(now, field), getattr(before, field) if before else None
+    change = "–" if new is None or old is None else f"{signed(new - old)} points"
+    return FigureRow(name=name, now=wording.percent(new, 1), before=wording.percent(old, 1), change=change)
+
+
+def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
+    difference, low, high = one.difference or 0.0, one.low or 0.0, one.high or 0.0
+    if one.measure == "mean":
+        sides = [f"{wording.glucose(value, unit)} {unit}" for value in (one.mean_with, one.mean_without)]
+        gaps = [_in_unit(difference, unit), *(_in_unit(value, unit).split()[0] for value in (low, high))]
+    else:
+        sides = [wording.percent(value, 1) for value in (one.mean_with, one.mean_without)]
+        gaps = [f"{signed(difference)} points", signed(low), signed(high)]
+    name = MEASURES[one.measure]
+    return MeasureRow(
+        name=name[0].upper() + name[1:], having=sides[0], lacking=sides[1], difference=gaps[0],
+        interval=f"{gaps[1]} to {gaps[2]}", clear=one.clear,
+    )  # fmt: skip
+
+
+def _in_unit(mg_dl: float, unit: Unit) -> str:
+    return f"{signed(in_unit(mg_dl, unit), 0 if unit == MG_DL else 1)} {unit}"
