@@ -12,7 +12,7 @@ from typing import Protocol
 from glucoflow.enrich import Enricher
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal
-from glucoflow.model.ingestion import Counts, Kind, Rejection, SinkResult, Window
+from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, SinkResult, Window
 from glucoflow.prefetch import prefetched
 from glucoflow.provider import Capabilities, Connector, Page
 from glucoflow.stopwatch import Stopwatch
@@ -33,9 +33,9 @@ class Ledger(Protocol):
     def checkpoint(self, kind: Kind) -> datetime | None: ...
 
     def advance(
-        self, kind: Kind, to: datetime | None, counts: Counts, rejected: Sequence[Rejection], now: datetime
+        self, kind: Kind, to: datetime | None, counts: Counts, rejected: Sequence[RejectedRecord], now: datetime
     ) -> None:
-        """Add a page's counts and rejects to the run; move the checkpoint forward to `to` (never back)."""
+        """Add a page's counts and rejected records to the run; move the checkpoint forward to `to` (never back)."""
 
 
 SUSPICIOUS_SHARE = 0.15
@@ -107,7 +107,7 @@ def ingest(
         if suspicious:
             raise Fatal(
                 f"{len(page.rejected)} of {counts.fetched} {kind} in one page could not be understood.",
-                remedy="The provider's format may have changed. The records are kept under rejects; nothing is lost. "
+                remedy="The provider's format may have changed. The rejected records are kept; nothing is lost. "
                 "Please look for a newer glucoflow, or report it.",
             )
         log.info("page of %s stored", kind, extra={"kind": kind, "counts": _as_extra(counts)})

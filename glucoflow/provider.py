@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 from pydantic import SecretStr
 
-from glucoflow.model.ingestion import Kind, Rejection, Window
+from glucoflow.model.ingestion import Kind, RejectedRecord, Window
 from glucoflow.model.records import Record
 
 
@@ -17,7 +17,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     window: Window
     records: Sequence[Record]
     deleted: Sequence[str] = ()
-    rejected: Sequence[Rejection] = ()
+    rejected: Sequence[RejectedRecord] = ()
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ import msgspec
 from connectors.dexcom.naming import MANUFACTURER, Devices
 from connectors.dexcom.times import offset_min
 from connectors.dexcom.wire import EARLIEST, Common, Refused, Word, instant, page, rejection, sized
-from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
 from glucoflow.model.units import in_mg_dl, parse_unit
 from glucoflow.provider import Page
@@ -75,7 +75,7 @@ class DevicePages:
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
         """One page; times are uploads' and settings' changes, so they may lie outside the window."""
         records: list[Record] = []
-        rejected: list[Rejection] = []
+        rejected: list[RejectedRecord] = []
         for wire, uploaded, raw in self._oldest_upload_first(raws, rejected):
             if uploaded is not None:
                 records.append(self._status(wire, uploaded, raw))
@@ -91,7 +91,7 @@ class DevicePages:
         return page(window, records, rejected)
 
     def _oldest_upload_first(
-        self, raws: Iterable[msgspec.Raw], rejected: list[Rejection]
+        self, raws: Iterable[msgspec.Raw], rejected: list[RejectedRecord]
     ) -> list[tuple[_Device, datetime | None, msgspec.Raw]]:
         """The devices understood, so that of two with the same settings the one in use has the last word."""
         devices: list[tuple[_Device, datetime | None, msgspec.Raw]] = []
@@ -114,7 +114,7 @@ class DevicePages:
         )
 
     def _settings(
-        self, wire: _Device, uploaded: datetime | None, raw: msgspec.Raw, rejected: list[Rejection]
+        self, wire: _Device, uploaded: datetime | None, raw: msgspec.Raw, rejected: list[RejectedRecord]
     ) -> DeviceSettings | None:
         """The settings of one schedule; None for a schedule without any, as receivers send."""
         schedule = _SCHEDULE.decode(raw)
@@ -144,7 +144,7 @@ class DevicePages:
 
 
 def _understood(
-    raws: Iterable[msgspec.Raw], now: datetime, rejected: list[Rejection]
+    raws: Iterable[msgspec.Raw], now: datetime, rejected: list[RejectedRecord]
 ) -> Iterator[tuple[_Setting, datetime | None]]:
     for number, raw in enumerate(raws):
         try:

@@ -15,7 +15,7 @@ from connectors.dexcom.calibrations import meter_value
 from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min, system_time
 from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, rejection, sized
-from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import Basal, Bolus, Device, Exercise, Fingerstick, Food, Health, Note, Record
 from glucoflow.provider import Page
 
@@ -61,7 +61,7 @@ class Events:
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
         """The newest version of each event in time order, and the keys of those deleted."""
         newest: dict[str, tuple[tuple[int, str], Record | None]] = {}
-        rejected: list[Rejection] = []
+        rejected: list[RejectedRecord] = []
         for raw in raws:
             try:
                 key, version, record = self._event(sized(raw))

@@ -8,7 +8,7 @@ import msgspec
 from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min
 from connectors.dexcom.wire import AHEAD, EARLIEST, Common, Refused, Word, instant, natural_key, page, understand
-from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import Reading
 from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
 from glucoflow.provider import Page
@@ -142,14 +142,14 @@ def _once_a_moment(whole: Page) -> Page:
     A twin with the same value is the same reading and held already; one with another value is kept aside.
     """
     seen: dict[tuple[datetime, str], Reading] = {}
-    contrary: list[Rejection] = []
+    contrary: list[RejectedRecord] = []
     for record in whole.records:
         if isinstance(record, Reading):
             moment = (record.time, record.device.transmitter_id or "" if record.device else "")
             first = seen.setdefault(moment, record)
             if (first.value, first.unit) != (record.value, record.unit):
                 contrary.append(
-                    Rejection(
+                    RejectedRecord(
                         field="systemTime",
                         reason="another record has another value at the same moment of the same transmitter",
                         key=record.key,

@@ -15,7 +15,7 @@ import msgspec
 
 from connectors.dexcom.http import not_understood
 from connectors.dexcom.times import system_time
-from glucoflow.model.ingestion import Rejection, Window
+from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import Record
 from glucoflow.provider import Page
 
@@ -110,15 +110,15 @@ def _leniently(body: bytes) -> _Envelope:
         raise not_understood(body, "an answer without records") from None
 
 
-def rejection(error: Refused | msgspec.DecodeError | UnicodeDecodeError, raw: msgspec.Raw) -> Rejection:
+def rejection(error: Refused | msgspec.DecodeError | UnicodeDecodeError, raw: msgspec.Raw) -> RejectedRecord:
     """Which field was wrong, why, and the record as sent."""
     payload = bytes(memoryview(raw)[:PAYLOAD_LIMIT])
     if isinstance(error, Refused):
-        return Rejection(field=error.field, reason=error.reason, key=_record_id(raw), payload=payload)
+        return RejectedRecord(field=error.field, reason=error.reason, key=_record_id(raw), payload=payload)
     text = str(error)
     path, missing = _PATH.search(text), _MISSING.search(text)
     field = (missing and missing.group(1)) or (path and path.group(1)) or "record"
-    return Rejection(field=field[:200], reason=_PATH.sub("", text)[:300], key=_record_id(raw), payload=payload)
+    return RejectedRecord(field=field[:200], reason=_PATH.sub("", text)[:300], key=_record_id(raw), payload=payload)
 
 
 def _record_id(raw: msgspec.Raw) -> str | None:
@@ -161,10 +161,10 @@ def sized(raw: msgspec.Raw) -> msgspec.Raw:
 
 def understand(
     raws: Iterable[msgspec.Raw], convert: Callable[[msgspec.Raw], R | None]
-) -> tuple[list[R], list[Rejection]]:
+) -> tuple[list[R], list[RejectedRecord]]:
     """`convert` over all records: those understood (None: nothing to keep), and those refused with their reason."""
     records: list[R] = []
-    rejected: list[Rejection] = []
+    rejected: list[RejectedRecord] = []
     for raw in raws:
         try:
             record = convert(sized(raw))
@@ -176,7 +176,7 @@ def understand(
     return records, rejected
 
 
-def page(window: Window, records: list[Any], rejected: list[Rejection], deleted: Sequence[str] = ()) -> Page:
+def page(window: Window, records: list[Any], rejected: list[RejectedRecord], deleted: Sequence[str] = ()) -> Page:
     """A page in time order. Of records with one key the last sent stays: Dexcom repeats some within an answer."""
     by_key = {record.key: record for record in records}
     if len(by_key) < len(records):

@@ -19,7 +19,7 @@ from glucoflow.enrich import Enricher, Owner, document_id
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document, Source
 from glucoflow.model.errors import Misconfigured, Rejected, Unavailable
-from glucoflow.model.ingestion import Rejection
+from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.tidepool import read_exactly, to_record, type_of, unstrung
 
@@ -36,7 +36,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Some documents of a file, in order; what was refused, and how many of which type glucoflow does not hold."""
 
     documents: Sequence[Document] = ()
-    rejected: Sequence[Rejection] = ()
+    rejected: Sequence[RejectedRecord] = ()
     not_held: dict[str, int] = {}
 
 
@@ -61,7 +61,7 @@ def read_file(path: Path, owner: Owner) -> Iterator[Batch]:
         raise Unavailable(f"{path} cannot be read ({error.strerror or error}).") from error
 
 
-Item = Document | Rejection | str
+Item = Document | RejectedRecord | str
 """A document, a refusal, or the type of a record that is not held."""
 
 
@@ -70,7 +70,7 @@ def _batches(items: Iterable[Item]) -> Iterator[Batch]:
     while chunk := list(islice(iterator, BATCH)):
         yield Batch(
             documents=[item for item in chunk if isinstance(item, Document)],
-            rejected=[item for item in chunk if isinstance(item, Rejection)],
+            rejected=[item for item in chunk if isinstance(item, RejectedRecord)],
             not_held=dict(Counter(item for item in chunk if isinstance(item, str))),
         )
 
@@ -155,7 +155,7 @@ class _ExportSigns(msgspec.Struct, rename="camel"):
 def _array(raws: Sequence[msgspec.Raw], owner: Owner) -> Iterator[Batch]:
     """Records from elsewhere, in time order, since a reading's gap and trend depend on those before it."""
     records: list[r.Record] = []
-    refused: list[Rejection] = []
+    refused: list[RejectedRecord] = []
     not_held: Counter[str] = Counter()
     exact: list[Document] = []
     strung = any(_is_strung(raw) for raw in raws)
@@ -201,7 +201,7 @@ def _is_strung(raw: msgspec.Raw) -> bool:
     return any(bytes(part).startswith(b'"') for part in (signs.payload, signs.annotations))
 
 
-def _explained(raw: msgspec.Raw, error: Rejected) -> Rejection:
+def _explained(raw: msgspec.Raw, error: Rejected) -> RejectedRecord:
     try:
         broken = bytes(msgspec.json.decode(raw, type=_ExportSigns).export_error)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -211,5 +211,5 @@ def _explained(raw: msgspec.Raw, error: Rejected) -> Rejection:
     return _refusal(error.field, error.reason, bytes(raw))
 
 
-def _refusal(field: str, reason: str, payload: bytes) -> Rejection:
-    return Rejection(field=field, reason=reason, payload=payload[: 64 * 1024])
+def _refusal(field: str, reason: str, payload: bytes) -> RejectedRecord:
+    return RejectedRecord(field=field, reason=reason, payload=payload[: 64 * 1024])

@@ -277,7 +277,8 @@ def rotate_keys() -> None:
 
     with store_of(settings_for().store) as store:
         done = store.rotate()
-    typer.echo(f"Encrypted anew: {done.connections} connections, {done.rejects} rejects. Older keys can go now.")
+    what = f"{done.connections} connections and {done.rejected_records} rejected records"
+    typer.echo(f"Encrypted anew: {what}. Older keys can go now.")
 
 
 app.command("simulator")(simulate)

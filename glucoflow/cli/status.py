@@ -11,7 +11,7 @@ from rich.table import Table
 from glucoflow.cli.people import age, people_table, summaries
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
-from glucoflow.store import Connection, RejectCount
+from glucoflow.store import Connection, RejectedRecordCount
 
 
 class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_poll: datetime | None
     last_error: str | None
     remedy: str | None
-    rejects: list[RejectCount]
+    rejects: list[RejectedRecordCount]
 
 
 def show_people(settings: Settings, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def _status(rt: Runtime, connection: Connection) -> ConnectionStatus:
         next_poll=connection.next_poll_at,
         last_error=connection.last_error,
         remedy=connection.last_remedy,
-        rejects=list(rt.store.rejects.counts(connection_id=connection.id)),
+        rejects=list(rt.store.rejected_records.counts(connection_id=connection.id)),
     )
 
 

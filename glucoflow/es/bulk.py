@@ -20,7 +20,7 @@ from glucoflow.es.encode import Item, payload_of
 from glucoflow.es.error_translation import OVERLOADED, blocked
 from glucoflow.es.retry_policy import TOO_LARGE, Retrier
 from glucoflow.model.errors import Fatal, Misconfigured, Retryable
-from glucoflow.model.ingestion import Rejection
+from glucoflow.model.ingestion import RejectedRecord
 
 ANSWER_FIELDS = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 """All that is read of an answer, which is what keeps it small: 25 bytes a document instead of 200."""
@@ -45,7 +45,7 @@ class Outcome:
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
-    rejected: list[Rejection] = field(default_factory=list)
+    rejected: list[RejectedRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outco
             _raise_unless_its_own_fault(status, error)
             if action.item is None:
                 raise Fatal(f"Elasticsearch refused a delete: status {status}, {error.get('type')}.")
-            outcome.rejected.append(rejection(action.item, status, error))
+            outcome.rejected.append(rejected_record(action.item, status, error))
     return _Round(again, conflicting, error_of_again)
 
 
@@ -226,7 +226,7 @@ def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
 _FIELD = re.compile(r"(?:failed to parse field|introduction of) \[([^\]]+)\](?: within \[([^\]]+)\])?")
 
 
-def rejection(item: Item, status: int, error: Mapping[str, Any]) -> Rejection:
+def rejected_record(item: Item, status: int, error: Mapping[str, Any]) -> RejectedRecord:
     """Why Elasticsearch does not take a document. The reason names the field and never its value."""
     text = str(error.get("reason", ""))
     found = _FIELD.search(text)
@@ -239,4 +239,4 @@ def rejection(item: Item, status: int, error: Mapping[str, Any]) -> Rejection:
         reason = "not in the mapping"
     else:
         reason = f"does not fit the mapping ({error.get('type', status)})"
-    return Rejection(field=name, reason=reason, key=item.id, payload=payload_of(item)[:PAYLOAD_KEPT])
+    return RejectedRecord(field=name, reason=reason, key=item.id, payload=payload_of(item)[:PAYLOAD_KEPT])

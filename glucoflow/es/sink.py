@@ -23,7 +23,7 @@ from glucoflow.es.provision import ensure_index
 from glucoflow.es.retry_policy import Retrier, RetryPolicy
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal, Rejected
-from glucoflow.model.ingestion import Rejection, SinkResult
+from glucoflow.model.ingestion import RejectedRecord, SinkResult
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,9 @@ class ElasticsearchSink:
             return encode(document, ingested)
         except Rejected as error:
             payload = bytes(document.source.payload)[:PAYLOAD_KEPT]
-            total.rejected.append(Rejection(field=error.field, reason=error.reason, key=document.id, payload=payload))
+            total.rejected.append(
+                RejectedRecord(field=error.field, reason=error.reason, key=document.id, payload=payload)
+            )
             self._monitor.see([document.id], total.rejected[-1:])
             return None
 
@@ -199,7 +201,7 @@ class _Monitor:
         self._last: deque[bool] = deque(maxlen=options.judged)
         self._rejected = 0
 
-    def see(self, ids: Sequence[str], rejected: Sequence[Rejection]) -> None:
+    def see(self, ids: Sequence[str], rejected: Sequence[RejectedRecord]) -> None:
         """Raises Fatal when too many of the documents seen so far were rejected."""
         if not rejected:
             self._last.extend([False] * min(len(ids), self._options.judged))

@@ -27,7 +27,7 @@ class Window(msgspec.Struct, frozen=True):
             start = end
 
 
-class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One record that was refused: which field, why, and the record itself (as sent, cut at 64 KiB)."""
 
     field: str
@@ -43,7 +43,7 @@ class SinkResult(msgspec.Struct, frozen=True, kw_only=True):
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
-    rejected: Sequence[Rejection] = ()
+    rejected: Sequence[RejectedRecord] = ()
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,10 +42,10 @@ class SitePeople:
         found = self._store.connections.for_user(user_id)
         return [msgspec.convert(one, ports.Connection, from_attributes=True) for one in found]
 
-    def rejects(self, user_id: str) -> Sequence[ports.RejectCount]:
+    def rejected_records(self, user_id: str) -> Sequence[ports.RejectedRecordCount]:
         return [
-            ports.RejectCount(kind=one.kind, field=one.field, reason=one.reason, count=one.n)
-            for one in self._store.rejects.counts(user_id=user_id)
+            ports.RejectedRecordCount(kind=one.kind, field=one.field, reason=one.reason, count=one.n)
+            for one in self._store.rejected_records.counts(user_id=user_id)
         ]
 
     def runs(self, user_id: str, limit: int) -> Sequence[ports.Run]:

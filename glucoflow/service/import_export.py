@@ -16,7 +16,7 @@ from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
 from glucoflow.model.documents import Dataset
 from glucoflow.model.errors import Rejected
-from glucoflow.model.ingestion import Rejection
+from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.units import Unit
 from glucoflow.service.export import Exported, ExportFormat, export
 from glucoflow.service.runtime import Runtime
@@ -76,7 +76,7 @@ def import_file(rt: Runtime, user_id: str, path: Path, on_progress: Callable[[in
     owner = Owner(user_id=user_id, connection_id="import", provider="tidepool", zone=person.zone)
     total: Counter[str] = Counter()
     not_held: Counter[str] = Counter()
-    refused: list[Rejection] = []
+    refused: list[RejectedRecord] = []
     for batch in read_file(path, owner):
         result = sink.write(batch.documents, (), rt.clock())
         total.update(created=result.created, updated=result.updated, unchanged=result.unchanged)
@@ -95,7 +95,7 @@ def import_file(rt: Runtime, user_id: str, path: Path, on_progress: Callable[[in
     )
 
 
-def _kept(refused: Sequence[Rejection], path: Path) -> Path | None:
+def _kept(refused: Sequence[RejectedRecord], path: Path) -> Path | None:
     if not refused:
         return None
     lines = (

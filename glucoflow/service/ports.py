@@ -45,7 +45,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     last_error_at: datetime | None = None
 
 
-class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
+class RejectedRecordCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many records of a kind were kept aside for one reason."""
 
     kind: str
@@ -122,7 +122,7 @@ class People(Protocol):
 
     def connections(self, user_id: str) -> Sequence[Connection]: ...
 
-    def rejects(self, user_id: str) -> Sequence[RejectCount]: ...
+    def rejected_records(self, user_id: str) -> Sequence[RejectedRecordCount]: ...
 
     def runs(self, user_id: str, limit: int) -> Sequence[Run]: ...
 

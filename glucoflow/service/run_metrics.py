@@ -61,7 +61,7 @@ def record_run(rt: Runtime, connection: Connection, run: Run, spent: RunUsage, e
         for stage in spent.stages:
             made = document("glucoflow.stage", ended, stage=stage, connection=whose, **about)
             yield MetricDocument(id=f"{run.id}-{stage.kind}", document=made)
-        for number, one in enumerate(rt.store.rejects.counts(run_id=run.id)):
+        for number, one in enumerate(rt.store.rejected_records.counts(run_id=run.id)):
             reject = RejectFields(kind=one.kind, field=one.field, reason=one.reason, records=one.n)
             made = document("glucoflow.reject", ended, reject=reject, connection=whose, **about)
             yield MetricDocument(id=f"{run.id}-reject-{number}", document=made)

@@ -1,7 +1,8 @@
-"""The store: people, connections, encrypted tokens, leases, checkpoints, runs, rejects and what people mark.
+"""The store: people, connections, encrypted tokens, leases, checkpoints, runs, rejected records and what people mark.
 
-`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `tokens`, `runs`, `calls`, `rejects`,
-`oauth_states`, `invites`, `exclusions`, `protocols`, and `ledger()`) hand out frozen values. SQLite or PostgreSQL.
+`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `tokens`, `runs`, `calls`,
+`rejected_records`, `oauth_states`, `invites`, `exclusions`, `protocols`, and `ledger()`) hand out frozen values.
+SQLite or PostgreSQL.
 """
 
 from glucoflow.store.calls import Calls
@@ -19,15 +20,32 @@ from glucoflow.store.values import (
     Person,
     Protocol,
     ProtocolDay,
-    Reject,
-    RejectCount,
+    RejectedRecordCount,
     Rotated,
     Run,
     RunState,
+    StoredRejectedRecord,
 )
 
 __all__ = [
-    "SYNC", "Calls", "Checkpoint", "Connection", "ConnectionState", "Exclusion", "Invite", "OAuthState", "OwnTargets",
-    "Person", "Protocol", "ProtocolDay", "Reject", "RejectCount", "Rotated", "Run", "RunState", "Store", "WrongKey",
+    "SYNC",
+    "Calls",
+    "Checkpoint",
+    "Connection",
+    "ConnectionState",
+    "Exclusion",
+    "Invite",
+    "OAuthState",
+    "OwnTargets",
+    "Person",
+    "Protocol",
+    "ProtocolDay",
+    "RejectedRecordCount",
+    "Rotated",
+    "Run",
+    "RunState",
+    "Store",
+    "StoredRejectedRecord",
+    "WrongKey",
     "open_store",
 ]  # fmt: skip

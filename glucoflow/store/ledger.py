@@ -1,4 +1,4 @@
-"""One connection's progress, as `ingest` sees it: the checkpoint moves in one transaction with counts and rejects."""
+"""One connection's progress, as `ingest` sees it: checkpoint, counts and rejected records move in one transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Retryable
-from glucoflow.model.ingestion import Counts, Kind, Rejection
+from glucoflow.model.ingestion import Counts, Kind, RejectedRecord
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
@@ -44,9 +44,9 @@ class StoreLedger:
             return session.scalar(select(CheckpointRow.position).filter_by(**self._place(kind)))
 
     def advance(
-        self, kind: Kind, to: datetime | None, counts: Counts, rejected: Sequence[Rejection], now: datetime
+        self, kind: Kind, to: datetime | None, counts: Counts, rejected: Sequence[RejectedRecord], now: datetime
     ) -> None:
-        """Add a page's counts and rejects to the run and move the checkpoint to `to`, never back: all or nothing.
+        """Add a page's counts and rejected records, and move the checkpoint to `to`, never back: all or nothing.
 
         Raises Retryable if the lease is lost (another worker has the connection, or it was disconnected or deleted)
         and Unavailable if the database fails; nothing is written then.

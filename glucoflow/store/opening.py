@@ -19,9 +19,9 @@ from glucoflow.store.ledger import StoreLedger
 from glucoflow.store.links import Invites, OAuthStates
 from glucoflow.store.migrate import migrate
 from glucoflow.store.people import People
-from glucoflow.store.rejected import Rejects
+from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
-from glucoflow.store.tables import ConnectionRow, MetaRow, RejectRow
+from glucoflow.store.tables import ConnectionRow, MetaRow, RejectedRecordRow
 from glucoflow.store.tokens import Tokens, nothing_happens
 from glucoflow.store.values import Rotated
 
@@ -40,7 +40,7 @@ class Store:
         self.tokens = Tokens(database, cipher, on_point=on_point)
         self.runs = Runs(database)
         self.calls = Calls(database)
-        self.rejects = Rejects(database, cipher)
+        self.rejected_records = RejectedRecords(database, cipher)
         self.oauth_states = OAuthStates(database)
         self.invites = Invites(database)
         self.exclusions = Exclusions(database)
@@ -77,10 +77,10 @@ class Store:
         Afterwards the older keys can be dropped.
         """
         connections = self._in_steps(self._rotate_connections)
-        rejects = self._in_steps(self._rotate_rejects)
+        rejected = self._in_steps(self._rotate_rejected_records)
         with self._database.write() as session:
             session.merge(MetaRow(name=_CANARY, value=self._cipher.canary()))
-        return Rotated(connections=connections, rejects=rejects)
+        return Rotated(connections=connections, rejected_records=rejected)
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -107,12 +107,12 @@ class Store:
             found.key_id = self._cipher.key_id
         return len(rows), rows[-1].id if rows else after
 
-    def _rotate_rejects(self, session: Session, after: str) -> tuple[int, str]:
-        row = RejectRow
+    def _rotate_rejected_records(self, session: Session, after: str) -> tuple[int, str]:
+        row = RejectedRecordRow
         query = select(row).where(row.id > int(after or 0)).order_by(row.id)
         rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update()).all()
         for found in rows:
-            found.payload = self._cipher.renew(found.payload, f"Reject {found.id}")
+            found.payload = self._cipher.renew(found.payload, f"The rejected record {found.id}")
         return len(rows), str(rows[-1].id) if rows else after
 
 

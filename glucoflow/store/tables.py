@@ -138,7 +138,7 @@ class RunRow(Base):
     finished_at: Mapped[datetime | None]
 
 
-class RejectRow(Base):
+class RejectedRecordRow(Base):
     """`fingerprint` is a hash over kind, key (or payload), field and reason: read again, it is the same row."""
 
     __tablename__ = "rejects"

@@ -88,7 +88,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
 
 
-class Reject(msgspec.Struct, frozen=True, kw_only=True):
+class StoredRejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A record that was kept aside, once however often it is read again. Its payload is asked for separately."""
 
     id: int
@@ -103,7 +103,7 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
 
 
-class RejectCount(msgspec.Struct, frozen=True, kw_only=True):
+class RejectedRecordCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many records of a kind were refused for one reason."""
 
     kind: Kind
@@ -164,4 +164,4 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True):
     """How many values a key rotation encrypted anew."""
 
     connections: int
-    rejects: int
+    rejected_records: int

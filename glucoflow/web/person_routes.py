@@ -73,7 +73,7 @@ def status(request: Request, parts: InParts, person: InPerson, connected: str = 
     titles = {one.name: one.title for one in parts.connect.providers()}
     return parts.pages.render(
         request, "status.html", now, person=person, unit=unit_of(request, person), boards=BOARDS, current="status",
-        connections=parts.people.connections(person.id), rejects=parts.people.rejects(person.id),
+        connections=parts.people.connections(person.id), rejects=parts.people.rejected_records(person.id),
         runs=parts.people.runs(person.id, 10), providers=parts.connect.providers(), titles=titles,
         newest=newest, connected=titles.get(connected), loading=loading, span=None,
         today=now.astimezone(ZoneInfo(person.zone)).date(),

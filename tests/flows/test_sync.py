@@ -137,7 +137,7 @@ def test_odd_records_are_kept_aside_with_their_reason_and_their_page_goes_on(hou
     assert outcome.status == "ok"
     assert outcome.counts.rejected >= 4
     assert house.values("alma") == house.truth("alma")
-    reasons = {(reject.field, reject.key) for reject in house.rt.store.rejects.list(user_id="alma")}
+    reasons = {(reject.field, reject.key) for reject in house.rt.store.rejected_records.list(user_id="alma")}
     assert {field for field, _ in reasons} >= {"value", "systemTime", "unit"}
 
 

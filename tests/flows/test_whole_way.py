@@ -98,7 +98,7 @@ def test_four_weeks_offline_then_back_then_revised_and_deleted(house: House) -> 
     assert back.created > 7_000
     assert revised.updated > 250
     assert deleted.deleted > 0
-    assert house.rt.store.rejects.list(user_id="bruno") == ()
+    assert house.rt.store.rejected_records.list(user_id="bruno") == ()
 
     before = house.versions("bruno")
     again = synced(house, NOW + 2 * DAY + MINUTE)

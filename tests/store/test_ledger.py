@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glucoflow.ingest import Ledger
 from glucoflow.model.errors import Retryable
-from glucoflow.model.ingestion import KINDS, Counts, Kind, Rejection
+from glucoflow.model.ingestion import KINDS, Counts, Kind, RejectedRecord
 from glucoflow.store import Connection, Run, Store, open_store
 from tests.store.conftest import NOW, connect
 
@@ -27,7 +27,7 @@ def test_a_page_is_booked(store: Store) -> None:
     connection, run = claimed(store)
     ledger: Ledger = store.ledger(connection.id, run.id, "w1")
     assert ledger.checkpoint("readings") is None
-    refused = Rejection(field="value", reason="null", key="r1", payload=b"{}")
+    refused = RejectedRecord(field="value", reason="null", key="r1", payload=b"{}")
     ledger.advance("readings", NOW - DAY, Counts(pages=1, fetched=288, created=287, rejected=1), [refused], NOW)
     ledger.advance("readings", NOW, Counts(pages=1, fetched=10, unchanged=10), [], NOW + timedelta(seconds=9))
     assert ledger.checkpoint("readings") == NOW
@@ -35,17 +35,17 @@ def test_a_page_is_booked(store: Store) -> None:
     after = store.runs.get(run.id)
     assert after.counts == Counts(pages=2, fetched=298, created=287, unchanged=10, rejected=1)
     assert after.updated_at == NOW + timedelta(seconds=9)
-    [reject] = store.rejects.list(run_id=run.id)
+    [reject] = store.rejected_records.list(run_id=run.id)
     assert (reject.kind, reject.key, reject.field, reject.reason) == ("readings", "r1", "value", "null")
-    assert store.rejects.payload(reject.id) == b"{}"
+    assert store.rejected_records.payload(reject.id) == b"{}"
 
 
 def test_a_page_without_a_checkpoint_keeps_its_rejects(store: Store) -> None:
     connection, run = claimed(store)
     ledger = store.ledger(connection.id, run.id, "w1")
-    ledger.advance("readings", None, Counts(pages=1, rejected=1), [Rejection(field="x", reason="y")], NOW)
+    ledger.advance("readings", None, Counts(pages=1, rejected=1), [RejectedRecord(field="x", reason="y")], NOW)
     assert ledger.checkpoint("readings") is None
-    assert len(store.rejects.list()) == 1
+    assert len(store.rejected_records.list()) == 1
 
 
 @pytest.mark.parametrize("lost", ["taken", "disconnected", "deleted", "released"])
@@ -63,8 +63,8 @@ def test_nothing_is_written_once_the_lease_is_lost(store: Store, lost: str) -> N
     else:
         store.leases.release(connection.id, "w1")
     with pytest.raises(Retryable, match="Nothing is lost"):
-        ledger.advance("readings", NOW, Counts(pages=1), [Rejection(field="x", reason="y")], later)
-    assert store.rejects.list() == ()
+        ledger.advance("readings", NOW, Counts(pages=1), [RejectedRecord(field="x", reason="y")], later)
+    assert store.rejected_records.list() == ()
     if lost != "deleted":
         assert store.runs.get(run.id).counts.pages == 1
         assert ledger.checkpoint("readings") == NOW - DAY
@@ -73,42 +73,42 @@ def test_nothing_is_written_once_the_lease_is_lost(store: Store, lost: str) -> N
 def test_a_page_that_cannot_be_booked_whole_is_not_booked(store: Store) -> None:
     connection, run = claimed(store)
     ledger = store.ledger(connection.id, run.id, "w1")
-    broken = Rejection(field="value", reason=None, payload=b"")  # type: ignore[arg-type]
-    good = Rejection(field="value", reason="null", payload=b"")
+    broken = RejectedRecord(field="value", reason=None, payload=b"")  # type: ignore[arg-type]
+    good = RejectedRecord(field="value", reason="null", payload=b"")
     with pytest.raises(Exception, match=r"encode|NULL|null"):
         ledger.advance("readings", NOW, Counts(pages=1), [good, broken], NOW)
     assert (ledger.checkpoint("readings"), store.runs.get(run.id).counts.pages) == (None, 0)
-    assert store.rejects.list() == ()
+    assert store.rejected_records.list() == ()
 
 
 def test_rejects_do_not_multiply(store: Store) -> None:
     connection, run = claimed(store)
     ledger = store.ledger(connection.id, run.id, "w1")
     page = [
-        Rejection(field="value", reason="null", key="a", payload=b"1"),
-        Rejection(field="value", reason="null", key="a", payload=b"1"),
-        Rejection(field="value", reason="null", key="b", payload=b"2"),
-        Rejection(field="value", reason="null", payload=b"without a key"),
-        Rejection(field="value", reason="null", payload=b"another without one"),
-        Rejection(field="systemTime", reason="not a time", key="a", payload=b"1"),
+        RejectedRecord(field="value", reason="null", key="a", payload=b"1"),
+        RejectedRecord(field="value", reason="null", key="a", payload=b"1"),
+        RejectedRecord(field="value", reason="null", key="b", payload=b"2"),
+        RejectedRecord(field="value", reason="null", payload=b"without a key"),
+        RejectedRecord(field="value", reason="null", payload=b"another without one"),
+        RejectedRecord(field="systemTime", reason="not a time", key="a", payload=b"1"),
     ]
     for hour in range(3):
         ledger.advance("readings", NOW, Counts(), page, NOW + timedelta(hours=hour))
     ledger.advance("events", NOW, Counts(), page[:1], NOW)
-    counted = [(each.kind, each.field, each.reason, each.n) for each in store.rejects.counts(user_id="anna")]
+    counted = [(each.kind, each.field, each.reason, each.n) for each in store.rejected_records.counts(user_id="anna")]
     assert counted == [
         ("readings", "value", "null", 4), ("events", "value", "null", 1), ("readings", "systemTime", "not a time", 1),
     ]  # fmt: skip
-    assert {(each.at, each.last_seen_at) for each in store.rejects.list() if each.kind == "readings"} == {
+    assert {(each.at, each.last_seen_at) for each in store.rejected_records.list() if each.kind == "readings"} == {
         (NOW, NOW + timedelta(hours=2))
     }
 
 
 def test_a_page_of_many_rejects(store: Store) -> None:
     connection, run = claimed(store)
-    page = [Rejection(field="value", reason="null", key=str(number)) for number in range(1201)]
+    page = [RejectedRecord(field="value", reason="null", key=str(number)) for number in range(1201)]
     store.ledger(connection.id, run.id, "w1").advance("readings", NOW, Counts(), page, NOW)
-    assert store.rejects.counts(connection_id=connection.id)[0].n == 1201
+    assert store.rejected_records.counts(connection_id=connection.id)[0].n == 1201
 
 
 def test_a_backfill_does_not_make_the_sync_skip_anything(store: Store) -> None:

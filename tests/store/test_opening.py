@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from glucoflow.model.errors import Misconfigured, Unavailable
-from glucoflow.model.ingestion import Counts, Rejection
+from glucoflow.model.ingestion import Counts, RejectedRecord
 from glucoflow.provider import Token
 from glucoflow.store import Store, WrongKey, open_store
 from glucoflow.store.database import Database
@@ -120,17 +120,17 @@ def test_keys_rotate(place: Place) -> None:
         run = store.runs.start("sync", NOW)
         for each in connections:
             [taken] = store.leases.claim_due(each.id, NOW, timedelta(minutes=1), 1, each.user_id)
-            rejection = Rejection(field="value", reason="null", payload=b'{"value": null}')
+            rejection = RejectedRecord(field="value", reason="null", payload=b'{"value": null}')
             store.ledger(taken.id, run.id, each.id).advance("readings", NOW, Counts(), [rejection], NOW)
     with opened(new, old) as store:
         assert store.tokens.access_token(connections[0].id, NOW, _never, margin=timedelta(hours=-1)).get_secret_value()
         rotated = store.rotate()
-        assert (rotated.connections, rotated.rejects) == (2, 2)
+        assert (rotated.connections, rotated.rejected_records) == (2, 2)
         assert store.rotate().connections == 0
     with opened(new) as store:
         store.check()
-        numbers = [reject.id for reject in store.rejects.list()]
-        assert {store.rejects.payload(number) for number in numbers} == {b'{"value": null}'}
+        numbers = [reject.id for reject in store.rejected_records.list()]
+        assert {store.rejected_records.payload(number) for number in numbers} == {b'{"value": null}'}
     with pytest.raises(WrongKey):
         opened(old)
 

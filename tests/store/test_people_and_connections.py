@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from glucoflow.model.errors import Reauthorize, Rejected, Retryable
-from glucoflow.model.ingestion import Counts, Rejection, Window
+from glucoflow.model.ingestion import Counts, RejectedRecord, Window
 from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
 from glucoflow.store.tables import Base
 from tests.store.conftest import NOW, Place, connect, token
@@ -82,7 +82,7 @@ def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store
         store.leases.claim(connection.id, "w", NOW, DAY)
         run = store.runs.start("sync", NOW, user_id=user_id, connection_id=connection.id)
         ledger = store.ledger(connection.id, run.id, "w")
-        ledger.advance("readings", NOW, Counts(), [Rejection(field="x", reason="y")], NOW)
+        ledger.advance("readings", NOW, Counts(), [RejectedRecord(field="x", reason="y")], NOW)
         store.invites.create(user_id, NOW)
         [invite] = store.invites.list(user_id)
         store.oauth_states.create(user_id, "dexcom", "us", NOW, invite_id=invite.id)

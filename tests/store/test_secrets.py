@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable
-from glucoflow.model.ingestion import Counts, Rejection
+from glucoflow.model.ingestion import Counts, RejectedRecord
 from glucoflow.provider import Token
 from glucoflow.store import Store, WrongKey, open_store
 from glucoflow.store.tables import Base
@@ -25,12 +25,14 @@ def work(store: Store, provider: Provider) -> list[object]:
     store.leases.claim(connection.id, "w", NOW, NOW - NOW.replace(hour=0))
     run = store.runs.start("sync", NOW, user_id="anna", connection_id=connection.id)
     ledger = store.ledger(connection.id, run.id, "w")
-    ledger.advance("readings", NOW, Counts(), [Rejection(field="value", reason="null", payload=b"reading-of-217")], NOW)
+    ledger.advance(
+        "readings", NOW, Counts(), [RejectedRecord(field="value", reason="null", payload=b"reading-of-217")], NOW
+    )
     state, invite = store.oauth_states.create("anna", "dexcom", "us", NOW), store.invites.create("anna", NOW)
     token = store.tokens.access_token(connection.id, NOW, provider.refresh)
     assert token.get_secret_value() == "access-1"
     provider.generation = 3
-    answers: list[object] = [token, store, connection, run, *store.rejects.list(), *store.invites.list("anna")]
+    answers: list[object] = [token, store, connection, run, *store.rejected_records.list(), *store.invites.list("anna")]
     try:
         store.tokens.access_token(connection.id, NOW, provider.refresh, force=True)
     except Reauthorize as error:

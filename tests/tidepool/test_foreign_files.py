@@ -11,7 +11,7 @@ from glucoflow.enrich import Owner
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Misconfigured, Unavailable
-from glucoflow.model.ingestion import Rejection
+from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.service.export import ExportFormat, export
 from tests.tidepool.made import START, enriched, stored
 
@@ -50,7 +50,7 @@ API = [
 ]  # fmt: skip
 
 
-def imported(path: Path, content: object) -> tuple[list[Document], list[Rejection], dict[str, int]]:
+def imported(path: Path, content: object) -> tuple[list[Document], list[RejectedRecord], dict[str, int]]:
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     batches = list(read_file(path, OWNER))
     not_held: dict[str, int] = {}

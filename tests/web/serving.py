@@ -22,7 +22,7 @@ from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.errors import Reauthorize
-from glucoflow.model.ingestion import Counts, Rejection
+from glucoflow.model.ingestion import Counts, RejectedRecord
 from glucoflow.provider import Token
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect, SitePeople, Way
@@ -142,7 +142,7 @@ def _history(store: Store, connection_id: str, now: datetime) -> None:
     run = store.runs.start("sync", now - timedelta(minutes=4), user_id="anna", connection_id=connection_id)
     store.leases.claim_due("tests", now, timedelta(minutes=5), 10, user_id="anna", force=True)
     ledger = store.ledger(connection_id, run.id, "tests")
-    odd = Rejection(field="value", reason="is null", key="r1", payload=b"{}")
+    odd = RejectedRecord(field="value", reason="is null", key="r1", payload=b"{}")
     ledger.advance("readings", now, Counts(pages=1, fetched=864, created=12, rejected=1), [odd], now)
     store.leases.release(connection_id, "tests")
     store.runs.finish(run.id, "completed", now - timedelta(minutes=3))
