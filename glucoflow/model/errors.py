@@ -3,6 +3,7 @@
     GlucoflowError
     ├── Retryable        the other side may answer later: wait (`retry_after` seconds if it said so), then try again
     ├── Reauthorize      the person's consent is gone: stop this connection and ask them to connect again
+    ├── Unreadable       a part of a connection's data is refused (a kind, a window): remember it, go on with the rest
     ├── Rejected         one record cannot be understood or stored: keep it aside with its reason and go on
     └── Fatal            nobody but the operator can help: stop loudly
         ├── Misconfigured    a setting or key is missing or wrong
@@ -41,6 +42,16 @@ class Reauthorize(GlucoflowError):
     """The provider no longer accepts this connection's tokens; only its person can renew the consent."""
 
     exit_code = 77  # EX_NOPERM
+
+
+class Unreadable(GlucoflowError):
+    """The provider refuses a part of a connection's data. `narrower`: a shorter window of it may be given."""
+
+    exit_code = 76  # EX_PROTOCOL
+
+    def __init__(self, message: str, *, remedy: str = "", narrower: bool = False) -> None:
+        super().__init__(message, remedy=remedy)
+        self.narrower = narrower
 
 
 class Rejected(GlucoflowError):

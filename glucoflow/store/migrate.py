@@ -4,7 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from glucoflow.store.database import Database
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`. Known here, so that an ordinary start does without Alembic."""
 _LOCK_KEY = 0x676C75636F  # "gluco": an advisory lock of PostgreSQL
 

@@ -96,11 +96,12 @@ class ConnectionRow(Base):
     next_poll_at: Mapped[datetime | None]
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    clock_ahead_s: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
 class CheckpointRow(Base):
-    """`scope` is `sync`, or names a backfill, which has a checkpoint of its own."""
+    """`scope` is `sync`, or names a backfill, which has a checkpoint of its own. `read_at`: see `values.Checkpoint`."""
 
     __tablename__ = "checkpoints"
 
@@ -108,7 +109,51 @@ class CheckpointRow(Base):
     scope: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[datetime]
+    read_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+
+
+class UnreadRow(Base):
+    """What could not be read though its checkpoint is behind it. Without an `end`: the kind stopped at `start`."""
+
+    __tablename__ = "unread_windows"
+    __table_args__ = (Index(None, "connection_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    start: Mapped[datetime]
+    end: Mapped[datetime | None]
+    reason: Mapped[str]
+    remedy: Mapped[str]
+    tries: Mapped[int]
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    next_try_at: Mapped[datetime]
+
+
+class BackfillRow(Base):
+    """A backfill that was asked for. `kinds` are separated by commas; none means all, no provider means every one."""
+
+    __tablename__ = "backfills"
+    __table_args__ = (Index(None, "state", "next_try_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = _person()
+    provider: Mapped[str | None]
+    kinds: Mapped[str]
+    first: Mapped[date]
+    last: Mapped[date]
+    state: Mapped[str]
+    progress: Mapped[float] = mapped_column(Double)
+    message: Mapped[str]
+    remedy: Mapped[str]
+    tries: Mapped[int]
+    asked_at: Mapped[datetime]
+    next_try_at: Mapped[datetime | None]
+    owner: Mapped[str | None]
+    owner_until: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
 
 
 class RunRow(Base):
