@@ -1,8 +1,8 @@
 """The store: people, connections, encrypted tokens, leases, checkpoints, runs, rejected records and what people mark.
 
-`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `tokens`, `runs`, `calls`,
-`rejected_records`, `oauth_states`, `invites`, `exclusions`, `protocols`, and `ledger()`) hand out frozen values.
-SQLite or PostgreSQL.
+`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `tokens`, `runs`, `backfills`,
+`unread`, `calls`, `rejected_records`, `oauth_states`, `invites`, `exclusions`, `protocols`, and `ledger()`) hand out
+frozen values. SQLite or PostgreSQL.
 """
 
 from glucoflow.store.calls import Calls
@@ -10,6 +10,8 @@ from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import WrongKey
 from glucoflow.store.opening import Store, open_store
 from glucoflow.store.values import (
+    Backfill,
+    BackfillState,
     Checkpoint,
     Connection,
     ConnectionState,
@@ -25,10 +27,13 @@ from glucoflow.store.values import (
     Run,
     RunState,
     StoredRejectedRecord,
+    Unread,
 )
 
 __all__ = [
     "SYNC",
+    "Backfill",
+    "BackfillState",
     "Calls",
     "Checkpoint",
     "Connection",
@@ -46,6 +51,7 @@ __all__ = [
     "RunState",
     "Store",
     "StoredRejectedRecord",
+    "Unread",
     "WrongKey",
     "open_store",
 ]  # fmt: skip

@@ -156,7 +156,9 @@ class Connections:
         query = select(CheckpointRow).filter_by(connection_id=connection_id, scope=scope).order_by(CheckpointRow.kind)
         with self._database.read() as session:
             return tuple(
-                Checkpoint(kind=cast("Kind", row.kind), position=row.position, updated_at=row.updated_at)
+                Checkpoint(
+                    kind=cast("Kind", row.kind), position=row.position, updated_at=row.updated_at, read_at=row.read_at
+                )
                 for row in session.scalars(query)
             )
 
@@ -180,6 +182,7 @@ def connection_of(row: ConnectionRow) -> Connection:
         next_poll_at=row.next_poll_at,
         lease_owner=row.lease_owner,
         lease_until=row.lease_until,
+        clock_ahead_s=row.clock_ahead_s,
         created_at=row.created_at,
     )
 

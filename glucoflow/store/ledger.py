@@ -3,20 +3,29 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from glucoflow.model.errors import Retryable
-from glucoflow.model.ingestion import Counts, Kind, RejectedRecord
+from glucoflow.model.errors import GlucoflowError, Retryable
+from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, Window
+from glucoflow.store import unread
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.rejected import keep, sealed
 from glucoflow.store.tables import CheckpointRow, ConnectionRow, RunRow
+from glucoflow.store.values import Unread
+
+FAR_AHEAD = timedelta(days=1)
+"""A checkpoint further in the future was left there by a clock that ran ahead, and is no checkpoint."""
 
 
 class StoreLedger:
-    """Satisfies `connector.Ledger` for one run of one worker that holds the connection's lease."""
+    """Satisfies `ingest.Ledger` for one run of one worker that holds the connection's lease.
+
+    What writes is one transaction. It raises Retryable if the lease is lost (another worker has the connection, or it
+    was disconnected or deleted) and Unavailable if the database fails; nothing is written then.
+    """
 
     def __init__(
         self,
@@ -29,7 +38,7 @@ class StoreLedger:
         scope: str = SYNC,
         lease_for: timedelta | None = None,
     ) -> None:
-        """`scope` names whose checkpoint moves; with `lease_for`, each page also renews the lease."""
+        """`scope` names whose checkpoint moves; with `lease_for`, whatever is written also renews the lease."""
         self._database = database
         self._cipher = cipher
         self._connection_id = connection_id
@@ -43,32 +52,91 @@ class StoreLedger:
         with self._database.read() as session:
             return session.scalar(select(CheckpointRow.position).filter_by(**self._place(kind)))
 
+    def read_at(self, kind: Kind) -> datetime | None:
+        """See `values.Checkpoint`."""
+        with self._database.read() as session:
+            return session.scalar(select(CheckpointRow.read_at).filter_by(**self._place(kind)))
+
     def advance(
-        self, kind: Kind, to: datetime | None, counts: Counts, rejected: Sequence[RejectedRecord], now: datetime
+        self,
+        kind: Kind,
+        to: datetime | None,
+        counts: Counts,
+        rejected: Sequence[RejectedRecord],
+        now: datetime,
+        read: Window | None = None,
     ) -> None:
         """Add a page's counts and rejected records, and move the checkpoint to `to`, never back: all or nothing.
 
-        Raises Retryable if the lease is lost (another worker has the connection, or it was disconnected or deleted)
-        and Unavailable if the database fails; nothing is written then.
+        Unread windows inside `read`, the page's window, are forgotten.
         """
         rows = sealed(rejected, kind, self._cipher)
         with self._database.write() as session:
-            connection = self._held(session)
-            if self._lease_for is not None:
-                connection.lease_until = now + self._lease_for
+            connection = self._held(session, now)
             _add(self._run(session), counts, now)
             if to is not None:
                 self._move(session, kind, to, now)
+            if read is not None:
+                unread.close(session, connection.id, kind, read)
             ids = {"run_id": self._run_id, "connection_id": connection.id, "user_id": connection.user_id}
             keep(session, self._database, rows, ids, now)
 
-    def _held(self, session: Session) -> ConnectionRow:
+    def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:
+        """Remember a window that cannot be read, and move the checkpoint to `to`, beyond it."""
+        with self._database.write() as session:
+            unread.put(session, self._held(session, now).id, kind, window, error, now)
+            if to is not None:
+                self._move(session, kind, to, now)
+
+    def stopped(self, kind: Kind, at: datetime, error: GlucoflowError, now: datetime) -> None:
+        """Remember that a kind cannot be read from `at` on. The checkpoint stays. A backfill keeps it to itself."""
+        with self._database.write() as session:
+            connection = self._held(session, now)
+            if self._scope == SYNC:
+                unread.put_stopped(session, connection.id, kind, at, error, now)
+
+    def finished(self, kind: Kind, read_at: datetime, now: datetime) -> None:
+        """The kind was read to its end by a run that began at `read_at` (see `values.Checkpoint`)."""
+        with self._database.write() as session:
+            connection = self._held(session, now)
+            if self._scope == SYNC:
+                unread.close_stopped(session, connection.id, kind)
+            row = session.get(CheckpointRow, self._place(kind))
+            if row is not None:
+                row.read_at = read_at
+
+    def stopped_until(self, kind: Kind) -> datetime | None:
+        """When a kind that stopped shall be tried again; None if it did not stop."""
+        with self._database.read() as session:
+            row = unread.stopped(session, self._connection_id, kind)
+            return None if row is None else row.next_try_at
+
+    def unread(self, kind: Kind, now: datetime) -> tuple[Unread, ...]:
+        """The windows of a kind that shall be tried again by now, those tried longest ago first."""
+        with self._database.read() as session:
+            rows = unread.rows_of(session, self._connection_id, kind)
+            return tuple(unread.unread_of(row) for row in rows if row.end is not None and row.next_try_at <= now)
+
+    def tried_again(self, tried: Unread, holes: Sequence[tuple[Window, GlucoflowError]], now: datetime) -> None:
+        """An unread window was tried again, and this is what of it is unread still."""
+        with self._database.write() as session:
+            self._held(session, now)
+            unread.replace(session, tried.id, holes, now)
+
+    def forget(self) -> None:
+        """Forget the checkpoints of this ledger's scope: a finished backfill, asked for again, reads all again."""
+        with self._database.write() as session:
+            session.execute(delete(CheckpointRow).filter_by(connection_id=self._connection_id, scope=self._scope))
+
+    def _held(self, session: Session, now: datetime) -> ConnectionRow:
         row = session.get(ConnectionRow, self._connection_id, with_for_update={"key_share": True})
         if row is None or row.lease_owner != self._owner:
             raise Retryable(
                 "This connection was taken over by another worker, disconnected or deleted while it was read.",
                 remedy="Nothing is lost: whoever holds it now goes on from the last checkpoint.",
             )
+        if self._lease_for is not None:
+            row.lease_until = now + self._lease_for
         return row
 
     def _run(self, session: Session) -> RunRow:
@@ -82,7 +150,7 @@ class StoreLedger:
         row = session.get(CheckpointRow, place)  # the connection's row is locked, so nobody else moves it
         if row is None:
             session.add(CheckpointRow(**place, position=to, updated_at=now))
-        elif to > row.position:
+        elif to > row.position or row.position > now + FAR_AHEAD:
             row.position, row.updated_at = to, now
 
     def _place(self, kind: Kind) -> dict[str, str]:

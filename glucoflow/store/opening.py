@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from glucoflow.store.annotations import Exclusions, Protocols
+from glucoflow.store.backfills import Backfills
 from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC, Connections
 from glucoflow.store.crypto import Cipher, load_keys
@@ -23,6 +24,7 @@ from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
 from glucoflow.store.tables import ConnectionRow, MetaRow, RejectedRecordRow
 from glucoflow.store.tokens import Tokens, nothing_happens
+from glucoflow.store.unread import UnreadWindows
 from glucoflow.store.values import Rotated
 
 _CANARY = "key_canary"
@@ -39,8 +41,10 @@ class Store:
         self.leases = Leases(database)
         self.tokens = Tokens(database, cipher, on_point=on_point)
         self.runs = Runs(database)
+        self.backfills = Backfills(database)
         self.calls = Calls(database)
         self.rejected_records = RejectedRecords(database, cipher)
+        self.unread = UnreadWindows(database)
         self.oauth_states = OAuthStates(database)
         self.invites = Invites(database)
         self.exclusions = Exclusions(database)

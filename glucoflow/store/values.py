@@ -11,6 +11,7 @@ from glucoflow.model.units import MG_DL, Unit
 
 ConnectionState = Literal["connected", "needs_reauthorization", "paused", "disconnected"]
 RunState = Literal["running", "completed", "failed", "interrupted"]
+BackfillState = Literal["asked", "waiting", "running", "done", "failed"]
 
 
 class OwnTargets(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,14 +60,63 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     lease_owner: str | None
     lease_until: datetime | None
     created_at: datetime
+    clock_ahead_s: int | None = None
+    """How far this machine's clock was ahead of the provider's when it last answered; negative if behind."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one stream of a connection is safely stored."""
+    """How far one stream of a connection is safely stored.
+
+    `read_at` is when the last sync that read it whole began, by the provider's clock and less a margin: what changed
+    at the provider later than that may be unknown here.
+    """
 
     kind: Kind
     position: datetime
     updated_at: datetime
+    read_at: datetime | None = None
+
+
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """What could not be read: a window that the checkpoint passed, or with no `end`, everything of a kind since then.
+
+    It is tried again by itself from `next_try_at` on, and gone once it was read.
+    """
+
+    id: int
+    connection_id: str
+    kind: Kind
+    start: datetime
+    end: datetime | None
+    reason: str
+    remedy: str
+    tries: int
+    first_at: datetime
+    last_at: datetime
+    next_try_at: datetime
+
+
+class Backfill(msgspec.Struct, frozen=True, kw_only=True):
+    """Local days that were asked to be read again, both included, and what became of it.
+
+    `asked`: nobody has taken it yet; `waiting`: it was tried, and `message` says what it waits for; `progress` goes
+    from 0 to 1.
+    """
+
+    id: str
+    user_id: str
+    provider: str | None
+    kinds: tuple[Kind, ...]
+    first: date
+    last: date
+    state: BackfillState
+    progress: float
+    message: str
+    remedy: str
+    tries: int
+    asked_at: datetime
+    next_try_at: datetime | None
+    finished_at: datetime | None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

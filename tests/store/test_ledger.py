@@ -144,7 +144,7 @@ def test_pages_of_several_kinds_at_once_lose_no_count(store: Store) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(minutes=st.lists(st.one_of(st.none(), st.integers(-10_000, 10_000)), max_size=12))
+@given(minutes=st.lists(st.one_of(st.none(), st.integers(-20_000, 1_440)), max_size=12))
 def test_the_checkpoint_is_the_latest_ever_reached(
     minutes: list[int | None], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
