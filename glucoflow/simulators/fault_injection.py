@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 FaultKind = Literal[
@@ -23,7 +23,7 @@ FaultKind = Literal[
     "revoke",
 ]
 """
-- status: answers `status` (with `retry_after` as seconds or as an HTTP date); nothing else happens
+- status: answers `status` (with `retry_after` as seconds or as an HTTP date, and `body`); nothing else happens
 - html: a login page with status 200
 - truncated: the right answer, its JSON cut in the middle, Content-Length to match
 - cut: the right answer, the connection closed in the middle of it
@@ -40,14 +40,35 @@ FaultKind = Literal[
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a fault looks at. `person` is whose token came with it."""
+
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    person: str | None = None
+
+    def touches(self, day: date) -> bool:
+        """Whether it asks for a window (startDate to endDate, half-open) with a moment of that day."""
+        start, end = self.query.get("startDate", ""), self.query.get("endDate", "")
+        return start < (day + timedelta(days=1)).isoformat() and end > f"{day.isoformat()}T00:00:00"
+
+
+@dataclass(frozen=True)
 class Fault:
-    """A fault for the next `times` requests whose path matches the pattern `path`, after `skip` good ones."""
+    """A fault for the next `times` requests whose path matches the pattern `path`, after `skip` good ones.
+
+    `times` None: until it is cleared. `person`: only requests with a token of theirs. `day`: only requests whose
+    window touches this day (UTC).
+    """
 
     kind: FaultKind
     path: str = ".*"
-    times: int = 1
+    times: int | None = 1
     skip: int = 0
+    person: str | None = None
+    day: date | None = None
     status: int = 503
+    body: Any = None
     retry_after: int | datetime | None = None
     records: Sequence[dict[str, Any]] = ()
     size: int = 100 * 2**20
@@ -55,19 +76,31 @@ class Fault:
     seconds: float = 1.0
     shift: timedelta = timedelta(hours=3)
 
+    def meets(self, request: Request) -> bool:
+        """Whether it is for this request."""
+        return (
+            re.search(self.path, request.path) is not None
+            and self.person in (None, request.person)
+            and (self.day is None or request.touches(self.day))
+        )
+
 
 @dataclass
 class _Armed:
     fault: Fault
     skip: int
-    left: int
+    left: int | None
 
 
 @dataclass
 class Faults:
-    """The faults to come and those that took place. `served` counts them by kind: a test asserts on it first."""
+    """The faults to come and those that took place.
+
+    `served` counts them by kind, `met` holds each: a test looks at one of them first.
+    """
 
     served: Counter[str] = field(default_factory=Counter)
+    met: list[Fault] = field(default_factory=list)
     _armed: list[_Armed] = field(default_factory=list)
 
     def add(self, fault: Fault) -> None:
@@ -78,14 +111,16 @@ class Faults:
         """Disarms all; what was served stays counted."""
         self._armed.clear()
 
-    def take(self, path: str) -> Fault | None:
+    def take(self, request: Request) -> Fault | None:
         """The fault for a request, now used up by one; None for a good answer."""
         for armed in self._armed:
-            if armed.left > 0 and re.search(armed.fault.path, path):
+            if armed.left != 0 and armed.fault.meets(request):
                 if armed.skip > 0:
                     armed.skip -= 1
                     return None
-                armed.left -= 1
+                if armed.left is not None:
+                    armed.left -= 1
                 self.served[armed.fault.kind] += 1
+                self.met.append(armed.fault)
                 return armed.fault
         return None

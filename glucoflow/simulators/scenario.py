@@ -189,7 +189,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Client:
-    """The one registered app: what `client_id`, `client_secret` and `redirect_uri` must be."""
+    """A registered app: what `client_id`, `client_secret` and `redirect_uri` must be."""
 
     id: str = "glucoflow-demo"
     secret: str = field(default="not-a-secret", repr=False)

@@ -148,7 +148,7 @@ def test_authorizations_outlive_a_restart_where_a_file_is_given(tmp_path: Path) 
     before = Grants(file)
     pair = before.exchange(before.consent("alma", REDIRECT, NOW), REDIRECT, NOW)
     after = Grants(file)
-    assert after.person(pair.access, NOW) == "alma"
+    assert after.opened(pair.access, NOW).person == "alma"
     assert after.rotate(pair.refresh, NOW).refresh != pair.refresh
     assert file.stat().st_mode & 0o777 == 0o600
     with pytest.raises(Refused, match="invalid_grant"):

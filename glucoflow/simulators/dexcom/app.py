@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
@@ -13,12 +14,12 @@ from fastapi.exceptions import HTTPException
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp
 
-from glucoflow.simulators.dexcom.archive import Archive, Kind
-from glucoflow.simulators.dexcom.grants import Grants, Refused
+from glucoflow.simulators.dexcom.archive import Archive, Holdings, Kind
+from glucoflow.simulators.dexcom.grants import Family, Grants, Refused
 from glucoflow.simulators.dexcom.oauth import RefreshAttempt, oauth_routes
 from glucoflow.simulators.dexcom.wire import Asked, FaultyWire
 from glucoflow.simulators.fault_injection import Faults
-from glucoflow.simulators.scenario import Client, Person, Scenario
+from glucoflow.simulators.scenario import Client, Scenario
 from glucoflow.simulators.settable_clock import Clock, real_clock
 
 LONGEST_WINDOW = timedelta(days=30)
@@ -39,6 +40,8 @@ class Records:
     faults: Faults = field(default_factory=Faults)
     requests: list[Asked] = field(default_factory=list)
     refreshes: list[RefreshAttempt] = field(default_factory=list)
+    on_answer: list[Callable[[Asked], None]] = field(default_factory=list)
+    """Called when an answer is made and before it is sent: what happens in the world while somebody reads."""
 
 
 class BadRequest(Exception):
@@ -53,24 +56,25 @@ class BadRequest(Exception):
 def create_app(
     world: Scenario,
     clock: Clock = real_clock,
-    client: Client | None = None,
+    clients: Mapping[str, Client] | None = None,
     records: Records | None = None,
     grants: Grants | None = None,
-    archive: Archive | None = None,
+    archive: Holdings | None = None,
     calls_per_hour: int = 60_000,
 ) -> ASGIApp:
     """The simulator as an ASGI app (FastAPI behind the wire that serves the faults of `records.faults`).
 
-    `calls_per_hour`: calls of the app (all people) in a clock hour before 429, as Dexcom states it.
+    `clients` are the registered apps by id. `calls_per_hour`: calls of all of them (for all people) in a clock hour
+    before 429, as Dexcom states it.
     """
-    records, client = records or Records(), client or Client()
+    records, clients = records or Records(), {Client.id: Client()} if clients is None else clients
     grants, archive = grants or Grants(), archive or Archive(world)
     app = FastAPI(title="glucoflow simulator", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _errors(app)
     _open_routes(app, world)
-    app.include_router(oauth_routes(world, client, grants, clock, records.refreshes))
-    _data_routes(app, world, client, grants, archive, clock, calls_per_hour)
-    return FaultyWire(app, records.faults, clock, records.requests)
+    app.include_router(oauth_routes(world, clients, grants, clock, records.refreshes))
+    _data_routes(app, world, grants, archive, clock, calls_per_hour)
+    return FaultyWire(app, records.faults, clock, records.requests, grants.bearer, records.on_answer)
 
 
 def _open_routes(app: FastAPI, world: Scenario) -> None:
@@ -85,12 +89,12 @@ def _open_routes(app: FastAPI, world: Scenario) -> None:
 
 
 def _data_routes(
-    app: FastAPI, world: Scenario, client: Client, grants: Grants, archive: Archive, clock: Clock, calls_per_hour: int
+    app: FastAPI, world: Scenario, grants: Grants, archive: Holdings, clock: Clock, calls_per_hour: int
 ) -> None:
     calls: Counter[int] = Counter()
 
-    def entered(request: Request) -> Person:
-        """The person whose data the bearer token opens. Raises HTTPException (401, 429)."""
+    def entered(request: Request) -> Family:
+        """Whose data the bearer token opens, and for which app. Raises HTTPException (401, 429)."""
         now = clock()
         hour = int(now.timestamp()) // 3600
         calls[hour] += 1
@@ -100,30 +104,32 @@ def _data_routes(
         if scheme.lower() != "bearer" or not token:
             raise _fault(401, "Failed to resolve API Key variable", "steps.oauth.v2.FailedToResolveAPIKey")
         try:
-            person = grants.person(token, now)
+            family = grants.opened(token, now)
             if getattr(request.state, "revoke", False):
-                grants.revoke(person)
-                person = grants.person(token, now)
+                grants.revoke(family.person)
+                family = grants.opened(token, now)
         except Refused as refused:
             text = "Access Token expired" if refused.why == "expired" else "Invalid Access Token"
             raise _fault(401, text, f"keymanagement.service.{text.lower().replace(' ', '_')}") from refused
-        return world.person(person)
+        return family
 
     @app.get("/v3/users/self/dataRange")
     async def data_range(request: Request) -> Response:
-        person, since = entered(request), request.query_params.get("lastSyncTime")
-        held = archive.data_range(person.id, clock(), None if since is None else _with_offset("lastSyncTime", since))
-        return _json(orjson.dumps({**_envelope("dataRange", person, client, world.seed), **held}))
+        family, since = entered(request), request.query_params.get("lastSyncTime")
+        moment = None if since is None else _with_offset("lastSyncTime", since)
+        held = archive.data_range(family.person, clock(), moment)
+        return _json(orjson.dumps({**_envelope("dataRange", family, world.seed), **held}))
 
     @app.get("/v3/users/self/{kind}")
     async def data(kind: str, request: Request) -> Response:
         if kind not in get_args(Kind):
             raise StarletteHTTPException(404)
-        person = entered(request)
+        family = entered(request)
         known: Kind = kind  # type: ignore[assignment]  # checked two lines above
         start, end = _window(request) if kind != "devices" else (clock(), clock())
-        envelope = orjson.dumps(_envelope(RECORD_TYPE[kind], person, client, world.seed))
-        return _json(envelope[:-1] + b',"records":' + archive.page(person.id, known, start, end, clock()) + b"}")
+        envelope = orjson.dumps(_envelope(RECORD_TYPE[kind], family, world.seed))
+        records = archive.page(family.person, known, start, end, clock(), family.client)
+        return _json(envelope[:-1] + b',"records":' + records + b"}")
 
 
 def _window(request: Request) -> tuple[datetime, datetime]:
@@ -158,8 +164,8 @@ def _with_offset(name: str, text: str) -> datetime:
     return moment
 
 
-def _envelope(record_type: str, person: Person, client: Client, seed: int) -> dict[str, Any]:
-    user = hashlib.sha256(f"{client.id}/{seed}/{person.id}".encode()).hexdigest()
+def _envelope(record_type: str, family: Family, seed: int) -> dict[str, Any]:
+    user = hashlib.sha256(f"{family.client}/{seed}/{family.person}".encode()).hexdigest()
     return {"recordType": record_type, "recordVersion": "3.0", "userId": user}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 
@@ -14,7 +14,7 @@ from glucoflow.simulators.dexcom.devices import devices_of
 from glucoflow.simulators.dexcom.events import calibrations_block, events_block
 from glucoflow.simulators.dexcom.readings import readings_block
 from glucoflow.simulators.patient import PatientModel
-from glucoflow.simulators.scenario import Change, Person, ReviseReadings, Scenario
+from glucoflow.simulators.scenario import Change, Client, Person, ReviseReadings, Scenario
 from glucoflow.simulators.wallclock import epoch
 
 Kind = Literal["egvs", "events", "calibrations", "alerts", "devices"]
@@ -22,19 +22,39 @@ Kind = Literal["egvs", "events", "calibrations", "alerts", "devices"]
 OLDEST_LAST_SYNC = timedelta(days=100)
 
 
+class Holdings(Protocol):
+    """What a cloud holds. `client` is the app that asks."""
+
+    def page(
+        self, person_id: str, kind: Kind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
+    ) -> bytes:
+        """The JSON array of the records with start <= systemTime < end that can be seen at `as_of`, newest first.
+
+        Raises KeyError for an unknown person. For `devices` the window is ignored.
+        """
+        ...
+
+    def data_range(self, person_id: str, as_of: datetime, since: datetime | None) -> dict[str, Any]:
+        """First and last record of the kinds that `dataRange` knows; with `since`, of those updated after it."""
+        ...
+
+
 class Archive:
-    """All records of a world. Days are made when first asked for, and the last few hundred kept."""
+    """All records of a world, the same for every app that asks.
+
+    Days are made when first asked for, and the last few hundred kept.
+    """
 
     def __init__(self, world: Scenario) -> None:
         self.world = world
         self._lives = {person.id: PatientModel(person, world.seed) for person in world.people}
         self._blocks = lru_cache(maxsize=768)(self._block)
 
-    def page(self, person_id: str, kind: Kind, start: datetime, end: datetime, as_of: datetime) -> bytes:
-        """The JSON array of the records with start <= systemTime < end that can be seen at `as_of`, newest first.
-
-        Raises KeyError for an unknown person. For `devices` the window is ignored.
-        """
+    def page(
+        self, person_id: str, kind: Kind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
+    ) -> bytes:
+        """See `Holdings`."""
+        del client  # the same ids for all
         if kind == "devices":
             return orjson.dumps(self._devices(person_id, epoch(as_of)))
         pieces = self._pieces(person_id, kind, epoch(start), epoch(end), epoch(as_of))

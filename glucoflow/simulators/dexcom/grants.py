@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from glucoflow.simulators.scenario import Client
+
 CODE_LIFE = timedelta(seconds=60)
 ACCESS_LIFE = timedelta(seconds=7200)
 
@@ -26,10 +28,11 @@ class Refused(Exception):
 
 
 class Family(msgspec.Struct):
-    """One consent of one person, and whether it still holds."""
+    """One consent of one person to one app (`client`), and whether it still holds."""
 
     person: str
     revoked: bool = False
+    client: str = Client.id
 
 
 class Code(msgspec.Struct):
@@ -83,18 +86,18 @@ class Grants:
         self._file = file
         self._book = _read(file)
 
-    def consent(self, person: str, redirect_uri: str, now: datetime) -> str:
+    def consent(self, person: str, redirect_uri: str, now: datetime, client: str = Client.id) -> str:
         """A code for a person who approved."""
         family, code = secrets.token_hex(8), secrets.token_urlsafe(24)
-        self._book.families[family] = Family(person)
+        self._book.families[family] = Family(person, client=client)
         self._book.codes[code] = Code(family, redirect_uri, now + CODE_LIFE)
         self._save()
         return code
 
-    def exchange(self, code: str, redirect_uri: str, now: datetime) -> Pair:
+    def exchange(self, code: str, redirect_uri: str, now: datetime, client: str = Client.id) -> Pair:
         """Tokens for a code. Raises Refused (invalid_grant) if unknown, used, expired or sent from elsewhere."""
         known = self._book.codes.get(code)
-        if known is None:
+        if known is None or self._book.families[known.family].client != client:
             raise Refused("invalid_grant", "unknown code")
         if known.used:
             self._revoke(known.family)
@@ -106,10 +109,10 @@ class Grants:
         known.used = True
         return self._issue(known.family, now)
 
-    def rotate(self, refresh_token: str, now: datetime) -> Pair:
+    def rotate(self, refresh_token: str, now: datetime, client: str = Client.id) -> Pair:
         """New tokens for a refresh token, which is spent by this. Raises Refused (invalid_grant)."""
         known = self._book.refresh.get(refresh_token)
-        if known is None:
+        if known is None or self._book.families[known.family].client != client:
             raise Refused("invalid_grant", "unknown refresh token")
         if known.used:
             self._revoke(known.family)
@@ -119,14 +122,19 @@ class Grants:
         known.used = True
         return self._issue(known.family, now)
 
-    def person(self, access_token: str, now: datetime) -> str:
-        """Whose data an access token opens. Raises Refused (invalid_token), with a different reason once expired."""
+    def opened(self, access_token: str, now: datetime) -> Family:
+        """The consent behind an access token. Raises Refused (invalid_token), with a different reason once expired."""
         known = self._book.access.get(access_token)
         if known is None or self._book.families[known.family].revoked:
             raise Refused("invalid_token", "invalid")
         if now >= known.expires:
             raise Refused("invalid_token", "expired")
-        return self._book.families[known.family].person
+        return self._book.families[known.family]
+
+    def bearer(self, access_token: str) -> str | None:
+        """Whose an access token is or was; None for one that was never given out."""
+        known = self._book.access.get(access_token)
+        return self._book.families[known.family].person if known else None
 
     def owner(self, refresh_token: str) -> str | None:
         """Whose a refresh token is or was."""

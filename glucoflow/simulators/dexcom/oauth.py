@@ -1,5 +1,6 @@
 """The consent page and the token endpoint (`/v2|v3/oauth2/login` and `/token`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -25,9 +26,9 @@ class RefreshAttempt:
 
 
 def oauth_routes(
-    world: Scenario, client: Client, grants: Grants, clock: Clock, refreshes: list[RefreshAttempt]
+    world: Scenario, clients: Mapping[str, Client], grants: Grants, clock: Clock, refreshes: list[RefreshAttempt]
 ) -> APIRouter:
-    """Login and token, under v2 and v3 alike."""
+    """Login and token, under v2 and v3 alike. `clients` are the registered apps by their id."""
     router = APIRouter()
 
     @router.get("/{version}/oauth2/login")
@@ -35,7 +36,8 @@ def oauth_routes(
         query = dict(request.query_params)
         if version not in ("v2", "v3"):
             return _error(404, "not_found", "there is no such page")
-        if query.get("client_id") != client.id:
+        client = clients.get(query.get("client_id", ""))
+        if client is None:
             return _error(400, "invalid_client", "client_id is not registered")
         if query.get("redirect_uri") not in client.redirect_uris:
             return _error(400, "invalid_request", "redirect_uri is not registered for this client")
@@ -49,7 +51,7 @@ def oauth_routes(
             if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
                 raise Refused("invalid_request", "the body must be form-urlencoded")
             form = _form((await request.body()).decode("utf-8", "replace"))
-            return _tokens(_grant(form, client, grants, clock(), refreshes))
+            return _tokens(_grant(form, clients, grants, clock(), refreshes))
         except Refused as refused:
             return _error(401 if refused.error == "invalid_client" else 400, refused.error, refused.why)
 
@@ -70,7 +72,7 @@ def _decide(world: Scenario, grants: Grants, now: datetime, query: dict[str, str
     if decision == "approve" or query.get("auto") == "1":
         if person not in {one.id for one in world.people}:
             return _error(400, "invalid_request", f"there is no person {person!r}")
-        return _back(back, {"code": grants.consent(person, back, now), **state})
+        return _back(back, {"code": grants.consent(person, back, now, query["client_id"]), **state})
     return HTMLResponse(_page(world, query))
 
 
@@ -97,19 +99,20 @@ def _page(world: Scenario, query: dict[str, str]) -> str:
 
 
 def _grant(
-    form: dict[str, str], client: Client, grants: Grants, now: datetime, refreshes: list[RefreshAttempt]
+    form: dict[str, str], clients: Mapping[str, Client], grants: Grants, now: datetime, refreshes: list[RefreshAttempt]
 ) -> Pair:
-    if form.get("client_id") != client.id or form.get("client_secret") != client.secret:
+    client = clients.get(form.get("client_id", ""))
+    if client is None or form.get("client_secret") != client.secret:
         raise Refused("invalid_client", "client_id and client_secret do not belong together")
     kind = form.get("grant_type")
     if kind == "authorization_code":
         _needs(form, "code", "redirect_uri")
-        return grants.exchange(form["code"], form["redirect_uri"], now)
+        return grants.exchange(form["code"], form["redirect_uri"], now, client.id)
     if kind == "refresh_token":
         _needs(form, "refresh_token")
         owner = grants.owner(form["refresh_token"])
         try:
-            pair = grants.rotate(form["refresh_token"], now)
+            pair = grants.rotate(form["refresh_token"], now, client.id)
         except Refused:
             refreshes.append(RefreshAttempt(now, owner, accepted=False))
             raise

@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from glucoflow.simulators.dexcom.app import Records, create_app
-from glucoflow.simulators.dexcom.archive import Archive, Kind
+from glucoflow.simulators.dexcom.archive import Archive, Holdings, Kind
 from glucoflow.simulators.dexcom.grants import Grants
 from glucoflow.simulators.dexcom.oauth import RefreshAttempt
 from glucoflow.simulators.dexcom.wire import Asked
@@ -31,10 +31,10 @@ class Simulator:
 
     base_url: str
     world: Scenario
-    client: Client
+    clients: dict[str, Client]
     clock: Clock
     grants: Grants
-    archive: Archive
+    archive: Holdings
     records: Records
 
     @property
@@ -60,20 +60,33 @@ class Simulator:
         self, person: str, kind: Kind, start: datetime, end: datetime, as_of: datetime | None = None
     ) -> list[dict[str, Any]]:
         """What a perfect client holds of [start, end) at `as_of` (default: the clock's now); see `Archive.truth`."""
+        assert isinstance(self.archive, Archive)  # noqa: S101 – records given one by one are their own truth
         return self.archive.truth(person, kind, start, end, as_of or self.clock())
 
     def revoke(self, person: str) -> None:
         """The person takes back all authorizations in their account."""
         self.grants.revoke(person)
 
+    def register(self, client: Client) -> None:
+        """Another app, whose people have another `userId` there and, where records are given, other record ids."""
+        self.clients[client.id] = client
+
 
 @contextmanager
 def running_simulator(
-    world: Scenario, clock: Clock = real_clock, client: Client | None = None, calls_per_hour: int = 60_000
+    world: Scenario,
+    clock: Clock = real_clock,
+    client: Client | None = None,
+    calls_per_hour: int = 60_000,
+    archive: Holdings | None = None,
 ) -> Iterator[Simulator]:
-    """A simulator on a free loopback port, in a thread of this process, for as long as the block runs."""
-    client, records, grants, archive = client or Client(), Records(), Grants(), Archive(world)
-    app = create_app(world, clock, client, records, grants, archive, calls_per_hour)
+    """A simulator on a free loopback port, in a thread of this process, for as long as the block runs.
+
+    It holds what the world's people live through, or the `archive` that is given (for `given.GivenArchive`).
+    """
+    client, records, grants, archive = client or Client(), Records(), Grants(), archive or Archive(world)
+    clients = {client.id: client}
+    app = create_app(world, clock, clients, records, grants, archive, calls_per_hour)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="simulator", daemon=True)
@@ -81,7 +94,7 @@ def running_simulator(
     try:
         _wait(server, thread)
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield Simulator(base_url, world, client, clock, grants, archive, records)
+        yield Simulator(base_url, world, clients, clock, grants, archive, records)
     finally:
         server.should_exit = True
         server.force_exit = True
@@ -100,7 +113,8 @@ def run(
     state: Path | None = None,
 ) -> None:
     """Serves the four people of the demo until interrupted. With `state`, authorizations outlive a restart."""
-    app = create_app(demo_scenario(now, days=days, seed=seed), client=client, grants=Grants(state))
+    clients = None if client is None else {client.id: client}
+    app = create_app(demo_scenario(now, days=days, seed=seed), clients=clients, grants=Grants(state))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(_config(app, host, port)).run()
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from glucoflow.simulators.fault_injection import Fault, Faults
+from glucoflow.simulators.fault_injection import Fault, Faults, Request
 from glucoflow.simulators.settable_clock import Clock
 
 
@@ -40,11 +41,21 @@ class _Answer:
 class FaultyWire:
     """The ASGI app between the server and the cloud: adds the Date header of the cloud's clock, and the faults."""
 
-    def __init__(self, app: ASGIApp, faults: Faults, clock: Clock, log: list[Asked]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        faults: Faults,
+        clock: Clock,
+        log: list[Asked],
+        bearer: Callable[[str], str | None],
+        on_answer: Sequence[Callable[[Asked], None]],
+    ) -> None:
         self._app = app
         self._faults = faults
         self._clock = clock
         self._log = log
+        self._bearer = bearer
+        self._on_answer = on_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,9 +65,12 @@ class FaultyWire:
         asked = Asked(self._clock(), scope["method"], scope["path"], query)
         self._log.append(asked)
         line = _Line(send, asked)
-        fault = self._faults.take(scope["path"])
+        fault = self._faults.take(Request(scope["path"], query, self._person(scope)))
         if fault is None:
-            await line.answer(await self._answer(scope, receive))
+            answer = await self._answer(scope, receive)
+            for happens in self._on_answer:
+                happens(asked)
+            await line.answer(answer)
         elif fault.kind == "reset":
             await _drain(receive)  # else some clients fail while they write, others while they read
             await line.hang_up()
@@ -64,6 +78,10 @@ class FaultyWire:
             await line.answer(self._status(fault))
         else:
             await self._spoilt(fault, scope, receive, line)
+
+    def _person(self, scope: Scope) -> str | None:
+        token = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1").removeprefix("Bearer ")
+        return self._bearer(token) if token else None
 
     async def _spoilt(self, fault: Fault, scope: Scope, receive: Receive, line: "_Line") -> None:
         if fault.kind == "revoke":
@@ -82,7 +100,8 @@ class FaultyWire:
             await line.answer(_changed(answer, fault))
 
     def _status(self, fault: Fault) -> _Answer:
-        body = orjson.dumps({"fault": {"faultstring": "Made to fail", "detail": {"errorcode": f"test.{fault.status}"}}})
+        made = {"fault": {"faultstring": "Made to fail", "detail": {"errorcode": f"test.{fault.status}"}}}
+        body = orjson.dumps(made if fault.body is None else fault.body)
         headers = {b"content-type": b"application/json", b"date": _http_date(self._clock())}
         if isinstance(fault.retry_after, datetime):
             headers[b"retry-after"] = _http_date(fault.retry_after)
