@@ -81,7 +81,7 @@ def _of_connection(rt: Runtime, want: Expect, now: datetime) -> Iterator[str]:
     connections = list(rt.store.connections.for_user(want.user))
     said = words(connections)
     if want.rejects is not None:
-        kept = rt.store.rejects.list(user_id=want.user, limit=10_000)
+        kept = rt.store.rejected_records.list(user_id=want.user, limit=10_000)
         yield from _differs("kept aside", want.rejects, len(kept))
     if want.state is not None:
         yield from _differs("state", want.state, ", ".join(one.state for one in connections))
@@ -94,7 +94,9 @@ def _of_connection(rt: Runtime, want: Expect, now: datetime) -> Iterator[str]:
         if not_said.lower() in said.lower():
             yield f"status says {not_said!r}: want False, got True; its words: {said}"
     if want.checkpoint is not None:
-        at = [c.position for one in connections for c in rt.store.connections.checkpoints(one.id) if c.kind == "readings"]
+        at = [
+            c.position for one in connections for c in rt.store.connections.checkpoints(one.id) if c.kind == "readings"
+        ]
         yield from _differs("checkpoint of readings", want.checkpoint, at[0] if at else None)
     if want.next_poll_within_hours is not None:
         for one in connections:

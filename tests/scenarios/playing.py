@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -123,7 +123,7 @@ def _settings(place: Place, sim: Simulator) -> Settings:
     store = StoreSettings(data_dir=place.folder, database_url=SecretStr(place.database) if place.database else None)
     dexcom = DexcomSettings(
         base_url=HttpUrl(sim.base_url), client_id=Client.id, client_secret=SecretStr(Client().secret),
-        poll_min_minutes=5, poll_max_minutes=6, maintenance_start=None, maintenance_end=None,
+        poll_min_minutes=5, poll_max_minutes=6, maintenance_start=time(), maintenance_end=time(),
     )  # fmt: skip
     return Settings.load().model_copy(update={"es": es, "store": store, "dexcom": dexcom})
 
@@ -202,7 +202,9 @@ def _killed(stage: Stage, point: str, nth: int, user: str, job: str, number: int
     argv = [sys.executable, str(script), point, str(nth), stage.here().isoformat(), user, job]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != DIED:
-        stage.wrong.append(f"step {number}: it was not killed at {point} (exit {done.returncode}): {done.stderr[-800:]}")
+        stage.wrong.append(
+            f"step {number}: it was not killed at {point} (exit {done.returncode}): {done.stderr[-800:]}"
+        )
 
 
 def _advance(stage: Stage, step: w.Advance, _: int) -> None:
@@ -292,7 +294,10 @@ def _restart(stage: Stage, _: w.Restart, _number: int) -> None:
 
 def _es(stage: Stage, step: w.Es, _: int) -> None:
     stage.rt.client.perform_request(
-        step.method, step.path, body=step.body, headers={"content-type": "application/json", "accept": "application/json"}
+        step.method,
+        step.path,
+        body=step.body,
+        headers={"content-type": "application/json", "accept": "application/json"},
     )
 
 

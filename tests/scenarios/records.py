@@ -10,6 +10,8 @@ from glucoflow.simulators.dexcom.archive import Kind
 from glucoflow.simulators.dexcom.given import Edit, GivenRecord
 from tests.scenarios.written import Account, Series
 
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def records_of(account: Account) -> list[GivenRecord]:
     """All records of an account, as they are to be sent."""
@@ -22,7 +24,7 @@ def _of_kind(kind: Kind, entries: Iterable[dict[str, Any]]) -> Iterator[GivenRec
             yield from _series(kind, msgspec.convert(entry["series"], Series, strict=False))
         else:
             fields = {name: value for name, value in entry.items() if not name.startswith("_")}
-            yield _record(kind, fields, entry.get("_up"), entry.get("_edits", []), entry.get("_gone"))
+            yield _record(kind, fields, entry.get("_up", msgspec.UNSET), entry.get("_edits", []), entry.get("_gone"))
 
 
 def _series(kind: Kind, series: Series) -> Iterator[GivenRecord]:
@@ -45,6 +47,7 @@ def _series(kind: Kind, series: Series) -> Iterator[GivenRecord]:
             "displayApp": "G7",
             **series.fields,
         }
+        fields = {name: value for name, value in fields.items() if name not in series.without}
         yield _record(kind, fields, series.up, series.edits, series.gone)
 
 
@@ -68,14 +71,13 @@ def _minutes(suffix: str) -> int:
 def _record(
     kind: Kind,
     fields: dict[str, Any],
-    up: datetime | str | None,
+    up: datetime | str | msgspec.UnsetType | None,
     edits: Iterable[dict[str, Any]],
     gone: datetime | str | None,
 ) -> GivenRecord:
     made = [Edit(_moment(edit["at"]), {name: value for name, value in edit.items() if name != "at"}) for edit in edits]
-    return GivenRecord(
-        kind, fields, None if up is None else _moment(up), tuple(made), None if gone is None else _moment(gone)
-    )
+    seen = None if up is msgspec.UNSET else ALWAYS if up is None else _moment(up)
+    return GivenRecord(kind, fields, seen, tuple(made), None if gone is None else _moment(gone))
 
 
 def _moment(text: datetime | str) -> datetime:

@@ -25,15 +25,16 @@ class Series(_Words, frozen=True, kw_only=True, rename={"first": "from"}):
     """`count` readings, each `every_s` after the one before; `value` is one, or several that come round and round.
 
     `offset` in minutes or as `+05:45`; null writes times as a receiver does: without any zone, and `displayTime`
-    `display_min` ahead. `up` is when they can be seen (each at its own time if left out); `gone` when no more.
+    `display_min` ahead. `fields` are others than usual, `without` names those that are left out. `up` is when they
+    can be seen (left out: each from its own time; null: always), `gone` when no more.
     """
 
     id: str
     first: datetime
-    count: int
+    count: int = 1
     every_s: int = 300
-    value: float | None | list[float | None] = 112
-    up: datetime | None = None
+    value: float | list[float | None] | None = 112
+    up: datetime | msgspec.UnsetType | None = msgspec.UNSET
     gone: datetime | None = None
     edits: list[dict[str, Any]] = []
     offset: int | str | None = 0
@@ -41,6 +42,7 @@ class Series(_Words, frozen=True, kw_only=True, rename={"first": "from"}):
     transmitter: str | None = TRANSMITTER
     ticks0: int = 1000
     fields: dict[str, Any] = {}
+    without: list[str] = []
 
 
 class Person(_Words, frozen=True, kw_only=True):
@@ -222,7 +224,7 @@ class Written(_Words, frozen=True, kw_only=True):
     source: str = ""
     right: str = ""
     zone: str = "UTC"
-    people: list[Person] = [Person()]
+    people: tuple[Person, ...] = (Person(),)
 
 
 class Live(_Words, frozen=True, kw_only=True):
@@ -249,5 +251,6 @@ _Loader.yaml_implicit_resolvers = {
 def read(file: Path) -> Written | Live:
     """The scenario in a file, YAML or JSON. Raises msgspec.ValidationError naming what is not understood."""
     found: Mapping[str, Any] = yaml.load(file.read_text(), _Loader)  # noqa: S506 – a safe loader of our own
-    form = Live if found.get("live") else Written
-    return msgspec.convert(found, form, strict=False)
+    if found.get("live"):
+        return msgspec.convert(found, Live, strict=False)
+    return msgspec.convert(found, Written, strict=False)

@@ -154,4 +154,4 @@ def test_authorizations_outlive_a_restart_where_a_file_is_given(tmp_path: Path) 
     with pytest.raises(Refused, match="invalid_grant"):
         Grants(file).rotate(pair.refresh, NOW)
     with pytest.raises(Refused, match="invalid_token"):
-        Grants().person(pair.access, NOW)
+        Grants().opened(pair.access, NOW)

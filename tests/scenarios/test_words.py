@@ -1,0 +1,42 @@
+"""What is written of scenarios is true: the examples can be played, and a misspelt word is refused."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.scenarios.playing import Place, played
+from tests.scenarios.written import Written, read
+
+HERE = Path(__file__).parent
+TEMPLATE = HERE.parents[1] / ".github" / "ISSUE_TEMPLATE" / "bug.md"
+
+
+@pytest.mark.parametrize("page", [HERE / "README.md", TEMPLATE], ids=["README", "bug report"])
+def test_the_example_is_a_scenario(page: Path, place: Place, tmp_path: Path) -> None:
+    found = re.search(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+    assert found
+    file = tmp_path / "example.yaml"
+    file.write_text(found[1])
+    scenario = read(file)
+    assert isinstance(scenario, Written)
+    assert not played(place, scenario).wrong
+
+
+@pytest.mark.parametrize(
+    ("step", "named"),
+    [("{do: expect, reading: 1}", "reading"), ("{do: syncing}", "syncing"), ("{do: advance, hour: 1}", "hour")],
+)
+def test_a_misspelt_word_is_refused(step: str, named: str, tmp_path: Path) -> None:
+    file = tmp_path / "case.yaml"
+    file.write_text(f"about: x\nnow: '2026-11-24T12:00:00Z'\naccounts: {{}}\nsteps: [{step}]\n")
+    with pytest.raises(msgspec.ValidationError, match=named):
+        read(file)
+
+
+def test_every_word_of_a_step_is_explained() -> None:
+    said = (HERE / "README.md").read_text()
+    source = (HERE / "written.py").read_text()
+    for tag in re.findall(r'tag="(\w+)"', source):
+        assert f"`{tag}`" in said, tag
