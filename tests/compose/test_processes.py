@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.cli.conftest import OURS
 from tests.compose.test_file import GOOD, ROOT
