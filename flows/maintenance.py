@@ -14,10 +14,10 @@ from glucoflow.settings import Settings
 
 @flow(name="provision", persist_result=False)
 def provision_all() -> None:
-    """Put templates where they are newer, and make each person's index."""
+    """Put templates where they are newer, make each person's index, and move those whose mapping is an older one."""
     with open_runtime(Settings.load()) as rt:
         done = provision_everything(rt)
-    create_markdown_artifact(f"{done} people have their index.", key="provision")
+    create_markdown_artifact("\n\n".join(done.sentences()), key="provision")
 
 
 @flow(name="disconnect", flow_run_name="disconnect-{user_id}", persist_result=False)

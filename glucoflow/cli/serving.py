@@ -129,8 +129,10 @@ def provision_now(settings: Settings, deployments: bool) -> None:
     """Database, templates, an index a person, and with `deployments` the work pool and its schedules."""
     console = Console(stderr=True)
     with open_runtime(settings) as rt:
-        people = provision_everything(rt)
-    console.print(f"glucoflow {version('glucoflow')}: database, templates and {people} people's indices are ready.")
+        done = provision_everything(rt)
+    console.print(f"glucoflow {version('glucoflow')}: database and templates are ready.", highlight=False)
+    for sentence in done.sentences():
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     if deployments:
         from flows.deployments import register
 

@@ -5,12 +5,13 @@
 3. The old index takes no writes for a moment (writers wait and try again), the rest is copied, what was deleted
    meanwhile is deleted, the alias is switched in one step, and the old index goes when nothing reads it any more.
 Reads see the old index until the switch and the new one after it. A move that breaks off leaves the old index in use.
+Whoever still reads the old index when we cease to wait keeps it: the next `retire_left_over` looks again.
 """
 
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -20,9 +21,10 @@ from elasticsearch import BadRequestError, Elasticsearch
 from elasticsearch.helpers import streaming_bulk
 
 from glucoflow.es.error_translation import error_type, translated
-from glucoflow.es.names import Names
-from glucoflow.es.provision import component_body, provision, user_indices
+from glucoflow.es.indices import Index
+from glucoflow.es.names import GENERATION, Names
 from glucoflow.es.scan import Hit, refresh, scan
+from glucoflow.es.templates import component_body, index_fields
 from glucoflow.model.errors import Fatal, Retryable
 
 log = logging.getLogger(__name__)
@@ -38,58 +40,69 @@ _BY_SEQ_NO = ({"_seq_no": "asc"},)
 
 
 class Migration(msgspec.Struct, frozen=True, kw_only=True):
-    """What a move did. `old` is gone unless it was to be kept."""
+    """What a move did. `old` is gone, or with `old_stays` still read and left to the next `retire_left_over`."""
 
     old: str
     new: str
     documents: int
+    old_stays: bool = False
 
 
-def migrate_outdated(client: Elasticsearch, names: Names, now: datetime) -> list[Migration]:
-    """Provision, and move each index whose mapping cannot be changed in place."""
-    return [migrate(client, names, index, now) for index in provision(client, names).outdated]
+def migrate(client: Elasticsearch, names: Names, index: Index, now: datetime) -> Migration:
+    """Move one index, which its alias must point to, to its next generation; `provision` must have run.
 
-
-def migrate(client: Elasticsearch, names: Names, index: str, now: datetime, keep_old: bool = False) -> Migration:
-    """Move one index, which an alias must point to, to its next generation; `provision` must have run.
-
-    With `keep_old` the old index stays, read-only and without alias, to switch back to. Raises Retryable while
-    another move of the same index is under way, Fatal where the new mapping refuses a document.
+    Raises Retryable while another move of the same index is under way, Fatal where the new mapping refuses a document.
     """
-    user_id = names.user_of(index)
-    if user_id is None or index not in user_indices(client, names):
-        raise Fatal(f"{index} is not the index of a person.")
-    alias, new = names.alias(user_id), names.next_index(index)
+    alias = index.alias
+    if alias is None or alias == names.runs:
+        raise Fatal(f"{index.name} is not the index of a person.")
+    old, new = index.name, names.next_index(index.name)
     with translated("move an index"):
-        _claim(client, new, now)
+        _claim(client, index, new, now)
         try:
-            copied = _copy(client, index, new, after=-1)
+            copied = _copy(client, old, new, after=-1)
             for _ in range(_CATCH_UP_ROUNDS):
-                before, copied = copied, _copy(client, index, new, after=copied)
+                before, copied = copied, _copy(client, old, new, after=copied)
                 if copied - before < _LITTLE:
                     break
-            client.indices.add_block(index=index, block="write")
-            _copy(client, index, new, after=copied)
-            documents = _match(client, index, new)
-            _switch(client, alias, index, new)
+            client.indices.add_block(index=old, block="write")
+            _copy(client, old, new, after=copied)
+            documents = _match(client, old, new)
+            _switch(client, alias, old, new)
         except BaseException:
-            _undo(client, alias, index, new)
+            _undo(client, alias, old, new)
             raise
-        if not keep_old:
-            _retire(client, index)
+        gone = _retire(client, old, _LOOKS)
     log.info("index moved to a new mapping", extra={"documents": documents})
-    return Migration(old=index, new=new, documents=documents)
+    return Migration(old=old, new=new, documents=documents, old_stays=not gone)
 
 
-def _claim(client: Elasticsearch, new: str, now: datetime) -> None:
+def retire_left_over(client: Elasticsearch, indices: Sequence[Index]) -> tuple[str, ...]:
+    """Delete generations that a move left behind because they were still read; the names of those that went."""
+    current = {_alias_of(one): one for one in indices if one.alias is not None}
+    gone = []
+    for one in indices:
+        newer = current.get(_alias_of(one))
+        # A generation above the one in use is one that a move is just filling.
+        if one.alias is None and newer is not None and one.name < newer.name:
+            with translated("delete an index"):
+                if _retire(client, one.name, looks=1):
+                    gone.append(one.name)
+    return tuple(gone)
+
+
+def _claim(client: Elasticsearch, old: Index, new: str, now: datetime) -> None:
     """Create the new generation; its name is the lock between two movers."""
     for _ in range(2):
         try:
             client.indices.create(index=new, settings={"index.refresh_interval": "-1"})
-            return
         except BadRequestError as error:
             if error_type(error.body) != "resource_already_exists_exception":
                 raise
+        else:
+            uuid = client.indices.get_settings(index=new, flat_settings=True).body[new]["settings"]["index.uuid"]
+            client.indices.put_mapping(index=new, meta={**index_fields("user").meta, **old.handing_on(uuid)})
+            return
         settings = client.indices.get_settings(index=new, flat_settings=True).body[new]["settings"]
         age = now.timestamp() - int(settings["index.creation_date"]) / 1000
         if age < ABANDONED.total_seconds():
@@ -160,14 +173,20 @@ def _switch(client: Elasticsearch, alias: str, old: str, new: str) -> None:
     client.indices.update_aliases(actions=[leave, {"add": {"index": new, "alias": alias, "is_write_index": True}}])
 
 
-def _retire(client: Elasticsearch, old: str) -> None:
-    """Delete the old index, once the searches that began on it are through: they would fail with it."""
-    for _ in range(_LOOKS):
+def _retire(client: Elasticsearch, old: str, looks: int) -> bool:
+    """Delete the old index once nothing reads it; searches that began on it would fail. Whether it went."""
+    for _ in range(looks):
         time.sleep(_LOOK_EVERY_S)  # first of all: a search may have found the index and not begun yet
-        stats = client.indices.stats(index=old, metric="search", filter_path="_all.total.search.query_current").body
-        if not stats["_all"]["total"]["search"]["query_current"]:
-            break
-    client.indices.delete(index=old)
+        stats = client.indices.stats(index=old, metric="search", filter_path="_all.total.search").body
+        search = stats["_all"]["total"]["search"]
+        if not search["query_current"] and not search["open_contexts"]:  # the latter are long reads between two pages
+            client.indices.delete(index=old)
+            return True
+    return False
+
+
+def _alias_of(index: Index) -> str:
+    return GENERATION.sub("", index.name)
 
 
 def _undo(client: Elasticsearch, alias: str, old: str, new: str) -> None:

@@ -148,10 +148,10 @@ def document(
 
 def index_metrics(client: Elasticsearch, names: Names, told: Iterable[MetricDocument]) -> None:
     """Write them all. Raises our errors; the caller may go on, since the store has what matters."""
-    alias = ensure_runs(client, names)
+    ensure_runs(client, names)
     with translated("write a run"):
         try:
-            bulk(client, map(_action, told), index=alias, require_alias=True)
+            bulk(client, map(_action, told), index=names.runs, require_alias=True)
         except BulkIndexError as error:
             raise Fatal(
                 f"{len(error.errors)} of the operator's documents were refused.",

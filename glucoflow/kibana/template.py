@@ -10,29 +10,23 @@ from typing import Any
 
 from glucoflow.kibana.placeholders import filled
 from glucoflow.model.errors import Misconfigured
+from glucoflow.packaged import packaged
 
 Json = dict[str, Any]
 Words = Mapping[str, Any]
 
-_PACKAGED = Path(__file__).parents[1] / "_data" / "kibana"
-_IN_TREE = Path(__file__).parents[2] / "kibana"
 _STRINGS = ("panelsJSON", "optionsJSON")
-
-
-def folder() -> Path:
-    """Where the sources are: inside an installed package, else in the work tree."""
-    return _PACKAGED if _PACKAGED.is_dir() else _IN_TREE
 
 
 def dashboards(name: str) -> list[Json]:
     """The compiled dashboards of `person` or `operator`, still with placeholders."""
-    lines = _read(folder() / "compiled" / f"{name}.ndjson").splitlines()
+    lines = _read(packaged("kibana") / "compiled" / f"{name}.ndjson").splitlines()
     return [line for line in map(json.loads, lines) if "glucoflow" not in line]
 
 
 def chart(name: str, params: Words, words: Words) -> str:
     """A chart as Kibana takes it: its params set, its placeholders filled, what only our own pages need left out."""
-    spec: Json = filled(json.loads(_read(folder() / "vega" / f"{name}.vl.json")), words)
+    spec: Json = filled(json.loads(_read(packaged("kibana") / "vega" / f"{name}.vl.json")), words)
     spec.pop("usermeta", None)
     for param in spec.get("params", ()):
         param["value"] = params.get(param["name"], param["value"])

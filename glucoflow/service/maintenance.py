@@ -1,26 +1,86 @@
 """Provisioning, disconnecting and deleting as plain functions."""
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+import msgspec
 from pydantic import SecretStr
 
+from glucoflow.es.error_translation import translated
+from glucoflow.es.indices import all_indices, owners
+from glucoflow.es.migrate import Migration, migrate, retire_left_over
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.retention import delete_before, older_than
 from glucoflow.es.run_metrics import forget
 from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
+from glucoflow.model.errors import Retryable
 from glucoflow.service.dashboards import credentials_of
 from glucoflow.service.runtime import Runtime
 
 
-def provision_everything(rt: Runtime) -> int:
-    """Templates and one index a person; how many people there are. Repeating it changes nothing."""
-    provision(rt.client, rt.names)
-    people = rt.store.people.list()
-    for person in people:
-        ensure_index(rt.client, rt.names, person.id)
-    return len(people)
+class Everything(msgspec.Struct, frozen=True, kw_only=True):
+    """What provisioning came to. `moved` indices have a new mapping; `busy` ones somebody else is just moving.
+
+    `nobodys` are ids that have an index and are unknown to the store: what a deletion that broke off left behind, or
+    everybody, where the store was lost.
+    """
+
+    people: int
+    moved: tuple[Migration, ...] = ()
+    busy: tuple[str, ...] = ()
+    nobodys: tuple[str, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """What there is to say about it."""
+        said = [f"{self.people} people have their index."]
+        said += [f"{one.old} moved to {one.new} with {one.documents:,} documents." for one in self.moved]
+        said += [
+            f"{one.old} is still being read; the next provision removes it." for one in self.moved if one.old_stays
+        ]
+        said += [f"{index} is just being moved by somebody else." for index in self.busy]
+        if self.nobodys:
+            said.append(nobodys_words(self.nobodys))
+        return said
+
+
+def provision_everything(rt: Runtime) -> Everything:
+    """Templates, one index a person, and each index with this version's mapping. Repeating it changes nothing.
+
+    An index whose mapping cannot be changed in place is moved behind its alias while it is read and written.
+    """
+    done = provision(rt.client, rt.names)
+    moved, busy = [], []
+    for index in done.outdated:
+        try:
+            moved.append(migrate(rt.client, rt.names, index, rt.clock()))
+        except Retryable:
+            busy.append(index.name)
+    retire_left_over(rt.client, done.indices)
+    people = {person.id for person in rt.store.people.list()}
+    there = owners(done.indices, rt.names)
+    for user_id in sorted(people - there):
+        ensure_index(rt.client, rt.names, user_id)
+    return Everything(people=len(people), moved=tuple(moved), busy=tuple(busy), nobodys=tuple(sorted(there - people)))
+
+
+def nobodys(rt: Runtime, user_ids: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Ids (of these, or of all) that have an index and are unknown to the store. One request. Raises our errors."""
+    with translated("look for indices"):
+        there = owners(all_indices(rt.client, rt.names), rt.names)
+    asked = there if user_ids is None else there & set(user_ids)
+    return tuple(sorted(asked - {person.id for person in rt.store.people.list()}))
+
+
+def nobodys_words(user_ids: Sequence[str]) -> str:
+    """What it means that these ids have an index and are unknown to the store, and what to do."""
+    shown = ", ".join(user_ids[:5]) + (", …" if len(user_ids) > 5 else "")
+    return (
+        f"Elasticsearch holds the indices of {len(user_ids)} that the store does not know ({shown}): either the store "
+        "was lost or is another one (look at GLUCOFLOW_DATA_DIR and DATABASE_URL, or bring back its copy), or a "
+        "deletion broke off. `glucoflow delete-user` deletes an index of nobody."
+    )
 
 
 def disconnect_person(rt: Runtime, user_id: str) -> int:
@@ -35,10 +95,15 @@ def disconnect_person(rt: Runtime, user_id: str) -> int:
 def delete_person(rt: Runtime, user_id: str) -> int:
     """Connections first, so that no sync under way writes again; then documents, dashboards and the person.
 
-    Returns how many indices were deleted. Raises Rejected for an unknown person, and Kibana's errors where one is
-    configured and does not let us: nothing of the store is deleted then, so that it can be repeated.
+    Whom the store does not know goes too where they have an index, as a deletion that broke off leaves one. Returns how
+    many indices were deleted. Raises Rejected for whoever has neither, and Kibana's errors where one is configured and
+    does not let us: nothing of the store is deleted then, so that it can be repeated.
     """
-    disconnect_person(rt, user_id)
+    known = rt.store.people.find(user_id) is not None
+    if known:
+        disconnect_person(rt, user_id)
+    elif not nobodys(rt, [user_id]):
+        rt.store.people.get(user_id)  # says that there is nobody
     kibana = rt.settings.kibana
     if kibana.url is not None:
         endpoint = rt.settings.es.endpoint
@@ -48,8 +113,9 @@ def delete_person(rt: Runtime, user_id: str) -> int:
         delete_dashboards(str(kibana.url), credentials_of(kibana), user_id, reader=login or None)
     indices = delete_indices(rt.client, rt.names, user_id)
     forget(rt.client, rt.names, {"term": {"user.id": user_id}})
-    rt.store.people.delete(user_id)
-    # A write that was under way may have made the index anew; from now on nothing writes for an unknown person.
+    if known:
+        rt.store.people.delete(user_id)
+    # Whoever had just begun a turn may have made the index anew; whoever begins one now looks for the person first.
     return indices + delete_indices(rt.client, rt.names, user_id)
 
 

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected, Retryable
+from glucoflow.packaged import packaged
 from glucoflow.service.ports import AnnotationsPort, Connect, Glucose, People
 from glucoflow.web import (
     chart_routes,
@@ -61,9 +62,8 @@ def create_app(
 
 
 def chart_folder() -> Path:
-    """Where the specifications are: inside an installed package, or beside it in a checkout."""
-    installed = FOLDER.parent / "_data" / "kibana" / "vega"
-    return installed if installed.is_dir() else FOLDER.parents[1] / "kibana" / "vega"
+    """Where the specifications are."""
+    return packaged("kibana") / "vega"
 
 
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:

@@ -8,9 +8,10 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.es.client import make_client
 from glucoflow.es.names import Names
-from glucoflow.es.provision import COMPONENTS, INDEX_TEMPLATES, delete_user, provision
+from glucoflow.es.provision import delete_user, provision
 from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
+from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES
 from tests.es.proxy import Proxy, proxied
 from tests.node import Node
 

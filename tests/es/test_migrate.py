@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.es.migrate import ABANDONED, migrate, migrate_outdated
+from glucoflow.es.indices import Index, all_indices, index_behind
+from glucoflow.es.migrate import ABANDONED, migrate, retire_left_over
 from glucoflow.es.names import Names
 from glucoflow.es.provision import provision
 from glucoflow.es.retry_policy import RetryPolicy
@@ -31,6 +33,12 @@ def bodies(es: Elasticsearch, index: str) -> dict[str, bytes]:
     return {hit.id: bytes(hit.source) for hit in scan(es, index)}
 
 
+def current(es: Elasticsearch, names: Names) -> Index:
+    found = index_behind(es, names, names.alias("ann"))
+    assert found is not None
+    return found
+
+
 def behind(es: Elasticsearch, names: Names) -> list[str]:
     return list(es.indices.get_alias(name=names.alias("ann")).body)
 
@@ -39,7 +47,9 @@ def test_documents_move_as_they_are(es: Elasticsearch, names: Names, sink: Elast
     sink.write(documents(700), [], NOW)
     before = bodies(es, names.alias("ann"))
     first = names.first_index("ann")
-    moved = migrate(es, names, first, NOW)
+    lineage = current(es, names).lineage
+    moved = migrate(es, names, current(es, names), NOW)
+    assert current(es, names).lineage == lineage, "it is the same index to whoever keeps checkpoints beside it"
     assert (moved.old, moved.new, moved.documents) == (first, names.next_index(first), 700)
     assert behind(es, names) == [moved.new]
     assert bodies(es, names.alias("ann")) == before
@@ -92,7 +102,7 @@ def test_writes_deletes_and_reads_go_on(
         thread.start()
     while done["rounds"] < 3 and not problems:
         time.sleep(0.01)
-    moved = migrate(es, names, names.first_index("ann"), NOW)
+    moved = migrate(es, names, current(es, names), NOW)
     rounds_then = done["rounds"]
     while done["rounds"] < min(100, rounds_then + 3) and not problems:
         time.sleep(0.01)
@@ -121,11 +131,12 @@ def test_an_index_that_cannot_be_changed_in_place(es: Elasticsearch, fresh: Name
     es.indices.create(index=index, aliases={fresh.alias("ann"): {"is_write_index": True}})
     es.indices.delete_index_template(name="es-outdated")
     ElasticsearchSink(es, fresh, "ann", PATIENT).write(documents(120), [], NOW)
-    (moved,) = migrate_outdated(es, fresh, NOW)
+    (outdated,) = provision(es, fresh).outdated
+    moved = migrate(es, fresh, outdated, NOW)
     assert moved.documents == 120
     mapping = es.indices.get_mapping(index=moved.new).body[moved.new]["mappings"]
     assert mapping["properties"]["glucose"]["properties"]["mg_dl"] == {"type": "float"}
-    assert migrate_outdated(es, fresh, NOW) == []
+    assert provision(es, fresh).outdated == ()
 
 
 def test_a_move_that_fails_leaves_the_old_index_in_use(
@@ -136,7 +147,7 @@ def test_a_move_that_fails_leaves_the_old_index_in_use(
     es.indices.put_mapping(index=first, dynamic="true")
     es.index(index=first, id="odd", document={"@timestamp": 0, "unheard": {"of": 1}}, refresh=True)
     with pytest.raises(Fatal, match="refuses"):
-        migrate(es, names, first, NOW)
+        migrate(es, names, current(es, names), NOW)
     assert behind(es, names) == [first]
     assert not es.indices.exists(index=names.next_index(first))
     assert sink.write(documents(61), [], NOW).created == 1
@@ -152,20 +163,40 @@ def test_two_movers_do_not_meet_and_a_dead_one_is_cleared_away(
     ms = int(created[names.next_index(first)]["settings"]["index"]["creation_date"])
     age = timedelta(milliseconds=ms - int(NOW.timestamp() * 1000))
     with pytest.raises(Retryable, match="somebody else"):
-        migrate(es, names, first, NOW + age + timedelta(minutes=1))
-    assert migrate(es, names, first, NOW + age + ABANDONED + timedelta(minutes=1)).documents == 10
+        migrate(es, names, current(es, names), NOW + age + timedelta(minutes=1))
+    assert migrate(es, names, current(es, names), NOW + age + ABANDONED + timedelta(minutes=1)).documents == 10
 
 
-def test_the_old_one_can_be_kept(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
-    sink.write(documents(10), [], NOW)
-    first = names.first_index("ann")
-    moved = migrate(es, names, first, NOW, keep_old=True)
-    assert behind(es, names) == [moved.new]
-    assert bodies(es, first) == bodies(es, moved.new)
-    blocked = es.options(ignore_status=403).index(index=first, document={"@timestamp": 0})
-    assert blocked.meta.status == 403
+def test_the_old_index_goes_only_when_nothing_reads_it(
+    es: Elasticsearch, names: Names, sink: ElasticsearchSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glucoflow.es.migrate._LOOKS", 3)
+    made = documents(30)
+    sink.write(made, [], NOW)
+    es.indices.refresh(index=names.alias("ann"))
+    reading = scan(es, names.alias("ann"), page=10)
+    found = [next(reading).id for _ in range(10)]
+    moved = migrate(es, names, current(es, names), NOW)
+    assert moved.old_stays
+    assert retire_left_over(es, all_indices(es, names)) == ()
+    found += [hit.id for hit in reading]
+    assert found == [document.id for document in made]
+    assert retire_left_over(es, all_indices(es, names)) == (moved.old,)
+    assert [one.name for one in all_indices(es, names) if one.alias == names.alias("ann")] == [moved.new]
 
 
-def test_only_people_s_indices_are_moved(es: Elasticsearch, names: Names) -> None:
+def test_a_generation_that_is_just_being_filled_is_not_taken_for_one_left_behind(
+    es: Elasticsearch, names: Names, sink: ElasticsearchSink
+) -> None:
+    sink.write(documents(1), [], NOW)
+    upcoming = names.next_index(names.first_index("ann"))
+    es.indices.create(index=upcoming)
+    assert retire_left_over(es, all_indices(es, names)) == ()
+    assert es.indices.exists(index=upcoming)
+
+
+def test_only_people_s_indices_are_moved(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
+    sink.write(documents(1), [], NOW)
+    nobodys = msgspec.structs.replace(current(es, names), alias=None)
     with pytest.raises(Fatal, match="not the index of a person"):
-        migrate(es, names, "somebody-elses-000001", NOW)
+        migrate(es, names, nobodys, NOW)

@@ -6,16 +6,11 @@ import pytest
 from elasticsearch import Elasticsearch, NotFoundError
 
 from glucoflow.es.client import make_client
+from glucoflow.es.indices import index_behind
 from glucoflow.es.names import Names
-from glucoflow.es.provision import (
-    COMPONENTS,
-    INDEX_TEMPLATES,
-    component_body,
-    delete_user,
-    ensure_index,
-    ensure_runs,
-    provision,
-)
+from glucoflow.es.provision import delete_user, ensure_index, ensure_runs, provision
+from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES, component_body
+from tests.es.proxy import Proxy
 from tests.node import Node
 
 
@@ -64,7 +59,7 @@ def test_a_field_of_another_type_needs_a_migration(es: Elasticsearch, fresh: Nam
         es.indices.create(index=index, aliases={fresh.alias("ann"): {}})
     finally:
         es.indices.delete_index_template(name="es-other")
-    assert provision(es, fresh).outdated == (index,)
+    assert [one.name for one in provision(es, fresh).outdated] == [index]
 
 
 def test_many_at_once_make_one_index(elasticsearch_node: Node, es: Elasticsearch, fresh: Names) -> None:
@@ -73,7 +68,8 @@ def test_many_at_once_make_one_index(elasticsearch_node: Node, es: Elasticsearch
         made = list(pool.map(lambda client: ensure_index(client, fresh, "ann"), clients))
     for client in clients:
         client.close()
-    assert set(made) == {fresh.alias("ann")}
+    assert {one.name for one in made} == {fresh.first_index("ann")}
+    assert sum(one.made for one in made) == 1, "one of them made it"
     assert es.indices.get_alias(name=fresh.alias("ann")).body == {
         fresh.first_index("ann"): {"aliases": {fresh.alias("ann"): {"is_write_index": True}}}
     }
@@ -97,9 +93,48 @@ def test_a_person_goes_with_all_generations_and_nobody_else_does(es: Elasticsear
 
 
 def test_the_runs_have_an_index_of_their_own(es: Elasticsearch, names: Names) -> None:
-    alias = ensure_runs(es, names)
+    alias = ensure_runs(es, names).alias
+    assert alias == names.runs
     run = {"id": "r1", "flow": "sync", "state": "completed", "counts": {"created": 3}, "message": "all well"}
     assert es.index(index=alias, document={"@timestamp": 0, "run": run}, require_alias=True).body["result"] == "created"
+
+
+def test_provisioning_costs_the_same_for_one_person_and_for_many(
+    proxy: Proxy, through: Elasticsearch, fresh: Names
+) -> None:
+    """It cost 37 requests for 24 people, and each 5-minute sync paid it."""
+    through = through.options(request_timeout=30)
+    costs = {}
+    for people in (1, 24):
+        for number in range(people):
+            ensure_index(through, fresh, f"person{number}")
+        provision(through, fresh)
+        proxy.paths.clear()
+        provision(through, fresh)
+        costs[people] = len(proxy.paths)
+    assert costs == {1: 3, 24: 3}
+
+
+def test_an_index_that_is_there_costs_one_request(proxy: Proxy, through: Elasticsearch, names: Names) -> None:
+    through = through.options(request_timeout=30)
+    assert ensure_index(through, names, "ann").made
+    proxy.paths.clear()
+    assert not ensure_index(through, names, "ann").made
+    assert len(proxy.paths) == 1
+
+
+def test_an_index_made_anew_is_told_from_the_one_before(es: Elasticsearch, names: Names) -> None:
+    first = ensure_index(es, names, "ann")
+    assert ensure_index(es, names, "ann").lineage == first.lineage
+    delete_user(es, names, "ann")
+    second = ensure_index(es, names, "ann")
+    assert second.made
+    assert second.lineage != first.lineage
+    # What a move hands on counts only for the index that it was handed to: a copy from a snapshot has another uuid.
+    es.indices.put_mapping(index=second.name, meta=second.handing_on(to="somebody-else"))
+    found = index_behind(es, names, names.alias("ann"))
+    assert found
+    assert found.lineage == second.uuid
 
 
 def test_settings_of_a_persons_index(es: Elasticsearch, names: Names) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from glucoflow.es.names import Names
-from glucoflow.es.provision import provision, template_folder
+from glucoflow.es.provision import provision
 from glucoflow.es.retention import delete_before
 from glucoflow.es.run_metrics import (
     ConnectionFields,
@@ -24,12 +24,13 @@ from glucoflow.es.run_metrics import (
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.ingestion import Counts
+from glucoflow.packaged import packaged
 from tests.es.made import LATER, NOW, START, documents
 from tests.es.test_templates import fields_of, mapped
 
 
 def test_the_runs_mapping_and_the_struct_say_the_same() -> None:
-    body = json.loads((template_folder() / "index" / "runs.json").read_text())
+    body = json.loads((packaged("index_templates") / "index" / "runs.json").read_text())
     assert set(mapped(body["template"]["mappings"]["properties"])) == set(fields_of(RunDocument))
 
 

@@ -123,7 +123,7 @@ def test_a_wrong_password_is_never_shown(elasticsearch_node: Node, names: Names)
 
 
 def test_a_full_disk_is_told_from_overload(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
-    alias = ensure_index(es, names, "ann")
+    alias = ensure_index(es, names, "ann").alias
     es.indices.put_settings(index=alias, settings={"index.blocks.read_only_allow_delete": True})
     with pytest.raises(Retryable, match="disk") as error:
         sink.write(documents(120), [], NOW)
@@ -133,7 +133,7 @@ def test_a_full_disk_is_told_from_overload(es: Elasticsearch, names: Names, sink
 
 
 def test_a_read_only_index_is_named_as_such(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
-    alias = ensure_index(es, names, "ann")
+    alias = ensure_index(es, names, "ann").alias
     es.indices.put_settings(index=alias, settings={"index.blocks.read_only": True})
     try:
         with pytest.raises(Retryable, match="read-only"):

@@ -15,18 +15,13 @@ from glucoflow.analytics.episodes import Episode
 from glucoflow.analytics.summary import CHANGING, Figures
 from glucoflow.es.encode import decode
 from glucoflow.es.names import Names
-from glucoflow.es.provision import (
-    COMPONENTS,
-    INDEX_TEMPLATES,
-    component_body,
-    ensure_index,
-    mapping_properties,
-    template_folder,
-)
+from glucoflow.es.provision import ensure_index
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES, component_body, mapping_properties
 from glucoflow.model.documents import Document, Source
 from glucoflow.model.glycemia import EpisodeCounts, ExcludedCounts
+from glucoflow.packaged import packaged
 from tests.es.made import NOW
 
 EVERY_NODE_HAS = {"keyword", "text", "float", "integer", "long", "short", "byte", "boolean", "date", "object"}
@@ -109,7 +104,7 @@ def test_summaries_hold_every_figure_and_episodes_every_field() -> None:
 
 def test_only_types_that_the_bare_distribution_has() -> None:
     assert set(mapped(mapping_properties()).values()) <= EVERY_NODE_HAS
-    runs = json.loads((template_folder() / "index" / "runs.json").read_text())
+    runs = json.loads((packaged("index_templates") / "index" / "runs.json").read_text())
     assert set(mapped(runs["template"]["mappings"]["properties"]).values()) <= EVERY_NODE_HAS
 
 
@@ -120,8 +115,8 @@ def test_no_field_stands_in_two_components_and_every_file_is_used() -> None:
         for name in component_body(part)["template"].get("mappings", {}).get("properties", ())
     ]
     assert len(tops) == len(set(tops))
-    assert {path.stem for path in (template_folder() / "component").glob("*.json")} == set(COMPONENTS)
-    assert {path.stem for path in (template_folder() / "index").glob("*.json")} == set(INDEX_TEMPLATES)
+    assert {path.stem for path in (packaged("index_templates") / "component").glob("*.json")} == set(COMPONENTS)
+    assert {path.stem for path in (packaged("index_templates") / "index").glob("*.json")} == set(INDEX_TEMPLATES)
 
 
 def example(hint: Any) -> Any:
@@ -163,6 +158,6 @@ def value_at(source: Any, path: str) -> Any:
 
 
 def test_a_field_that_nobody_declared_is_refused(es: Elasticsearch, names: Names) -> None:
-    alias = ensure_index(es, names, "ann")
-    answer = es.options(ignore_status=400).index(index=alias, document={"glucose": {"surprise": 1}})
+    ensure_index(es, names, "ann")
+    answer = es.options(ignore_status=400).index(index=names.alias("ann"), document={"glucose": {"surprise": 1}})
     assert answer.body["error"]["type"] == "strict_dynamic_mapping_exception"

@@ -3,8 +3,10 @@
 import io
 import json
 import logging
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -22,14 +24,22 @@ from pydantic import HttpUrl
 
 from flows.backfill import backfill
 from flows.deployments import deployments
-from flows.maintenance import delete_user
+from flows.maintenance import delete_user, provision_all
 from flows.sync import sync
 from flows.tokens import refresh_tokens
+from glucoflow.cli.serving import provision_now
+from glucoflow.es.indices import index_behind
 from glucoflow.es.provision import delete_user as delete_indices
+from glucoflow.es.queries import only
+from glucoflow.es.scan import scan
+from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.errors import GlucoflowError
 from glucoflow.service.demo import connect
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import KibanaSettings, Settings, SyncSettings
 from glucoflow.simulators.dexcom import SettableClock, Simulator, demo_scenario, running_simulator
+from tests.es.made import NOW, documents
+from tests.es.older import with_an_older_field
 from tests.node import Node
 
 
@@ -158,6 +168,66 @@ def test_deleting_needs_the_id_twice(cloud: Simulator) -> None:
     assert ran(delete_user, user_id="alma", confirm="alma").is_completed()
     with open_runtime(Settings.load()) as rt:
         assert rt.store.people.find("alma") is None
+
+
+def by_command() -> None:
+    provision_now(Settings.load(), deployments=False)
+
+
+def by_flow() -> None:
+    state = ran(provision_all)
+    assert state.is_completed()
+    (artifact,) = run_of(state)[1]
+    assert "moved to" in str(artifact.data)
+
+
+@pytest.mark.parametrize("provision", [by_command, by_flow])
+def test_a_changed_field_moves_the_index_while_documents_are_written(
+    cloud: Simulator, elasticsearch_node: Node, provision: Callable[[], None]
+) -> None:
+    """Nothing reached `migrate`: `provision` dropped what it found outdated."""
+    with open_runtime(Settings.load()) as rt:
+        es, names = rt.client, rt.names
+        old = with_an_older_field(es, names, "alma")
+        made = documents(1_500, user="alma")
+        ElasticsearchSink(es, names, "alma").write(made[:500], [], NOW)
+        counted = {"query": only(["cgm.reading"]), "aggs": {"kinds": {"terms": {"field": "device.generation"}}}}
+        assert es.options(ignore_status=400).search(index=names.alias("alma"), **counted).meta.status == 400  # type: ignore[arg-type]
+        stop, problems = threading.Event(), []
+        written = 500
+
+        def write() -> None:
+            nonlocal written
+            client = elasticsearch_node.client()
+            sink = ElasticsearchSink(client, names, "alma")
+            try:
+                while not stop.is_set() and written < len(made):
+                    sink.write(made[written : written + 5], [made[written - 500].id], NOW)
+                    written += 5
+            except GlucoflowError as problem:
+                problems.append(problem)
+            finally:
+                client.close()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        provision()
+        after = written
+        while written < min(after + 10, len(made)) and writer.is_alive():
+            time.sleep(0.01)
+        stop.set()
+        writer.join()
+        assert not problems
+        assert written > 500, "there were writes during the move"
+
+        found = index_behind(es, names, names.alias("alma"))
+        assert found is not None
+        assert found.name == names.next_index(old)
+        assert not es.indices.exists(index=old), "nobody reads it, so it is gone"
+        es.indices.refresh(index=names.alias("alma"))
+        gone = {document.id for document in made[: written - 500 : 5]}
+        assert {hit.id for hit in scan(es, names.alias("alma"))} == {one.id for one in made[:written]} - gone
+        assert es.search(index=names.alias("alma"), **counted).meta.status == 200  # type: ignore[arg-type]
 
 
 def test_tokens_that_last_until_the_next_turn_are_left_alone(cloud: Simulator) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from glucoflow.kibana import KibanaPerson, export_operator, export_person
-from glucoflow.kibana.template import folder
 from glucoflow.model.errors import Misconfigured
+from glucoflow.packaged import packaged
 from tests.kibana import kql, mapping
 from tests.kibana.conftest import ANNA, BEN, INDEX, RUNS_INDEX
 from tests.kibana.objects import ALL_PANELS, ANNAS, BENS, FILES, LENS, Json, Panel, layers, panels, state, values_of
@@ -23,13 +23,13 @@ BOTH = pytest.mark.parametrize("objects", FILES.values(), ids=FILES)
 
 
 def test_the_compiled_dashboards_are_made_from_these_sources() -> None:
-    spec = importlib.util.spec_from_file_location("compile_dashboards", folder() / "compile.py")
+    spec = importlib.util.spec_from_file_location("compile_dashboards", packaged("kibana") / "compile.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name in ("person", "operator"):
-        first = (folder() / "compiled" / f"{name}.ndjson").read_text("utf-8").splitlines()[0]
+        first = (packaged("kibana") / "compiled" / f"{name}.ndjson").read_text("utf-8").splitlines()[0]
         assert json.loads(first)["glucoflow"]["sources"] == module.sources_hash(), "run kibana/compile.py again"
 
 

@@ -1,0 +1,104 @@
+"""Which indices there are, as one request tells: behind which alias, with which fields, and whether made anew."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from elasticsearch import Elasticsearch
+
+from glucoflow.es.names import Names
+from glucoflow.es.templates import IndexFields
+from glucoflow.model.errors import Fatal
+
+_ASKED = (
+    "*.aliases", "*.mappings._meta", "*.settings.index.uuid", "*.settings.index.creation_date",
+    "*.settings.index.verified_before_close",
+)  # fmt: skip
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True):
+    """One generation of an index. `alias` is the name that points to it, None for one that nobody reaches.
+
+    `made` says that whoever returned this has just created it.
+    """
+
+    name: str
+    uuid: str
+    created_ms: int
+    alias: str | None = None
+    closed: bool = False
+    meta: Mapping[str, Any] = {}
+    made: bool = False
+
+    @property
+    def lineage(self) -> str:
+        """What stays the same when the index moves to a new generation, and changes when it is made anew or restored.
+
+        It is the first generation's uuid, which a move hands on beside the uuid that it is handed to: a copy from a
+        snapshot gets a uuid of its own, and with it a lineage of its own.
+        """
+        handed_on = self.meta.get("lineage", {})
+        return str(handed_on["first"]) if handed_on.get("to") == self.uuid else self.uuid
+
+    def handing_on(self, to: str) -> dict[str, Any]:
+        """The part of `_meta` that gives this index's lineage to the generation with the uuid `to`."""
+        return {"lineage": {"first": self.lineage, "to": to}}
+
+    def has(self, fields: IndexFields) -> bool:
+        """Whether it has these fields, or newer ones."""
+        return self.meta.get("version", 0) > fields.version or self.meta.get("fingerprint") == fields.fingerprint
+
+
+def all_indices(client: Elasticsearch, names: Names) -> tuple[Index, ...]:
+    """Every generation of everybody's index and of the runs', by name. Raises the driver's errors."""
+    found = client.indices.get(
+        index=[names.pattern, f"{names.runs}-*"], features=["aliases", "mappings", "settings"],
+        filter_path=_ASKED, expand_wildcards="all",
+    )  # fmt: skip
+    return tuple(_index(name, entry, names) for name, entry in sorted(found.body.items()) if _ours(name, names))
+
+
+def owners(indices: Iterable[Index], names: Names) -> set[str]:
+    """The people whose indices these are."""
+    return {user_id for one in indices if (user_id := names.user_of(one.name)) is not None}
+
+
+def index_behind(client: Elasticsearch, names: Names, alias: str) -> Index | None:
+    """The index that this alias points to. Raises the driver's errors, and Fatal where the index is closed."""
+    found = client.options(ignore_status=404).indices.get(
+        index=alias, features=["aliases", "mappings", "settings"], filter_path=_ASKED
+    )
+    if found.meta.status == 404:
+        return None
+    behind = [_index(name, entry, names) for name, entry in found.body.items()]
+    index = next((one for one in behind if one.alias == alias), None)
+    if index is not None and index.closed:
+        raise is_closed()
+    return index
+
+
+def is_closed() -> Fatal:
+    """The error for an index that somebody closed."""
+    return Fatal(
+        "The index is closed, so nothing can be read from it or written to it.",
+        remedy="Open it again (POST <index>/_open in Elasticsearch); nothing in it is lost, and what is missing is "
+        "fetched.",
+    )
+
+
+def _ours(name: str, names: Names) -> bool:
+    return names.user_of(name) is not None or name.startswith(f"{names.runs}-")
+
+
+def _index(name: str, entry: Mapping[str, Any], names: Names) -> Index:
+    settings, aliases = entry["settings"]["index"], entry.get("aliases", {})
+    user_id = names.user_of(name)
+    alias = names.runs if user_id is None else names.prefix + user_id
+    return Index(
+        name=name,
+        uuid=settings["uuid"],
+        created_ms=int(settings["creation_date"]),
+        alias=alias if alias in aliases else None,
+        closed=settings.get("verified_before_close") == "true",
+        meta=entry.get("mappings", {}).get("_meta", {}),
+    )
