@@ -1,7 +1,5 @@
-"""The commands for what people mark and choose: targets, exclude, protocol, insights, summarize."""
+"""The commands for what people annotate and choose: targets, exclude, protocol, insights, summarize."""
 
-import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -9,20 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from glucoflow.cli.console import Json, User, listed, print_json, say, settings_for
 from glucoflow.model.errors import Rejected
-from glucoflow.model.units import MG_DL, in_unit
+from glucoflow.model.units import glucose
+from glucoflow.model.words import count
 
 if TYPE_CHECKING:
     from glucoflow.service.annotations import Annotations
     from glucoflow.store import Person, Store
 
-User = Annotated[str, typer.Argument(help="Id of the person, as in `glucoflow people`.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 MOMENTS = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 When = Annotated[datetime | None, typer.Option("--from", formats=MOMENTS, help="First moment, by the home clock.")]
 Until = Annotated[datetime | None, typer.Option("--to", formats=MOMENTS, help="First moment after it.")]
@@ -36,11 +33,11 @@ def targets(
     high: Annotated[float | None, typer.Option(help="Own upper limit, in the person's unit.")] = None,
 ) -> None:
     """Show a person's targets, or change them; every figure follows."""
-    with _marking() as marking:
+    with _open() as opened:
         if profile is None and low is None and high is None:
-            _show_targets(marking.store.people.get(user))
+            _show_targets(opened.store.people.get(user))
             return
-        _show_targets(marking.marks.set_targets(user, profile, low, high))
+        _show_targets(opened.annotations.set_targets(user, profile, low, high))
 
 
 def exclude(
@@ -50,24 +47,24 @@ def exclude(
     reason: Annotated[str, typer.Option(help="Why: sensor warm-up, compression low, faulty sensor …")] = "",
     undo: Annotated[int | None, typer.Option(help="Bring the span with this number back.")] = None,
 ) -> None:
-    """Leave a span out of all figures, bring it back, or list what is left out. Its readings stay."""
-    with _marking() as marking:
-        person, now = marking.store.people.get(user), marking.now
+    """Exclude a span from all figures, bring it back, or list what is excluded. Its readings stay."""
+    with _open() as opened:
+        person, now = opened.store.people.get(user), opened.now
         if undo is not None:
-            marking.marks.undo(user, undo, now)
+            opened.annotations.undo(user, undo, now)
         elif start is not None and end is not None:
-            made = marking.marks.exclude(user, start, end, reason, now)
-            say(f"{made.n:,} readings are left out of all figures. `--undo {made.id}` brings them back.")
+            made = opened.annotations.exclude(user, start, end, reason, now)
+            say(f"{count(made.n, 'reading')} excluded from all figures. `--undo {made.id}` brings them back.")
         elif start is not None or end is not None:
             raise Rejected("--from and --to", "are needed together")
-        table = Table(title="Left out", title_justify="left")
+        table = Table(title="Excluded", title_justify="left")
         for heading in ("number", "from", "to", "reason", "readings", "undone"):
             table.add_column(heading)
-        for one in marking.marks.exclusions(user):
+        for one in opened.annotations.exclusions(user):
             undone = "" if one.undone_at is None else _local(one.undone_at, person)
             row = (str(one.id), _local(one.start, person), _local(one.end, person), one.reason, f"{one.n:,}", undone)
             table.add_row(*row)
-        Console().print(table if table.row_count else "Nothing is left out.")
+        Console().print(table if table.row_count else "Nothing is excluded.")
 
 
 def protocol(
@@ -78,19 +75,19 @@ def protocol(
     file: Annotated[Path | None, typer.Option("--import", help="CSV with the columns date and kept.")] = None,
 ) -> None:
     """Record days on which a protocol was kept or not, and compare glucose on both."""
-    with _marking() as marking:
-        person = marking.store.people.get(user)
+    with _open() as opened:
+        person = opened.store.people.get(user)
         if name is None:
-            names = [f"{one.name}: {len(one.days)} days" for one in marking.marks.protocols(user)]
+            names = [f"{one.name}: {count(len(one.days), 'day')}" for one in opened.annotations.protocols(user)]
             say("\n".join(names) or "No protocol is recorded yet. Give a name and days with --kept and --not-kept.")
             return
         days = dict.fromkeys(_dates(kept), True) | dict.fromkeys(_dates(not_kept), False)
         if days:
-            say(f"{marking.marks.record(user, name, days, marking.now)} days recorded.")
+            say(f"{count(opened.annotations.record(user, name, days, opened.now), 'day')} recorded.")
         if file is not None:
-            done = marking.marks.record_csv(user, name, _read(file), marking.now)
-            say("\n".join([f"{done.days} days recorded.", *done.problems]))
-        for one in marking.marks.adherence(user, name, person.unit):
+            done = opened.annotations.record_csv(user, name, _read(file), opened.now)
+            say("\n".join([f"{count(done.days, 'day')} recorded.", *done.problems]))
+        for one in opened.annotations.adherence(user, name, person.unit):
             say(one.text)
             if one.difference is None:
                 return  # the same is missing for every measure
@@ -102,11 +99,11 @@ def insights(
     as_json: Json = False,
 ) -> None:
     """What changed, what is off its goal, what comes back: each with its numbers and rule. Never a dose."""
-    with _marking() as marking:
-        unit = marking.store.people.get(user).unit
-        found = marking.marks.insights(user, int(days), unit, marking.now)
+    with _open() as opened:
+        unit = opened.store.people.get(user).unit
+        found = opened.annotations.insights(user, int(days), unit, opened.now)
     if as_json:
-        sys.stdout.write(json.dumps(msgspec.to_builtins(found)) + "\n")
+        print_json(found)
     elif found.period is None:
         say("There are no readings yet.")
     else:
@@ -121,32 +118,26 @@ def summarize(
 ) -> int:
     """Compute daily figures, periods and episodes again. Repeating it changes nothing."""
     from flows.summarize import summarize_people
-    from glucoflow.cli.app import settings_for
     from glucoflow.service.runtime import open_runtime
 
     with open_runtime(settings_for()) as rt:
         done, failed = summarize_people(rt, user, days)
     for one in done:
-        say(f"{one.user_id}: {one.days} days, {one.written} written, {one.unchanged} unchanged, {one.deleted} deleted")
+        written = f"{one.written} written, {one.unchanged} unchanged, {one.deleted} deleted"
+        say(f"{one.user_id}: {count(one.days, 'day')}, {written}")
     for name, error in failed.items():
         say(f"{name}: {error}")
     return max((error.exit_code for error in failed.values()), default=0)
 
 
-def say(text: str) -> None:
-    """A line for the person, as it is."""
-    Console().print(text, highlight=False, markup=False, soft_wrap=True)
-
-
 class _Open(NamedTuple):
     store: "Store"
-    marks: "Annotations"
+    annotations: "Annotations"
     now: datetime
 
 
 @contextmanager
-def _marking() -> Iterator[_Open]:
-    from glucoflow.cli.app import settings_for
+def _open() -> Iterator[_Open]:
     from glucoflow.service.annotations import Annotations, summarizing
     from glucoflow.service.runtime import open_runtime
 
@@ -156,15 +147,14 @@ def _marking() -> Iterator[_Open]:
 
 def _show_targets(person: "Person") -> None:
     chosen = person.targets
-    decimals = 0 if person.unit == MG_DL else 1
-    low, high = (f"{in_unit(value, person.unit):.{decimals}f}" for value in (chosen.low, chosen.high))
+    low, high = glucose(chosen.low, person.unit), glucose(chosen.high, person.unit)
     goal = "no goal set" if chosen.goal_in_range is None else f"goal over {chosen.goal_in_range:.0f} % in range"
     own = ", own limits" if person.own_targets else ""
     say(f"{person.display_name}: {low}–{high} {person.unit}, {goal} (profile {person.profile}{own}).")
 
 
 def _dates(texts: Iterable[str] | None) -> Sequence[date]:
-    words = [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
+    words = [word for text in texts or () for word in listed(text)]
     try:
         return [date.fromisoformat(word) for word in words]
     except ValueError:

@@ -9,12 +9,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
 
-from glucoflow import logs
 from glucoflow.cli import annotations
+from glucoflow.cli.console import Json, User, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError
-from glucoflow.settings import LogSettings, Settings
 from glucoflow.simulators.dexcom.__main__ import main as simulate
 
 app = typer.Typer(
@@ -29,17 +27,13 @@ app.add_typer(keys_app, name="keys")
 kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
 app.add_typer(kibana_app, name="kibana")
 
-User = Annotated[str, typer.Argument(help="Id of the person, as in `glucoflow people`.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-
 
 def run() -> None:
     """Parse and run; errors of ours become two lines on standard error and the exit code of their kind."""
-    console = Console(stderr=True)
     try:
         code: Any = app(standalone_mode=False)
     except GlucoflowError as error:
-        say(error, console)
+        say_error(error)
         code = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         code = 130
@@ -52,21 +46,6 @@ def run() -> None:
         code = getattr(error, "exit_code", 2)
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def say(error: GlucoflowError, console: Console) -> None:
-    """What happened, and what to do."""
-    console.print(error.message, style="bold", highlight=False, markup=False, soft_wrap=True)
-    if error.remedy:
-        console.print(error.remedy, highlight=False, markup=False, soft_wrap=True)
-
-
-def settings_for(command_logs: bool = False) -> Settings:
-    """The settings, with logging set up: commands that a person watches print warnings only, in plain text."""
-    settings = Settings.load()
-    quiet = LogSettings(level="WARNING", format="text")
-    logs.configure(settings.log if command_logs else quiet)
-    return settings
 
 
 @app.callback()

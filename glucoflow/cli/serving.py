@@ -16,14 +16,12 @@ from rich.console import Console
 from glucoflow.cli.stack import web_secret
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
-from glucoflow.service.connect import SiteConnect, SitePeople, Way
-from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.service.connect import SiteConnect, Way
 from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings, WebSettings
 from glucoflow.web.access import WebOptions
-from glucoflow.web.app import chart_folder, create_app
-from glucoflow.web.charts import load_charts
+from glucoflow.web.app import create_app
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +38,10 @@ def serve_web(settings: Settings, port: int | None) -> None:
         )
     with open_runtime(settings) as rt:
         app = create_app(
-            SitePeople(rt.store),
-            ExcludingQueries(rt.queries, rt.store),
+            rt.store,
+            rt.queries,
             SiteConnect(rt.store, _ways(rt), request_sync, request_backfill),
             Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
-            load_charts(chart_folder()),
             web_options(settings.web, settings.store.data_dir),
             rt.clock,
         )

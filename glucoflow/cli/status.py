@@ -1,14 +1,15 @@
-"""`people` and `status`: what is here, how each connection fares, and what to do about what is wrong."""
+"""`people` and `status`: who and what is here, how each connection fares, and what to do about what is wrong."""
 
-import json
-import sys
 from datetime import datetime
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from glucoflow.cli.people import age, people_table, summaries
+from glucoflow.cli.console import print_json, say
+from glucoflow.model.units import glucose_unit
+from glucoflow.model.words import count, length
+from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
 from glucoflow.store import Connection, RejectedRecordCount
@@ -35,11 +36,29 @@ def show_people(settings: Settings, as_json: bool) -> None:
     with open_runtime(settings) as rt:
         people = summaries(rt)
         if as_json:
-            _print_json(msgspec.to_builtins(people))
+            print_json(people)
         elif people:
             Console().print(people_table(people, rt.clock()))
         else:
-            Console(stderr=True).print("Nobody is here yet. Start `glucoflow up` and add yourself on the page.")
+            say("Nobody is here yet. Start `glucoflow up` and add yourself on the page.", error=True)
+
+
+def people_table(people: list[PersonSummary], now: datetime) -> Table:
+    """Person, readings, newest, time in range and mean in the person's own unit, with the days they stand for."""
+    table = Table(title="People", title_justify="left")
+    table.add_column("person")
+    for heading in ("readings", "newest", "in range 70–180 mg/dL", "mean", "over"):
+        table.add_column(heading, justify="right")
+    for one in people:
+        table.add_row(
+            f"{one.name} ({one.id})",
+            f"{one.readings:,}",
+            "–" if one.newest is None else f"{length(now - one.newest)} ago {one.arrow}",
+            "–" if one.tir is None else f"{one.tir:.0f} %",
+            glucose_unit(one.mean_mg_dl, one.unit),
+            "–" if one.first is None or one.newest is None else count((one.newest - one.first).days + 1, "day"),
+        )
+    return table
 
 
 def show_status(settings: Settings, as_json: bool) -> int:
@@ -47,7 +66,7 @@ def show_status(settings: Settings, as_json: bool) -> int:
     with open_runtime(settings) as rt:
         found = [_status(rt, connection) for connection in rt.store.connections.list()]
         if as_json:
-            _print_json(msgspec.to_builtins(found))
+            print_json(found)
         else:
             _tell(found, rt.clock())
     return 1 if any(one.last_error or one.state == "needs_reauthorization" for one in found) else 0
@@ -71,17 +90,15 @@ def _status(rt: Runtime, connection: Connection) -> ConnectionStatus:
 
 
 def _tell(found: list[ConnectionStatus], now: datetime) -> None:
-    console = Console()
     if not found:
-        console.print("No connections yet. Open the pages and choose Connect.")
+        say("No connections yet. Open the pages and choose Connect.")
         return
-    console.print(_table(found, now))
+    Console().print(_table(found, now))
     for one in found:
         if one.last_error:
-            console.print(f"{one.user_id}: {one.last_error} {one.remedy or ''}", highlight=False, markup=False)
+            say(f"{one.user_id}: {one.last_error} {one.remedy or ''}")
         for reject in one.rejects[:5]:
-            line = f"{one.user_id}: {reject.n} {reject.kind} kept aside, {reject.field}: {reject.reason}"
-            console.print(line, highlight=False, markup=False)
+            say(f"{one.user_id}: {reject.n} {reject.kind} rejected, {reject.field}: {reject.reason}")
 
 
 def _table(found: list[ConnectionStatus], now: datetime) -> Table:
@@ -90,7 +107,7 @@ def _table(found: list[ConnectionStatus], now: datetime) -> Table:
     table.add_column("person", overflow="fold", min_width=6)
     for heading in ("provider", "state"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("readings", "newest\nago", "success\nago", "next poll\nin", "kept\naside"):
+    for heading in ("readings", "newest\nago", "success\nago", "next poll\nin", "rejected"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         table.add_row(
@@ -98,8 +115,8 @@ def _table(found: list[ConnectionStatus], now: datetime) -> Table:
             one.provider,
             "connect\nagain" if one.state == "needs_reauthorization" else one.state,
             f"{one.readings:,}",
-            "never" if one.newest is None else age(now - one.newest),
-            "never" if one.last_success is None else age(now - one.last_success),
+            "never" if one.newest is None else length(now - one.newest),
+            "never" if one.last_success is None else length(now - one.last_success),
             _until(one.next_poll, now),
             str(sum(reject.n for reject in one.rejects)),
         )
@@ -109,8 +126,4 @@ def _table(found: list[ConnectionStatus], now: datetime) -> Table:
 def _until(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "–"
-    return "now" if moment <= now else age(moment - now)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, default=str) + "\n")
+    return "now" if moment <= now else length(moment - now)

@@ -5,12 +5,11 @@ from datetime import date
 from typing import cast
 from uuid import uuid4
 
-from rich.console import Console
-
-from glucoflow.cli.bars import bars
+from glucoflow.cli.console import bars, listed, say
 from glucoflow.es.provision import provision
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import KINDS, Kind
+from glucoflow.model.words import count
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
 from glucoflow.service.maintenance import delete_person, disconnect_person
 from glucoflow.service.runtime import Runtime, open_runtime
@@ -20,7 +19,7 @@ from glucoflow.settings import Settings
 
 def sync_now(settings: Settings, user_id: str | None) -> int:
     """Exit code 0 if all went well, else that of the worst outcome."""
-    with open_runtime(settings) as rt, bars(Console(stderr=True)) as progress:
+    with open_runtime(settings) as rt, bars() as progress:
         if user_id is not None:
             rt.store.people.get(user_id)  # says who is known
         provision(rt.client, rt.names)
@@ -38,7 +37,7 @@ def backfill_now(
     settings: Settings, user_id: str, first: date, last: date, provider: str | None, kinds: str | None
 ) -> int:
     """Exit code 0 if all went well. Ctrl-C leaves a backfill that the same command resumes."""
-    with open_runtime(settings) as rt, bars(Console(stderr=True)) as progress:
+    with open_runtime(settings) as rt, bars() as progress:
         window = checked_window(first, last, rt.store.people.get(user_id).zone, rt.clock())
         chosen = _kinds(kinds)
         provision(rt.client, rt.names)
@@ -52,28 +51,27 @@ def backfill_now(
 def disconnect_now(settings: Settings, user_id: str) -> None:
     with open_runtime(settings) as rt:
         closed = disconnect_person(rt, user_id)
-    Console(stderr=True).print(f"{closed} connections closed. The readings stay; `delete-user` removes them.")
+    say(f"{count(closed, 'connection')} closed. The readings stay; `delete-user` removes them.", error=True)
 
 
 def delete_now(settings: Settings, user_id: str) -> None:
     with open_runtime(settings) as rt:
         indices = delete_person(rt, user_id)
-    Console(stderr=True).print(f"{user_id} is deleted, with {indices} indices.")
+    say(f"{user_id} is deleted, with {indices} indices.", error=True)
 
 
 def _tell(outcomes: Sequence[Outcome], why_nothing: str) -> int:
-    console = Console(stderr=True)
     if not outcomes:
-        console.print(why_nothing)
+        say(why_nothing, error=True)
         return 0
     for outcome in outcomes:
         counts = outcome.counts
         line = f"{outcome.user_id}: {counts.created:,} new, {counts.updated:,} changed, {counts.unchanged:,} unchanged"
         line += f", {counts.deleted:,} deleted" if counts.deleted else ""
-        line += f", {counts.rejected:,} kept aside (see `glucoflow status`)" if counts.rejected else ""
-        console.print(line, highlight=False)
+        line += f", {counts.rejected:,} rejected (see `glucoflow status`)" if counts.rejected else ""
+        say(line, error=True)
         if outcome.status != "ok":
-            console.print(f"  {outcome.message} {outcome.remedy}", highlight=False, markup=False)
+            say(f"  {outcome.message} {outcome.remedy}", error=True)
     codes = {"ok": 0, "retry": 75, "reauthorize": 77, "failed": 70}
     return max(codes[outcome.status] for outcome in outcomes)
 
@@ -88,7 +86,7 @@ def _why_nothing(rt: Runtime, user_id: str | None) -> str:
 
 
 def _kinds(text: str | None) -> Sequence[Kind]:
-    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    names = listed(text)
     unknown = [name for name in names if name not in KINDS]
     if unknown:
         raise Rejected("--kinds", f"{', '.join(unknown)} is unknown; there are {', '.join(KINDS)}")

@@ -14,11 +14,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from glucoflow.cli.people import PersonSummary, people_table, summaries
 from glucoflow.cli.stack import Stack
+from glucoflow.cli.status import people_table
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.service import running
+from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings

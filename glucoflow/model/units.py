@@ -37,6 +37,26 @@ def in_unit(mg_dl: float, unit: Unit) -> float:
     return mg_dl if unit == MG_DL else to_mmol_l(mg_dl)
 
 
+def decimals_of(unit: Unit) -> int:
+    """Digits behind the point that a person reads: whole mg/dL, tenths of mmol/L."""
+    return 0 if unit == MG_DL else 1
+
+
+def factor_of(unit: Unit) -> float:
+    """What a value in mg/dL is multiplied by."""
+    return 1.0 if unit == MG_DL else 1 / MG_DL_PER_MMOL_L
+
+
+def glucose(mg_dl: float | None, unit: Unit) -> str:
+    """A value as a person reads it, without its unit: whole mg/dL, mmol/L with one decimal, a dash for None."""
+    return "–" if mg_dl is None else f"{in_unit(mg_dl, unit):.{decimals_of(unit)}f}"
+
+
+def glucose_unit(mg_dl: float | None, unit: Unit) -> str:
+    """The same with its unit: `104 mg/dL`, `5.8 mmol/L`."""
+    return "–" if mg_dl is None else f"{glucose(mg_dl, unit)} {unit}"
+
+
 def parse_unit(text: str) -> Unit:
     """The unit a provider named, whatever its capitals. Raises ValueError for anything else."""
     unit = _SPELLINGS.get(text.strip().lower())

@@ -1,4 +1,4 @@
-"""What people mark and choose themselves: spans to leave out, protocols, targets. Behind the pages and the commands.
+"""What people annotate and choose: spans to exclude, protocols, targets. Behind the pages and the commands.
 
 Each change of what counts is followed by new summaries of the days concerned, by `summarize`.
 """
@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from glucoflow.analytics.adherence import Adherence, read_entries
 from glucoflow.es.queries import Queries
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import Unit, in_mg_dl
-from glucoflow.service import ports
 from glucoflow.service.insights import Findings, compare_protocol, find_insights
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_changes, summarize_span
@@ -59,25 +60,45 @@ def _quietly(summarize: Summarize, user_id: str) -> None:
         log.warning("summaries after a change of targets failed: %s", type(error).__name__)
 
 
+class CountedExclusion(Exclusion, frozen=True, kw_only=True):
+    """An exclusion, and how many readings lie in it."""
+
+    n: int
+
+
+class ProtocolDays(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol, and the local days on which it was kept or not, newest first."""
+
+    name: str
+    days: Mapping[date, bool]
+
+
+class ImportedDays(msgspec.Struct, frozen=True, kw_only=True):
+    """How many days a file gave, and a sentence for every row that could not be read."""
+
+    days: int
+    problems: Sequence[str] = ()
+
+
 class Annotations:
-    """`ports.AnnotationsPort` over the store, and the same for the commands."""
+    """A person's annotations and what comes of them. Summaries follow every change by themselves."""
 
     def __init__(self, store: Store, queries: Queries, summarize: Summarize) -> None:
         self._store = store
         self._queries = queries
         self._summarize = summarize
 
-    def exclusions(self, user_id: str) -> Sequence[ports.Excluded]:
+    def exclusions(self, user_id: str) -> list[CountedExclusion]:
         """All that stand and all that were undone, oldest first, with how many readings lie in each."""
         found = self._store.exclusions.list(user_id, include_undone=True)
-        return [self._excluded(one) for one in found]
+        return [self._counted(one) for one in found]
 
-    def exclude(self, user_id: str, start: datetime, end: datetime, reason: str, now: datetime) -> ports.Excluded:
-        """Leave out the local wall-clock times [start, end) by the person's home zone. Raises Rejected."""
+    def exclude(self, user_id: str, start: datetime, end: datetime, reason: str, now: datetime) -> CountedExclusion:
+        """Exclude the local wall-clock times [start, end) by the person's home zone. Raises Rejected."""
         zone = self._store.people.get(user_id).zone
         made = self._store.exclusions.add(user_id, in_zone(start, zone), in_zone(end, zone), reason, now)
         self._summarize(user_id, made.start, made.end)
-        return self._excluded(made)
+        return self._counted(made)
 
     def undo(self, user_id: str, number: int, now: datetime) -> None:
         """Bring a span back. Raises Rejected for a number that is not one of this person's standing exclusions."""
@@ -88,9 +109,13 @@ class Annotations:
         self._summarize(user_id, standing[number].start, standing[number].end)
 
     def set_targets(
-        self, user_id: str, profile: str | None, low: float | None = None, high: float | None = None,
+        self,
+        user_id: str,
+        profile: str | None,
+        low: float | None = None,
+        high: float | None = None,
         unit: Unit | None = None,
-    ) -> Person:  # fmt: skip
+    ) -> Person:
         """A profile's targets, or own limits (both, in `unit`, by default the person's) with the profile's goals."""
         person = self._store.people.get(user_id)
         if profile is not None and profile not in PROFILES:
@@ -108,32 +133,26 @@ class Annotations:
             self._summarize(user_id, None, None)
         return changed
 
-    def profile(self, user_id: str) -> str:
-        """The name of the profile whose goals hold."""
-        return self._store.people.get(user_id).profile
+    def protocols(self, user_id: str) -> list[ProtocolDays]:
+        """All of them by name, each with its recorded days."""
+        return [self._days(user_id, one.name) for one in self._store.protocols.list(user_id)]
 
-    def protocols(self, user_id: str) -> Sequence[ports.Kept]:
-        """Each with its recorded days, newest first."""
-        return [
-            ports.Kept(
-                name=one.name, created_at=one.created_at,
-                days={day.day: day.kept for day in reversed(self._store.protocols.days(user_id, one.name))},
-            )
-            for one in self._store.protocols.list(user_id)
-        ]  # fmt: skip
+    def _days(self, user_id: str, name: str) -> ProtocolDays:
+        days = reversed(self._store.protocols.days(user_id, name))
+        return ProtocolDays(name=name, days={one.day: one.kept for one in days})
 
     def record(self, user_id: str, name: str, days: Mapping[date, bool], now: datetime) -> int:
         """Write down days; a later word on a day replaces an earlier. Raises Rejected for a bad name."""
         return self._store.protocols.record(user_id, name, [ProtocolDay(day=d, kept=k) for d, k in days.items()], now)
 
-    def record_csv(self, user_id: str, name: str, text: str, now: datetime) -> ports.Imported:
-        """Days of a CSV with the columns `date` and `kept` (or `done`), and why rows were left out."""
+    def record_csv(self, user_id: str, name: str, text: str, now: datetime) -> ImportedDays:
+        """Days of a CSV with the columns `date` and `kept` (or `done`), and why rows could not be read."""
         try:
             entries, problems = read_entries(_with_name(text, name))
         except (ValueError, csv.Error) as error:
             raise Rejected("file", str(error)) from error
         mine = {entry.date: entry.done for entry in entries if entry.protocol == name}
-        return ports.Imported(days=self.record(user_id, name, mine, now) if mine else 0, problems=problems)
+        return ImportedDays(days=self.record(user_id, name, mine, now) if mine else 0, problems=problems)
 
     def forget(self, user_id: str, name: str) -> bool:
         """Delete a protocol with its days."""
@@ -145,12 +164,9 @@ class Annotations:
     def adherence(self, user_id: str, name: str, unit: Unit) -> Sequence[Adherence]:
         return compare_protocol(self._store, self._queries, user_id, name, unit)
 
-    def _excluded(self, one: Exclusion) -> ports.Excluded:
+    def _counted(self, one: Exclusion) -> CountedExclusion:
         n = self._queries.overview(one.user_id, one.start, one.end).n
-        return ports.Excluded(
-            id=one.id, start=one.start, end=one.end, reason=one.reason, created_at=one.created_at,
-            undone_at=one.undone_at, n=n,
-        )  # fmt: skip
+        return CountedExclusion(**msgspec.structs.asdict(one), n=n)
 
 
 def in_zone(moment: datetime, zone: str) -> datetime:

@@ -1,4 +1,4 @@
-"""What the pages read of a person's index: everything but the readings of spans that they left out."""
+"""What the pages read of a person's index: everything but the readings of excluded spans."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,13 +8,14 @@ from glucoflow.store import Exclusion, Store
 
 
 class ExcludingQueries:
-    """`ports.Glucose` over the index and the store's exclusions. Readings that are left out stay where they are."""
+    """Aggregations over the index, less the store's exclusions. Excluded readings stay where they are."""
 
     def __init__(self, queries: Queries, store: Store) -> None:
         self._queries = queries
         self._store = store
 
     def aggregate(self, user_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The raw answer to a search body; without `aggregations` where there is no index yet."""
         spans = self._store.exclusions.list(user_id)
         if not spans:
             return self._queries.aggregate(user_id, body)
@@ -23,9 +24,7 @@ class ExcludingQueries:
 
 
 def _without(spans: Sequence[Exclusion], asked: list[Any]) -> dict[str, Any]:
-    ranges = [
-        {"range": {"@timestamp": {"gte": one.start.isoformat(), "lt": one.end.isoformat()}}} for one in spans
-    ]  # fmt: skip
+    ranges = [{"range": {"@timestamp": {"gte": one.start.isoformat(), "lt": one.end.isoformat()}}} for one in spans]
     inside = {"bool": {"should": ranges, "minimum_should_match": 1}}
-    left_out = {"bool": {"filter": [{"term": {"event.dataset": "cgm.reading"}}, inside]}}
-    return {"bool": {"filter": asked, "must_not": [left_out]}}
+    excluded = {"bool": {"filter": [{"term": {"event.dataset": "cgm.reading"}}, inside]}}
+    return {"bool": {"filter": asked, "must_not": [excluded]}}

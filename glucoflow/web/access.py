@@ -1,4 +1,4 @@
-"""What routes share: the parts, the person of an address, a form that is really ours."""
+"""What routes share: the services, the person of an address, a form that is really ours."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -8,7 +8,10 @@ import msgspec
 from fastapi import Depends, Form, HTTPException, Request
 from pydantic import SecretStr
 
-from glucoflow.service.ports import AnnotationsPort, Connect, Glucose, People, Person
+from glucoflow.service.annotations import Annotations
+from glucoflow.service.connect import SiteConnect
+from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.store import Person, Store
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import Pages
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_ok
@@ -25,10 +28,10 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What every route works with."""
 
-    people: People
-    glucose: Glucose
-    connect: Connect
-    marks: AnnotationsPort
+    store: Store
+    queries: ExcludingQueries
+    connect: SiteConnect
+    annotations: Annotations
     charts: Mapping[str, Chart]
     options: WebOptions
     signer: Signer
@@ -37,13 +40,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def services_of(request: Request) -> Services:
-    parts: Services = request.app.state.parts
-    return parts
+    services: Services = request.app.state.services
+    return services
 
 
 def person_of(request: Request, user_id: str) -> Person:
     """The person of an address. 404 in words for an unknown one."""
-    person = services_of(request).people.person(user_id)
+    person = services_of(request).store.people.find(user_id)
     if person is None:
         raise HTTPException(404, f"There is nobody called “{user_id[:40]}” here.")
     return person
@@ -60,6 +63,7 @@ def local_path(path: str) -> str:
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
 
 
-InParts = Annotated[Services, Depends(services_of)]
+InServices = Annotated[Services, Depends(services_of)]
+InParts = InServices
 InPerson = Annotated[Person, Depends(person_of)]
 OurForm = Depends(checked_form)

@@ -1,7 +1,7 @@
-"""The web app put together from what it is given: people, their glucose, and a way to connect providers."""
+"""The web app put together from what it is given: the store, the index, and what the product does."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +11,13 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from glucoflow.es.queries import Queries
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected, Retryable
 from glucoflow.packaged import packaged
-from glucoflow.service.ports import AnnotationsPort, Connect, Glucose, People
+from glucoflow.service.annotations import Annotations
+from glucoflow.service.connect import SiteConnect
+from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.store import Store
 from glucoflow.web import (
     chart_routes,
     connect_routes,
@@ -24,7 +28,7 @@ from glucoflow.web import (
     settings_routes,
 )
 from glucoflow.web.access import Services, WebOptions, services_of
-from glucoflow.web.charts import Chart
+from glucoflow.web.charts import load_charts
 from glucoflow.web.pages import FOLDER, YEAR, Pages, static_version
 from glucoflow.web.security import HEADERS, SESSION_COOKIE, Signer, host_ok, same_origin, session_ok
 
@@ -34,21 +38,27 @@ OPEN_PATHS = ("/static/", "/login", "/healthz")
 
 
 def create_app(
-    people: People,
-    glucose: Glucose,
-    connect: Connect,
-    marks: AnnotationsPort,
-    charts: Mapping[str, Chart],
+    store: Store,
+    queries: Queries,
+    connect: SiteConnect,
+    annotations: Annotations,
     options: WebOptions,
     clock: Callable[[], datetime],
 ) -> FastAPI:
-    """The app. `clock` gives the aware present; `charts` come from `charts.load_charts`."""
+    """The app, over the charts that come with glucoflow. `clock` gives the aware present. Raises Misconfigured."""
     signer = Signer(options.secret)
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.parts = Services(
-        people=people, glucose=glucose, connect=connect, marks=marks, charts=charts, options=options, signer=signer,
-        pages=Pages(signer, static_version()), clock=clock,
-    )  # fmt: skip
+    app.state.services = Services(
+        store=store,
+        queries=ExcludingQueries(queries, store),
+        connect=connect,
+        annotations=annotations,
+        charts=load_charts(chart_folder()),
+        options=options,
+        signer=signer,
+        pages=Pages(signer, static_version()),
+        clock=clock,
+    )
     app.middleware("http")(_guard)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
@@ -110,9 +120,9 @@ def _wants_json(request: Request) -> bool:
 def _problem(request: Request, status: int, title: str, message: str, remedy: str = "") -> Response:
     if _wants_json(request):
         return JSONResponse({"error": message, "remedy": remedy}, status)
-    parts = services_of(request)
-    return parts.pages.render(
-        request, "problem.html", parts.clock(), status, title=title, message=message, remedy=remedy
+    services = services_of(request)
+    return services.pages.render(
+        request, "problem.html", services.clock(), status, title=title, message=message, remedy=remedy
     )
 
 

@@ -7,8 +7,8 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
-from glucoflow.service.ports import Person
-from glucoflow.web.access import InParts, InPerson, Services
+from glucoflow.store import Person
+from glucoflow.web.access import InPerson, InServices, Services
 from glucoflow.web.charts import View, filled, told
 from glucoflow.web.pages import unit_of
 from glucoflow.web.span import BadSpan, read_span
@@ -17,40 +17,43 @@ router = APIRouter()
 
 
 @router.get("/people/{user_id}/charts/{name}")
-def chart(request: Request, parts: InParts, person: InPerson, name: str) -> Response:
+def chart(request: Request, services: InServices, person: InPerson, name: str) -> Response:
     """One chart of a person over the span of the address: specification with data, title, table columns."""
-    spec = parts.charts.get(name)
+    spec = services.charts.get(name)
     if spec is None:
         raise HTTPException(404, f"There is no chart called “{name[:40]}”.")
     try:
-        span = read_span(request.query_params, person.zone, parts.clock(), spec.meta.window)
+        span = read_span(request.query_params, person.zone, services.clock(), spec.meta.window)
     except BadSpan as error:
         raise HTTPException(400, str(error)) from error
     view = View(start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets)
-    drawn = filled(spec, view, lambda body: parts.glucose.aggregate(person.id, body))
+    drawn = filled(spec, view, lambda body: services.queries.aggregate(person.id, body))
     return _answer(request, {"spec": drawn, "meta": told(spec.meta, view)})
 
 
 @router.get("/people/{user_id}/pulse")
-def pulse(request: Request, parts: InParts, person: InPerson) -> Response:
+def pulse(request: Request, services: InServices, person: InPerson) -> Response:
     """A few bytes whose ETag changes when the person's documents or connections do."""
-    return _answer(request, _pulse(parts, person))
+    return _answer(request, _pulse(services, person))
 
 
-def _pulse(parts: Services, person: Person) -> dict[str, Any]:
+def _pulse(services: Services, person: Person) -> dict[str, Any]:
     body = {
         "size": 0, "track_total_hits": True,
         "aggs": {"ingested": {"max": {"field": "event.ingested"}}, "newest": {"max": {"field": "@timestamp"}}},
     }  # fmt: skip
-    answer = parts.glucose.aggregate(person.id, body)
+    answer = services.queries.aggregate(person.id, body)
     aggs = answer.get("aggregations", {})
-    connections = parts.people.connections(person.id)
+    connections = services.store.connections.for_user(person.id)
     return {
         "documents": answer.get("hits", {}).get("total", {}).get("value", 0),
         "newest": aggs.get("newest", {}).get("value_as_string"),
         "ingested": aggs.get("ingested", {}).get("value_as_string"),
         "states": [c.state for c in connections],
-        "runs": [(run.flow, run.state, round(100 * run.progress)) for run in parts.people.runs(person.id, 1)],
+        "runs": [
+            (run.flow, run.state, round(100 * run.progress))
+            for run in services.store.runs.list(user_id=person.id, limit=1)
+        ],
     }
 
 

@@ -19,7 +19,7 @@ DENIED = "access_denied"
 @router.get("/people/{user_id}/connect/{provider}")
 def begin(parts: InParts, person: InPerson, provider: str) -> Response:
     """To the provider's own login. The state that comes back is single-use, expires, and only its hash is kept."""
-    if provider not in {known.name for known in parts.connect.providers()}:
+    if provider not in parts.connect.titles:
         raise HTTPException(404, f"There is no provider called “{provider[:40]}” to connect.")
     address = parts.connect.begin(person.id, provider, parts.clock())
     return RedirectResponse(address, 303, headers={"Cache-Control": "no-store"})
@@ -62,9 +62,9 @@ def backfill(
 
 @router.post("/people/{user_id}/connections/{connection_id}/disconnect", dependencies=[OurForm])
 def disconnect(parts: InParts, person: InPerson, connection_id: str) -> Response:
-    if connection_id not in {one.id for one in parts.people.connections(person.id)}:
+    if connection_id not in {one.id for one in parts.store.connections.for_user(person.id)}:
         raise HTTPException(404, "This connection is not there any more.")
-    parts.connect.disconnect(person.id, connection_id, parts.clock())
+    parts.connect.disconnect(person.id, connection_id)
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 

@@ -8,7 +8,8 @@ import msgspec
 
 from glucoflow.model.target_bands import band_filters
 from glucoflow.model.units import Unit
-from glucoflow.service.ports import Glucose, Person
+from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.store import Person
 from glucoflow.web import wording
 from glucoflow.web.dashboard_pages import DashboardPage
 from glucoflow.web.figures import READING, USUAL_INTERVAL_MS
@@ -78,16 +79,16 @@ class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
     last: datetime
 
 
-def part_of(chosen: DashboardPage, glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
+def part_of(chosen: DashboardPage, queries: ExcludingQueries, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
     """The values for the template part of a page; empty for a page of charts only."""
-    known: dict[str, Callable[[Glucose, Person, Unit, Span], dict[str, Any]]] = {
+    known: dict[str, Callable[[ExcludingQueries, Person, Unit, Span], dict[str, Any]]] = {
         "days": _days, "episodes": _episodes, "events": _events, "sensor": _sensor,
     }  # fmt: skip
     make = known.get(chosen.part or "")
-    return make(glucose, person, unit, span) if make else {}
+    return make(queries, person, unit, span) if make else {}
 
 
-def _days(glucose: Glucose, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
+def _days(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
     interval = {"sum": {"field": "sample.interval_ms", "missing": USUAL_INTERVAL_MS}}
     by_day = {
         "terms": {"field": "time.date", "size": min(400, span.whole_days + 2), "order": {"_key": "desc"}},
@@ -97,7 +98,7 @@ def _days(glucose: Glucose, person: Person, _unit: Unit, span: Span) -> dict[str
             "bands": {"filters": {"filters": band_filters(person.targets)}, "aggs": {"worn": interval}},
         },
     }
-    found = _search(glucose, person, span, {"readings": {"filter": READING, "aggs": {"days": by_day}}})
+    found = _search(queries, person, span, {"readings": {"filter": READING, "aggs": {"days": by_day}}})
     return {"days": [_day(b) for b in found.get("readings", {}).get("days", {}).get("buckets", ())]}
 
 
@@ -112,10 +113,10 @@ def _day(bucket: Mapping[str, Any]) -> DayRow:
     )  # fmt: skip
 
 
-def _episodes(glucose: Glucose, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
+def _episodes(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
     of_kind = {"term": {"event.dataset": "episode"}}
     aggs = {"kinds": {"terms": {"field": "episode.kind"}}, "newest": _newest(["@timestamp", "time", "episode"])}
-    found = _search(glucose, person, span, {"episodes": {"filter": of_kind, "aggs": aggs}}).get("episodes", {})
+    found = _search(queries, person, span, {"episodes": {"filter": of_kind, "aggs": aggs}}).get("episodes", {})
     counts = {b["key"]: b["doc_count"] for b in found.get("kinds", {}).get("buckets", ())}
     rows = [_episode(hit) for hit in _hits(found)]
     return {"episodes": rows, "episode_counts": counts, "episode_words": EPISODE_WORDS}
@@ -145,10 +146,10 @@ def _near(event: Mapping[str, Any]) -> str:
 EVENTS = ("insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick")
 
 
-def _events(glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
+def _events(queries: ExcludingQueries, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
     fields = ["@timestamp", "time", "event.dataset", "insulin", "food", "exercise", "health", "note", "glucose.mg_dl"]
     of_kind = {"terms": {"event.dataset": list(EVENTS)}}
-    found = _search(glucose, person, span, {"events": {"filter": of_kind, "aggs": {"newest": _newest(fields)}}})
+    found = _search(queries, person, span, {"events": {"filter": of_kind, "aggs": {"newest": _newest(fields)}}})
     events = found.get("events", {})
     return {"events": [_event(hit, unit) for hit in _hits(events)], "event_count": events.get("doc_count", 0)}
 
@@ -189,7 +190,7 @@ def _insulin(dataset: str, insulin: Mapping[str, Any]) -> tuple[str, str]:
     return name, f"{units:g} U"
 
 
-def _sensor(glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
+def _sensor(queries: ExcludingQueries, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
     last = {"max": {"field": "@timestamp"}}
     alerts = {"terms": {"field": "alert.name", "size": 30}, "aggs": {"last": last}}
     sensors = {
@@ -197,9 +198,9 @@ def _sensor(glucose: Glucose, person: Person, unit: Unit, span: Span) -> dict[st
         "aggs": {"first": {"min": {"field": "@timestamp"}}, "last": last},
     }
     found = _search(
-        glucose, person, span, {"alerts": alerts, "readings": {"filter": READING, "aggs": {"sensors": sensors}}}
+        queries, person, span, {"alerts": alerts, "readings": {"filter": READING, "aggs": {"sensors": sensors}}}
     )
-    history = glucose.aggregate(person.id, settings_agg(span.end)).get("aggregations", {}).get("settings", {})
+    history = queries.aggregate(person.id, settings_agg(span.end)).get("aggregations", {}).get("settings", {})
     return {
         "alerts": [
             AlertRow(name=b["key"], count=b["doc_count"], last=_ms_time(b["last"])) for b in _buckets(found, "alerts")
@@ -218,10 +219,10 @@ def _sensors(found: Mapping[str, Any]) -> list[SensorRow]:
     return sorted(rows, key=lambda row: row.last, reverse=True)
 
 
-def _search(glucose: Glucose, person: Person, span: Span, aggs: dict[str, Any]) -> Mapping[str, Any]:
+def _search(queries: ExcludingQueries, person: Person, span: Span, aggs: dict[str, Any]) -> Mapping[str, Any]:
     limits = {"range": {"@timestamp": {"gte": span.start.isoformat(), "lt": span.end.isoformat()}}}
     body = {"size": 0, "query": {"bool": {"filter": [limits]}}, "aggs": aggs}
-    found: Mapping[str, Any] = glucose.aggregate(person.id, body).get("aggregations", {})
+    found: Mapping[str, Any] = queries.aggregate(person.id, body).get("aggregations", {})
     return found
 
 

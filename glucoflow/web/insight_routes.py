@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from glucoflow.web import sufficiency as evidence
-from glucoflow.web.access import InParts, InPerson
+from glucoflow.web.access import InPerson, InServices
 from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
 
@@ -16,15 +16,15 @@ SPANS = (14, 30, 90)
 
 @router.get("/people/{user_id}/insights")
 def insights(
-    request: Request, parts: InParts, person: InPerson, days: Annotated[int, Query(ge=1, le=366)] = 14
+    request: Request, services: InServices, person: InPerson, days: Annotated[int, Query(ge=1, le=366)] = 14
 ) -> Response:
     """For the last full local days; another number of days than those offered is taken as the nearest."""
-    now, unit = parts.clock(), unit_of(request, person)
+    now, unit = services.clock(), unit_of(request, person)
     chosen = min(SPANS, key=lambda span: abs(span - days))
-    found = parts.marks.insights(person.id, chosen, unit, now)
+    found = services.annotations.insights(person.id, chosen, unit, now)
     told = {one.text for one in found.insights}
     rows = evidence.figure_rows(found.period, found.before, unit) if found.period else []
-    return parts.pages.render(
+    return services.pages.render(
         request, "insights.html", now, person=person, unit=unit, boards=BOARDS, current="insights", span=None,
         found=found, rows=rows, spans=SPANS, chosen=chosen, evidence=evidence,
         more=[one for one in found.patterns if one.text[0].upper() + one.text[1:] not in told],

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from glucoflow.model.ranges import BANDS
 from glucoflow.model.trends import ARROWS
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
-from glucoflow.service.ports import Person
+from glucoflow.store import Person
 from glucoflow.web import pictures, wording
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_token
 from glucoflow.web.span import PRESETS

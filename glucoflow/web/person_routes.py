@@ -1,5 +1,6 @@
 """The front page, a person's seven pages, their status, and the small forms on them."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,8 +11,9 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.units import MG_DL, Unit
-from glucoflow.service.ports import Connection, Person
-from glucoflow.web.access import InParts, InPerson, OurForm, Services, local_path
+from glucoflow.service.people import add_person
+from glucoflow.store import Connection, Person
+from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_path
 from glucoflow.web.charts import View, told
 from glucoflow.web.dashboard_pages import BOARDS, DashboardPage, board, placed, too_short
 from glucoflow.web.extras import part_of
@@ -28,7 +30,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     person: Person
     unit: Unit
     lately: Lately
-    connections: tuple[Connection, ...]
+    connections: Sequence[Connection]
 
 
 CARDS = 48
@@ -36,25 +38,25 @@ CARDS = 48
 
 
 @router.get("/")
-def front(request: Request, parts: InParts, page: Annotated[int, Query(ge=1)] = 1) -> Response:
-    now = parts.clock()
-    people = parts.people.people()
+def front(request: Request, services: InServices, page: Annotated[int, Query(ge=1)] = 1) -> Response:
+    now = services.clock()
+    people = services.store.people.list()
     shown = people[(page - 1) * CARDS : page * CARDS]
     with ThreadPoolExecutor(8) as pool:
-        cards = list(pool.map(lambda person: _card(request, parts, person, now), shown))
-    return parts.pages.render(
+        cards = list(pool.map(lambda person: _card(request, services, person, now), shown))
+    return services.pages.render(
         request, "front.html", now, cards=cards, page=page, pages=max(1, -(-len(people) // CARDS))
     )  # fmt: skip
 
 
 @router.post("/people", dependencies=[OurForm])
 def add(
-    parts: InParts,
+    services: InServices,
     name: Annotated[str, Form()],
     unit: Annotated[Unit, Form()] = MG_DL,
     zone: Annotated[str, Form()] = "UTC",
 ) -> Response:
-    person = parts.people.add(name, unit, zone, parts.clock())
+    person = add_person(services.store, name, unit, zone, services.clock())
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
@@ -67,34 +69,36 @@ def choose_unit(person: InPerson, unit: Annotated[Unit, Form()], back: Annotated
 
 
 @router.get("/people/{user_id}/status")
-def status(request: Request, parts: InParts, person: InPerson, connected: str = "", loading: bool = False) -> Response:
-    now = parts.clock()
-    newest = read_lately(parts.glucose.aggregate(person.id, lately_body(now, person.targets)), now).newest
-    titles = {one.name: one.title for one in parts.connect.providers()}
-    return parts.pages.render(
+def status(
+    request: Request, services: InServices, person: InPerson, connected: str = "", loading: bool = False
+) -> Response:
+    now = services.clock()
+    newest = read_lately(services.queries.aggregate(person.id, lately_body(now, person.targets)), now).newest
+    store, titles = services.store, services.connect.titles
+    return services.pages.render(
         request, "status.html", now, person=person, unit=unit_of(request, person), boards=BOARDS, current="status",
-        connections=parts.people.connections(person.id), rejects=parts.people.rejected_records(person.id),
-        runs=parts.people.runs(person.id, 10), providers=parts.connect.providers(), titles=titles,
+        connections=store.connections.for_user(person.id), rejects=store.rejected_records.counts(user_id=person.id),
+        runs=store.runs.list(user_id=person.id, limit=10), titles=titles,
         newest=newest, connected=titles.get(connected), loading=loading, span=None,
         today=now.astimezone(ZoneInfo(person.zone)).date(),
     )  # fmt: skip
 
 
 @router.get("/people/{user_id}")
-def person_page(request: Request, parts: InParts, person: InPerson) -> Response:
-    return _board_page(request, parts, person, BOARDS[0])
+def person_page(request: Request, services: InServices, person: InPerson) -> Response:
+    return _board_page(request, services, person, BOARDS[0])
 
 
 @router.get("/people/{user_id}/{slug}")
-def board_page(request: Request, parts: InParts, person: InPerson, slug: str) -> Response:
+def board_page(request: Request, services: InServices, person: InPerson, slug: str) -> Response:
     found = board(slug)
     if found is None:
         raise HTTPException(404, f"There is no page called “{slug[:40]}” for {person.display_name}.")
-    return _board_page(request, parts, person, found)
+    return _board_page(request, services, person, found)
 
 
-def _board_page(request: Request, parts: Services, person: Person, chosen: DashboardPage) -> Response:
-    now = parts.clock()
+def _board_page(request: Request, services: Services, person: Person, chosen: DashboardPage) -> Response:
+    now = services.clock()
     problem = None
     try:
         span = read_span(request.query_params, person.zone, now, chosen.window)
@@ -102,15 +106,15 @@ def _board_page(request: Request, parts: Services, person: Person, chosen: Dashb
         problem, span = str(error), rolling(chosen.window, person.zone, now)
     unit = unit_of(request, person)
     with ThreadPoolExecutor(1) as beside:
-        part = beside.submit(part_of, chosen, parts.glucose, person, unit, span)
-        figures = _figures(parts, person, span, now)
-        values = figures | part.result() | _charts(parts, person, unit, chosen, span, now)
-    return parts.pages.render(
+        part = beside.submit(part_of, chosen, services.queries, person, unit, span)
+        figures = _figures(services, person, span, now)
+        values = figures | part.result() | _charts(services, person, unit, chosen, span, now)
+    return services.pages.render(
         request, "board.html", now, 400 if problem else 200, person=person, unit=unit, boards=BOARDS,
         current=chosen.slug, board=chosen, span=span, problem=problem,
-        compare=request.query_params.get("compare") == "1", connections=parts.people.connections(person.id),
+        compare=request.query_params.get("compare") == "1", connections=services.store.connections.for_user(person.id),
         left_out=[
-            one for one in parts.marks.exclusions(person.id)
+            one for one in services.annotations.exclusions(person.id)
             if one.undone_at is None and one.start < span.end and one.end > span.start
         ],
         **values,
@@ -118,12 +122,12 @@ def _board_page(request: Request, parts: Services, person: Person, chosen: Dashb
 
 
 def _charts(
-    parts: Services, person: Person, unit: Unit, chosen: DashboardPage, span: Span, now: datetime
+    services: Services, person: Person, unit: Unit, chosen: DashboardPage, span: Span, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
     """The charts of the page with what each says of itself, and the names of those that need a longer span."""
     today = now.astimezone(ZoneInfo(person.zone)).date()
     view = View(start=span.start, end=span.end, unit=unit, targets=person.targets)
-    meta = {name: told(chart.meta, view) for name, chart in parts.charts.items()}
+    meta = {name: told(chart.meta, view) for name, chart in services.charts.items()}
     return {
         "today": today,
         "panels": [(one, meta[one.chart]) for one in placed(chosen, span, today) if one.chart in meta],
@@ -134,7 +138,7 @@ def _charts(
     }  # fmt: skip
 
 
-def _figures(parts: Services, person: Person, span: Span, now: datetime) -> dict[str, Any]:
+def _figures(services: Services, person: Person, span: Span, now: datetime) -> dict[str, Any]:
     """Lately, the figures of the span, and those of the span before it, in one search."""
     now = minute_after(now)
     start, end = span.preceding()
@@ -143,7 +147,7 @@ def _figures(parts: Services, person: Person, span: Span, now: datetime) -> dict
         "span": figures_agg(span.start, span.end, person.targets),
         "before": figures_agg(start, end, person.targets),
     }
-    answer = parts.glucose.aggregate(person.id, body)
+    answer = services.queries.aggregate(person.id, body)
     aggs = answer.get("aggregations", {})
     return {
         "lately": read_lately(answer, now),
@@ -152,9 +156,9 @@ def _figures(parts: Services, person: Person, span: Span, now: datetime) -> dict
     }
 
 
-def _card(request: Request, parts: Services, person: Person, now: datetime) -> Card:
-    answer = parts.glucose.aggregate(person.id, lately_body(now, person.targets))
+def _card(request: Request, services: Services, person: Person, now: datetime) -> Card:
+    answer = services.queries.aggregate(person.id, lately_body(now, person.targets))
     return Card(
         person=person, unit=unit_of(request, person), lately=read_lately(answer, now),
-        connections=tuple(parts.people.connections(person.id)),
+        connections=services.store.connections.for_user(person.id),
     )  # fmt: skip

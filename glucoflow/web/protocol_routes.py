@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
-from glucoflow.service.ports import Imported, Person
+from glucoflow.service.annotations import ImportedDays
+from glucoflow.store import Person
 from glucoflow.web import sufficiency as evidence
-from glucoflow.web.access import InParts, InPerson, OurForm, Services
+from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
 
@@ -19,13 +20,13 @@ LARGEST_FILE = 1_000_000
 
 
 @router.get("/people/{user_id}/protocols")
-def protocols(request: Request, parts: InParts, person: InPerson) -> Response:
-    return _page(request, parts, person)
+def protocols(request: Request, services: InServices, person: InPerson) -> Response:
+    return _page(request, services, person)
 
 
 @router.post("/people/{user_id}/protocols", dependencies=[OurForm])
 def record(
-    parts: InParts,
+    services: InServices,
     person: InPerson,
     name: Annotated[str, Form(max_length=200)],
     kept: Annotated[bool, Form()],
@@ -37,14 +38,14 @@ def record(
     if not 1 <= length <= LONGEST_DAYS:
         raise HTTPException(400, f"{first} to {last} is no span of 1 to {LONGEST_DAYS} days. Swap or shorten it.")
     days = {first + timedelta(days=i): kept for i in range(length)}
-    parts.marks.record(person.id, name, days, parts.clock())
+    services.annotations.record(person.id, name, days, services.clock())
     return _back(person)
 
 
 @router.post("/people/{user_id}/protocols/import", dependencies=[OurForm])
 def import_days(
     request: Request,
-    parts: InParts,
+    services: InServices,
     person: InPerson,
     name: Annotated[str, Form(max_length=200)],
     file: Annotated[UploadFile, File()],
@@ -52,26 +53,26 @@ def import_days(
     """Days of a CSV. The page says how many came in, and which rows could not be read."""
     raw = file.file.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:
-        raise HTTPException(413, "This file is larger than 1 MB. Cut it into parts.")
+        raise HTTPException(413, "This file is larger than 1 MB. Cut it into services.")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise HTTPException(400, "This file is not text in UTF-8. Save it as CSV (UTF-8) and try again.") from None
-    return _page(request, parts, person, parts.marks.record_csv(person.id, name, text, parts.clock()))
+    return _page(request, services, person, services.annotations.record_csv(person.id, name, text, services.clock()))
 
 
 @router.post("/people/{user_id}/protocols/forget", dependencies=[OurForm])
-def forget(parts: InParts, person: InPerson, name: Annotated[str, Form()]) -> Response:
-    if not parts.marks.forget(person.id, name):
+def forget(services: InServices, person: InPerson, name: Annotated[str, Form()]) -> Response:
+    if not services.annotations.forget(person.id, name):
         raise HTTPException(404, "This protocol is not there any more.")
     return _back(person)
 
 
-def _page(request: Request, parts: Services, person: Person, imported: Imported | None = None) -> Response:
-    now, unit = parts.clock(), unit_of(request, person)
-    known = parts.marks.protocols(person.id)
-    compared = {one.name: parts.marks.adherence(person.id, one.name, unit) for one in known}
-    return parts.pages.render(
+def _page(request: Request, services: Services, person: Person, imported: ImportedDays | None = None) -> Response:
+    now, unit = services.clock(), unit_of(request, person)
+    known = services.annotations.protocols(person.id)
+    compared = {one.name: services.annotations.adherence(person.id, one.name, unit) for one in known}
+    return services.pages.render(
         request, "protocols.html", now, person=person, unit=unit, boards=BOARDS, current="protocols", span=None,
         protocols=known, compared=compared, imported=imported, measure_rows=evidence.measure_rows,
         today=now.astimezone(ZoneInfo(person.zone)).date(),

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.targets import PROFILES
-from glucoflow.service.ports import Person
-from glucoflow.web.access import InParts, InPerson, OurForm
+from glucoflow.store import Person
+from glucoflow.web.access import InPerson, InServices, OurForm
 from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
 
@@ -21,18 +21,18 @@ PROFILE_WORDS = {
 
 
 @router.get("/people/{user_id}/settings")
-def settings(request: Request, parts: InParts, person: InPerson) -> Response:
-    return parts.pages.render(
-        request, "settings.html", parts.clock(), person=person, unit=unit_of(request, person), boards=BOARDS,
+def settings(request: Request, services: InServices, person: InPerson) -> Response:
+    return services.pages.render(
+        request, "settings.html", services.clock(), person=person, unit=unit_of(request, person), boards=BOARDS,
         current="settings", span=None, profiles=PROFILES, profile_words=PROFILE_WORDS,
-        profile=parts.marks.profile(person.id), exclusions=list(reversed(parts.marks.exclusions(person.id))),
+        profile=person.profile, exclusions=list(reversed(services.annotations.exclusions(person.id))),
     )  # fmt: skip
 
 
 @router.post("/people/{user_id}/targets", dependencies=[OurForm])
 def choose_targets(
     request: Request,
-    parts: InParts,
+    services: InServices,
     person: InPerson,
     profile: Annotated[str, Form()],
     limits: Annotated[Literal["profile", "own"], Form()] = "profile",
@@ -41,26 +41,26 @@ def choose_targets(
 ) -> Response:
     """The profile's range, or own limits in the unit that the page showed."""
     own = (low, high) if limits == "own" else (None, None)
-    parts.marks.set_targets(person.id, profile, *own, unit_of(request, person))
+    services.annotations.set_targets(person.id, profile, *own, unit_of(request, person))
     return _back(person)
 
 
 @router.post("/people/{user_id}/exclusions", dependencies=[OurForm])
 def exclude(
-    parts: InParts,
+    services: InServices,
     person: InPerson,
     start: Annotated[datetime, Form()],
     end: Annotated[datetime, Form()],
     reason: Annotated[str, Form()],
 ) -> Response:
     """Leave out a span, given by the home clock."""
-    parts.marks.exclude(person.id, start, end, reason, parts.clock())
+    services.annotations.exclude(person.id, start, end, reason, services.clock())
     return _back(person)
 
 
 @router.post("/people/{user_id}/exclusions/{number}/undo", dependencies=[OurForm])
-def undo(parts: InParts, person: InPerson, number: int) -> Response:
-    parts.marks.undo(person.id, number, parts.clock())
+def undo(services: InServices, person: InPerson, number: int) -> Response:
+    services.annotations.undo(person.id, number, services.clock())
     return _back(person)
 
 

@@ -25,12 +25,10 @@ from glucoflow.model.errors import Reauthorize
 from glucoflow.model.ingestion import Counts, RejectedRecord
 from glucoflow.provider import Token
 from glucoflow.service.annotations import Annotations
-from glucoflow.service.connect import SiteConnect, SitePeople, Way
-from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.service.connect import SiteConnect, Way
 from glucoflow.store import Store, open_store
 from glucoflow.web.access import WebOptions
-from glucoflow.web.app import chart_folder, create_app
-from glucoflow.web.charts import load_charts
+from glucoflow.web.app import create_app
 from tests.web import feed
 from tests.web.provider import Provider
 
@@ -85,13 +83,13 @@ def site(
         )
         ways = {"dexcom": Way(title="Dexcom", region="us", authorizer=lambda: authorizer)} if keys else {}
         app = create_app(
-            SitePeople(store), ExcludingQueries(Queries(client, names), store),
+            store,
+            Queries(client, names),
             SiteConnect(store, ways, synced.append, lambda *asked: backfilled.append(asked)),
             Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
-            load_charts(chart_folder()),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
             lambda: datetime.now(UTC),
-        )  # fmt: skip
+        )
         with _running(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")), listening):
             yield Site(
                 url=url, store=store, client=client, names=names, provider=provider, synced=synced,

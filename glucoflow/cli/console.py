@@ -1,0 +1,56 @@
+"""What commands share: settings with quiet logs, common arguments, and how they speak to the person who watches."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from glucoflow import logs
+from glucoflow.model.errors import GlucoflowError
+from glucoflow.settings import LogSettings, Settings
+
+User = Annotated[str, typer.Argument(help="Id of the person, as in `glucoflow people`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def settings_for(command_logs: bool = False) -> Settings:
+    """The settings, with logging set up: commands that a person watches print warnings only, in plain text."""
+    settings = Settings.load()
+    quiet = LogSettings(level="WARNING", format="text")
+    logs.configure(settings.log if command_logs else quiet)
+    return settings
+
+
+def say(text: str, *, error: bool = False, bold: bool = False) -> None:
+    """A line for the person, as it is; on standard error where standard output is for data."""
+    console = Console(stderr=error)
+    console.print(text, style="bold" if bold else None, highlight=False, markup=False, soft_wrap=True)
+
+
+def say_error(error: GlucoflowError) -> None:
+    """What happened, and what to do."""
+    say(error.message, error=True, bold=True)
+    if error.remedy:
+        say(error.remedy, error=True)
+
+
+def print_json(value: object) -> None:
+    """One line of JSON on standard output."""
+    sys.stdout.write(json.dumps(msgspec.to_builtins(value)) + "\n")
+    sys.stdout.flush()
+
+
+def bars() -> Progress:
+    """Progress bars on standard error that vanish when done: none where it is a file or a pipe."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+def listed(text: str | None) -> Sequence[str]:
+    """The words of an option that takes several by comma."""
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
