@@ -27,6 +27,7 @@ The page is written by `uv run python scripts/commands.py`.
 | 69 | something cannot be used: Elasticsearch, the database, Java, a port, a folder |
 | 70 | it failed |
 | 75 | the other side does not answer now; it will be tried again |
+| 76 | the provider cannot give a part of what was asked for |
 | 77 | somebody must connect again |
 | 78 | a setting, key or password is missing or wrong |
 | 130 | stopped by Ctrl-C |
