@@ -19,6 +19,7 @@ from elasticsearch.helpers import streaming_bulk
 from glucoflow.es.encode import Item, payload_of
 from glucoflow.es.error_translation import OVERLOADED, blocked
 from glucoflow.es.retry_policy import TOO_LARGE, Retrier
+from glucoflow.es.scan import Hit
 from glucoflow.model.errors import Fatal, Misconfigured, Retryable
 from glucoflow.model.ingestion import RejectedRecord
 
@@ -65,6 +66,14 @@ class _Round(NamedTuple):
     error: Retryable | None
 
 
+class Stored(msgspec.Struct):
+    """What `mget` says about one id; `hash` is None for one that nobody gave a hash."""
+
+    hash: str | None
+    seq_no: int
+    primary_term: int
+
+
 def overload() -> Retryable:
     return Retryable("Elasticsearch is overloaded.", remedy="What was not written is fetched again.")
 
@@ -75,6 +84,28 @@ def creates(items: Iterable[Item]) -> list[Action]:
 
 def deletes(ids: Iterable[str]) -> list[Action]:
     return [Action(b'{"delete":{"_id":%b}}' % msgspec.json.encode(key), None, key) for key in ids]
+
+
+def replacement(item: Item, version: Hit | Stored) -> Action:
+    """A document in place of the version that was found, and of no other."""
+    header = b'{"index":{"_id":%b,"if_seq_no":%d,"if_primary_term":%d}}'
+    return Action(header % (msgspec.json.encode(item.id), version.seq_no, version.primary_term), item, item.id)
+
+
+def replace_unchanged(target: Target, actions: list[Action]) -> int:
+    """Send replacements until each is written or refused, since its document changed or went; how many were refused.
+
+    Raises as `deliver` does.
+    """
+    outcome, failures, refused = Outcome(), 0, 0
+    while actions:
+        turn = _sort(actions, _post(target, actions), outcome)
+        refused += len(turn.conflicting)
+        if turn.again:
+            failures += 1
+            target.asking.pause(failures, turn.error or overload())
+        actions = turn.again
+    return refused + len(outcome.rejected)
 
 
 def deliver(target: Target, actions: list[Action]) -> Outcome:
@@ -179,14 +210,6 @@ def _raise_unless_its_own_fault(status: int, error: Mapping[str, Any]) -> None:
         raise Fatal("The alias of a person's index points to no index.", remedy="Run `glucoflow provision`.")
 
 
-class _Stored(msgspec.Struct):
-    """What `mget` says about one id; `hash` is None for one that nobody gave a hash."""
-
-    hash: str | None
-    seq_no: int
-    primary_term: int
-
-
 def _resolve(target: Target, actions: Sequence[Action], outcome: Outcome) -> list[Action]:
     """What to send for documents that are there already: nothing where they are equal."""
     stored = _stored(target, [action.id for action in actions])
@@ -200,13 +223,11 @@ def _resolve(target: Target, actions: Sequence[Action], outcome: Outcome) -> lis
         elif there.hash == item.hash:
             outcome.unchanged += 1
         else:
-            header = b'{"index":{"_id":%b,"if_seq_no":%d,"if_primary_term":%d}}'
-            key = msgspec.json.encode(item.id)
-            pending.append(Action(header % (key, there.seq_no, there.primary_term), item, item.id))
+            pending.append(replacement(item, there))
     return pending
 
 
-def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
+def _stored(target: Target, ids: Sequence[str]) -> dict[str, Stored]:
     """Hash and sequence number of each stored document, as of now (mget sees what is not yet refreshed)."""
 
     def send() -> ObjectApiResponse[Any]:
@@ -219,7 +240,7 @@ def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
     for doc in target.asking.ask(send, "look up documents").get("docs", []):
         if doc.get("found"):
             known = doc.get("_source", {}).get("event", {}).get("hash")
-            found[doc["_id"]] = _Stored(known, doc["_seq_no"], doc["_primary_term"])
+            found[doc["_id"]] = Stored(known, doc["_seq_no"], doc["_primary_term"])
     return found
 
 
