@@ -129,7 +129,7 @@ def best_ceiling(rt: Runtime, node: RunningNode) -> float:
     count = sum(n for n, _ in bodies)
     rates = []
     for lanes in (1, 2):
-        alias = ensure_index(rt.client, rt.names, f"ceiling{lanes}")
+        alias = ensure_index(rt.client, rt.names, f"ceiling{lanes}").alias
         with (
             httpx.Client(
                 auth=(node.username, node.password.get_secret_value()),

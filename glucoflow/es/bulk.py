@@ -7,19 +7,17 @@ which is what makes a time-out, where nobody knows what was done, an ordinary ca
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 from elastic_transport import ObjectApiResponse, SerializationError
 from elasticsearch import ApiError, Elasticsearch
-from elasticsearch.helpers import streaming_bulk
 
 from glucoflow.es.encode import Item, payload_of
 from glucoflow.es.error_translation import OVERLOADED, blocked
 from glucoflow.es.retry_policy import TOO_LARGE, Retrier
-from glucoflow.es.scan import Hit
 from glucoflow.model.errors import Fatal, Misconfigured, Retryable
 from glucoflow.model.ingestion import RejectedRecord
 
@@ -28,14 +26,6 @@ ANSWER_FIELDS = "errors,items.*.status,items.*.error.type,items.*.error.reason,i
 
 PAYLOAD_KEPT = 64 * 1024
 CONFLICT_ROUNDS = 8
-
-
-class Action(NamedTuple):
-    """One line pair of a bulk request; `item` is None for a delete."""
-
-    header: bytes
-    item: Item | None
-    id: str
 
 
 @dataclass
@@ -61,61 +51,38 @@ class Target:
 class _Round(NamedTuple):
     """The answers of one bulk request, sorted by what to do next."""
 
-    again: list[Action]
-    conflicting: list[Action]
+    again: list[Item]
+    conflicting: list[Item]
     error: Retryable | None
-
-
-class Stored(msgspec.Struct):
-    """What `mget` says about one id; `hash` is None for one that nobody gave a hash."""
-
-    hash: str | None
-    seq_no: int
-    primary_term: int
 
 
 def overload() -> Retryable:
     return Retryable("Elasticsearch is overloaded.", remedy="What was not written is fetched again.")
 
 
-def creates(items: Iterable[Item]) -> list[Action]:
-    return [Action(b'{"create":{"_id":%b}}' % msgspec.json.encode(item.id), item, item.id) for item in items]
+def post(client: Elasticsearch, index: str, items: Sequence[Item], *, alias: bool) -> list[Mapping[str, Any]]:
+    """One request; the answer to each item, in order. With `alias`, a name that is none makes no index.
 
-
-def deletes(ids: Iterable[str]) -> list[Action]:
-    return [Action(b'{"delete":{"_id":%b}}' % msgspec.json.encode(key), None, key) for key in ids]
-
-
-def replacement(item: Item, version: Hit | Stored) -> Action:
-    """A document in place of the version that was found, and of no other."""
-    header = b'{"index":{"_id":%b,"if_seq_no":%d,"if_primary_term":%d}}'
-    return Action(header % (msgspec.json.encode(item.id), version.seq_no, version.primary_term), item, item.id)
-
-
-def replace_unchanged(target: Target, actions: list[Action]) -> int:
-    """Send replacements until each is written or refused, since its document changed or went; how many were refused.
-
-    Raises as `deliver` does.
+    Raises the driver's errors, one of which is for what is no whole answer.
     """
-    outcome, failures, refused = Outcome(), 0, 0
-    while actions:
-        turn = _sort(actions, _post(target, actions), outcome)
-        refused += len(turn.conflicting)
-        if turn.again:
-            failures += 1
-            target.asking.pause(failures, turn.error or overload())
-        actions = turn.again
-    return refused + len(outcome.rejected)
+    lines: Any = [item.lines() for item in items]  # the driver sends bytes as they are, and says it wants dictionaries
+    body = client.bulk(operations=lines, index=index, require_alias=alias, filter_path=ANSWER_FIELDS).body
+    try:
+        answers = [next(iter(answer.values())) for answer in body["items"]]
+    except (TypeError, KeyError) as error:  # whatever came with status 200
+        raise SerializationError("not the answer to a bulk request") from error
+    if len(answers) != len(items):
+        raise SerializationError("an answer for some documents only")
+    return answers
 
 
-def deliver(target: Target, actions: list[Action]) -> Outcome:
-    """Send until each action has an outcome. Raises Retryable when patience ends, Misconfigured or Fatal at once."""
+def deliver(target: Target, items: Sequence[Item]) -> Outcome:
+    """Send until each item has an outcome. Raises Retryable when patience ends, Misconfigured or Fatal at once."""
     outcome = Outcome()
     failures = conflicts = 0
-    pending = actions
+    pending = items
     while pending:
-        answers = _post(target, pending)
-        turn = _sort(pending, answers, outcome)
+        turn = _sort(pending, _post(target, pending), outcome)
         if turn.again:
             failures += 1
             target.asking.pause(failures, turn.error or overload())
@@ -128,69 +95,44 @@ def deliver(target: Target, actions: list[Action]) -> Outcome:
     return outcome
 
 
-def _post(target: Target, actions: Sequence[Action]) -> list[Mapping[str, Any]]:
-    """The answer to each action, in order. A request that is too large is halved until it fits."""
-
-    def send() -> list[Mapping[str, Any]]:
-        answers = streaming_bulk(
-            target.client, map(_lines, actions), chunk_size=len(actions), max_chunk_bytes=2**31, raise_on_error=False,
-            max_retries=0, expand_action_callback=_as_they_are, index=target.alias, require_alias=True,
-            filter_path=ANSWER_FIELDS,
-        )  # fmt: skip
-        try:
-            found = [next(iter(answer.values())) for _, answer in answers]
-        except (TypeError, KeyError) as error:  # the helper looks into any body that came with status 200
-            raise SerializationError("not the answer to a bulk request") from error
-        if len(found) != len(actions):
-            raise SerializationError("an answer for some documents only")
-        return found
-
+def _post(target: Target, items: Sequence[Item]) -> list[Mapping[str, Any]]:
+    """The answer to each item, in order. A request that is too large is halved until it fits."""
     try:
-        return target.asking.ask(send, "write documents")
+        return target.asking.ask(lambda: post(target.client, target.alias, items, alias=True), "write documents")
     except ApiError:  # 413, all others are translated
-        if len(actions) == 1:
+        if len(items) == 1:
             return [{"status": TOO_LARGE}]
-        middle = len(actions) // 2
-        return [*_post(target, actions[:middle]), *_post(target, actions[middle:])]
+        middle = len(items) // 2
+        return [*_post(target, items[:middle]), *_post(target, items[middle:])]
 
 
-def _lines(action: Action) -> bytes:
-    """Both lines as one piece of bytes: two pieces would cost the helper twice."""
-    return b"%b\n%b\n" % (action.header, action.item.body) if action.item else action.header
-
-
-def _as_they_are(lines: Any) -> tuple[Any, None]:
-    """The helper serializes what it is given; bytes it passes on as they are."""
-    return lines, None
-
-
-def _sort(actions: Sequence[Action], answers: Sequence[Mapping[str, Any]], outcome: Outcome) -> _Round:
+def _sort(items: Sequence[Item], answers: Sequence[Mapping[str, Any]], outcome: Outcome) -> _Round:
     """Count what is settled, and say what to do about the rest."""
     again, conflicting = [], []
     error_of_again = None
-    for action, answer in zip(actions, answers, strict=True):
+    for item, answer in zip(items, answers, strict=True):
         status = answer["status"]
         if status == 201:
             outcome.created += 1
         elif status == 200:
-            if action.item is None:
+            if not item.body:
                 outcome.deleted += 1
             else:
                 outcome.updated += 1
         elif status == 409:
-            conflicting.append(action)
+            conflicting.append(item)
         elif (error := answer.get("error", {})).get("type") == "cluster_block_exception":
             error_of_again = blocked(error.get("reason", ""))
-            again.append(action)
+            again.append(item)
         elif status in OVERLOADED:
-            again.append(action)
-        elif action.item is None and status == 404:
+            again.append(item)
+        elif not item.body and status == 404:
             pass  # nothing there to delete
         else:
             _raise_unless_its_own_fault(status, error)
-            if action.item is None:
+            if not item.body:
                 raise Fatal(f"Elasticsearch refused a delete: status {status}, {error.get('type')}.")
-            outcome.rejected.append(rejected_record(action.item, status, error))
+            outcome.rejected.append(rejected_record(item, status, error))
     return _Round(again, conflicting, error_of_again)
 
 
@@ -210,24 +152,32 @@ def _raise_unless_its_own_fault(status: int, error: Mapping[str, Any]) -> None:
         raise Fatal("The alias of a person's index points to no index.", remedy="Run `glucoflow provision`.")
 
 
-def _resolve(target: Target, actions: Sequence[Action], outcome: Outcome) -> list[Action]:
+class _Stored(msgspec.Struct):
+    """What `mget` says about one id; `hash` is None for one that nobody gave a hash."""
+
+    hash: str | None
+    seq_no: int
+    primary_term: int
+
+
+def _resolve(target: Target, items: Sequence[Item], outcome: Outcome) -> list[Item]:
     """What to send for documents that are there already: nothing where they are equal."""
-    stored = _stored(target, [action.id for action in actions])
+    stored = _stored(target, [item.id for item in items])
     pending = []
-    for action in actions:
-        item, there = action.item, stored.get(action.id)
-        if item is None:
-            pending += deletes([action.id])
+    for item in items:
+        there = stored.get(item.id)
+        if not item.body:
+            pending.append(item)
         elif there is None:  # deleted in between
-            pending += creates([item])
+            pending.append(item.as_new())
         elif there.hash == item.hash:
             outcome.unchanged += 1
         else:
-            pending.append(replacement(item, there))
+            pending.append(item.only_after(there.seq_no, there.primary_term))
     return pending
 
 
-def _stored(target: Target, ids: Sequence[str]) -> dict[str, Stored]:
+def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
     """Hash and sequence number of each stored document, as of now (mget sees what is not yet refreshed)."""
 
     def send() -> ObjectApiResponse[Any]:
@@ -240,7 +190,7 @@ def _stored(target: Target, ids: Sequence[str]) -> dict[str, Stored]:
     for doc in target.asking.ask(send, "look up documents").get("docs", []):
         if doc.get("found"):
             known = doc.get("_source", {}).get("event", {}).get("hash")
-            found[doc["_id"]] = Stored(known, doc["_seq_no"], doc["_primary_term"])
+            found[doc["_id"]] = _Stored(known, doc["_seq_no"], doc["_primary_term"])
     return found
 
 

@@ -1,8 +1,8 @@
-"""A document as the line that a bulk request carries, with the hash that says whether its content changed."""
+"""A document as the pair of lines that a bulk request carries, with the hash that says whether its content changed."""
 
 import hashlib
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -11,52 +11,50 @@ from glucoflow.model.errors import Rejected
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Source)
-_parts: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EVENT = b'"event":{'
 
 
 class Item(NamedTuple):
-    """One document ready to send: `body` is its JSON on one line, `hash` that of its content."""
+    """One action of a bulk request: its first line says what to do with which id, its second is the document.
+
+    `body` is empty for a delete. `hash` is that of the document's content.
+    """
 
     id: str
-    hash: str
-    body: bytes
+    header: bytes
+    body: bytes = b""
+    hash: str = ""
+
+    def as_new(self) -> Self:
+        """The same document, to be made if there is none with its id."""
+        return self._replace(header=_create(self.id))
+
+    def only_after(self, seq_no: int, primary_term: int) -> Self:
+        """The same document, to replace the stored one if nobody has written that since."""
+        key = msgspec.json.encode(self.id)
+        header = b'{"index":{"_id":%b,"if_seq_no":%d,"if_primary_term":%d}}' % (key, seq_no, primary_term)
+        return self._replace(header=header)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the request."""
+        return len(self.header) + len(self.body) + 2
+
+    def lines(self) -> bytes:
+        """As the request carries it, the last newline included."""
+        return b"%b\n%b\n" % (self.header, self.body) if self.body else self.header + b"\n"
 
 
 def encode(document: Document, ingested: bytes) -> Item:
-    """The document with `event.hash` and `event.ingested` set (`ingested` from `encode_time`).
+    """The document as new, with `event.hash` and `event.ingested` set (`ingested` from `encode_time`).
 
-    The hash is BLAKE2b-128 over the encoded document without these two and without `sample.superseded`, so it is the
-    same whenever it is written, and whatever else is held of its moment.
+    The hash is BLAKE2b-128 over the encoded document without these two, so it is the same whenever it is written.
     Raises Rejected for a document that has no JSON form.
     """
     source = document.source
     event = source.event
     if event.hash is not None or event.ingested is not None:
         source = msgspec.structs.replace(source, event=msgspec.structs.replace(event, hash=None, ingested=None))
-    body = content = _line(source)
-    if source.sample is not None and source.sample.superseded:
-        unmarked = msgspec.structs.replace(source.sample, superseded=False)
-        content = _line(msgspec.structs.replace(source, sample=unmarked))
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    # `event` follows the timestamp, so this finds the field and never the same text in a payload.
-    at = body.index(_EVENT) + len(_EVENT)
-    return Item(
-        document.id, digest, b'%b"hash":"%b","ingested":%b,%b' % (body[:at], digest.encode(), ingested, body[at:])
-    )
-
-
-def marked(key: str, stored: bytes | msgspec.Raw, superseded: bool, ingested: bytes) -> Item:
-    """A stored document with another mark, else byte for byte as it was: its content, and so its hash, is the same."""
-    parts = _parts.decode(stored)
-    event = _parts.decode(parts["event"]) | {"ingested": msgspec.Raw(ingested)}
-    sample = _parts.decode(parts.get("sample", b"{}")) | {"superseded": msgspec.Raw(_encoder.encode(superseded))}
-    body = _encoder.encode(parts | {"event": event, "sample": sample})
-    known = decode(stored).event.hash
-    return Item(key, known or "", body)
-
-
-def _line(source: Source) -> bytes:
     try:
         body = _encoder.encode(source)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
@@ -65,7 +63,25 @@ def _line(source: Source) -> bytes:
         # A payload may be pretty-printed, and a bulk body ends its lines by newline. In JSON a raw newline can only
         # stand between tokens, where it means nothing.
         body = body.replace(b"\r\n", b"").replace(b"\n", b"")
-    return body
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    # `event` follows the timestamp, so this finds the field and never the same text in a payload.
+    at = body.index(_EVENT) + len(_EVENT)
+    body = b'%b"hash":"%b","ingested":%b,%b' % (body[:at], digest.encode(), ingested, body[at:])
+    return Item(document.id, _create(document.id), body, digest)
+
+
+def encode_stored(key: str, body: bytes) -> Item:
+    """What replaces the document with this id, whatever is there: JSON on one line."""
+    return Item(key, b'{"index":{"_id":%b}}' % msgspec.json.encode(key), body)
+
+
+def encode_delete(key: str) -> Item:
+    """The action that deletes the document with this id."""
+    return Item(key, b'{"delete":{"_id":%b}}' % msgspec.json.encode(key))
+
+
+def _create(key: str) -> bytes:
+    return b'{"create":{"_id":%b}}' % msgspec.json.encode(key)
 
 
 def encode_time(now: datetime) -> bytes:

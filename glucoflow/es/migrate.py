@@ -8,7 +8,6 @@ Reads see the old index until the switch and the new one after it. A move that b
 Whoever still reads the old index when we cease to wait keeps it: the next `retire_left_over` looks again.
 """
 
-import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -18,8 +17,9 @@ from typing import Any
 
 import msgspec
 from elasticsearch import BadRequestError, Elasticsearch
-from elasticsearch.helpers import streaming_bulk
 
+from glucoflow.es.bulk import post
+from glucoflow.es.encode import Item, encode_delete, encode_stored
 from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.indices import Index
 from glucoflow.es.names import GENERATION, Names
@@ -122,26 +122,21 @@ def _copy(client: Elasticsearch, old: str, new: str, after: int) -> int:
     refresh(client, old)
     hits = scan(client, old, {"range": {"_seq_no": {"gt": after}}}, sort=_BY_SEQ_NO)
     while part := list(islice(hits, CHUNK)):
-        _write(client, new, [b'{"index":{"_id":%b}}\n%b\n' % (_key(hit.id), bytes(hit.source)) for hit in part])
+        _write(client, new, [encode_stored(hit.id, bytes(hit.source)) for hit in part])
     return complete
 
 
-def _write(client: Elasticsearch, index: str, lines: list[bytes]) -> None:
-    answers = streaming_bulk(
-        client, lines, chunk_size=len(lines), max_chunk_bytes=2**31, raise_on_error=False, max_retries=0,
-        expand_action_callback=_as_they_are, index=index, filter_path="items.*.status,items.*.error.type",
-    )  # fmt: skip
-    for ok, answer in answers:
-        ((_, item),) = answer.items()
-        if ok or item["status"] == 404:
+def _write(client: Elasticsearch, index: str, items: list[Item]) -> None:
+    for item, answer in zip(items, post(client, index, items, alias=False), strict=True):
+        if answer["status"] in (200, 201) or (not item.body and answer["status"] == 404):
             continue
-        kind = item.get("error", {}).get("type", "")
-        if item["status"] == 400:
+        kind = answer.get("error", {}).get("type", "")
+        if answer["status"] == 400:
             raise Fatal(
                 f"The new mapping refuses a document that is stored now ({kind}); nothing was changed.",
                 remedy="This is a fault in glucoflow's templates; please report it.",
             )
-        raise Retryable(f"Elasticsearch could not take a copy: status {item['status']} ({kind}).")
+        raise Retryable(f"Elasticsearch could not take a copy: status {answer['status']} ({kind}).")
 
 
 def _match(client: Elasticsearch, old: str, new: str) -> int:
@@ -153,7 +148,7 @@ def _match(client: Elasticsearch, old: str, new: str) -> int:
         while part := list(islice(hits, CHUNK)):
             gone = list(_missing(client, old, part))
             if gone:
-                _write(client, new, [b'{"delete":{"_id":%b}}' % _key(key) for key in gone])
+                _write(client, new, [encode_delete(key) for key in gone])
         refresh(client, new)
     documents = _count(client, new)
     if _count(client, old) != documents:
@@ -199,11 +194,3 @@ def _undo(client: Elasticsearch, alias: str, old: str, new: str) -> None:
 
 def _count(client: Elasticsearch, index: str) -> int:
     return int(client.count(index=index).body["count"])
-
-
-def _key(key: str) -> bytes:
-    return json.dumps(key).encode()
-
-
-def _as_they_are(lines: Any) -> tuple[Any, None]:
-    return lines, None

@@ -3,16 +3,17 @@
 One index holds every kind of document; `event.dataset` tells them apart. None holds a reading, a name or a token.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
 
 import msgspec
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import BulkIndexError, bulk
 from msgspec import UNSET, UnsetType
 
+from glucoflow.es.bulk import post
+from glucoflow.es.encode import Item, encode_delete, encode_stored
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_runs
@@ -148,15 +149,18 @@ def document(
 
 def index_metrics(client: Elasticsearch, names: Names, told: Iterable[MetricDocument]) -> None:
     """Write them all. Raises our errors; the caller may go on, since the store has what matters."""
-    ensure_runs(client, names)
-    with translated("write a run"):
-        try:
-            bulk(client, map(_action, told), index=names.runs, require_alias=True)
-        except BulkIndexError as error:
-            raise Fatal(
-                f"{len(error.errors)} of the operator's documents were refused.",
-                remedy="Run `glucoflow provision`; the store holds the same.",
-            ) from error
+    items = [_item(one) for one in told]
+    if not items:
+        return
+    refused = _refused(client, names, items)
+    if refused:  # the index is not there yet, or was made by an earlier version
+        ensure_runs(client, names)
+        refused = _refused(client, names, items)
+    if refused:
+        raise Fatal(
+            f"{len(refused)} of the operator's documents were refused.",
+            remedy="Run `glucoflow provision`; the store holds the same.",
+        )
 
 
 def forget(client: Elasticsearch, names: Names, query: Mapping[str, Any]) -> int:
@@ -164,11 +168,9 @@ def forget(client: Elasticsearch, names: Names, query: Mapping[str, Any]) -> int
     refresh(client, names.runs)
     found = scan(client, names.runs, query, source=False)
     gone = 0
-    while part := [hit.id for hit in islice(found, _AT_A_TIME)]:
+    while part := [encode_delete(hit.id) for hit in islice(found, _AT_A_TIME)]:
         with translated("delete runs"):
-            actions = [{"_op_type": "delete", "_id": one} for one in part]
-            done, _errors = bulk(client, actions, index=names.runs, raise_on_error=False)
-        gone += done
+            gone += sum(answer["status"] == 200 for answer in post(client, names.runs, part, alias=True))
     return gone
 
 
@@ -186,8 +188,14 @@ def metrics_since(client: Elasticsearch, names: Names, dataset: RunDataset, sinc
         return bool(client.count(index=names.runs, query=query, ignore_unavailable=True).body["count"])
 
 
-def _action(told: MetricDocument) -> dict[str, Any]:
-    source = msgspec.to_builtins(told.document)
+def _refused(client: Elasticsearch, names: Names, items: Sequence[Item]) -> list[Mapping[str, Any]]:
+    with translated("write a run"):
+        answers = post(client, names.runs, items, alias=True)
+    return [answer for answer in answers if answer["status"] not in (200, 201)]
+
+
+def _item(told: MetricDocument) -> Item:
+    body, key = msgspec.json.encode(told.document), msgspec.json.encode(told.id)
     if told.update:
-        return {"_op_type": "update", "_id": told.id, "doc": source, "doc_as_upsert": True}
-    return {"_op_type": "index", "_id": told.id, "_source": source}
+        return Item(told.id, b'{"update":{"_id":%b}}' % key, b'{"doc":%b,"doc_as_upsert":true}' % body)
+    return encode_stored(told.id, body)

@@ -3,17 +3,15 @@
 import contextlib
 import random
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from elastic_transport import BinaryApiResponse, TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
-from glucoflow.es.encode import decode
 from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.retry_policy import Retrier, RetryPolicy
-from glucoflow.model.documents import Document
 from glucoflow.model.errors import Retryable
 
 KEEP_ALIVE = "2m"
@@ -24,21 +22,13 @@ BY_TIME: tuple[Mapping[str, str], ...] = ({"@timestamp": "asc"}, {"_seq_no": "as
 """Oldest first. `_seq_no` orders documents of one moment, and stays the same when a lost view is opened anew."""
 
 
-_HIT = {"id": "_id", "source": "_source", "seq_no": "_seq_no", "primary_term": "_primary_term"}
-
-
-class Hit(msgspec.Struct, frozen=True, rename=_HIT):
-    """One document as found, with what was asked for. `source` is its JSON as it was stored, byte for byte.
-
-    `seq_no` and `primary_term` say which version it is, for a write on condition that nobody wrote in between.
-    """
+class Hit(msgspec.Struct, frozen=True, rename={"id": "_id", "source": "_source"}):
+    """One document as found, with what was asked for. `source` is its JSON as it was stored, byte for byte."""
 
     id: str = ""
     source: msgspec.Raw = msgspec.Raw()
     sort: tuple[Any, ...] = ()
     fields: msgspec.Raw = msgspec.Raw()
-    seq_no: int = 0
-    primary_term: int = 0
 
 
 class _Hits(msgspec.Struct):
@@ -62,7 +52,6 @@ def scan(
     fields: Sequence[str] = (),
     source: bool = True,
     ids: bool = True,
-    versions: bool = False,
     page: int = 2_000,
     patience: RetryPolicy | None = None,
 ) -> Generator[Hit, None, None]:
@@ -74,8 +63,6 @@ def scan(
     """
     asking = Retrier(patience or RetryPolicy(), random.Random(), threading.Event().wait)  # noqa: S311 – jitter
     body = _body(query, sort, fields, source, ids, page)
-    if versions:
-        body["seq_no_primary_term"] = True
     view = _open(client, alias, asking)
     after: tuple[Any, ...] = ()
     seen: set[str] = set()
@@ -124,12 +111,6 @@ def _body(
         "docvalue_fields": list(fields),
     }
     return body if source or ids else {**body, "stored_fields": "_none_"}
-
-
-def scan_documents(client: Elasticsearch, alias: str, query: Mapping[str, Any] | None = None) -> Iterator[Document]:
-    """The same as typed documents, oldest first."""
-    for hit in scan(client, alias, query):
-        yield Document(hit.id, decode(hit.source))
 
 
 class _ViewLost(Exception):

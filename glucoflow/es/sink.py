@@ -16,8 +16,8 @@ from itertools import islice
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.es.bulk import PAYLOAD_KEPT, Action, Outcome, Target, creates, deletes, deliver
-from glucoflow.es.encode import Item, encode, encode_time
+from glucoflow.es.bulk import PAYLOAD_KEPT, Outcome, Target, deliver
+from glucoflow.es.encode import Item, encode, encode_delete, encode_time
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.retry_policy import Retrier, RetryPolicy
@@ -45,7 +45,11 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ElasticsearchSink:
-    """One person's sink. `seed` makes its pauses repeatable."""
+    """One person's sink.
+
+    `held` are the hashes of documents that are there, by id, as far as the caller knows: what equals them costs no
+    request. Ids that this sink writes or deletes leave it. `seed` makes its pauses repeatable.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class ElasticsearchSink:
         user_id: str,
         options: SinkOptions | None = None,
         seed: int | None = None,
+        held: dict[str, str] | None = None,
     ) -> None:
         self._client = client
         self._names = names
@@ -61,6 +66,7 @@ class ElasticsearchSink:
         self._options = options or SinkOptions()
         self._rng = random.Random(seed)  # noqa: S311 – jitter
         self._monitor = _Monitor(self._options)
+        self._held = {} if held is None else held
         self._index_made = False
 
     def write(self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime) -> SinkResult:
@@ -73,8 +79,10 @@ class ElasticsearchSink:
         for outcome in self._outcomes(self._chunks(documents, encode_time(now), total)):
             _add(total, outcome)
         target = self._target(threading.Event().wait)
+        for key in deleted_ids:
+            self._held.pop(key, None)
         for ids in _slices(dict.fromkeys(deleted_ids), self._options.chunk_documents):
-            _add(total, deliver(target, deletes(ids)))
+            _add(total, deliver(target, [encode_delete(key) for key in ids]))
         return SinkResult(
             created=total.created,
             updated=total.updated,
@@ -97,7 +105,11 @@ class ElasticsearchSink:
             item = self._encoded(document, ingested, total)
             if item is None:
                 continue
-            full = len(chunk.items) >= options.chunk_documents or chunk.size + len(item.body) > options.chunk_bytes
+            if self._held.get(item.id) == item.hash:
+                total.unchanged += 1
+                continue
+            self._held.pop(item.id, None)
+            full = len(chunk.items) >= options.chunk_documents or chunk.size + item.size > options.chunk_bytes
             if item.id in chunk.items:
                 total.unchanged += 1  # the one before it: nothing is written for that
             elif chunk.items and full:
@@ -137,7 +149,7 @@ class ElasticsearchSink:
         target = self._target(stop.wait)
         if upcoming is None:
             if chunk is not None:
-                yield self._seen(chunk, deliver(target, chunk.actions()))
+                yield self._seen(chunk, deliver(target, chunk.items_in_order()))
             return
         under_way: deque[tuple[_Chunk, Future[Outcome]]] = deque()
         with ThreadPoolExecutor(self._options.lanes, thread_name_prefix="bulk") as pool:
@@ -145,7 +157,7 @@ class ElasticsearchSink:
                 while chunk is not None:
                     while len(under_way) >= (1 if chunk.after_all else self._options.lanes):
                         yield self._finished(under_way)
-                    under_way.append((chunk, pool.submit(deliver, target, chunk.actions())))
+                    under_way.append((chunk, pool.submit(deliver, target, chunk.items_in_order())))
                     chunk, upcoming = upcoming, next(chunks, None)
                 while under_way:
                     yield self._finished(under_way)
@@ -187,10 +199,10 @@ class _Chunk:
 
     def add(self, item: Item) -> None:
         self.items[item.id] = item
-        self.size += len(item.body) + len(item.id) + 32
+        self.size += item.size
 
-    def actions(self) -> list[Action]:
-        return creates(self.items.values())
+    def items_in_order(self) -> list[Item]:
+        return list(self.items.values())
 
 
 class _Monitor:

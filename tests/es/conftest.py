@@ -8,7 +8,7 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.es.client import make_client
 from glucoflow.es.names import Names
-from glucoflow.es.provision import delete_user, provision
+from glucoflow.es.provision import delete_user, ensure_index, provision
 from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
 from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES
@@ -74,10 +74,12 @@ def through(proxy: Proxy, elasticsearch_node: Node) -> Iterator[Elasticsearch]:
 
 @pytest.fixture
 def sink(es: Elasticsearch, names: Names) -> ElasticsearchSink:
+    ensure_index(es, names, "ann")
     return ElasticsearchSink(es, names, "ann", QUICK, seed=1)
 
 
 @pytest.fixture
-def damaged(through: Elasticsearch, names: Names) -> ElasticsearchSink:
+def damaged(through: Elasticsearch, es: Elasticsearch, names: Names) -> ElasticsearchSink:
     """A sink behind the proxy."""
+    ensure_index(es, names, "ann")
     return ElasticsearchSink(through, names, "ann", QUICK, seed=1)

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from glucoflow.es.indices import Index, all_indices, index_behind
 from glucoflow.es.migrate import ABANDONED, migrate, retire_left_over
 from glucoflow.es.names import Names
-from glucoflow.es.provision import provision
+from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
@@ -25,6 +25,7 @@ PATIENT = SinkOptions(chunk_documents=50, patience=RetryPolicy(attempts=60, firs
 
 @pytest.fixture
 def sink(es: Elasticsearch, names: Names) -> ElasticsearchSink:
+    ensure_index(es, names, "ann")
     return ElasticsearchSink(es, names, "ann", PATIENT)
 
 

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.enrich import Enricher
 from glucoflow.es.names import Names
-from glucoflow.es.provision import delete_user
+from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model import records as r
@@ -53,6 +53,7 @@ def everything() -> list[Document]:
 
 @pytest.fixture(scope="module")
 def queries(es: Elasticsearch, provisioned: Names, everything: list[Document]) -> Iterator[Queries]:
+    ensure_index(es, provisioned, "queried")
     sink = ElasticsearchSink(es, provisioned, "queried")
     mine = [
         Document(d.id, msgspec.structs.replace(d.source, user=msgspec.structs.replace(d.source.user, id="queried")))

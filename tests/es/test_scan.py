@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
+from glucoflow.es.encode import decode
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.retry_policy import RetryPolicy
-from glucoflow.es.scan import scan, scan_documents
+from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model import records as r
 from glucoflow.model.errors import Retryable
@@ -52,14 +53,14 @@ def test_nobody_there(es: Elasticsearch, names: Names) -> None:
 
 def test_what_is_written_meanwhile_does_not_disturb(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
     alias = filled(es, names, sink, 300)
-    reading = scan_documents(es, alias)
+    reading = (decode(hit.source) for hit in scan(es, alias))
     first = next(reading)
     sink.write(documents(300, value=60), [documents(300)[299].id], LATER)
     es.indices.refresh(index=alias)
     rest = list(reading)
-    assert [first, *rest] == sorted([first, *rest], key=lambda document: document.source.timestamp)
+    assert [first, *rest] == sorted([first, *rest], key=lambda source: source.timestamp)
     assert len(rest) == 299
-    assert {document.source.event.ingested for document in rest} == {NOW}
+    assert {source.event.ingested for source in rest} == {NOW}
 
 
 def test_a_lost_view_is_opened_again_and_nothing_is_missed_or_repeated(
@@ -118,7 +119,7 @@ def test_memory_is_a_page_and_not_the_index(es: Elasticsearch, names: Names, sin
     sink.write(documents(4_000, payload=payload), [], NOW)  # 18 MB
     es.indices.refresh(index=names.alias("ann"))
     tracemalloc.start()
-    count = sum(1 for _ in scan_documents(es, names.alias("ann")))
+    count = sum(decode(hit.source).glucose is not None for hit in scan(es, names.alias("ann")))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 4_000

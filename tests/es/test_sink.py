@@ -12,19 +12,20 @@ from hypothesis import strategies as st
 from glucoflow.es.encode import decode, encode, encode_time
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user, ensure_index
-from glucoflow.es.scan import scan, scan_documents
+from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
 from glucoflow.model.documents import Document, GlucoseFields, NoteFields
 from glucoflow.model.errors import Fatal, Retryable
 from glucoflow.model.ingestion import SinkResult
 from tests.es.conftest import QUICK
 from tests.es.made import LATER, NOW, START, documents
+from tests.es.proxy import Proxy
 
 
 def stored(es: Elasticsearch, names: Names) -> dict[str, Document]:
     alias = names.alias("ann")
     es.indices.refresh(index=alias)
-    return {document.id: document for document in scan_documents(es, alias)}
+    return {hit.id: Document(hit.id, decode(hit.source)) for hit in scan(es, alias)}
 
 
 def versions(es: Elasticsearch, names: Names) -> dict[str, int]:
@@ -57,6 +58,24 @@ def test_the_same_again_writes_nothing(es: Elasticsearch, names: Names, sink: El
     assert {document.source.event.ingested for document in stored(es, names).values()} == {NOW}
 
 
+def test_what_is_known_to_be_there_costs_no_request(
+    es: Elasticsearch, names: Names, proxy: Proxy, through: Elasticsearch, sink: ElasticsearchSink
+) -> None:
+    made = documents(60)
+    sink.write(made, [], NOW)
+    held = {document.id: encode(document, b"0").hash for document in made}
+    knowing = ElasticsearchSink(through, names, "ann", QUICK, held=held)
+    assert counts(knowing.write(made, [], LATER)) == (0, 0, 60, 0, 0)
+    assert proxy.paths == []
+
+    changed = documents(60, value=60)[10]
+    there_and_back = [changed, made[10], *documents(61)[60:]]
+    assert counts(knowing.write(there_and_back, [made[0].id], LATER)) == (1, 0, 2, 1, 0)
+    assert counts(knowing.write([changed], [], LATER)) == (0, 1, 0, 0, 0)
+    assert counts(knowing.write([made[0]], [], LATER)) == (1, 0, 0, 0, 0), "a deleted one is not known any more"
+    assert stored(es, names)[changed.id].source.glucose == changed.source.glucose
+
+
 def test_changed_ones_replace_the_rest_stays(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
     sink.write(documents(300), [], NOW)
     mixed = [*documents(200), *documents(310, value=60)[200:]]
@@ -76,9 +95,8 @@ def test_deletes_count_only_what_was_there(es: Elasticsearch, names: Names, sink
     assert set(stored(es, names)) == {document.id for document in made[120:]}
 
 
-def test_deleting_for_somebody_without_an_index_makes_none(
-    es: Elasticsearch, names: Names, sink: ElasticsearchSink
-) -> None:
+def test_deleting_for_somebody_without_an_index_makes_none(es: Elasticsearch, names: Names) -> None:
+    sink = ElasticsearchSink(es, names, "ann", QUICK)
     assert sink.write([], ["x"], NOW) == SinkResult(rejected=[])
     assert not es.indices.exists_alias(name=names.alias("ann"))
 
@@ -89,27 +107,33 @@ def test_nothing_to_write_asks_nothing(names: Names) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@example([(0, 50), (0, 51), (0, 50)])
-@example([(0, 50), *((at, 60) for at in range(1, 7)), (0, 51), (0, 50)])
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(50, 250)), min_size=1, max_size=120))
+@example([(0, 50), (0, 51), (0, 50)], False)
+@example([(0, 50), *((at, 60) for at in range(1, 7)), (0, 51), (0, 50)], False)
+@example([(0, 50), (0, 100), *((at, 60) for at in range(1, 7)), (0, 51), (0, 100)], True)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(50, 250)), min_size=1, max_size=120), st.booleans())
 def test_of_documents_with_one_id_the_last_wins(
-    es_names: tuple[Elasticsearch, Names], drawn: list[tuple[int, int]]
+    es_names: tuple[Elasticsearch, Names], drawn: list[tuple[int, int]], known: bool
 ) -> None:
+    """Whether none of them is there, or all are and the sink knows."""
     es, names = es_names
     base = documents(31)
     made = [_with_value(base[at], value) for at, value in drawn]
-    sink = ElasticsearchSink(es, names, "ann", SinkOptions(chunk_documents=7, lanes=3, patience=QUICK.patience))
-    sink.write([], [document.id for document in base], NOW)
-    result = sink.write(made, [], NOW)
+    options = SinkOptions(chunk_documents=7, lanes=3, patience=QUICK.patience)
+    held = {document.id: encode(document, b"0").hash for document in base} if known else {}
+    plain = ElasticsearchSink(es, names, "ann", options)
+    plain.write([], [document.id for document in base], NOW)
+    plain.write(base if known else [], [], NOW)
+    result = ElasticsearchSink(es, names, "ann", options, held=held).write(made, [], NOW)
     assert result.created + result.updated + result.unchanged == len(made)
-    assert result.created == len({document.id for document in made})
-    last = {document.id: document.source.glucose for document in made}
+    assert result.created == (0 if known else len({document.id for document in made}))
+    last = {one.id: one.source.glucose for one in (*(base if known else []), *made)}
     assert {key: found.source.glucose for key, found in stored(es, names).items()} == last
 
 
 @pytest.fixture(scope="module")
 def es_names(es: Elasticsearch) -> Iterator[tuple[Elasticsearch, Names]]:
     names = Names(prefix="es-drawn-", runs="es-drawn-runs")
+    ensure_index(es, names, "ann")
     yield es, names
     delete_user(es, names, "ann")
 
@@ -170,14 +194,14 @@ def test_a_pretty_printed_payload_stays_one_line(es: Elasticsearch, names: Names
 
 
 def test_a_document_of_somebody_else_is_never_written(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
-    ensure_index(es, names, "ann")
     with pytest.raises(Fatal, match="another person"):
         sink.write(documents(3, user="bob"), [], NOW)
     assert not stored(es, names)
 
 
-def test_the_index_is_not_brought_back_when_the_person_is_deleted_meanwhile(es: Elasticsearch, names: Names) -> None:
-    sink = ElasticsearchSink(es, names, "ann", QUICK)
+def test_the_index_is_not_brought_back_when_the_person_is_deleted_meanwhile(
+    es: Elasticsearch, names: Names, sink: ElasticsearchSink
+) -> None:
     made = documents(600)
 
     def deleted_on_the_way() -> Iterator[Document]:

@@ -6,7 +6,6 @@ from pydantic import SecretStr
 
 from glucoflow.es.client import make_client
 from glucoflow.es.names import Names
-from glucoflow.es.provision import ensure_index
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.errors import Misconfigured, Retryable
 from tests.es.conftest import QUICK
@@ -21,7 +20,6 @@ REJECTED = {"type": "es_rejected_execution_exception", "reason": "rejected execu
 def test_only_the_items_that_failed_are_sent_again(
     es: Elasticsearch, names: Names, proxy: Proxy, damaged: ElasticsearchSink
 ) -> None:
-    ensure_index(es, names, "ann")
     made = documents(60)
     odd = Fault("items", status=429, error=REJECTED, picks=lambda at: at % 3 == 0)
     proxy.faults = [
@@ -52,7 +50,6 @@ def test_only_the_items_that_failed_are_sent_again(
 def test_a_request_that_fails_is_sent_again_and_each_document_is_counted_once(
     es: Elasticsearch, names: Names, proxy: Proxy, damaged: ElasticsearchSink, fault: Fault
 ) -> None:
-    ensure_index(es, names, "ann")
     proxy.faults = [fault]
     result = damaged.write(documents(250), [], NOW)
     assert proxy.served
@@ -65,7 +62,6 @@ def test_a_request_that_fails_is_sent_again_and_each_document_is_counted_once(
     "fault", [Fault("status", times=99), Fault("items", status=429, error=REJECTED, times=99)], ids=lambda f: f.kind
 )
 def test_patience_ends(es: Elasticsearch, names: Names, proxy: Proxy, damaged: ElasticsearchSink, fault: Fault) -> None:
-    ensure_index(es, names, "ann")
     proxy.faults = [fault]
     with pytest.raises(Retryable, match="overloaded"):
         damaged.write(documents(50), [], NOW)
@@ -77,7 +73,6 @@ def test_patience_ends(es: Elasticsearch, names: Names, proxy: Proxy, damaged: E
 def test_a_wait_that_was_asked_for_is_handed_on(
     es: Elasticsearch, names: Names, proxy: Proxy, damaged: ElasticsearchSink
 ) -> None:
-    ensure_index(es, names, "ann")
     proxy.faults = [Fault("status", status=429, headers={"retry-after": "120"})]
     with pytest.raises(Retryable) as error:
         damaged.write(documents(1), [], NOW)
@@ -87,7 +82,6 @@ def test_a_wait_that_was_asked_for_is_handed_on(
 def test_a_chunk_that_is_too_large_is_halved(
     es: Elasticsearch, names: Names, proxy: Proxy, damaged: ElasticsearchSink
 ) -> None:
-    ensure_index(es, names, "ann")
     proxy.faults = [Fault("status", status=413, times=2)]
     assert counts(damaged.write(documents(80), [], NOW)) == (80, 0, 0, 0, 0)
     assert [len(ids) for ids in proxy.bulks] == [80, 40, 20, 20, 40]
@@ -96,7 +90,6 @@ def test_a_chunk_that_is_too_large_is_halved(
 def test_a_single_document_that_is_too_large_is_rejected(
     es: Elasticsearch, names: Names, proxy: Proxy, damaged: ElasticsearchSink
 ) -> None:
-    ensure_index(es, names, "ann")
     proxy.faults = [Fault("status", status=413)]
     result = damaged.write(documents(1), [], NOW)
     assert counts(result) == (0, 0, 0, 0, 1)
@@ -107,7 +100,6 @@ def test_a_single_document_that_is_too_large_is_rejected(
 def test_no_right_is_said_at_once(
     es: Elasticsearch, names: Names, proxy: Proxy, damaged: ElasticsearchSink, status: int
 ) -> None:
-    ensure_index(es, names, "ann")
     proxy.faults = [Fault("status", status=status, error={"type": "security_exception"}, times=9)]
     with pytest.raises(Misconfigured, match="Elasticsearch"):
         damaged.write(documents(1), [], NOW)
@@ -123,7 +115,7 @@ def test_a_wrong_password_is_never_shown(elasticsearch_node: Node, names: Names)
 
 
 def test_a_full_disk_is_told_from_overload(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
-    alias = ensure_index(es, names, "ann").alias
+    alias = names.alias("ann")
     es.indices.put_settings(index=alias, settings={"index.blocks.read_only_allow_delete": True})
     with pytest.raises(Retryable, match="disk") as error:
         sink.write(documents(120), [], NOW)
@@ -133,7 +125,7 @@ def test_a_full_disk_is_told_from_overload(es: Elasticsearch, names: Names, sink
 
 
 def test_a_read_only_index_is_named_as_such(es: Elasticsearch, names: Names, sink: ElasticsearchSink) -> None:
-    alias = ensure_index(es, names, "ann").alias
+    alias = names.alias("ann")
     es.indices.put_settings(index=alias, settings={"index.blocks.read_only": True})
     try:
         with pytest.raises(Retryable, match="read-only"):
