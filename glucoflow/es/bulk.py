@@ -56,6 +56,14 @@ class _Round(NamedTuple):
     error: Retryable | None
 
 
+class _Stored(msgspec.Struct):
+    """What `mget` says about one id; `hash` is None for one that nobody gave a hash."""
+
+    hash: str | None
+    seq_no: int
+    primary_term: int
+
+
 def overload() -> Retryable:
     return Retryable("Elasticsearch is overloaded.", remedy="What was not written is fetched again.")
 
@@ -74,6 +82,22 @@ def post(client: Elasticsearch, index: str, items: Sequence[Item], *, alias: boo
     if len(answers) != len(items):
         raise SerializationError("an answer for some documents only")
     return answers
+
+
+def replace_unchanged(target: Target, items: Sequence[Item]) -> int:
+    """Send replacements until each is written or refused, since its document changed or went; how many were refused.
+
+    Raises as `deliver` does.
+    """
+    outcome, failures, refused = Outcome(), 0, 0
+    while items:
+        turn = _sort(items, _post(target, items), outcome)
+        refused += len(turn.conflicting)
+        if turn.again:
+            failures += 1
+            target.asking.pause(failures, turn.error or overload())
+        items = turn.again
+    return refused + len(outcome.rejected)
 
 
 def deliver(target: Target, items: Sequence[Item]) -> Outcome:
@@ -150,14 +174,6 @@ def _raise_unless_its_own_fault(status: int, error: Mapping[str, Any]) -> None:
         )
     if "no write index" in error.get("reason", ""):
         raise Fatal("The alias of a person's index points to no index.", remedy="Run `glucoflow provision`.")
-
-
-class _Stored(msgspec.Struct):
-    """What `mget` says about one id; `hash` is None for one that nobody gave a hash."""
-
-    hash: str | None
-    seq_no: int
-    primary_term: int
 
 
 def _resolve(target: Target, items: Sequence[Item], outcome: Outcome) -> list[Item]:

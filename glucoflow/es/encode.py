@@ -11,6 +11,7 @@ from glucoflow.model.errors import Rejected
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Source)
+_parts: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EVENT = b'"event":{'
 
 
@@ -48,13 +49,35 @@ class Item(NamedTuple):
 def encode(document: Document, ingested: bytes) -> Item:
     """The document as new, with `event.hash` and `event.ingested` set (`ingested` from `encode_time`).
 
-    The hash is BLAKE2b-128 over the encoded document without these two, so it is the same whenever it is written.
+    The hash is BLAKE2b-128 over the encoded document without these two and without `sample.superseded`, so it is the
+    same whenever it is written, and whatever else is held of its moment.
     Raises Rejected for a document that has no JSON form.
     """
     source = document.source
     event = source.event
     if event.hash is not None or event.ingested is not None:
         source = msgspec.structs.replace(source, event=msgspec.structs.replace(event, hash=None, ingested=None))
+    body = content = _line(source)
+    if source.sample is not None and source.sample.superseded:
+        unmarked = msgspec.structs.replace(source.sample, superseded=False)
+        content = _line(msgspec.structs.replace(source, sample=unmarked))
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    # `event` follows the timestamp, so this finds the field and never the same text in a payload.
+    at = body.index(_EVENT) + len(_EVENT)
+    body = b'%b"hash":"%b","ingested":%b,%b' % (body[:at], digest.encode(), ingested, body[at:])
+    return Item(document.id, _create(document.id), body, digest)
+
+
+def marked(key: str, stored: bytes | msgspec.Raw, superseded: bool, ingested: bytes) -> Item:
+    """A stored document with another mark, else byte for byte as it was: its content, and so its hash, is the same."""
+    parts = _parts.decode(stored)
+    event = _parts.decode(parts["event"]) | {"ingested": msgspec.Raw(ingested)}
+    sample = _parts.decode(parts.get("sample", b"{}")) | {"superseded": msgspec.Raw(_encoder.encode(superseded))}
+    body = _encoder.encode(parts | {"event": event, "sample": sample})
+    return Item(key, _create(key), body, decode(stored).event.hash or "")
+
+
+def _line(source: Source) -> bytes:
     try:
         body = _encoder.encode(source)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
@@ -63,11 +86,7 @@ def encode(document: Document, ingested: bytes) -> Item:
         # A payload may be pretty-printed, and a bulk body ends its lines by newline. In JSON a raw newline can only
         # stand between tokens, where it means nothing.
         body = body.replace(b"\r\n", b"").replace(b"\n", b"")
-    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-    # `event` follows the timestamp, so this finds the field and never the same text in a payload.
-    at = body.index(_EVENT) + len(_EVENT)
-    body = b'%b"hash":"%b","ingested":%b,%b' % (body[:at], digest.encode(), ingested, body[at:])
-    return Item(document.id, _create(document.id), body, digest)
+    return body
 
 
 def encode_stored(key: str, body: bytes) -> Item:

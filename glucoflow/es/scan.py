@@ -22,13 +22,21 @@ BY_TIME: tuple[Mapping[str, str], ...] = ({"@timestamp": "asc"}, {"_seq_no": "as
 """Oldest first. `_seq_no` orders documents of one moment, and stays the same when a lost view is opened anew."""
 
 
-class Hit(msgspec.Struct, frozen=True, rename={"id": "_id", "source": "_source"}):
-    """One document as found, with what was asked for. `source` is its JSON as it was stored, byte for byte."""
+_HIT = {"id": "_id", "source": "_source", "seq_no": "_seq_no", "primary_term": "_primary_term"}
+
+
+class Hit(msgspec.Struct, frozen=True, rename=_HIT):
+    """One document as found, with what was asked for. `source` is its JSON as it was stored, byte for byte.
+
+    `seq_no` and `primary_term` say which version it is, for a write on condition that nobody wrote in between.
+    """
 
     id: str = ""
     source: msgspec.Raw = msgspec.Raw()
     sort: tuple[Any, ...] = ()
     fields: msgspec.Raw = msgspec.Raw()
+    seq_no: int = 0
+    primary_term: int = 0
 
 
 class _Hits(msgspec.Struct):
@@ -52,6 +60,7 @@ def scan(
     fields: Sequence[str] = (),
     source: bool = True,
     ids: bool = True,
+    versions: bool = False,
     page: int = 2_000,
     patience: RetryPolicy | None = None,
 ) -> Generator[Hit, None, None]:
@@ -63,6 +72,8 @@ def scan(
     """
     asking = Retrier(patience or RetryPolicy(), random.Random(), threading.Event().wait)  # noqa: S311 – jitter
     body = _body(query, sort, fields, source, ids, page)
+    if versions:
+        body["seq_no_primary_term"] = True
     view = _open(client, alias, asking)
     after: tuple[Any, ...] = ()
     seen: set[str] = set()

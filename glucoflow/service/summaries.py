@@ -17,6 +17,7 @@ from glucoflow.es.answers import Latest
 from glucoflow.model.documents import Dataset, Document
 from glucoflow.model.ingestion import SinkResult, Window
 from glucoflow.service.derived_documents import day_document, episode_document, period_document
+from glucoflow.service.one_moment import settle_changes, settle_span
 from glucoflow.service.person_series import Subject, events_of, series_of, subject_of
 from glucoflow.service.runtime import Runtime
 
@@ -46,14 +47,16 @@ class Summarized(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarize_after(rt: Runtime, user_id: str, since: datetime | None, window: Window | None = None) -> None:
-    """What follows a sync (days written since its last success) or a backfill (days of its window).
+    """What follows a sync (days written since its last success) or a backfill (days of its window): marks, figures.
 
     A failure is logged and never the sync's: the nightly run makes up for it.
     """
     try:
         if window is None:
+            settle_changes(rt, user_id, since)
             summarize_changes(rt, user_id, since)
         else:
+            settle_span(rt, user_id, window.start, window.end)
             summarize_span(rt, user_id, window.start, window.end)
     except Exception as error:  # whatever it is: the readings are stored, which is what the sync promised
         log.warning("the summaries after a sync failed: %s", type(error).__name__, exc_info=True)
@@ -74,8 +77,9 @@ def summarize_span(rt: Runtime, user_id: str, start: datetime, end: datetime) ->
 
 
 def summarize_last(rt: Runtime, user_id: str, days: int = NIGHTLY_DAYS) -> Summarized:
-    """The last so many days."""
+    """The last so many days, their marks first."""
     now = rt.clock()
+    settle_span(rt, user_id, now - timedelta(days=days), now)
     return summarize_span(rt, user_id, now - timedelta(days=days), now)
 
 
