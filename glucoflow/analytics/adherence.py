@@ -16,7 +16,7 @@ from glucoflow.analytics.days import DayTable, day_table
 from glucoflow.analytics.resampling import bootstrap_difference
 from glucoflow.analytics.series import Series
 from glucoflow.model.targets import PROFILES, Targets
-from glucoflow.model.units import MG_DL, Unit, in_unit
+from glucoflow.model.units import MG_DL, Unit, glucose_unit
 
 FEWEST_DAYS = 10
 NAME_LIMIT = 80
@@ -142,7 +142,7 @@ def _compared(
 def _shown(value: float, measure: Measure, unit: Unit) -> str:
     if measure != "mean":
         return f"{value:.1f} %"
-    return f"{value:.0f} {unit}" if unit == MG_DL else f"{in_unit(value, unit):.1f} {unit}"
+    return glucose_unit(value, unit)
 
 
 def _value(table: DayTable, row: int, measure: Measure) -> float | None:

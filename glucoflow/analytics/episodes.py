@@ -72,7 +72,7 @@ def find_episodes(
     return tuple(with_events(found, events)) if events else tuple(found)
 
 
-def count(episodes: Sequence[Episode]) -> EpisodeCounts:
+def counts_of(episodes: Sequence[Episode]) -> EpisodeCounts:
     """The counts of described episodes."""
     totals = {kind: sum(1 for episode in episodes if episode.kind == kind) for kind in EPISODE_KINDS}
     only = {

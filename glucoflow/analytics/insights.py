@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from glucoflow.analytics.patterns.pattern import Pattern, shown
+from glucoflow.analytics.patterns.pattern import Pattern
 from glucoflow.analytics.summary import Figures, PeriodSummary
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
-from glucoflow.model.units import MG_DL, Unit
+from glucoflow.model.units import MG_DL, Unit, glucose_unit
 
 Tone = Literal["better", "worse", "note"]
 LONGEST_LIST = 8
@@ -92,8 +92,8 @@ def _insufficient(period: PeriodSummary) -> Insight:
 
 
 def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]:
-    figures, low, high = period.figures, shown(targets.low, unit), shown(targets.high, unit)
-    very_low = shown(54, unit)
+    figures, low, high = period.figures, glucose_unit(targets.low, unit), glucose_unit(targets.high, unit)
+    very_low = glucose_unit(54, unit)
     limits: tuple[tuple[str, str, float | None, float | None, Callable[[float, float], bool]], ...] = (
         ("very_low_goal", f"below {very_low}", figures.below_54_percent, targets.goal_very_low, float.__ge__),
         ("below_goal", f"below {low}", figures.target_below_percent, targets.goal_below, float.__ge__),
@@ -138,7 +138,7 @@ def _changes(period: PeriodSummary, before: PeriodSummary, targets: Targets, uni
     below = _pair(period.figures, before.figures, "target_below_percent")
     if below and abs(below[0] - below[1]) >= MEANINGFUL_LOW:
         rose = below[0] > below[1]
-        where = shown(targets.low, unit)
+        where = glucose_unit(targets.low, unit)
         text = f"Time below {where} {_moved(rose)} from {below[1]:.1f} % to {below[0]:.1f} % in {period.days} days"
         rule = "Change of at least 1 percentage point against the period before."
         numbers = {"percent": below[0], "before": below[1]}

@@ -5,9 +5,10 @@ Ids end with the person's key, since Kibana gives an id that another space alrea
 
 from glucoflow.kibana import template, views
 from glucoflow.kibana.excluded import without
-from glucoflow.kibana.person import KibanaPerson, params_for, words_for
+from glucoflow.kibana.person import KibanaPerson, words_for
 from glucoflow.kibana.placeholders import filled
 from glucoflow.kibana.template import Json
+from glucoflow.model.target_bands import params_for
 
 OPERATOR = "operator"
 
@@ -27,7 +28,7 @@ def export_operator(*, runs_index: str = "glucoflow-runs") -> bytes:
 
 def person_objects(person: KibanaPerson) -> list[Json]:
     """What `export_person` writes, as values."""
-    words, params, key = words_for(person), params_for(person), person.user_id
+    words, params, key = words_for(person), params_for(person.targets, person.unit), person.user_id
     lists: list[Json] = filled(views.lists(key, views.LISTS, f"cgm-view-{key}"), words)
     made = [without(filled(one, words), person) for one in template.dashboards("person")]
     view = views.person_view(key, person.display_name, person.index_alias)

@@ -9,7 +9,7 @@ from glucoflow.analytics.series import Exclusion
 from glucoflow.model import target_bands
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.targets import CV_GOAL, Targets
-from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+from glucoflow.model.units import MG_DL, Unit, decimals_of, glucose
 
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """What a Kibana space id and an index name both allow."""
@@ -42,19 +42,6 @@ class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
                 remedy="Use up to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
             )
 
-    @property
-    def factor(self) -> float:
-        """mg/dL times this is the person's unit."""
-        return 1.0 if self.unit == MG_DL else 1 / MG_DL_PER_MMOL_L
-
-    @property
-    def decimals(self) -> int:
-        return 0 if self.unit == MG_DL else 1
-
-    def shown(self, mg_dl: float) -> str:
-        """A value in the person's unit, with that unit's decimals and without its name."""
-        return target_bands.limit_in(mg_dl, self.unit)
-
 
 COMPARED: Final = {"before_days": -14, "this_span": "Last 14 days", "span_before": "The 14 days before"}
 """What `profile_compare` compares: its panel has a time range of its own, so that this holds whatever is chosen."""
@@ -70,36 +57,22 @@ def words_for(person: KibanaPerson) -> dict[str, Any]:
         "name": person.display_name,
         "glucose": "glucose.mg_dl" if mg_dl else "glucose.mmol_l",
         "extreme": "episode.extreme_mg_dl" if mg_dl else "episode.extreme_mmol_l",
-        "decimals": person.decimals,
+        "decimals": decimals_of(person.unit),
         "goals": goals_for(person),
         "index": person.index_alias,
-    }
-
-
-def params_for(person: KibanaPerson) -> dict[str, Any]:
-    """The values of the charts' own params. Limits stay in mg/dL: charts convert when they write a number."""
-    targets = person.targets
-    return {
-        "unit": person.unit,
-        "factor": 1 if person.unit == MG_DL else round(person.factor, 7),
-        "decimals": person.decimals,
-        "very_low": targets.very_low,
-        "low": targets.low,
-        "high": targets.high,
-        "very_high": targets.very_high,
     }
 
 
 def goals_for(person: KibanaPerson) -> str:
     """The person's goals as a table, after the 2019 consensus (Diabetes Care 42:1593) or their own range."""
     t, unit = person.targets, person.unit
-    low, high = person.shown(t.low), person.shown(t.high)
+    low, high = glucose(t.low, unit), glucose(t.high, unit)
     rows = (
         (f"In range, {low}–{high} {unit}", "more than", t.goal_in_range),
         (f"Below {low} {unit}", "less than", t.goal_below),
-        (f"Below {person.shown(t.very_low)} {unit}", "less than", t.goal_very_low),
+        (f"Below {glucose(t.very_low, unit)} {unit}", "less than", t.goal_very_low),
         (f"Above {high} {unit}", "less than", t.goal_above),
-        (f"Above {person.shown(t.very_high)} {unit}", "less than", t.goal_very_high),
+        (f"Above {glucose(t.very_high, unit)} {unit}", "less than", t.goal_very_high),
     )
     lines = [f"| {what} | {word} {goal:g} % |" for what, word, goal in rows if goal is not None]
     if not lines:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from glucoflow.model.ranges import BANDS, Band
 from glucoflow.model.targets import Targets
-from glucoflow.model.units import MG_DL, Unit, in_unit
+from glucoflow.model.units import MG_DL, Unit, decimals_of, factor_of, glucose, in_unit
 
 FIELD: Final = "glucose.mg_dl"
 BAND_FIELD: Final = "glucose.range"
@@ -72,20 +72,15 @@ def label(targets: Targets, band: Band, unit: Unit) -> str:
     """A band with its limits and without its unit: `Very low <54`, `Low 54–69`, `In range 70–180`, `High 181–250`."""
     low, high = edges_of(targets, band)
     if low is None:
-        return f"{NAMES[band]} <{limit_in(targets.very_low, unit)}"
+        return f"{NAMES[band]} <{glucose(targets.very_low, unit)}"
     if high is None:
-        return f"{NAMES[band]} >{limit_in(targets.very_high, unit)}"
+        return f"{NAMES[band]} >{glucose(targets.very_high, unit)}"
     if high < low:
         return NAMES[band]  # empty: very low begins where low does
     # In mmol/L a band ends a tenth short of the next, as in mg/dL it ends one short.
     first = _steps(targets.high, unit) + 1 if band == "high" else _steps(low, unit)
     last = _steps(targets.low, unit) - 1 if band == "low" else _steps(high, unit)
     return f"{NAMES[band]} {_shown(first, unit)}–{_shown(last, unit)}"
-
-
-def limit_in(mg_dl: float, unit: Unit) -> str:
-    """A limit in the person's unit: whole mg/dL, or mmol/L with one decimal."""
-    return _shown(_steps(mg_dl, unit), unit)
 
 
 def words_for(targets: Targets, unit: Unit) -> dict[str, Any]:
@@ -95,7 +90,7 @@ def words_for(targets: Targets, unit: Unit) -> dict[str, Any]:
     must be the whole text.
     """
     groups: dict[str, tuple[Band, ...]] = {**{band: (band,) for band in BANDS}, "below": BELOW, "above": ABOVE}
-    limits = {name: limit_in(getattr(targets, name), unit) for name in ("very_low", "low", "high", "very_high")}
+    limits = {name: glucose(getattr(targets, name), unit) for name in ("very_low", "low", "high", "very_high")}
     return {
         "unit": unit,
         **limits,
@@ -103,6 +98,12 @@ def words_for(targets: Targets, unit: Unit) -> dict[str, Any]:
         **{f"filter_{name}": query_for(targets, *bands) for name, bands in groups.items()},
         **{f"label_{band}": label(targets, band, unit) for band in BANDS},
     }
+
+
+def params_for(targets: Targets, unit: Unit) -> dict[str, Any]:
+    """The values of the charts' own params. Limits stay in mg/dL: charts convert when they write a number."""
+    limits = {name: getattr(targets, name) for name in ("very_low", "low", "high", "very_high")}
+    return {"unit": unit, "factor": round(factor_of(unit), 7), "decimals": decimals_of(unit), **limits}
 
 
 def _of_the_consensus(targets: Targets) -> bool:

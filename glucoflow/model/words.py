@@ -1,11 +1,23 @@
-"""Numbers in words, the same on pages, in commands and in reports: counts with their noun, lengths of time."""
+"""Numbers in words, the same on pages, in commands and in reports: counts with their noun, shares, lengths of time."""
 
 from datetime import timedelta
 
 
-def count(n: int, noun: str) -> str:
-    """`1 day`, `12 days`, `1,250 readings`: digits in groups of three, the noun in the plural that takes an s."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+def count(n: int, noun: str = "") -> str:
+    """`12`, `1 day`, `1,250 readings`: digits in groups of three, and a noun whose plural takes an s."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}" if noun else f"{n:,}"
+
+
+def number(value: float | None, decimals: int = 1) -> str:
+    """The value, or a dash for None."""
+    return "–" if value is None else f"{value:.{decimals}f}"
+
+
+def percent(value: float | None, decimals: int = 0) -> str:
+    """`62 %`, a dash for None; what would round to 0 but is not says so: `<1 %`, `<0.1 %`."""
+    if value is not None and 0 < value < 0.5 * 10**-decimals:
+        return f"<{10**-decimals:g} %"
+    return "–" if value is None else f"{value:.{decimals}f} %"
 
 
 def length(span: timedelta) -> str:
@@ -18,3 +30,22 @@ def length(span: timedelta) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.0f} h"
     return count(round(seconds / 86_400), "day")
+
+
+def duration(minutes: float) -> str:
+    """Minutes to the minute: `1 h 05 min`."""
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
+
+
+def clock(minute: float) -> str:
+    """A minute of the day: `02:30`."""
+    return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """`+7.9`, `−1.8`, with a real minus sign; zero has none."""
+    text = f"{abs(value):.{decimals}f}"
+    if float(text) == 0:
+        return text
+    return f"+{text}" if value > 0 else f"−{text}"

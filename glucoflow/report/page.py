@@ -7,17 +7,17 @@ import jinja2
 import msgspec
 
 from glucoflow.analytics.data_sufficiency import Sufficiency, sufficiency
-from glucoflow.analytics.episodes import Episode, count, find_episodes
+from glucoflow.analytics.episodes import Episode, counts_of, find_episodes
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import Series, date_of
 from glucoflow.analytics.summary import Figures, figures_of, span_ms
 from glucoflow.analytics.time_in_ranges import reconciled, shares_of
 from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
-from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
+from glucoflow.model.words import count, duration, number, percent
 from glucoflow.report.charts import days_svg, profile_svg
 from glucoflow.report.reading import Person
-from glucoflow.report.words import duration, glucose, number, percent
 
 EDGES: dict[Unit, tuple[str, ...]] = {
     MG_DL: ("54", "69", "70", "180", "181", "250"),
@@ -113,7 +113,7 @@ def _span(used: Series) -> str:
         return "no readings"
     first, last = (date_of(int(used.local_day[i])) for i in (0, -1))
     days = (last - first + timedelta(days=1)).days
-    return f"{_day(first)} to {_day(last)} ({days} days)" if days > 1 else _day(first)
+    return f"{_day(first)} to {_day(last)} ({count(days, 'day')})" if days > 1 else _day(first)
 
 
 def _day(day: date) -> str:
@@ -149,7 +149,7 @@ def _main_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
         Cell("CV", percent(figures.cv_percent, 1), f"stable up to {CV_GOAL:.0f} %", why.get("cv_percent", "")),
         Cell("SD", glucose(figures.sd_mg_dl, unit), unit, why.get("sd_mg_dl", "")),
         Cell("Tight range", percent(figures.titr_percent), _tight(unit), why.get("titr_percent", "")),
-        Cell("Sensor active", percent(figures.active_percent), f"{figures.n:,} readings", ""),
+        Cell("Sensor active", percent(figures.active_percent), count(figures.n, "reading"), ""),
     )
 
 
@@ -174,7 +174,7 @@ def _more_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
 
 def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets) -> tuple[EpisodeRow, ...]:
     """One row a kind, in the order of `EPISODE_KINDS`."""
-    totals = count(episodes)
+    totals = counts_of(episodes)
     weeks = span_ms(used) / (7 * 86_400_000)
     limits = {name: glucose(getattr(targets, name), unit) for name in ("very_low", "low", "high", "very_high")}
     rows = []

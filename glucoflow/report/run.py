@@ -6,12 +6,12 @@ from glucoflow.analytics.data_sufficiency import sufficiency
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.summary import figures_of, span_ms
 from glucoflow.model.targets import PROFILES, Targets
-from glucoflow.model.units import MG_DL, Unit, parse_unit
+from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit
+from glucoflow.model.words import count, number, percent
 from glucoflow.report.as_json import json_line, local_iso
 from glucoflow.report.errors import UnreadableFile
 from glucoflow.report.page import bars_of, episode_rows, html_report
 from glucoflow.report.reading import Person, read_people
-from glucoflow.report.words import glucose, number, percent
 
 
 def report(
@@ -51,7 +51,7 @@ def text_of_person(person: Person, unit: Unit, targets: Targets = PROFILES["adul
     if figures.n == 0:
         return f"{lines[0]}\n  {state.reason}"
     lines.append(f"  {local_iso(used, 0, person.zoned)} to {local_iso(used, -1, person.zoned)}")
-    lines.append(f"  {figures.n} readings, sensor active {percent(figures.active_percent)} of the time")
+    lines.append(f"  {count(figures.n, 'reading')}, sensor active {percent(figures.active_percent)} of the time")
     if state.reason:
         lines.append(f"  {state.reason}")
     lines += [f"  {bar.name:<12} {bar.limits:>9} {unit}  {bar.shown:>7}" for bar in bars_of(used, unit)]

@@ -18,7 +18,8 @@ from glucoflow.kibana.placeholders import filled as replaced
 from glucoflow.model import target_bands
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.targets import Targets
-from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit
+from glucoflow.model.units import Unit
+from glucoflow.model.words import count
 
 SUFFIX = ".vl.json"
 
@@ -96,7 +97,7 @@ def told(meta: Meta, view: View) -> Meta:
 def _words(view: View) -> Json:
     """`profile_compare` holds the span against the one directly before it, of the same length."""
     length = (view.end - view.start) / timedelta(days=1)
-    these = "24 hours" if round(length) <= 1 else f"{round(length)} days"
+    these = "24 hours" if round(length) <= 1 else count(round(length), "day")
     compared = {"before_days": -length, "this_span": f"These {these}", "span_before": f"The {these} before"}
     return target_bands.words_for(view.targets, view.unit) | compared
 
@@ -111,13 +112,7 @@ def interval_for(span: timedelta) -> str:
 
 
 def _set_params(spec: Json, view: View) -> None:
-    targets = view.targets
-    values = {
-        "unit": view.unit,
-        "factor": 1 if view.unit == MG_DL else 1 / MG_DL_PER_MMOL_L,
-        "decimals": 0 if view.unit == MG_DL else 1,
-        "very_low": targets.very_low, "low": targets.low, "high": targets.high, "very_high": targets.very_high,
-    }  # fmt: skip
+    values = target_bands.params_for(view.targets, view.unit)
     for param in spec.get("params", ()):
         if param.get("name") in values:
             param["value"] = values[param["name"]]

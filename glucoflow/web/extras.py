@@ -7,10 +7,9 @@ from typing import Any
 import msgspec
 
 from glucoflow.model.target_bands import band_filters
-from glucoflow.model.units import Unit
+from glucoflow.model.units import Unit, glucose_unit
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.store import Person
-from glucoflow.web import wording
 from glucoflow.web.dashboard_pages import DashboardPage
 from glucoflow.web.figures import READING, USUAL_INTERVAL_MS
 from glucoflow.web.settings_history import changes, settings_agg
@@ -176,7 +175,7 @@ def _described(source: Mapping[str, Any], unit: Unit) -> tuple[str, str]:
         case "health":
             return "Health", source["health"]["kind"]
         case "glucose.fingerstick":
-            return "Finger stick", f"{wording.glucose(source['glucose']['mg_dl'], unit)} {unit}"
+            return "Finger stick", glucose_unit(source["glucose"]["mg_dl"], unit)
     return "Note", source.get("note", {}).get("text", "")
 
 

@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from glucoflow.model.ranges import BANDS
 from glucoflow.model.trends import ARROWS
-from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
+from glucoflow.model.words import count
 from glucoflow.store import Person
 from glucoflow.web import pictures, wording
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_token
@@ -35,7 +36,7 @@ class Pages:
         )  # fmt: skip
         self._environment.globals.update(
             static=version, arrows=ARROWS, bands=BANDS, presets=PRESETS, units=(MG_DL, MMOL_L),
-            words=wording, pictures=pictures,
+            words=wording, pictures=pictures, count=count, glucose=glucose,
         )  # fmt: skip
 
     def render(self, request: Request, template: str, now: datetime, status: int = 200, **values: Any) -> HTMLResponse:

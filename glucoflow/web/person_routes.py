@@ -113,7 +113,7 @@ def _board_page(request: Request, services: Services, person: Person, chosen: Da
         request, "board.html", now, 400 if problem else 200, person=person, unit=unit, boards=BOARDS,
         current=chosen.slug, board=chosen, span=span, problem=problem,
         compare=request.query_params.get("compare") == "1", connections=services.store.connections.for_user(person.id),
-        left_out=[
+        excluded=[
             one for one in services.annotations.exclusions(person.id)
             if one.undone_at is None and one.start < span.end and one.end > span.start
         ],

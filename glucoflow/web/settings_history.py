@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit
-from glucoflow.web import wording
+from glucoflow.model.units import MG_DL, Unit, factor_of, glucose_unit
 
 ALERTS = {
     "urgent_low_alert": "urgent low alert", "urgent_low_soon_alert": "urgent low soon alert", "low_alert": "low alert",
@@ -76,10 +75,10 @@ def _told(settings: Mapping[str, Any], unit: Unit) -> Iterator[tuple[str, str]]:
 
 def _level(alert: Mapping[str, Any], unit: Unit) -> str:
     if alert.get("level_mg_dl") is not None:
-        return f"{wording.glucose(alert['level_mg_dl'], unit)} {unit}"
+        return glucose_unit(alert["level_mg_dl"], unit)
     if alert.get("rate_mg_dl_min") is not None:
         rate = alert["rate_mg_dl_min"]
-        told = f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate / MG_DL_PER_MMOL_L:.2f} mmol/L/min"
+        told = f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate * factor_of(unit):.2f} mmol/L/min"
         return told.replace("-", "−")  # a real minus
     if alert.get("threshold_ms") is not None:
         return f"after {alert['threshold_ms'] / 60_000:.0f} min"

@@ -7,7 +7,8 @@ import msgspec
 
 from glucoflow.analytics.adherence import MEASURES, Adherence
 from glucoflow.analytics.summary import Figures, PeriodSummary
-from glucoflow.model.units import MG_DL, Unit, in_unit
+from glucoflow.model.units import Unit, decimals_of, glucose_unit, in_unit
+from glucoflow.model.words import clock, signed
 from glucoflow.web import wording
 
 _PERCENTS = {
@@ -44,7 +45,7 @@ def numbers(found: Mapping[str, float], unit: Unit) -> list[str]:
     if "minute_from" in found:
         said.append(f"{clock(found['minute_from'])}–{clock(found['minute_to'])}")
     if "median_rise_mg_dl" in found:
-        said.append(f"median rise {wording.glucose(found['median_rise_mg_dl'], unit)} {unit}")
+        said.append(f"median rise {glucose_unit(found['median_rise_mg_dl'], unit)}")
     if "median_minutes_to_peak" in found:
         said.append(f"peak after {found['median_minutes_to_peak']:.0f} min")
     if "difference" in found:
@@ -55,18 +56,6 @@ def numbers(found: Mapping[str, float], unit: Unit) -> list[str]:
     if "p_value" in found:
         said.append("p < 0.001" if found["p_value"] < 0.001 else f"p {found['p_value']:.3f}")
     return said
-
-
-def clock(minute: float) -> str:
-    return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
-
-
-def signed(value: float, decimals: int = 1) -> str:
-    """`+7.9`, `−1.8`, with a real minus sign; zero has none."""
-    text = f"{abs(value):.{decimals}f}"
-    if float(text) == 0:
-        return text
-    return f"+{text}" if value > 0 else f"−{text}"
 
 
 def days(start: date, end: date) -> str:
@@ -86,7 +75,7 @@ def figure_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit)
     rows = [_figure_row(name, field, period.figures, before.figures if before else None) for name, field in shares]
     mean, old = period.figures.mean_mg_dl, before.figures.mean_mg_dl if before else None
     change = "–" if mean is None or old is None else _in_unit(mean - old, unit)
-    shown = [f"{wording.glucose(one, unit)} {unit}" if one is not None else "–" for one in (mean, old)]
+    shown = [glucose_unit(one, unit) for one in (mean, old)]
     return [*rows, FigureRow(name="Mean", now=shown[0], before=shown[1], change=change)]
 
 
@@ -104,7 +93,7 @@ def _figure_row(name: str, field: str, now: Figures, before: Figures | None) -> 
 def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
     difference, low, high = one.difference or 0.0, one.low or 0.0, one.high or 0.0
     if one.measure == "mean":
-        sides = [f"{wording.glucose(value, unit)} {unit}" for value in (one.mean_with, one.mean_without)]
+        sides = [glucose_unit(value, unit) for value in (one.mean_with, one.mean_without)]
         gaps = [_in_unit(difference, unit), *(_in_unit(value, unit).split()[0] for value in (low, high))]
     else:
         sides = [wording.percent(value, 1) for value in (one.mean_with, one.mean_without)]
@@ -117,4 +106,4 @@ def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
 
 
 def _in_unit(mg_dl: float, unit: Unit) -> str:
-    return f"{signed(in_unit(mg_dl, unit), 0 if unit == MG_DL else 1)} {unit}"
+    return f"{signed(in_unit(mg_dl, unit), decimals_of(unit))} {unit}"

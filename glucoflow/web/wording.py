@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from glucoflow.model import words
 from glucoflow.model.ranges import Band
 from glucoflow.model.targets import Targets
-from glucoflow.model.units import MG_DL, Unit, to_mmol_l
+from glucoflow.model.units import Unit, glucose
 
 BAND_WORDS: dict[Band, str] = {
     "very_low": "very low", "low": "low", "in_range": "in range", "high": "high", "very_high": "very high",
@@ -26,35 +27,16 @@ STATE_WORDS = {
 }  # fmt: skip
 
 
-def glucose(mg_dl: float | None, unit: Unit) -> str:
-    """Whole mg/dL, or mmol/L with one decimal; a dash for None. LOW and HIGH readings are `limit`'s business."""
-    if mg_dl is None:
-        return "–"
-    return f"{round(mg_dl)}" if unit == MG_DL else f"{to_mmol_l(mg_dl):.1f}"
-
-
 def percent(value: float | None, decimals: int = 0) -> str:
     """`62 %` with a no-break space; a dash for None; a share that is not zero is never shown as 0."""
-    if value is None:
-        return "–"
-    if 0 < value < 0.5 and decimals == 0:
-        return "<1\u00a0%"
-    return f"{value:.{decimals}f}\u00a0%"
+    return words.percent(value, decimals).replace(" ", "\u00a0")
 
 
 def age(then: datetime, now: datetime) -> str:
     """`just now`, `4 min ago`, `3 h ago`, `2 days ago`; the same for the future with `in`."""
-    minutes = (now - then) / timedelta(minutes=1)
-    size = abs(minutes)
-    if size < 1:
+    if abs(now - then) < timedelta(minutes=1):
         return "just now"
-    if size < 90:
-        text = f"{size:.0f} min"
-    elif size < 48 * 60:
-        text = f"{size / 60:.0f} h"
-    else:
-        text = f"{size / 1440:.0f} days"
-    return f"{text} ago" if minutes > 0 else f"in {text}"
+    return f"{words.length(now - then)} ago" if now > then else f"in {words.length(then - now)}"
 
 
 def moment(time: datetime, offset_min: int | None, zone: str) -> str:
@@ -67,11 +49,6 @@ def date_words(text: str) -> str:
     """`Sat 21 Nov` for 2026-11-21."""
     day = date.fromisoformat(text)
     return f"{day:%a} {day.day} {day:%b}"
-
-
-def count(value: int) -> str:
-    """Digits in groups of three."""
-    return f"{value:,}"
 
 
 class HasLocalTime(Protocol):

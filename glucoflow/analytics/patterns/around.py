@@ -8,9 +8,10 @@ import numpy as np
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.grid import STEP_MIN, grid_of
 from glucoflow.analytics.patterns.meals import MealResponse, Sitting, meal_responses
-from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, Question, shown
+from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, Question
 from glucoflow.analytics.resampling import at_least
 from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, Series, date_of, day_number, epoch_ms
+from glucoflow.model.units import glucose_unit
 
 FEWEST_MEALS = 5
 DAWN_RISE = 20.0
@@ -56,7 +57,7 @@ def dawn(question: Question) -> list[Pattern]:
     middle = float(np.median(list(rises.values())))
     text = (
         f"glucose rose between 03:00 and 07:00 on {len(strong)} of {len(rises)} nights without food "
-        f"(median of all {shown(middle, question.unit)})"
+        f"(median of all {glucose_unit(middle, question.unit)})"
     )
     return [
         Pattern(
@@ -102,8 +103,8 @@ def _after(
     peak = float(np.median([response.minutes_to_peak for response in mine]))
     words = "other meals" if name == "other" else f"meals at {name} time"
     text = (
-        f"{len(high)} of {len(mine)} {words} peaked above {shown(question.targets.high, question.unit)}, "
-        f"median rise {shown(rise, question.unit)}, peak after {peak:.0f} minutes"
+        f"{len(high)} of {len(mine)} {words} peaked above {glucose_unit(question.targets.high, question.unit)}, "
+        f"median rise {glucose_unit(rise, question.unit)}, peak after {peak:.0f} minutes"
     )
     return Pattern(
         kind="after_meals", text=text, days_with=len(high), days_of=len(mine), rule=MEAL_RULE, start=question.start,

@@ -5,9 +5,11 @@ from datetime import date
 import numpy as np
 
 from glucoflow.analytics.days import BLOCK_MINUTES, BLOCKS, BlockTable, block_table, day_table
-from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Kind, Pattern, Question, clock, shown
+from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, PatternKind, Question
 from glucoflow.analytics.resampling import drawn_at_least
 from glucoflow.analytics.series import Bools, date_of, day_number
+from glucoflow.model.units import glucose_unit
+from glucoflow.model.words import clock
 
 EPISODE_MINUTES = 15
 FEWEST_DAYS = 3
@@ -45,7 +47,7 @@ def by_weekday(question: Question) -> list[Pattern]:
     with np.errstate(invalid="ignore"):
         lows = table.enough & (table.below / 100 * worn_minutes >= EPISODE_MINUTES)
         highs = table.enough & (table.above > allowed)
-    high_words = f"more than {allowed:g} % of the time above {shown(question.targets.high, question.unit)}"
+    high_words = f"more than {allowed:g} % of the time above {glucose_unit(question.targets.high, question.unit)}"
     return [
         *_weekdays(question, lows, table.enough, "lows_by_weekday", "lows"),
         *_weekdays(question, highs, table.enough, "highs_by_weekday", high_words),
@@ -69,7 +71,7 @@ def overnight(question: Question) -> list[Pattern]:
     ]  # fmt: skip
 
 
-def _recurring(question: Question, table: BlockTable, event: Bools, kind: Kind) -> list[Pattern]:
+def _recurring(question: Question, table: BlockTable, event: Bools, kind: PatternKind) -> list[Pattern]:
     worn = table.enough
     hits, trials = (event & worn).sum(axis=0), worn.sum(axis=0)
     chances = [_chance(int(hits[b]), int(trials[b]), int(hits.sum()), int(trials.sum()), BLOCKS) for b in range(BLOCKS)]
@@ -96,7 +98,7 @@ def _recurring(question: Question, table: BlockTable, event: Bools, kind: Kind) 
     return found
 
 
-def _weekdays(question: Question, event: Bools, worn: Bools, kind: Kind, words: str) -> list[Pattern]:
+def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, words: str) -> list[Pattern]:
     weekday = (day_number(question.start) + np.arange(worn.size) + 3) % 7
     found = []
     for k in range(7):

@@ -8,9 +8,9 @@ import msgspec
 
 from glucoflow.analytics.series import Series
 from glucoflow.model.targets import Targets
-from glucoflow.model.units import MG_DL, Unit, in_unit
+from glucoflow.model.units import MG_DL, Unit
 
-Kind = Literal[
+PatternKind = Literal[
     "lows_by_time", "highs_by_time", "lows_by_weekday", "highs_by_weekday", "overnight_lows", "after_meals",
     "dawn_rise", "rebound_highs", "weekend", "sensor_change", "best_day",
 ]  # fmt: skip
@@ -27,7 +27,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     `p_value` is None where the rule is a plain threshold. `rule` says in words when this pattern is shown.
     """
 
-    kind: Kind
+    kind: PatternKind
     text: str
     days_with: int
     days_of: int
@@ -53,12 +53,3 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     sensor_starts: Sequence[datetime] = ()
     unit: Unit = MG_DL
     seed: int = 0
-
-
-def shown(mg_dl: float, unit: Unit) -> str:
-    """A glucose value with its unit, as people read it."""
-    return f"{round(mg_dl)} mg/dL" if unit == MG_DL else f"{in_unit(mg_dl, unit):.1f} mmol/L"
-
-
-def clock(minute: int) -> str:
-    return f"{minute // 60:02d}:{minute % 60:02d}"

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import numpy as np
 
 from glucoflow.analytics.days import DayTable, day_table
-from glucoflow.analytics.patterns.pattern import Kind, Pattern, Question
+from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question
 from glucoflow.analytics.resampling import bootstrap_difference
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Bools, date_of, epoch_ms
 
@@ -60,7 +60,7 @@ def _table(question: Question) -> DayTable:
 
 
 def _differing(
-    question: Question, table: DayTable, mask: Bools, kind: Kind, here: str, there: str, fewest: int
+    question: Question, table: DayTable, mask: Bools, kind: PatternKind, here: str, there: str, fewest: int
 ) -> list[Pattern]:  # fmt: skip
     mine, others = mask & table.enough, ~mask & table.enough
     if mine.sum() < fewest or others.sum() < fewest:
