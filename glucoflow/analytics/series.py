@@ -56,7 +56,7 @@ class Series:
     interval_ms: Ints
     excluded: Bools
     superseded: Bools
-    left_out: ExcludedCounts
+    excluded_counts: ExcludedCounts
 
     @staticmethod
     def of(
@@ -83,7 +83,7 @@ class Series:
             valid = np.isfinite(values) & (values >= LOWEST) & (values <= HIGHEST)
         keep = _last_of_each_moment(times, valid, out | old)
         hidden = valid & (out | old)
-        left_out = ExcludedCounts(
+        counts = ExcludedCounts(
             invalid=size - int(valid.sum()),
             duplicate=int(valid.sum()) - int(hidden.sum()) - int((~hidden)[keep].sum()),
             excluded=int((valid & out & ~old).sum()),
@@ -91,7 +91,7 @@ class Series:
         )
         kept = times[keep]
         intervals = infer_intervals(kept) if given is None else given[keep]
-        return Series(kept, offsets[keep], values[keep], intervals, out[keep], old[keep], left_out)
+        return Series(kept, offsets[keep], values[keep], intervals, out[keep], old[keep], counts)
 
     @cached_property
     def used(self) -> "Series":
@@ -146,7 +146,7 @@ class Series:
             return self
         return Series(
             self.utc[mask], self.offset_min[mask], self.mg_dl[mask], self.interval_ms[mask],
-            self.excluded[mask], self.superseded[mask], self.left_out,
+            self.excluded[mask], self.superseded[mask], self.excluded_counts,
         )  # fmt: skip
 
     def between(self, start: date, end: date) -> "Series":
@@ -155,15 +155,15 @@ class Series:
         counts = ExcludedCounts(
             excluded=int((part.excluded & ~part.superseded).sum()), superseded=int(part.superseded.sum())
         )
-        return replace(part, left_out=counts)
+        return replace(part, excluded_counts=counts)
 
     def excluding(self, spans: Sequence[Exclusion]) -> "Series":
         """The same readings with those in the spans marked as excluded."""
         marked = self.excluded.copy()
         for span in spans:
             marked |= (self.utc >= epoch_ms(span.start)) & (self.utc < epoch_ms(span.end))
-        counts = msgspec.structs.replace(self.left_out, excluded=int((marked & ~self.superseded).sum()))
-        return replace(self, excluded=marked, left_out=counts)
+        counts = msgspec.structs.replace(self.excluded_counts, excluded=int((marked & ~self.superseded).sum()))
+        return replace(self, excluded=marked, excluded_counts=counts)
 
     def dates(self) -> list[date]:
         """The local dates that have readings, ascending."""

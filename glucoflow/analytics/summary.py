@@ -3,6 +3,7 @@
 A figure that cannot be computed is None, and `missing` says why: nothing here is ever NaN.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -22,7 +23,7 @@ from glucoflow.analytics.risk import adrr, gri, gri_zone, risk_indices
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, epoch_ms, moment_of
 from glucoflow.analytics.time_in_ranges import shares_of, target_shares
 from glucoflow.analytics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
-from glucoflow.model.glycemia import EpisodeCounts, ExcludedCounts, GriZone
+from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics
 from glucoflow.model.ranges import SENSOR_HIGH, SENSOR_LOW
 from glucoflow.model.targets import PROFILES, Targets
 
@@ -30,58 +31,10 @@ WINDOWS = {"7d": 7, "14d": 14, "30d": 30, "90d": 90}
 """The periods that are summarized, by name: days."""
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """All figures of a span. Units are in the names; percentages run from 0 to 100.
+class Figures(GlycemicMetrics, frozen=True, kw_only=True):
+    """All figures of a span, with the reason for each that is not there."""
 
-    `below_*` and `above_*` include what lies further out; `low` (54–69) and `high` (181–250) do not. `target_*` follow
-    the person's own range. `n_low_limit` and `n_high_limit` count the LOW and HIGH readings inside the mean.
-    """
-
-    n: int
-    n_low_limit: int = 0
-    n_high_limit: int = 0
-    left_out: ExcludedCounts = ExcludedCounts()
-    interval_ms: int | None = None
-    active_percent: float | None = None
-    mean_mg_dl: float | None = None
-    sd_mg_dl: float | None = None
-    cv_percent: float | None = None
-    gmi_percent: float | None = None
-    ea1c_percent: float | None = None
-    min_mg_dl: float | None = None
-    p25_mg_dl: float | None = None
-    median_mg_dl: float | None = None
-    p75_mg_dl: float | None = None
-    max_mg_dl: float | None = None
-    tir_percent: float | None = None
-    titr_percent: float | None = None
-    low_percent: float | None = None
-    high_percent: float | None = None
-    below_70_percent: float | None = None
-    below_54_percent: float | None = None
-    above_180_percent: float | None = None
-    above_250_percent: float | None = None
-    target_in_percent: float | None = None
-    target_below_percent: float | None = None
-    target_above_percent: float | None = None
-    night_tir_percent: float | None = None
-    night_below_70_percent: float | None = None
-    night_above_180_percent: float | None = None
-    day_tir_percent: float | None = None
-    day_below_70_percent: float | None = None
-    day_above_180_percent: float | None = None
-    lbgi: float | None = None
-    hbgi: float | None = None
-    bgri: float | None = None
-    adrr: float | None = None
-    gri: float | None = None
-    gri_zone: GriZone | None = None
-    j_index: float | None = None
-    modd_mg_dl: float | None = None
-    conga24_mg_dl: float | None = None
-    mage_mg_dl: float | None = None
-    mag_mg_dl_per_h: float | None = None
-    missing: dict[str, str] = {}
+    missing: Mapping[str, str] = {}
 
 
 class DaySummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,19 +127,15 @@ def changes(figures: Figures, before: Figures) -> dict[str, float]:
     result: dict[str, float] = {}
     if not figures.n or not before.n:
         return result
-    for name in CHANGING:
+    for name in COMPARED:
         new, old = getattr(figures, name), getattr(before, name)
         if new is not None and old is not None:
             result[name] = new - old
     return result
 
 
-CHANGING: tuple[str, ...] = (
-    "active_percent", "mean_mg_dl", "sd_mg_dl", "cv_percent", "gmi_percent", "tir_percent", "titr_percent",
-    "below_70_percent", "below_54_percent", "above_180_percent", "above_250_percent", "target_in_percent",
-    "target_below_percent", "target_above_percent", "lbgi", "hbgi", "bgri", "adrr", "gri", "modd_mg_dl",
-    "conga24_mg_dl", "mage_mg_dl", "mag_mg_dl_per_h",
-)  # fmt: skip
+COMPARED = ComparedMetrics.__struct_fields__
+"""Names of the figures that are compared between periods."""
 
 
 def day_start_ms(series: Series, day: date) -> int:
@@ -224,7 +173,7 @@ def _figures(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Fi
     if len(used) == 0:
         missing = dict.fromkeys(_COMPUTED, "no readings")
         active = active_percent(used, period_ms)
-        return Figures(n=0, left_out=series.left_out, active_percent=active, missing=missing)
+        return Figures(n=0, excluded_counts=series.excluded_counts, active_percent=active, missing=missing)
     values = {**_centre(used), **_shares(used, targets), **_risk(used), **_daily(grid)}
     values["active_percent"] = active_percent(used, period_ms)
     missing = {
@@ -234,7 +183,7 @@ def _figures(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Fi
         n=len(used),
         n_low_limit=int((used.mg_dl < SENSOR_LOW).sum()),
         n_high_limit=int((used.mg_dl > SENSOR_HIGH).sum()),
-        left_out=series.left_out,
+        excluded_counts=series.excluded_counts,
         interval_ms=usual_interval_ms(used),
         missing=missing,
         **values,  # type: ignore[arg-type]
@@ -290,7 +239,7 @@ def _daily(grid: Grid) -> dict[str, object]:
 
 _COMPUTED: tuple[str, ...] = tuple(
     name for name in Figures.__struct_fields__
-    if name not in {"n", "n_low_limit", "n_high_limit", "left_out", "interval_ms", "active_percent", "missing"}
+    if name not in {"n", "n_low_limit", "n_high_limit", "excluded_counts", "interval_ms", "active_percent", "missing"}
 )  # fmt: skip
 
 _WHY = {

@@ -39,7 +39,7 @@ def export_now(
         say("There is nothing to export in that span.", error=True)
     for dataset, count in sorted(done.documents.items()):
         say(f"{count:>9,}  {dataset}", error=True)
-    for dataset, count in sorted(done.left_out.items()):
+    for dataset, count in sorted(done.omitted.items()):
         say(f"{count:>9,}  {dataset}: this form has no place for it", error=True)
     for file in done.files:
         say(f"wrote {file}", error=True)

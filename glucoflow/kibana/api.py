@@ -57,9 +57,12 @@ class Kibana:
         verify: Any = str(self._ca) if self._ca else True
         try:
             self._http = httpx.Client(
-                base_url=self._base, timeout=TIMEOUT_S, verify=verify, auth=self._credentials.basic(),
+                base_url=self._base,
+                timeout=TIMEOUT_S,
+                verify=verify,
+                auth=self._credentials.basic(),
                 headers={"kbn-xsrf": "true", **self._credentials.headers()},
-            )  # fmt: skip
+            )
         except (OSError, ValueError) as error:
             raise Misconfigured(
                 "The connection to Kibana cannot be set up.", remedy=f"Check KIBANA_URL and the CA file: {error}."

@@ -1,4 +1,4 @@
-"""Spans that a person left out: filters of their dashboards, each with a name that says which span it is.
+"""Spans that a person excluded: filters of their dashboards, each with a name that says which span it is.
 
 They take away readings only. What was noted, settings and alerts of that time stay in the lists; summaries and episodes
 are computed without those readings in the first place.
@@ -13,12 +13,12 @@ from glucoflow.kibana.template import Json
 
 
 def without(dashboard: Json, person: KibanaPerson) -> Json:
-    """The dashboard with a filter for each span that the person left out; as it is when there are none."""
-    if not person.left_out:
+    """The dashboard with a filter for each span that the person excluded; as it is when there are none."""
+    if not person.exclusions:
         return dashboard
     attributes = dashboard["attributes"]
     source = attributes["kibanaSavedObjectMeta"]["searchSourceJSON"]
-    spans = sorted(person.left_out, key=lambda one: (one.start, one.end))
+    spans = sorted(person.exclusions, key=lambda one: (one.start, one.end))
     names = [f"kibanaSavedObjectMeta.searchSourceJSON.filter[{at}].meta.index" for at in range(len(spans))]
     filters = [_filter(one, person.zone, name) for one, name in zip(spans, names, strict=True)]
     references = [{"type": "index-pattern", "id": f"cgm-view-{person.user_id}", "name": name} for name in names]
@@ -34,13 +34,17 @@ def _filter(span: Exclusion, zone: str, name: str) -> Json:
     inside = {"range": {"@timestamp": {"gte": span.start.isoformat(), "lt": span.end.isoformat()}}}
     query = {"bool": {"filter": [{"term": {"event.dataset": "cgm.reading"}}, inside]}}
     meta = {
-        "alias": f"Left out: {told(span.start, span.end, zone)}", "disabled": False, "negate": True, "type": "custom",
-        "key": "query", "indexRefName": name,
-    }  # fmt: skip
+        "alias": f"Excluded: {words_for(span.start, span.end, zone)}",
+        "disabled": False,
+        "negate": True,
+        "type": "custom",
+        "key": "query",
+        "indexRefName": name,
+    }
     return {"meta": meta, "query": query, "$state": {"store": "appState"}}
 
 
-def told(start: datetime, end: datetime, zone: str) -> str:
+def words_for(start: datetime, end: datetime, zone: str) -> str:
     """`3 Nov 2026 08:00 – 12:00`, `3 Nov 08:00 – 5 Nov 2026 12:00`, by the wearer's clock."""
     first, last = start.astimezone(ZoneInfo(zone)), end.astimezone(ZoneInfo(zone))
     if first.date() == last.date():

@@ -23,7 +23,7 @@ NOT_FOR_DOSING = (
 class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     """A person as their dashboards see them. `index_alias` is the name under which their documents are read.
 
-    `left_out` are the spans whose readings the person does not want counted; `zone` is for writing them down.
+    `exclusions` are the spans whose readings the person does not want counted; `zone` is for writing them down.
     Raises Misconfigured when `user_id` cannot be part of a space id.
     """
 
@@ -33,7 +33,7 @@ class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     targets: Targets = Targets()
     index_alias: str
     zone: str = "UTC"
-    left_out: tuple[Exclusion, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
 
     def __post_init__(self) -> None:
         if not KEY.fullmatch(self.user_id):

@@ -74,9 +74,13 @@ def provision_person(
     Kibana before 8.12, objects refused), Unavailable (not reachable), Retryable (busy), each with its remedy.
     """
     space = {
-        "id": space_of(person.user_id), "name": person.display_name, "color": "#209280", "disabledFeatures": [],
-        "initials": person.display_name.strip()[:2] or "?", "description": "Glucose dashboards by glucoflow",
-    }  # fmt: skip
+        "id": space_of(person.user_id),
+        "name": person.display_name,
+        "color": "#209280",
+        "disabledFeatures": [],
+        "initials": person.display_name.strip()[:2] or "?",
+        "description": "Glucose dashboards by glucoflow",
+    }
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         done = _provision(kibana, space, [person.index_alias], person_objects(person))
         if reader:
@@ -94,9 +98,13 @@ def provision_operator(
 ) -> Provisioned:
     """The operator's space, dashboard, and role, which reads the runs and all people. Raises as `provision_person`."""
     space = {
-        "id": f"glucoflow-{OPERATOR}", "name": "glucoflow operator", "color": "#6092C0", "disabledFeatures": [],
-        "initials": "gf", "description": "Runs and sizes over all people",
-    }  # fmt: skip
+        "id": f"glucoflow-{OPERATOR}",
+        "name": "glucoflow operator",
+        "color": "#6092C0",
+        "disabledFeatures": [],
+        "initials": "gf",
+        "description": "Runs and sizes over all people",
+    }
     objects = operator_objects(runs_index=runs_index)
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         return _provision(kibana, space, [f"{runs_index}*", people_pattern], objects)

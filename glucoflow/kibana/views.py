@@ -5,66 +5,101 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from glucoflow.kibana.template import Json, text
+from glucoflow.model.target_bands import NAMES
+from glucoflow.model.trends import ARROWS
 
 VERSION: Final = 2
 """Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
 
-BANDS = {"very_low": "Very low", "low": "Low", "in_range": "In range", "high": "High", "very_high": "Very high"}
-ARROWS = {
-    "doubleUp": "⇈", "singleUp": "↑", "fortyFiveUp": "↗", "flat": "→", "fortyFiveDown": "↘", "singleDown": "↓",
-    "doubleDown": "⇊",
-}  # fmt: skip
 WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
 EPISODES = {
-    "low_l1": "Low", "low_l2": "Very low", "low_extended": "Low, over 2 hours", "high_l1": "High",
-    "high_l2": "Very high", "high_extended": "Very high, over 90 min",
-}  # fmt: skip
+    "low_l1": "Low",
+    "low_l2": "Very low",
+    "low_extended": "Low, over 2 hours",
+    "high_l1": "High",
+    "high_l2": "Very high",
+    "high_extended": "Very high, over 90 min",
+}
 KINDS = {
-    "cgm.reading": "Reading", "cgm.calibration": "Calibration", "glucose.fingerstick": "Fingerstick",
-    "insulin.bolus": "Bolus", "insulin.basal": "Basal", "food": "Food", "exercise": "Activity", "health": "Health",
-    "note": "Note", "device.alert": "Alert", "device.status": "Device", "device.settings": "Settings",
-    "summary.day": "Summary of a day", "summary.period": "Summary of a period", "episode": "Episode",
-}  # fmt: skip
+    "cgm.reading": "Reading",
+    "cgm.calibration": "Calibration",
+    "glucose.fingerstick": "Fingerstick",
+    "insulin.bolus": "Bolus",
+    "insulin.basal": "Basal",
+    "food": "Food",
+    "exercise": "Activity",
+    "health": "Health",
+    "note": "Note",
+    "device.alert": "Alert",
+    "device.status": "Device",
+    "device.settings": "Settings",
+    "summary.day": "Summary of a day",
+    "summary.period": "Summary of a period",
+    "episode": "Episode",
+}
 
 Lists = Mapping[str, tuple[str, str, tuple[str, ...]]]
 """Saved lists: title, query, columns."""
 
 LISTS: Final[Lists] = {
     "episodes": (
-        "Each episode", 'event.dataset : "episode"',
+        "Each episode",
+        'event.dataset : "episode"',
         ("time.date", "episode.kind", "episode.minutes", "{extreme}", "episode.night"),
     ),
     "events": (
         "What was noted",
         'event.dataset : ("food" or "insulin.bolus" or "insulin.basal" or "exercise" or "health" or "note")',
         (
-            "event.dataset", "food.carbs_g", "insulin.normal", "insulin.extended", "insulin.amount",
-            "exercise.intensity", "exercise.duration_ms", "health.kind", "note.text",
+            "event.dataset",
+            "food.carbs_g",
+            "insulin.normal",
+            "insulin.extended",
+            "insulin.amount",
+            "exercise.intensity",
+            "exercise.duration_ms",
+            "health.kind",
+            "note.text",
         ),
     ),
     "calibrations": (
-        "Calibrations and fingersticks", 'event.dataset : ("cgm.calibration" or "glucose.fingerstick")',
+        "Calibrations and fingersticks",
+        'event.dataset : ("cgm.calibration" or "glucose.fingerstick")',
         ("event.dataset", "{glucose}", "device.transmitter_id"),
     ),
-}  # fmt: skip
+}
 OPERATOR_LISTS: Final[Lists] = {
     "connections": (
-        "Connections", 'event.dataset : "glucoflow.connection"',
+        "Connections",
+        'event.dataset : "glucoflow.connection"',
         (
-            "user.id", "event.provider", "connection.state", "connection.newest", "connection.last_success",
-            "connection.next_poll", "connection.failures", "connection.error",
+            "user.id",
+            "event.provider",
+            "connection.state",
+            "connection.newest",
+            "connection.last_success",
+            "connection.next_poll",
+            "connection.failures",
+            "connection.error",
         ),
     ),
-}  # fmt: skip
+}
 
 DURATIONS = (
-    "exercise.duration_ms", "insulin.duration_ms", "sample.interval_ms", "sample.gap_ms",
-    "settings.low_alert.snooze_ms", "settings.high_alert.snooze_ms", "settings.out_of_range_alert.threshold_ms",
-)  # fmt: skip
+    "exercise.duration_ms",
+    "insulin.duration_ms",
+    "sample.interval_ms",
+    "sample.gap_ms",
+    "settings.low_alert.snooze_ms",
+    "settings.high_alert.snooze_ms",
+    "settings.out_of_range_alert.threshold_ms",
+)
 STATES = {
-    "connected": "Connected", "needs_reauthorization": "Needs a new sign-in", "paused": "Paused",
+    "connected": "Connected",
+    "needs_reauthorization": "Needs a new sign-in",
+    "paused": "Paused",
     "disconnected": "Disconnected",
-}  # fmt: skip
+}
 
 
 def tag(key: str, objects: Sequence[Json]) -> Json:
@@ -78,11 +113,16 @@ def person_view(key: str, name: str, index: str) -> Json:
     """Documents of one person."""
     formats: Json = {field: _duration() for field in DURATIONS}
     formats |= {
-        "glucose.mg_dl": _number("0"), "glucose.mmol_l": _number("0.0"),
-        "episode.extreme_mg_dl": _number("0"), "episode.extreme_mmol_l": _number("0.0"),
-        "glucose.range": _lookup(BANDS), "trend.direction": _lookup(ARROWS, "?"), "time.weekday": _lookup(WEEKDAYS),
-        "episode.kind": _lookup(EPISODES), "event.dataset": _lookup(KINDS),
-    }  # fmt: skip
+        "glucose.mg_dl": _number("0"),
+        "glucose.mmol_l": _number("0.0"),
+        "episode.extreme_mg_dl": _number("0"),
+        "episode.extreme_mmol_l": _number("0.0"),
+        "glucose.range": _lookup(NAMES),
+        "trend.direction": _lookup(ARROWS, "?"),
+        "time.weekday": _lookup(WEEKDAYS),
+        "episode.kind": _lookup(EPISODES),
+        "event.dataset": _lookup(KINDS),
+    }
     return _view(f"cgm-view-{key}", f"Glucose: {name}", index, formats)
 
 
@@ -101,10 +141,12 @@ def lists(key: str, made_of: Lists, view_id: str) -> list[Json]:
     for which, (title, query, columns) in made_of.items():
         source = {"query": {"query": query, "language": "kuery"}, "filter": [], "indexRefName": name}
         attributes = {
-            "title": f"{title}: {{name}}", "description": "", "columns": list(columns),
+            "title": f"{title}: {{name}}",
+            "description": "",
+            "columns": list(columns),
             "sort": [["@timestamp", "desc"]],
             "kibanaSavedObjectMeta": {"searchSourceJSON": text(source)},
-        }  # fmt: skip
+        }
         references = [
             {"type": "index-pattern", "id": view_id, "name": name},
             {"type": "tag", "id": f"cgm-tag-{key}", "name": f"tag-ref-cgm-tag-{key}"},
@@ -115,18 +157,29 @@ def lists(key: str, made_of: Lists, view_id: str) -> list[Json]:
 
 def _object(kind: str, object_id: str, version: str, references: list[Json], attributes: Json) -> Json:
     return {
-        "type": kind, "id": object_id, "managed": False,
-        "coreMigrationVersion": "8.8.0", "typeMigrationVersion": version,
-        "references": references, "attributes": attributes,
-    }  # fmt: skip
+        "type": kind,
+        "id": object_id,
+        "managed": False,
+        "coreMigrationVersion": "8.8.0",
+        "typeMigrationVersion": version,
+        "references": references,
+        "attributes": attributes,
+    }
 
 
 def _view(view_id: str, name: str, index: str, formats: Json) -> Json:
     attributes = {
-        "title": index, "name": name, "timeFieldName": "@timestamp", "allowNoIndex": True, "fields": "[]",
-        "fieldAttrs": "{}", "fieldFormatMap": text(formats), "runtimeFieldMap": "{}", "sourceFilters": "[]",
+        "title": index,
+        "name": name,
+        "timeFieldName": "@timestamp",
+        "allowNoIndex": True,
+        "fields": "[]",
+        "fieldAttrs": "{}",
+        "fieldFormatMap": text(formats),
+        "runtimeFieldMap": "{}",
+        "sourceFilters": "[]",
         "typeMeta": "{}",
-    }  # fmt: skip
+    }
     return _object("index-pattern", view_id, "8.0.0", [], attributes)
 
 
@@ -136,11 +189,14 @@ def _number(pattern: str) -> Json:
 
 def _duration() -> Json:
     params: dict[str, Any] = {
-        "inputFormat": "milliseconds", "outputFormat": "humanizePrecise", "outputPrecision": 0, "useShortSuffix": True,
-    }  # fmt: skip
+        "inputFormat": "milliseconds",
+        "outputFormat": "humanizePrecise",
+        "outputPrecision": 0,
+        "useShortSuffix": True,
+    }
     return {"id": "duration", "params": params}
 
 
-def _lookup(words: dict[str, str], unknown: str = "") -> Json:
+def _lookup(words: Mapping[Any, str], unknown: str = "") -> Json:
     entries = [{"key": key, "value": value} for key, value in words.items()]
     return {"id": "static_lookup", "params": {"lookupEntries": entries, "unknownKeyValue": unknown}}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from glucoflow.model.glycemia import EpisodeCounts, EpisodeKind, ExcludedCounts, GriZone
+from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, EpisodeKind, GlycemicMetrics
 from glucoflow.model.ranges import Band, Context, Limit
 from glucoflow.model.records import NO_PAYLOAD, Annotation, Device, LevelAlert, OutOfRangeAlert, RateAlert
 from glucoflow.model.trends import Direction
@@ -150,36 +150,12 @@ class SufficiencyFields(_Fields, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class ChangeFields(_Fields, frozen=True, kw_only=True):
+class ChangeFields(ComparedMetrics, frozen=True, kw_only=True, omit_defaults=True):
     """A period's figures minus those of the equally long period before."""
 
-    active_percent: float | None = None
-    mean_mg_dl: float | None = None
-    sd_mg_dl: float | None = None
-    cv_percent: float | None = None
-    gmi_percent: float | None = None
-    tir_percent: float | None = None
-    titr_percent: float | None = None
-    below_70_percent: float | None = None
-    below_54_percent: float | None = None
-    above_180_percent: float | None = None
-    above_250_percent: float | None = None
-    target_in_percent: float | None = None
-    target_below_percent: float | None = None
-    target_above_percent: float | None = None
-    lbgi: float | None = None
-    hbgi: float | None = None
-    bgri: float | None = None
-    adrr: float | None = None
-    gri: float | None = None
-    modd_mg_dl: float | None = None
-    conga24_mg_dl: float | None = None
-    mage_mg_dl: float | None = None
-    mag_mg_dl_per_h: float | None = None
 
-
-class SummaryFields(_Fields, frozen=True, kw_only=True):
-    """The figures of `metrics.Figures` for a local day or a period [start, end). `missing`: names of figures → why."""
+class SummaryFields(GlycemicMetrics, frozen=True, kw_only=True, omit_defaults=True):
+    """The figures for a local day or a period [start, end). `missing`: names of figures → why."""
 
     window: str
     start: datetime
@@ -187,50 +163,6 @@ class SummaryFields(_Fields, frozen=True, kw_only=True):
     date: str | None = None
     weekday: int | None = None
     days: int | None = None
-    n: int
-    n_low_limit: int = 0
-    n_high_limit: int = 0
-    left_out: ExcludedCounts = ExcludedCounts()
-    interval_ms: int | None = None
-    active_percent: float | None = None
-    mean_mg_dl: float | None = None
-    sd_mg_dl: float | None = None
-    cv_percent: float | None = None
-    gmi_percent: float | None = None
-    ea1c_percent: float | None = None
-    min_mg_dl: float | None = None
-    p25_mg_dl: float | None = None
-    median_mg_dl: float | None = None
-    p75_mg_dl: float | None = None
-    max_mg_dl: float | None = None
-    tir_percent: float | None = None
-    titr_percent: float | None = None
-    low_percent: float | None = None
-    high_percent: float | None = None
-    below_70_percent: float | None = None
-    below_54_percent: float | None = None
-    above_180_percent: float | None = None
-    above_250_percent: float | None = None
-    target_in_percent: float | None = None
-    target_below_percent: float | None = None
-    target_above_percent: float | None = None
-    night_tir_percent: float | None = None
-    night_below_70_percent: float | None = None
-    night_above_180_percent: float | None = None
-    day_tir_percent: float | None = None
-    day_below_70_percent: float | None = None
-    day_above_180_percent: float | None = None
-    lbgi: float | None = None
-    hbgi: float | None = None
-    bgri: float | None = None
-    adrr: float | None = None
-    gri: float | None = None
-    gri_zone: GriZone | None = None
-    j_index: float | None = None
-    modd_mg_dl: float | None = None
-    conga24_mg_dl: float | None = None
-    mage_mg_dl: float | None = None
-    mag_mg_dl_per_h: float | None = None
     episodes: EpisodeCounts
     sufficiency: SufficiencyFields
     change: ChangeFields | None = None

@@ -31,3 +31,66 @@ class EpisodeCounts(msgspec.Struct, frozen=True, kw_only=True):
     high_extended: int = 0
     low_l1_only: int = 0
     high_l1_only: int = 0
+
+
+class ComparedMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The glycemic metrics that are compared between periods: all of these are figures, or all are differences.
+
+    Units are in the names; percentages run from 0 to 100. `below_*` and `above_*` include what lies further out;
+    `target_*` follow the person's own range.
+    """
+
+    active_percent: float | None = None
+    mean_mg_dl: float | None = None
+    sd_mg_dl: float | None = None
+    cv_percent: float | None = None
+    gmi_percent: float | None = None
+    tir_percent: float | None = None
+    titr_percent: float | None = None
+    below_70_percent: float | None = None
+    below_54_percent: float | None = None
+    above_180_percent: float | None = None
+    above_250_percent: float | None = None
+    target_in_percent: float | None = None
+    target_below_percent: float | None = None
+    target_above_percent: float | None = None
+    lbgi: float | None = None
+    hbgi: float | None = None
+    bgri: float | None = None
+    adrr: float | None = None
+    gri: float | None = None
+    modd_mg_dl: float | None = None
+    conga24_mg_dl: float | None = None
+    mage_mg_dl: float | None = None
+    mag_mg_dl_per_h: float | None = None
+
+
+class GlycemicMetrics(ComparedMetrics, frozen=True, kw_only=True):
+    """All figures of a span of readings; None where one cannot be computed. Documents hold them under these names.
+
+    `low` (54–69) and `high` (181–250) do not include what lies further out. `n_low_limit` and `n_high_limit` count the
+    LOW and HIGH readings inside the mean. Readings of a night and a day apart are those of local time.
+    """
+
+    n: int
+    n_low_limit: int = 0
+    n_high_limit: int = 0
+    excluded_counts: ExcludedCounts = msgspec.field(default=ExcludedCounts(), name="left_out")
+    """In documents under its first name."""
+    interval_ms: int | None = None
+    ea1c_percent: float | None = None
+    min_mg_dl: float | None = None
+    p25_mg_dl: float | None = None
+    median_mg_dl: float | None = None
+    p75_mg_dl: float | None = None
+    max_mg_dl: float | None = None
+    low_percent: float | None = None
+    high_percent: float | None = None
+    night_tir_percent: float | None = None
+    night_below_70_percent: float | None = None
+    night_above_180_percent: float | None = None
+    day_tir_percent: float | None = None
+    day_below_70_percent: float | None = None
+    day_above_180_percent: float | None = None
+    gri_zone: GriZone | None = None
+    j_index: float | None = None

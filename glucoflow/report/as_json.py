@@ -1,5 +1,6 @@
 """The figures of one person as one JSON object: glucose in mg/dL, percentages 0–100, null with a reason, never NaN."""
 
+import re
 from datetime import UTC, timedelta, timezone
 
 import orjson
@@ -7,16 +8,13 @@ import orjson
 from glucoflow.analytics.episode_detection import count_spans, spans_of
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.series import Series, moment_of
-from glucoflow.analytics.summary import Figures, figures_of
+from glucoflow.analytics.summary import COMPARED, Figures, figures_of
 from glucoflow.model.glycemia import EPISODE_KINDS
 
+_UNITS = re.compile(r"(?<!active)(_percent|_mg_dl|_mg_dl_per_h)$")
 KEYS: dict[str, str] = {
-    "mean": "mean_mg_dl", "sd": "sd_mg_dl", "cv": "cv_percent", "gmi": "gmi_percent", "ea1c": "ea1c_percent",
-    "tir": "tir_percent", "titr": "titr_percent", "below_70": "below_70_percent", "below_54": "below_54_percent",
-    "above_180": "above_180_percent", "above_250": "above_250_percent", "lbgi": "lbgi", "hbgi": "hbgi", "bgri": "bgri",
-    "adrr": "adrr", "gri": "gri", "j_index": "j_index", "modd": "modd_mg_dl", "conga24": "conga24_mg_dl",
-    "mage": "mage_mg_dl", "mag": "mag_mg_dl_per_h", "active_percent": "active_percent",
-}  # fmt: skip
+    _UNITS.sub("", name): name for name in (*COMPARED, "ea1c_percent", "j_index") if not name.startswith("target")
+}
 """The object's key for each figure."""
 
 

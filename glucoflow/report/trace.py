@@ -69,8 +69,8 @@ def series_of(trace: Trace, zone: ZoneInfo | None, mmol: bool | None) -> Series:
         if own is not None:
             offset[i] = own
     series = Series.of(local - offset * MINUTE_MS, in_mg_dl(np.array(trace.value), mmol), offset)
-    left_out = series.left_out
-    counts = ExcludedCounts(left_out.invalid + trace.unreadable, left_out.duplicate + trace.repeated)
+    counted = series.excluded_counts
+    counts = ExcludedCounts(counted.invalid + trace.unreadable, counted.duplicate + trace.repeated)
     return Series(
         series.utc, series.offset_min, series.mg_dl, series.interval_ms, series.excluded, series.superseded, counts
     )

@@ -58,7 +58,7 @@ def provision_dashboards(
 
 def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
     """A person with what they marked. Raises Misconfigured for an id that Kibana cannot hold."""
-    left_out = store.exclusions.list(person.id)
+    exclusions = store.exclusions.list(person.id)
     return KibanaPerson(
         user_id=person.id,
         display_name=person.display_name,
@@ -66,7 +66,7 @@ def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
         targets=person.targets,
         index_alias=names.alias(person.id),
         zone=person.zone,
-        left_out=tuple(Exclusion(one.start, one.end, one.reason) for one in left_out),
+        exclusions=tuple(Exclusion(one.start, one.end, one.reason) for one in exclusions),
     )
 
 

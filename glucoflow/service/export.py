@@ -40,7 +40,7 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     """What was written, by dataset; what the form has no place for (summaries, episodes); and where it is."""
 
     documents: dict[str, int]
-    left_out: dict[str, int]
+    omitted: dict[str, int]
     files: tuple[Path, ...]
 
 
@@ -100,7 +100,7 @@ def export(
             f"The export cannot be written to {out} ({error.strerror or error}).",
             remedy="Choose another place with --out, or make room there.",
         ) from error
-    return Exported(documents=dict(done), left_out=dict(left), files=tuple(writer.files))
+    return Exported(documents=dict(done), omitted=dict(left), files=tuple(writer.files))
 
 
 def _part(file: Path) -> Path:

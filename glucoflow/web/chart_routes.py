@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, Services
-from glucoflow.web.charts import View, filled, told
+from glucoflow.web.charts import View, filled, meta_for
 from glucoflow.web.pages import unit_of
 from glucoflow.web.span import BadSpan, read_span
 
@@ -28,7 +28,7 @@ def chart(request: Request, services: InServices, person: InPerson, name: str) -
         raise HTTPException(400, str(error)) from error
     view = View(start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets)
     drawn = filled(spec, view, lambda body: services.queries.aggregate(person.id, body))
-    return _answer(request, {"spec": drawn, "meta": told(spec.meta, view)})
+    return _answer(request, {"spec": drawn, "meta": meta_for(spec.meta, view)})
 
 
 @router.get("/people/{user_id}/pulse")
@@ -39,9 +39,10 @@ def pulse(request: Request, services: InServices, person: InPerson) -> Response:
 
 def _pulse(services: Services, person: Person) -> dict[str, Any]:
     body = {
-        "size": 0, "track_total_hits": True,
+        "size": 0,
+        "track_total_hits": True,
         "aggs": {"ingested": {"max": {"field": "event.ingested"}}, "newest": {"max": {"field": "@timestamp"}}},
-    }  # fmt: skip
+    }
     answer = services.queries.aggregate(person.id, body)
     aggs = answer.get("aggregations", {})
     connections = services.store.connections.for_user(person.id)

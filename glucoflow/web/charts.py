@@ -46,7 +46,7 @@ class Meta(msgspec.Struct, frozen=True):
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """One specification, never changed: `filled` and `told` make copies of `spec` and `meta` for a person."""
+    """One specification, never changed: `filled` and `meta_for` make copies of `spec` and `meta` for a person."""
 
     name: str
     meta: Meta
@@ -89,7 +89,7 @@ def filled(chart: Chart, view: View, search: Search) -> Json:
     return spec
 
 
-def told(meta: Meta, view: View) -> Meta:
+def meta_for(meta: Meta, view: View) -> Meta:
     """What a chart says about itself, with the limits and the unit of the person."""
     return msgspec.convert(replaced(msgspec.to_builtins(meta), _words(view)), Meta)
 

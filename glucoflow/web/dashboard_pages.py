@@ -57,9 +57,11 @@ class DashboardPage(msgspec.Struct, frozen=True, kw_only=True):
     part: str | None = None
 
 
-BOARDS: tuple[DashboardPage, ...] = (
+DASHBOARD_PAGES: tuple[DashboardPage, ...] = (
     DashboardPage(
-        slug="now", title="Now", window="14d",
+        slug="now",
+        title="Now",
+        window="14d",
         lead="The day or days chosen, against the targets.",
         panels=(
             Panel(chart="last_24h", height=320, last="24h", days=(1, 3), dated=True),
@@ -68,19 +70,28 @@ BOARDS: tuple[DashboardPage, ...] = (
         ),
     ),
     DashboardPage(
-        slug="profile", title="24-hour profile", window="14d",
+        slug="profile",
+        title="24-hour profile",
+        window="14d",
         lead="What a usual day looks like: the median and how far readings spread around it, by local time.",
         panels=(
-            Panel(chart="profile_24h", height=380), Panel(chart="profile_compare", wide=False),
+            Panel(chart="profile_24h", height=380),
+            Panel(chart="profile_compare", wide=False),
             Panel(chart="profile_weekdays", wide=False, days=(7, 10_000)),
         ),
     ),
     DashboardPage(
-        slug="days", title="Days", window="14d", part="days",
+        slug="days",
+        title="Days",
+        window="14d",
+        part="days",
         lead="Day by day. Click a day in the calendar, a chart or the table to see it alone.",
         panels=(
             Panel(
-                chart="day_view", height=360, dated=True, one_date=True,
+                chart="day_view",
+                height=360,
+                dated=True,
+                one_date=True,
                 help="Every reading, coloured by band; carbohydrate (circles) and boluses (triangles) above.",
             ),
             Panel(chart="day_overlay", height=340, one_date=False),
@@ -89,18 +100,24 @@ BOARDS: tuple[DashboardPage, ...] = (
         ),
     ),
     DashboardPage(
-        slug="patterns", title="Patterns", window="30d",
+        slug="patterns",
+        title="Patterns",
+        window="30d",
         lead="When in the day and the week glucose tends to run high or low.",
         panels=(
             Panel(chart="heatmap_mean", height=240, days=(7, 10_000)),
             Panel(chart="heatmap_low", height=240, wide=False, days=(7, 10_000)),
             Panel(chart="heatmap_high", height=240, wide=False, days=(7, 10_000)),
-            Panel(chart="hourly_boxes"), Panel(chart="nights", height=280, wide=False, days=(2, 10_000)),
+            Panel(chart="hourly_boxes"),
+            Panel(chart="nights", height=280, wide=False, days=(2, 10_000)),
             Panel(chart="after_meals", height=280, wide=False),
         ),
     ),
     DashboardPage(
-        slug="episodes", title="Lows and highs", window="30d", part="episodes",
+        slug="episodes",
+        title="Lows and highs",
+        window="30d",
+        part="episodes",
         lead="Times below or above target that lasted 15 minutes or longer.",
         panels=(
             Panel(chart="last_24h", height=320, days=(1, 1), dated=True),
@@ -109,7 +126,10 @@ BOARDS: tuple[DashboardPage, ...] = (
         ),
     ),
     DashboardPage(
-        slug="events", title="Insulin, meals, activity", window="7d", part="events",
+        slug="events",
+        title="Insulin, meals, activity",
+        window="7d",
+        part="events",
         lead="What was noted, on the trace, by day, and what glucose did after meals.",
         panels=(
             Panel(chart="events_trace", height=340, days=(1, 45)),
@@ -119,14 +139,18 @@ BOARDS: tuple[DashboardPage, ...] = (
         ),
     ),
     DashboardPage(
-        slug="sensor", title="Sensor and settings", window="30d", part="sensor",
+        slug="sensor",
+        title="Sensor and settings",
+        window="30d",
+        part="sensor",
         lead="How much of the time a sensor was read, what is missing, and how its alerts are set.",
         panels=(
-            Panel(chart="sensor_wear", height=260, days=(2, 10_000)), Panel(chart="gaps", height=320),
+            Panel(chart="sensor_wear", height=260, days=(2, 10_000)),
+            Panel(chart="gaps", height=320),
             Panel(chart="alert_settings", height=160, last="90d"),
         ),
     ),
-)  # fmt: skip
+)
 
 
 def placed(chosen: DashboardPage, span: Span, today: date) -> tuple[Placed, ...]:
@@ -135,12 +159,16 @@ def placed(chosen: DashboardPage, span: Span, today: date) -> tuple[Placed, ...]
     alone = _alone([panel.wide for panel in shown])
     return tuple(
         Placed(
-            chart=panel.chart, height=panel.height, wide=panel.wide or at in alone, query=_query(panel, span, today),
-            title=span.label if panel.dated and span.preset is None else None, help=panel.help,
+            chart=panel.chart,
+            height=panel.height,
+            wide=panel.wide or at in alone,
+            query=_query(panel, span, today),
+            title=span.label if panel.dated and span.preset is None else None,
+            help=panel.help,
             note=_note(panel, span),
         )
         for at, panel in enumerate(shown)
-    )  # fmt: skip
+    )
 
 
 def too_short(chosen: DashboardPage, span: Span) -> dict[int, list[str]]:
@@ -179,5 +207,5 @@ def _note(panel: Panel, span: Span) -> str:
     return f"Last {PRESETS[panel.last or '']}." if own else ""
 
 
-def board(slug: str) -> DashboardPage | None:
-    return next((one for one in BOARDS if one.slug == slug), None)
+def dashboard_page(slug: str) -> DashboardPage | None:
+    return next((one for one in DASHBOARD_PAGES if one.slug == slug), None)

@@ -20,9 +20,13 @@ MOST = 100
 """Rows of a list: what Elasticsearch gives in one top_hits."""
 
 EPISODE_WORDS = {
-    "low_l1": "low", "low_l2": "very low", "low_extended": "long low", "high_l1": "high", "high_l2": "very high",
+    "low_l1": "low",
+    "low_l2": "very low",
+    "low_extended": "long low",
+    "high_l1": "high",
+    "high_l2": "very high",
     "high_extended": "long high",
-}  # fmt: skip
+}
 
 
 class DayRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +85,11 @@ class SensorRow(msgspec.Struct, frozen=True, kw_only=True):
 def part_of(chosen: DashboardPage, queries: ExcludingQueries, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
     """The values for the template part of a page; empty for a page of charts only."""
     known: dict[str, Callable[[ExcludingQueries, Person, Unit, Span], dict[str, Any]]] = {
-        "days": _days, "episodes": _episodes, "events": _events, "sensor": _sensor,
-    }  # fmt: skip
+        "days": _days,
+        "episodes": _episodes,
+        "events": _events,
+        "sensor": _sensor,
+    }
     make = known.get(chosen.part or "")
     return make(queries, person, unit, span) if make else {}
 
@@ -106,10 +113,16 @@ def _day(bucket: Mapping[str, Any]) -> DayRow:
     share = {name: 100 * band["worn"]["value"] / worn for name, band in bucket["bands"]["buckets"].items()}
     stats = bucket["stats"]
     return DayRow(
-        date=bucket["key"], n=bucket["doc_count"], active=min(100.0, 100 * worn / DAY_MS), in_range=share["in_range"],
-        below=share["low"] + share["very_low"], above=share["high"] + share["very_high"], mean_mg_dl=stats["avg"],
-        low_mg_dl=stats["min"], high_mg_dl=stats["max"],
-    )  # fmt: skip
+        date=bucket["key"],
+        n=bucket["doc_count"],
+        active=min(100.0, 100 * worn / DAY_MS),
+        in_range=share["in_range"],
+        below=share["low"] + share["very_low"],
+        above=share["high"] + share["very_high"],
+        mean_mg_dl=stats["avg"],
+        low_mg_dl=stats["min"],
+        high_mg_dl=stats["max"],
+    )
 
 
 def _episodes(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
@@ -125,11 +138,15 @@ def _episode(source: Mapping[str, Any]) -> EpisodeRow:
     episode, time = source["episode"], source.get("time", {})
     start = _time(episode.get("start") or source["@timestamp"])
     return EpisodeRow(
-        kind=episode["kind"], date=time.get("date") or f"{start:%Y-%m-%d}", start=start,
-        offset_min=time.get("utc_offset_min", 0), minutes=round(episode["minutes"]),
-        extreme_mg_dl=episode["extreme_mg_dl"], night=bool(episode.get("night")),
+        kind=episode["kind"],
+        date=time.get("date") or f"{start:%Y-%m-%d}",
+        start=start,
+        offset_min=time.get("utc_offset_min", 0),
+        minutes=round(episode["minutes"]),
+        extreme_mg_dl=episode["extreme_mg_dl"],
+        night=bool(episode.get("night")),
         around=tuple(_near(one) for one in episode.get("around", ())),
-    )  # fmt: skip
+    )
 
 
 _AMOUNTS = {"meal": "g", "bolus": "U", "exercise": "min"}
@@ -158,7 +175,7 @@ def _event(source: Mapping[str, Any], unit: Unit) -> EventRow:
     time = source["time"]
     return EventRow(
         time=_time(source["@timestamp"]), offset_min=time["utc_offset_min"], date=time["date"], what=what, amount=amount
-    )  # fmt: skip
+    )
 
 
 def _described(source: Mapping[str, Any], unit: Unit) -> tuple[str, str]:

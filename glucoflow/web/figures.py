@@ -1,7 +1,7 @@
 """The figures of a page, from one aggregation: shares of worn time, mean, GMI, CV, percent active.
 
 Conventions are those of `glucoflow.analytics`: each reading counts for its own sensor interval, SD has n−1, values are
-rounded half-even to whole mg/dL before they are judged, superseded readings are left out.
+rounded half-even to whole mg/dL before they are judged, superseded readings are not counted.
 """
 
 import math
@@ -173,9 +173,11 @@ def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
     fields = ["@timestamp", "glucose.mg_dl", "glucose.range", "glucose.limit", "trend.direction", "time.utc_offset_min"]
     newest = {"top_hits": {"size": 1, "sort": [{"@timestamp": "desc"}], "_source": fields}}
     by_time = {
-        "field": "@timestamp", "fixed_interval": "5m", "min_doc_count": 0,
+        "field": "@timestamp",
+        "fixed_interval": "5m",
+        "min_doc_count": 0,
         "extended_bounds": {"min": _ms(start), "max": _ms(now)},
-    }  # fmt: skip
+    }
     trace = {"date_histogram": by_time, "aggs": {"g": {"avg": {"field": "glucose.mg_dl"}}}}
     return {
         "size": 0,

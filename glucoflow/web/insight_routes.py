@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from glucoflow.web import sufficiency as evidence
+from glucoflow.web import sufficiency
 from glucoflow.web.access import InPerson, InServices
-from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
 
 router = APIRouter()
@@ -22,10 +21,19 @@ def insights(
     now, unit = services.clock(), unit_of(request, person)
     chosen = min(SPANS, key=lambda span: abs(span - days))
     found = services.annotations.insights(person.id, chosen, unit, now)
-    told = {one.text for one in found.insights}
-    rows = evidence.figure_rows(found.period, found.before, unit) if found.period else []
+    said = {one.text for one in found.insights}
+    rows = sufficiency.figure_rows(found.period, found.before, unit) if found.period else []
     return services.pages.render(
-        request, "insights.html", now, person=person, unit=unit, boards=BOARDS, current="insights", span=None,
-        found=found, rows=rows, spans=SPANS, chosen=chosen, evidence=evidence,
-        more=[one for one in found.patterns if one.text[0].upper() + one.text[1:] not in told],
-    )  # fmt: skip
+        request,
+        "insights.html",
+        now,
+        person=person,
+        unit=unit,
+        current="insights",
+        found=found,
+        rows=rows,
+        spans=SPANS,
+        chosen=chosen,
+        sufficiency=sufficiency,
+        more=[one for one in found.patterns if one.text[0].upper() + one.text[1:] not in said],
+    )

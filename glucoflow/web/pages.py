@@ -15,6 +15,7 @@ from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
 from glucoflow.model.words import count
 from glucoflow.store import Person
 from glucoflow.web import pictures, wording
+from glucoflow.web.dashboard_pages import DASHBOARD_PAGES
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_token
 from glucoflow.web.span import PRESETS
 
@@ -30,28 +31,42 @@ class Pages:
         """`version` is part of the addresses of static files (`static_version`)."""
         self._signer = signer
         self._environment = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined,
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
             auto_reload=False,  # an update beneath a running site: new templates do not go with old code
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         self._environment.globals.update(
-            static=version, arrows=ARROWS, bands=BANDS, presets=PRESETS, units=(MG_DL, MMOL_L),
-            words=wording, pictures=pictures, count=count, glucose=glucose,
-        )  # fmt: skip
+            static=version,
+            arrows=ARROWS,
+            bands=BANDS,
+            presets=PRESETS,
+            units=(MG_DL, MMOL_L),
+            dashboard_pages=DASHBOARD_PAGES,
+            span=None,
+            words=wording,
+            pictures=pictures,
+            count=count,
+            glucose=glucose,
+        )
 
     def render(self, request: Request, template: str, now: datetime, status: int = 200, **values: Any) -> HTMLResponse:
         """A page. Sets the CSRF cookie where the browser has none."""
         token = csrf_token(self._signer, request.cookies.get(CSRF_COOKIE))
         theme = request.cookies.get("theme")
         html = self._environment.get_template(template).render(
-            now=now, csrf=token, theme=theme if theme in THEMES else "auto", path=request.url.path,
-            here=_here(request), **values,
-        )  # fmt: skip
+            now=now,
+            csrf=token,
+            theme=theme if theme in THEMES else "auto",
+            path=request.url.path,
+            here=_here(request),
+            **values,
+        )
         response = HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
         if token != request.cookies.get(CSRF_COOKIE):
-            response.set_cookie(
-                CSRF_COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https"
-            )  # fmt: skip
+            response.set_cookie(CSRF_COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https")
         return response
 
 

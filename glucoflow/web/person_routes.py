@@ -14,8 +14,8 @@ from glucoflow.model.units import MG_DL, Unit
 from glucoflow.service.people import add_person
 from glucoflow.store import Connection, Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_path
-from glucoflow.web.charts import View, told
-from glucoflow.web.dashboard_pages import BOARDS, DashboardPage, board, placed, too_short
+from glucoflow.web.charts import View, meta_for
+from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, DashboardPage, dashboard_page, placed, too_short
 from glucoflow.web.extras import part_of
 from glucoflow.web.figures import Lately, figures_agg, lately_body, read_figures, read_lately
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
@@ -46,7 +46,7 @@ def front(request: Request, services: InServices, page: Annotated[int, Query(ge=
         cards = list(pool.map(lambda person: _card(request, services, person, now), shown))
     return services.pages.render(
         request, "front.html", now, cards=cards, page=page, pages=max(1, -(-len(people) // CARDS))
-    )  # fmt: skip
+    )
 
 
 @router.post("/people", dependencies=[OurForm])
@@ -76,28 +76,37 @@ def status(
     newest = read_lately(services.queries.aggregate(person.id, lately_body(now, person.targets)), now).newest
     store, titles = services.store, services.connect.titles
     return services.pages.render(
-        request, "status.html", now, person=person, unit=unit_of(request, person), boards=BOARDS, current="status",
-        connections=store.connections.for_user(person.id), rejects=store.rejected_records.counts(user_id=person.id),
-        runs=store.runs.list(user_id=person.id, limit=10), titles=titles,
-        newest=newest, connected=titles.get(connected), loading=loading, span=None,
+        request,
+        "status.html",
+        now,
+        person=person,
+        unit=unit_of(request, person),
+        current="status",
+        connections=store.connections.for_user(person.id),
+        rejected_records=store.rejected_records.counts(user_id=person.id),
+        runs=store.runs.list(user_id=person.id, limit=10),
+        titles=titles,
+        newest=newest,
+        connected=titles.get(connected),
+        loading=loading,
         today=now.astimezone(ZoneInfo(person.zone)).date(),
-    )  # fmt: skip
+    )
 
 
 @router.get("/people/{user_id}")
 def person_page(request: Request, services: InServices, person: InPerson) -> Response:
-    return _board_page(request, services, person, BOARDS[0])
+    return _dashboard(request, services, person, DASHBOARD_PAGES[0])
 
 
 @router.get("/people/{user_id}/{slug}")
-def board_page(request: Request, services: InServices, person: InPerson, slug: str) -> Response:
-    found = board(slug)
+def dashboard(request: Request, services: InServices, person: InPerson, slug: str) -> Response:
+    found = dashboard_page(slug)
     if found is None:
         raise HTTPException(404, f"There is no page called “{slug[:40]}” for {person.display_name}.")
-    return _board_page(request, services, person, found)
+    return _dashboard(request, services, person, found)
 
 
-def _board_page(request: Request, services: Services, person: Person, chosen: DashboardPage) -> Response:
+def _dashboard(request: Request, services: Services, person: Person, chosen: DashboardPage) -> Response:
     now = services.clock()
     problem = None
     try:
@@ -110,24 +119,34 @@ def _board_page(request: Request, services: Services, person: Person, chosen: Da
         figures = _figures(services, person, span, now)
         values = figures | part.result() | _charts(services, person, unit, chosen, span, now)
     return services.pages.render(
-        request, "board.html", now, 400 if problem else 200, person=person, unit=unit, boards=BOARDS,
-        current=chosen.slug, board=chosen, span=span, problem=problem,
-        compare=request.query_params.get("compare") == "1", connections=services.store.connections.for_user(person.id),
+        request,
+        "dashboard.html",
+        now,
+        400 if problem else 200,
+        person=person,
+        unit=unit,
+        current=chosen.slug,
+        shown=chosen,
+        span=span,
+        problem=problem,
+        compare=request.query_params.get("compare") == "1",
+        connections=services.store.connections.for_user(person.id),
         excluded=[
-            one for one in services.annotations.exclusions(person.id)
+            one
+            for one in services.annotations.exclusions(person.id)
             if one.undone_at is None and one.start < span.end and one.end > span.start
         ],
         **values,
-    )  # fmt: skip
+    )
 
 
 def _charts(
     services: Services, person: Person, unit: Unit, chosen: DashboardPage, span: Span, now: datetime
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The charts of the page with what each says of itself, and the names of those that need a longer span."""
     today = now.astimezone(ZoneInfo(person.zone)).date()
     view = View(start=span.start, end=span.end, unit=unit, targets=person.targets)
-    meta = {name: told(chart.meta, view) for name, chart in services.charts.items()}
+    meta = {name: meta_for(chart.meta, view) for name, chart in services.charts.items()}
     return {
         "today": today,
         "panels": [(one, meta[one.chart]) for one in placed(chosen, span, today) if one.chart in meta],
@@ -135,7 +154,7 @@ def _charts(
             days: [meta[name].title for name in names if name in meta]
             for days, names in too_short(chosen, span).items()
         },
-    }  # fmt: skip
+    }
 
 
 def _figures(services: Services, person: Person, span: Span, now: datetime) -> dict[str, Any]:
@@ -159,6 +178,8 @@ def _figures(services: Services, person: Person, span: Span, now: datetime) -> d
 def _card(request: Request, services: Services, person: Person, now: datetime) -> Card:
     answer = services.queries.aggregate(person.id, lately_body(now, person.targets))
     return Card(
-        person=person, unit=unit_of(request, person), lately=read_lately(answer, now),
+        person=person,
+        unit=unit_of(request, person),
+        lately=read_lately(answer, now),
         connections=services.store.connections.for_user(person.id),
-    )  # fmt: skip
+    )

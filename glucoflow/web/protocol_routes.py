@@ -9,9 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.service.annotations import ImportedDays
 from glucoflow.store import Person
-from glucoflow.web import sufficiency as evidence
+from glucoflow.web import sufficiency
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
-from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
 
 router = APIRouter()
@@ -73,10 +72,18 @@ def _page(request: Request, services: Services, person: Person, imported: Import
     known = services.annotations.protocols(person.id)
     compared = {one.name: services.annotations.adherence(person.id, one.name, unit) for one in known}
     return services.pages.render(
-        request, "protocols.html", now, person=person, unit=unit, boards=BOARDS, current="protocols", span=None,
-        protocols=known, compared=compared, imported=imported, measure_rows=evidence.measure_rows,
+        request,
+        "protocols.html",
+        now,
+        person=person,
+        unit=unit,
+        current="protocols",
+        protocols=known,
+        compared=compared,
+        imported=imported,
+        measure_rows=sufficiency.measure_rows,
         today=now.astimezone(ZoneInfo(person.zone)).date(),
-    )  # fmt: skip
+    )
 
 
 def _back(person: Person) -> Response:

@@ -9,10 +9,14 @@ import msgspec
 from glucoflow.model.units import MG_DL, Unit, factor_of, glucose_unit
 
 ALERTS = {
-    "urgent_low_alert": "urgent low alert", "urgent_low_soon_alert": "urgent low soon alert", "low_alert": "low alert",
-    "high_alert": "high alert", "out_of_range_alert": "signal loss alert", "rise_alert": "rise alert",
+    "urgent_low_alert": "urgent low alert",
+    "urgent_low_soon_alert": "urgent low soon alert",
+    "low_alert": "low alert",
+    "high_alert": "high alert",
+    "out_of_range_alert": "signal loss alert",
+    "rise_alert": "rise alert",
     "fall_alert": "fall alert",
-}  # fmt: skip
+}
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +43,7 @@ def changes(records: Sequence[Mapping[str, Any]], unit: Unit) -> list[Change]:
     for record in sorted(records, key=lambda one: str(one["@timestamp"])):
         device = _device(record.get("device", {}))
         key = f"{device} {record['settings'].get('schedule_name', '')}"
-        now = dict(_told(record["settings"], unit))
+        now = dict(_alerts(record["settings"], unit))
         lines = tuple(_compared(last.get(key), now))
         last[key] = now
         if lines:
@@ -64,7 +68,7 @@ def _compared(before: Mapping[str, str] | None, now: Mapping[str, str]) -> Itera
             yield f"{name} {old} → {value}"
 
 
-def _told(settings: Mapping[str, Any], unit: Unit) -> Iterator[tuple[str, str]]:
+def _alerts(settings: Mapping[str, Any], unit: Unit) -> Iterator[tuple[str, str]]:
     for field, name in ALERTS.items():
         alert = settings.get(field)
         if alert is not None:
@@ -78,8 +82,8 @@ def _level(alert: Mapping[str, Any], unit: Unit) -> str:
         return glucose_unit(alert["level_mg_dl"], unit)
     if alert.get("rate_mg_dl_min") is not None:
         rate = alert["rate_mg_dl_min"]
-        told = f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate * factor_of(unit):.2f} mmol/L/min"
-        return told.replace("-", "−")  # a real minus
+        text = f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate * factor_of(unit):.2f} mmol/L/min"
+        return text.replace("-", "−")  # a real minus
     if alert.get("threshold_ms") is not None:
         return f"after {alert['threshold_ms'] / 60_000:.0f} min"
     return "on"

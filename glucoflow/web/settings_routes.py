@@ -1,4 +1,4 @@
-"""A person's settings: their targets, and the spans that they left out of all figures."""
+"""A person's settings: their targets, and the spans that they excluded from all figures."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -9,24 +9,32 @@ from fastapi.responses import RedirectResponse, Response
 from glucoflow.model.targets import PROFILES
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm
-from glucoflow.web.dashboard_pages import BOARDS
 from glucoflow.web.pages import unit_of
 
 router = APIRouter()
 
 PROFILE_WORDS = {
-    "adult": "Adult, type 1 or 2", "older_high_risk": "Older, or at high risk", "pregnancy": "Pregnancy, type 1",
+    "adult": "Adult, type 1 or 2",
+    "older_high_risk": "Older, or at high risk",
+    "pregnancy": "Pregnancy, type 1",
     "gestational": "Gestational, or type 2 in pregnancy",
-}  # fmt: skip
+}
 
 
 @router.get("/people/{user_id}/settings")
 def settings(request: Request, services: InServices, person: InPerson) -> Response:
     return services.pages.render(
-        request, "settings.html", services.clock(), person=person, unit=unit_of(request, person), boards=BOARDS,
-        current="settings", span=None, profiles=PROFILES, profile_words=PROFILE_WORDS,
-        profile=person.profile, exclusions=list(reversed(services.annotations.exclusions(person.id))),
-    )  # fmt: skip
+        request,
+        "settings.html",
+        services.clock(),
+        person=person,
+        unit=unit_of(request, person),
+        current="settings",
+        profiles=PROFILES,
+        profile_words=PROFILE_WORDS,
+        profile=person.profile,
+        exclusions=list(reversed(services.annotations.exclusions(person.id))),
+    )
 
 
 @router.post("/people/{user_id}/targets", dependencies=[OurForm])
@@ -53,7 +61,7 @@ def exclude(
     end: Annotated[datetime, Form()],
     reason: Annotated[str, Form()],
 ) -> Response:
-    """Leave out a span, given by the home clock."""
+    """Exclude a span, given by the home clock."""
     services.annotations.exclude(person.id, start, end, reason, services.clock())
     return _back(person)
 

@@ -12,9 +12,13 @@ from glucoflow.model.words import clock, signed
 from glucoflow.web import wording
 
 _PERCENTS = {
-    "percent": "now", "before": "before", "goal": "goal", "cv": "CV", "expected_percent": "after any other moment",
+    "percent": "now",
+    "before": "before",
+    "goal": "goal",
+    "cv": "CV",
+    "expected_percent": "after any other moment",
     "in_range_percent": "in range",
-}  # fmt: skip
+}
 
 
 class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +73,12 @@ def days(start: date, end: date) -> str:
 def figure_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit) -> list[FigureRow]:
     """The figures that insights speak of, beside those of the period before."""
     shares = (
-        ("Time in range", "target_in_percent"), ("Time below", "target_below_percent"),
-        ("Time above", "target_above_percent"), ("Variability (CV)", "cv_percent"), ("Sensor active", "active_percent"),
-    )  # fmt: skip
+        ("Time in range", "target_in_percent"),
+        ("Time below", "target_below_percent"),
+        ("Time above", "target_above_percent"),
+        ("Variability (CV)", "cv_percent"),
+        ("Sensor active", "active_percent"),
+    )
     rows = [_figure_row(name, field, period.figures, before.figures if before else None) for name, field in shares]
     mean, old = period.figures.mean_mg_dl, before.figures.mean_mg_dl if before else None
     change = "–" if mean is None or old is None else _in_unit(mean - old, unit)
@@ -100,9 +107,13 @@ def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
         gaps = [f"{signed(difference)} points", signed(low), signed(high)]
     name = MEASURES[one.measure]
     return MeasureRow(
-        name=name[0].upper() + name[1:], having=sides[0], lacking=sides[1], difference=gaps[0],
-        interval=f"{gaps[1]} to {gaps[2]}", clear=one.clear,
-    )  # fmt: skip
+        name=name[0].upper() + name[1:],
+        having=sides[0],
+        lacking=sides[1],
+        difference=gaps[0],
+        interval=f"{gaps[1]} to {gaps[2]}",
+        clear=one.clear,
+    )
 
 
 def _in_unit(mg_dl: float, unit: Unit) -> str:

@@ -8,23 +8,32 @@ from zoneinfo import ZoneInfo
 
 from glucoflow.model import words
 from glucoflow.model.ranges import Band
+from glucoflow.model.target_bands import NAMES
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit, glucose
 
-BAND_WORDS: dict[Band, str] = {
-    "very_low": "very low", "low": "low", "in_range": "in range", "high": "high", "very_high": "very high",
-}  # fmt: skip
+BAND_WORDS = {band: name.lower() for band, name in NAMES.items()}
 
 TREND_WORDS = {
-    "doubleUp": "rising very fast", "singleUp": "rising fast", "fortyFiveUp": "rising", "flat": "steady",
-    "fortyFiveDown": "falling", "singleDown": "falling fast", "doubleDown": "falling very fast",
-}  # fmt: skip
+    "doubleUp": "rising very fast",
+    "singleUp": "rising fast",
+    "fortyFiveUp": "rising",
+    "flat": "steady",
+    "fortyFiveDown": "falling",
+    "singleDown": "falling fast",
+    "doubleDown": "falling very fast",
+}
 
 STATE_WORDS = {
-    "connected": "connected", "needs_reauthorization": "needs you to connect again", "paused": "paused",
-    "disconnected": "disconnected", "running": "running", "completed": "completed", "failed": "failed",
+    "connected": "connected",
+    "needs_reauthorization": "needs you to connect again",
+    "paused": "paused",
+    "disconnected": "disconnected",
+    "running": "running",
+    "completed": "completed",
+    "failed": "failed",
     "interrupted": "interrupted",
-}  # fmt: skip
+}
 
 
 def percent(value: float | None, decimals: int = 0) -> str:

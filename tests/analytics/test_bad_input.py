@@ -80,18 +80,18 @@ def test_all_low_is_one_long_low() -> None:
 def test_the_last_of_two_values_at_one_time_is_kept() -> None:
     trace = CASES["same time, other value"]
     assert (trace.mg_dl == VALUES[:288] + 9).all()
-    assert trace.left_out.duplicate == 576
+    assert trace.excluded_counts.duplicate == 576
 
 
 def test_a_better_source_wins_over_the_superseded_one_of_the_same_moment() -> None:
     trace = Series.of([MIDNIGHT, MIDNIGHT], [100, 140], superseded=[False, True])
     assert trace.used.mg_dl.tolist() == [100]
-    assert (trace.left_out.duplicate, trace.left_out.superseded) == (0, 1)
+    assert (trace.excluded_counts.duplicate, trace.excluded_counts.superseded) == (0, 1)
 
 
 def test_nonsense_is_dropped_and_counted() -> None:
     trace = CASES["nonsense values"]
-    assert (trace.left_out.invalid, len(trace)) == (240, 48)
+    assert (trace.excluded_counts.invalid, len(trace)) == (240, 48)
 
 
 def test_mixed_intervals_cover_three_whole_days() -> None:

@@ -64,7 +64,7 @@ def test_a_duplicate_changes_nothing_and_is_counted(readings: list[tuple[int, fl
     twice = data.draw(st.sampled_from(readings))
     figures = figures_of(series_of([*readings, twice]))
     same(figures_of(series_of(readings)), figures)
-    assert figures.left_out.duplicate == 1
+    assert figures.excluded_counts.duplicate == 1
 
 
 @given(READINGS)
@@ -97,4 +97,6 @@ def test_hidden_readings_are_left_out_and_counted(readings: list[tuple[int, floa
     kept = Series.of(full.utc[~hidden], full.mg_dl[~hidden], 0, 5 * MINUTE_MS)
     same(figures_of(marked), figures_of(kept))
     same(figures_of(old), figures_of(kept))
-    assert figures_of(marked).left_out.excluded == figures_of(old).left_out.superseded == int(hidden.sum())
+    assert (
+        figures_of(marked).excluded_counts.excluded == figures_of(old).excluded_counts.superseded == int(hidden.sum())
+    )

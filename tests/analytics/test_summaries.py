@@ -101,7 +101,7 @@ def test_excluded_spans_can_be_marked_and_unmarked() -> None:
     trace = joined(stretch(datetime(2026, 2, 2, tzinfo=UTC), 24, 0))
     span = Exclusion(datetime(2026, 2, 2, 3, tzinfo=UTC), datetime(2026, 2, 2, 4, tzinfo=UTC), "compression low")
     marked = summarize_day(trace.excluding([span]), date(2026, 2, 2))
-    assert (marked.figures.n, marked.figures.left_out.excluded) == (276, 12)
+    assert (marked.figures.n, marked.figures.excluded_counts.excluded) == (276, 12)
     assert summarize_day(trace.excluding([]), date(2026, 2, 2)).figures.n == 288
 
 

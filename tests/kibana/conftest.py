@@ -21,7 +21,7 @@ EMPTY, LONE, LONG = "kibana-empty", "kibana-lone", "kibana-long"
 ANNA = KibanaPerson(user_id="anna", display_name='Anna "Ä" 😀 O\'Neil {key}', unit=MG_DL, index_alias=INDEX)
 BEN = KibanaPerson(
     user_id="ben", display_name="Ben", unit=MMOL_L, targets=PROFILES["pregnancy"], index_alias=INDEX,
-    zone=people.ZONE.key, left_out=people.LEFT_OUT,
+    zone=people.ZONE.key, exclusions=people.LEFT_OUT,
 )  # fmt: skip
 
 

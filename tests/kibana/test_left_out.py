@@ -1,4 +1,4 @@
-"""Spans that a person left out: their dashboards do not count those readings, and keep all else."""
+"""Spans that a person excluded: their dashboards do not count those readings, and keep all else."""
 
 import json
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.kibana.excluded import told
+from glucoflow.kibana.excluded import words_for
 from tests.kibana import kql
 from tests.kibana.conftest import INDEX
 from tests.kibana.objects import ANNAS, BENS, Json, panels, state, values_of
@@ -45,8 +45,8 @@ def test_only_those_who_left_something_out_have_filters() -> None:
         referred = {one["name"]: one["id"] for one in board["references"]}
         assert [referred[name] for name in names] == ["cgm-view-ben", "cgm-view-ben"]
         assert [one["meta"]["alias"] for one in filters(board)] == [
-            "Left out: 16 Nov 09:02 – 18 Nov 2026 10:02",
-            "Left out: 20 Nov 2026 10:02 – 12:02",
+            "Excluded: 16 Nov 09:02 – 18 Nov 2026 10:02",
+            "Excluded: 20 Nov 2026 10:02 – 12:02",
         ]
 
 
@@ -98,4 +98,4 @@ def low_value(mg_dl: float) -> bool:
 )
 def test_a_span_is_told_by_the_wearers_clock(start: str, end: str, expected: str) -> None:
     first, last = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (start, end))
-    assert told(first, last, "Europe/Berlin") == expected
+    assert words_for(first, last, "Europe/Berlin") == expected

@@ -13,7 +13,7 @@ from glucoflow.kibana.export import person_objects
 from glucoflow.model.ranges import BANDS, band
 from glucoflow.model.targets import PROFILES, Targets, own_targets
 from glucoflow.model.units import MG_DL, MMOL_L, to_mmol_l
-from glucoflow.web.charts import View, told
+from glucoflow.web.charts import View, meta_for
 from glucoflow.web.charts import filled as filled_chart
 from tests.kibana import kql, mapping, people
 from tests.kibana.conftest import flat, make_index
@@ -150,8 +150,8 @@ def test_kql_of_the_panels_agrees_with_the_node(edges: Elasticsearch, readings: 
 
 def test_words_name_the_persons_limits_in_their_unit() -> None:
     view = View(start=END - timedelta(days=7), end=END, unit=MMOL_L, targets=PROFILES["pregnancy"])
-    assert told(CHARTS["heatmap_low"].meta, view).title == "Below 3.5 mmol/L by weekday and hour"
-    assert "3.5 to 7.8 mmol/L" in told(CHARTS["calendar_tir"].meta, view).help
+    assert meta_for(CHARTS["heatmap_low"].meta, view).title == "Below 3.5 mmol/L by weekday and hour"
+    assert "3.5 to 7.8 mmol/L" in meta_for(CHARTS["calendar_tir"].meta, view).help
     spec = filled_chart(CHARTS["tir_14d"], view, lambda _: {})
     assert "In range 3.5–7.8" in spec["layer"][1]["encoding"]["color"]["scale"]["domain"]
     person = KibanaPerson(user_id="p", display_name="P", targets=PROFILES["pregnancy"], index_alias=EDGES)

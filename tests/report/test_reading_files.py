@@ -28,7 +28,7 @@ def test_clarity_with_preamble_limits_and_other_rows(files: Files) -> None:
     assert person.series.mg_dl.tolist() == [112, 39, 401]
     assert moment_of(int(person.series.utc[0])) == datetime(2026, 3, 8, 11, 0, 3, tzinfo=UTC)
     assert set(person.series.offset_min.tolist()) == {60}
-    assert person.series.left_out.invalid == 0
+    assert person.series.excluded_counts.invalid == 0
 
 
 def test_clarity_in_mmol_with_localized_header_and_blank_hour_format(files: Files) -> None:
@@ -48,7 +48,7 @@ def test_clarity_two_displays_of_one_reading_are_one(files: Files) -> None:
     rows = [egv(5, NOON, "112", 1000), egv(6, NOON + timedelta(seconds=9), "112", 1000)]
     (person,) = read_people(files.clarity(rows))
     assert len(person.series) == 1
-    assert person.series.left_out.duplicate == 1
+    assert person.series.excluded_counts.duplicate == 1
 
 
 def test_clarity_repeated_hour_is_told_by_the_transmitter(files: Files) -> None:
@@ -86,7 +86,7 @@ def test_plain_with_several_ids_other_columns_and_bad_rows(files: Files) -> None
     rows = ["1,Subject 1,2015-06-06 16:50:27,153", "2,Subject 2,2015-06-06T17:00,7.0", "3,Subject 1,nonsense,100",
             "4,Subject 1,2015-06-06 16:55:27,NA", "5,Subject 1,2015-06-06 17:00:27,160", "", "6,short"]  # fmt: skip
     first, second = read_people(files.plain(rows, header=",ID,Time,GL"))
-    assert (first.id, len(first.series), first.series.left_out.invalid) == ("Subject 1", 2, 2)
+    assert (first.id, len(first.series), first.series.excluded_counts.invalid) == ("Subject 1", 2, 2)
     assert second.id == "Subject 2"
     assert second.series.mg_dl.tolist() == [pytest.approx(126.109, abs=0.001)], "7.0 can only be mmol/L"
 
@@ -149,7 +149,7 @@ def test_libre_ambiguous_dates_need_a_word(files: Files) -> None:
 def test_a_note_over_two_lines_is_one_row(files: Files) -> None:
     row = libre_row("2026-03-14 08:00", 6).rstrip(",") + ',,,,,,,,"a note\nof two lines",,,,,'
     (person,) = read_people(files.libre([row, libre_row("2026-03-14 08:15", 0, "121")]))
-    assert (person.series.mg_dl.tolist(), person.series.left_out.invalid) == ([121], 0)
+    assert (person.series.mg_dl.tolist(), person.series.excluded_counts.invalid) == ([121], 0)
 
 
 def test_a_file_with_scans_only_is_read_from_its_scans(files: Files) -> None:

@@ -93,9 +93,9 @@ def test_summaries_leave_as_ndjson_only_and_are_said(tmp_path: Path) -> None:
     food = list(stored(enriched([r.Food(time=START, key="k")])))
     for form in WITHOUT_SUMMARIES:
         exported = export([*food, SUMMARY], form, tmp_path / form)
-        assert (exported.documents, exported.left_out) == ({"food": 1}, {"summary.day": 1})
+        assert (exported.documents, exported.omitted) == ({"food": 1}, {"summary.day": 1})
     exported = export([*food, SUMMARY], "ndjson", tmp_path / "all.ndjson")
-    assert (exported.documents, exported.left_out) == ({"food": 1, "summary.day": 1}, {})
+    assert (exported.documents, exported.omitted) == ({"food": 1, "summary.day": 1}, {})
     lines = [json.loads(line) for line in (tmp_path / "all.ndjson").read_text().splitlines()]
     assert lines[1] == {"_id": "s", "_source": json.loads(bytes(SUMMARY.source))}
 

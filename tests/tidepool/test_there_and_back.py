@@ -23,7 +23,7 @@ FORMS: list[tuple[ExportFormat, Unit | None]] = [
 def there(documents: list[Document], form: ExportFormat, units: Unit | None, out: Path) -> Path:
     exported = export(stored(documents), form, out, units=units)
     assert sum(exported.documents.values()) == len(documents)
-    assert exported.left_out == {}
+    assert exported.omitted == {}
     return out
 
 

@@ -12,7 +12,7 @@ from glucoflow.model.errors import Misconfigured
 from glucoflow.model.targets import PROFILES
 from glucoflow.web.app import chart_folder
 from glucoflow.web.charts import Chart, Meta, View, filled, interval_for, load_charts
-from glucoflow.web.dashboard_pages import BOARDS
+from glucoflow.web.dashboard_pages import DASHBOARD_PAGES
 from tests.web.serving import Site
 
 END = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_intervals_keep_a_line_drawable(days: float, interval: str) -> None:
 
 
 def test_every_chart_of_a_page_is_there() -> None:
-    assert {panel.chart for one in BOARDS for panel in one.panels} <= set(CHARTS)
+    assert {panel.chart for one in DASHBOARD_PAGES for panel in one.panels} <= set(CHARTS)
 
 
 @pytest.mark.parametrize("name", sorted(CHARTS))

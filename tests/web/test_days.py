@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from glucoflow.web.dashboard_pages import BOARDS, board, placed, too_short
+from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, dashboard_page, placed, too_short
 from glucoflow.web.span import dates, rolling
 from tests.web.conftest import Open
 from tests.web.serving import Site
@@ -19,7 +19,7 @@ DRAWN = "[data-charts][data-state=done]"
 
 def shown(slug: str, *, last: str | None = None, first: str = "", to: str = "") -> dict[str, tuple[str, bool]]:
     """The charts of a page: address below the chart's name, and whether it takes the whole row."""
-    chosen = board(slug)
+    chosen = dashboard_page(slug)
     assert chosen is not None
     span = rolling(last, "UTC", NOW) if last else dates(date.fromisoformat(first), date.fromisoformat(to), "UTC")
     return {one.chart: (one.query, one.wide) for one in placed(chosen, span, TODAY)}
@@ -40,7 +40,7 @@ def test_rolling_spans_keep_the_calendar_of_ninety_days() -> None:
     assert "day_view" not in shown("days", last="24h")
 
 
-@pytest.mark.parametrize("one", BOARDS, ids=lambda one: one.slug)
+@pytest.mark.parametrize("one", DASHBOARD_PAGES, ids=lambda one: one.slug)
 def test_no_chart_is_without_a_page_and_none_stands_alone_in_half_a_row(one: object) -> None:
     for last in ("24h", "7d", "90d"):
         wide = [is_wide for _, is_wide in shown(one.slug, last=last).values()]  # type: ignore[attr-defined]
@@ -50,7 +50,7 @@ def test_no_chart_is_without_a_page_and_none_stands_alone_in_half_a_row(one: obj
 
 
 def test_a_span_too_short_for_charts_names_them() -> None:
-    patterns = board("patterns")
+    patterns = dashboard_page("patterns")
     assert patterns is not None
     assert too_short(patterns, rolling("24h", "UTC", NOW)) == {
         7: ["heatmap_mean", "heatmap_low", "heatmap_high"], 2: ["nights"],

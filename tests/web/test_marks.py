@@ -95,7 +95,7 @@ def test_a_span_that_is_left_out_is_in_no_figure_until_it_is_undone(town: Site, 
     page.locator("[name=start]").fill(f"{day}T00:00")
     page.locator("[name=end]").fill(f"{day}T12:00")
     page.locator("[name=reason]").fill("Faulty <sensor>")
-    page.get_by_role("button", name="Leave out").click()
+    page.get_by_role("button", name="Exclude").click()
     row = page.locator(".data tbody tr")
     assert "Faulty <sensor>" in row.inner_text()
     assert row.locator(".number").inner_text() == "144"
