@@ -151,9 +151,10 @@ def test_a_document_with_every_field_is_stored_and_comes_back_whole(
 
 
 def value_at(source: Any, path: str) -> Any:
-    for part in path.replace("@", "").split("."):
+    for part in path.split("."):
         source = source[0] if isinstance(source, tuple) else source
-        source = getattr(source, part, None)
+        names = {field.encode_name: field.name for field in msgspec.structs.fields(source)}
+        source = getattr(source, names[part], None)
     return source
 
 

@@ -100,5 +100,5 @@ def test_vendored_libraries_are_what_their_readme_says() -> None:
     stated = dict(re.findall(r"`([\w.-]+\.js)`.*`([0-9a-f]{64})`", (vendor / "README.md").read_text()))
     held = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in vendor.glob("*.js")}
     assert held == stated
-    page = (FOLDER / "templates" / "board.html").read_text()
+    page = (FOLDER / "templates" / "dashboard.html").read_text()
     assert set(re.findall(r"vendor/([\w.-]+\.js)", page)) == set(held)
