@@ -1,6 +1,5 @@
 """The answers of Elasticsearch about readings, as values."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 
 from glucoflow.es.scan import Hit
 from glucoflow.model.documents import Source
-from glucoflow.model.ranges import BANDS, Band, Limit
+from glucoflow.model.ranges import Band, Limit
 from glucoflow.model.trends import Direction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_USUAL_INTERVAL_MS = 300_000
+USUAL_INTERVAL_MS = 300_000
 
 READING_FIELDS = ("time.utc_offset_min", "glucose.mg_dl", "sample.interval_ms", "sample.superseded")
 
@@ -31,25 +30,6 @@ class Latest(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction | None = None
     rate: float | None = None
     limit: Limit | None = None
-
-
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of the readings in a span. Shares are percent of worn time (0–100); `shares` has all five bands.
-
-    A reading counts for its own interval, in the mean and SD (n−1) too, as in `glucoflow.analytics`. `low_limit` and
-    `high_limit` count LOW and HIGH readings. Without readings the figures are None and shares are 0.
-    """
-
-    n: int
-    mean_mg_dl: float | None = None
-    sd_mg_dl: float | None = None
-    shares: Mapping[Band, float] = {}
-    tight_percent: float = 0.0
-    low_limit: int = 0
-    high_limit: int = 0
-    worn_ms: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -85,64 +65,6 @@ class ReadingArrays(msgspec.Struct, frozen=True):
     superseded: NDArray[np.bool_]
 
 
-OVERVIEW: Mapping[str, Any] = {
-    "intervals": {
-        "terms": {"field": "sample.interval_ms", "size": 20, "missing": _USUAL_INTERVAL_MS},
-        "aggs": {
-            "values": {"extended_stats": {"field": "glucose.mg_dl"}},
-            "bands": {"terms": {"field": "glucose.range", "size": len(BANDS)}},
-            "tight": {"filter": {"term": {"glucose.tight": True}}},
-        },
-    },
-    "limits": {"terms": {"field": "glucose.limit"}},
-    "first": {"min": {"field": "@timestamp"}},
-    "last": {"max": {"field": "@timestamp"}},
-}
-"""Aggregations for `overview_of`. By interval, since a 15-minute reading stands for three 5-minute ones."""
-
-
-def overview_of(aggregations: Mapping[str, Any]) -> Overview:
-    """An Overview from the answer to `OVERVIEW`."""
-    groups = [group for group in aggregations["intervals"]["buckets"] if group["values"]["count"]]
-    if not groups:
-        return Overview(n=0)
-    n = sum(group["values"]["count"] for group in groups)
-    worn = sum(group["key"] * group["values"]["count"] for group in groups)
-    mean = sum(group["key"] * group["values"]["sum"] for group in groups) / worn
-    limits = {bucket["key"]: bucket["doc_count"] for bucket in aggregations["limits"]["buckets"]}
-    share = dict.fromkeys(BANDS, 0.0)
-    for group in groups:
-        for bucket in group["bands"]["buckets"]:
-            share[bucket["key"]] += 100 * group["key"] * bucket["doc_count"] / worn
-    return Overview(
-        n=n,
-        mean_mg_dl=mean,
-        sd_mg_dl=_sd(groups, n, worn, mean),
-        shares=share,
-        tight_percent=100 * sum(group["key"] * group["tight"]["doc_count"] for group in groups) / worn,
-        low_limit=limits.get("low", 0),
-        high_limit=limits.get("high", 0),
-        worn_ms=worn,
-        first=moment(aggregations["first"]),
-        last=moment(aggregations["last"]),
-    )
-
-
-def _sd(groups: Sequence[Mapping[str, Any]], n: int, worn: float, mean: float) -> float | None:
-    """SD with n−1, each reading weighted by its interval relative to the mean one, as in `metrics.variability`.
-
-    A group's squares about the common mean are its own variance's plus those of its mean's distance.
-    """
-    if n < 2:
-        return None
-    total = 0.0
-    for group in groups:
-        values = group["values"]
-        squares = values["count"] * (values["variance_population"] + (values["avg"] - mean) ** 2)
-        total += group["key"] * n / worn * squares
-    return math.sqrt(max(0.0, total) / (n - 1))
-
-
 def moment(aggregation: Mapping[str, Any] | None) -> datetime | None:
     """The time that a min or max aggregation found."""
     value = aggregation.get("value") if aggregation else None
@@ -163,7 +85,7 @@ def device_of(source: Source) -> str:
 class _Fields(msgspec.Struct, rename=dict(zip(("offset", "mg_dl", "interval", "superseded"), READING_FIELDS))):  # noqa: B905
     offset: tuple[int, ...] = (0,)
     mg_dl: tuple[float, ...] = ()
-    interval: tuple[int, ...] = (_USUAL_INTERVAL_MS,)
+    interval: tuple[int, ...] = (USUAL_INTERVAL_MS,)
     superseded: tuple[bool, ...] = (False,)
 
 

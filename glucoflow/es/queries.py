@@ -14,24 +14,22 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.es.answers import (
     HAPPENING_FIELDS,
-    OVERVIEW,
     READING_FIELDS,
     Before,
     EventRow,
     Intake,
     Latest,
-    Overview,
     ReadingArrays,
     arrays_of,
     device_of,
     happening_of,
     joined,
     moment,
-    overview_of,
     typed,
 )
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
+from glucoflow.es.overview import Overview, overview_aggs, overview_of
 from glucoflow.es.scan import refresh, scan
 from glucoflow.model.documents import Dataset, Document
 from glucoflow.model.localtime import epoch_ms
@@ -78,9 +76,8 @@ class Queries:
 
     def overview(self, user_id: str, start: datetime, end: datetime) -> Overview:
         """Figures of the readings in [start, end), by aggregations: nothing is downloaded."""
-        body = {"query": only(["cgm.reading"], start, end, superseded=False), "aggs": OVERVIEW}
-        answer = self.aggregate(user_id, body).get("aggregations")
-        return overview_of(answer) if answer else Overview(n=0)
+        body = {"query": only(["cgm.reading"], start, end, superseded=False), "aggs": overview_aggs()}
+        return overview_of(self.aggregate(user_id, body).get("aggregations", {}))
 
     def tail(self, user_id: str, before: datetime, span: timedelta, connection_id: str | None = None) -> Before:
         """Readings in [before − span, before), of one connection if given, those just written included."""

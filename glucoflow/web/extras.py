@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
+from glucoflow.es.answers import USUAL_INTERVAL_MS
 from glucoflow.model.target_bands import band_filters
 from glucoflow.model.units import Unit, glucose_unit
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.store import Person
 from glucoflow.web.dashboard_pages import DashboardPage
-from glucoflow.web.figures import READING, USUAL_INTERVAL_MS
+from glucoflow.web.figures import READING
 from glucoflow.web.settings_history import changes, settings_agg
 from glucoflow.web.span import Span
 

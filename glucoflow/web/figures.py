@@ -1,10 +1,8 @@
-"""The figures of a page, from one aggregation: shares of worn time, mean, GMI, CV, percent active.
+"""The figures of a page, from one aggregation: time in ranges, mean, GMI, CV, percent active.
 
-Conventions are those of `glucoflow.analytics`: each reading counts for its own sensor interval, SD has n−1, values are
-rounded half-even to whole mg/dL before they are judged, superseded readings are not counted.
+Conventions are those of `glucoflow.es.overview`; superseded readings are not counted.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,27 +12,20 @@ import msgspec
 from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED, DAYS_NEEDED
 from glucoflow.analytics.time_in_ranges import reconciled
 from glucoflow.analytics.variability import gmi
+from glucoflow.es.overview import Overview, overview_aggs, overview_of
 from glucoflow.model.ranges import BANDS, Band
-from glucoflow.model.target_bands import band_filters
 from glucoflow.model.targets import Targets
 
-USUAL_INTERVAL_MS = 300_000
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}
 _SUPERSEDED = {"term": {"sample.superseded": True}}
 READING = {"bool": {"filter": [_IS_READING], "must_not": [_SUPERSEDED]}}
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a span of readings comes to. Shares in percent of worn time; None where nothing can be said."""
+class Figures(Overview, frozen=True, kw_only=True):
+    """What a span of readings comes to; None where nothing can be said."""
 
-    n: int
     days: float
-    shares: dict[Band, float] = {}
     active_percent: float = 0.0
-    mean_mg_dl: float | None = None
-    sd_mg_dl: float | None = None
-    low_limit: int = 0
-    high_limit: int = 0
 
     @property
     def in_range(self) -> float | None:
@@ -42,16 +33,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def below(self) -> float | None:
-        return self.shares["very_low"] + self.shares["low"] if self.shares else None
+        return self.shares["very_low"] + self.shares["low"] if self.n else None
 
     @property
     def above(self) -> float | None:
-        return self.shares["high"] + self.shares["very_high"] if self.shares else None
+        return self.shares["high"] + self.shares["very_high"] if self.n else None
 
     @property
     def shown(self) -> dict[Band, float]:
         """The shares rounded to whole percent so that they add up to 100."""
-        if not self.shares:
+        if not self.n:
             return {}
         return dict(zip(BANDS, reconciled([self.shares[name] for name in BANDS]), strict=True))
 
@@ -86,20 +77,7 @@ def figures_body(start: datetime, end: datetime, targets: Targets) -> dict[str, 
 
 def figures_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
     """The same as one aggregation, to be put beside others."""
-    glucose = {"field": "glucose.mg_dl"}
-    return {
-        "filter": readings_in(start, end),
-        "aggs": {
-            "limits": {"terms": {"field": "glucose.limit"}},
-            "intervals": {
-                "terms": {"field": "sample.interval_ms", "missing": USUAL_INTERVAL_MS, "size": 20},
-                "aggs": {
-                    "stats": {"extended_stats": glucose},
-                    "bands": {"filters": {"filters": band_filters(targets)}},
-                },
-            },
-        },
-    }
+    return {"filter": readings_in(start, end), "aggs": overview_aggs(targets)}
 
 
 def readings_in(start: datetime, end: datetime) -> dict[str, Any]:
@@ -110,38 +88,10 @@ def readings_in(start: datetime, end: datetime) -> dict[str, Any]:
 
 def read_figures(answer: Mapping[str, Any], start: datetime, end: datetime) -> Figures:
     """Figures from the answer to `figures_agg` (empty where there is no index yet)."""
-    days = (end - start) / timedelta(days=1)
-    buckets = [b for b in answer.get("intervals", {}).get("buckets", ()) if b["doc_count"]]
-    if not buckets:
-        return Figures(n=0, days=days)
-    limits = {b["key"]: b["doc_count"] for b in answer["limits"]["buckets"]}
-    worn = sum(b["key"] * b["doc_count"] for b in buckets)
-    mean = sum(b["key"] * b["stats"]["sum"] for b in buckets) / worn
-    n = sum(b["doc_count"] for b in buckets)
-    return Figures(
-        n=n,
-        days=days,
-        shares={
-            name: 100 * sum(b["key"] * b["bands"]["buckets"][name]["doc_count"] for b in buckets) / worn
-            for name in BANDS
-        },
-        active_percent=min(100.0, 100 * worn / ((end - start) / timedelta(milliseconds=1))),
-        mean_mg_dl=mean,
-        sd_mg_dl=_sd(buckets, mean, n, worn),
-        low_limit=limits.get("low", 0),
-        high_limit=limits.get("high", 0),
-    )
-
-
-def _sd(buckets: list[dict[str, Any]], mean: float, n: int, worn: float) -> float | None:
-    if n < 2:
-        return None
-    weight = n / worn  # weights that average to 1, as in metrics.series
-    square = sum(
-        b["key"] * (b["stats"]["sum_of_squares"] - 2 * mean * b["stats"]["sum"] + b["doc_count"] * mean**2)
-        for b in buckets
-    )
-    return math.sqrt(max(0.0, weight * square) / (n - 1))
+    found = overview_of(answer)
+    length = end - start
+    active = min(100.0, 100 * found.worn_ms / (length / timedelta(milliseconds=1))) if found.n else 0.0
+    return Figures(**msgspec.structs.asdict(found), days=length / timedelta(days=1), active_percent=active)
 
 
 class Newest(msgspec.Struct, frozen=True, kw_only=True):
