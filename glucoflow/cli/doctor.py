@@ -67,12 +67,24 @@ def _elasticsearch(settings: Settings) -> str:
         health = check(client)
     finally:
         client.close()
-    if health.read_only:
+    if health.flooded:
         raise Unavailable(
-            f"Elasticsearch holds {', '.join(health.read_only)} read-only, as it does when its disk is nearly full.",
+            f"Elasticsearch holds {', '.join(health.flooded)} read-only, as it does when its disk is nearly full.",
             remedy="Free disk space; then it lifts the block by itself, and what is missing is fetched.",
         )
-    return f"version {health.version or 'unknown'}, {health.status}"
+    if health.read_only:
+        raise Unavailable(
+            f"Somebody made {', '.join(health.read_only)} read-only in Elasticsearch.",
+            remedy="Take that setting off (index.blocks) where nobody wants it; then what is missing is fetched.",
+        )
+    if health.nearly_too_many_shards:
+        raise Unavailable(
+            f"Elasticsearch holds {health.shards:,} of the {health.most_shards:,} shards that its nodes may; at that "
+            "number nobody new gets an index.",
+            remedy="Raise cluster.max_shards_per_node, or add a node.",
+        )
+    shards = "" if health.most_shards is None else f", {health.shards:,} of {health.most_shards:,} shards"
+    return f"version {health.version or 'unknown'}, {health.status}{shards}"
 
 
 def _java() -> str:

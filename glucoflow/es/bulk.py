@@ -16,7 +16,7 @@ from elastic_transport import ObjectApiResponse, SerializationError
 from elasticsearch import ApiError, Elasticsearch
 
 from glucoflow.es.encode import Item, payload_of
-from glucoflow.es.error_translation import OVERLOADED, blocked
+from glucoflow.es.error_translation import OVERLOADED, blocked, index_closed
 from glucoflow.es.retry_policy import TOO_LARGE, Retrier
 from glucoflow.model.errors import Fatal, Misconfigured, Retryable
 from glucoflow.model.ingestion import RejectedRecord
@@ -146,7 +146,10 @@ def _sort(items: Sequence[Item], answers: Sequence[Mapping[str, Any]], outcome: 
         elif status == 409:
             conflicting.append(item)
         elif (error := answer.get("error", {})).get("type") == "cluster_block_exception":
-            error_of_again = blocked(error.get("reason", ""))
+            block = blocked(error.get("reason", ""))
+            if not isinstance(block, Retryable):
+                raise block
+            error_of_again = block
             again.append(item)
         elif status in OVERLOADED:
             again.append(item)
@@ -167,6 +170,8 @@ def _raise_unless_its_own_fault(status: int, error: Mapping[str, Any]) -> None:
             "The person's index was deleted while documents were written to it.",
             remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
         )
+    if error.get("type") == "index_closed_exception":
+        raise index_closed()
     if status in (401, 403):
         raise Misconfigured(
             "The user of Elasticsearch may not write to a person's index.",

@@ -13,6 +13,9 @@ from glucoflow.model.errors import Misconfigured, Retryable, Unavailable
 OLDEST = (9, 0)
 """The driver speaks the wire format of version 9, which older servers refuse."""
 
+NEARLY = 0.9
+"""The share of the shards that may be at which `doctor` warns."""
+
 _PIT_ANSWER = b'{"pit_id"'
 
 
@@ -27,13 +30,27 @@ class Serializer(OrjsonSerializer):
         return data if data.startswith(_PIT_ANSWER) else super().json_loads(data)
 
 
+_HEALTH = "status,number_of_data_nodes,active_shards,initializing_shards,unassigned_shards"
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What `check` found. `version` is None where the user may not ask for it."""
 
     version: str | None
     status: str | None
     disk_free_percent: float | None = None
+    flooded: tuple[str, ...] = ()
+    """Indices that Elasticsearch made read-only, since its disk is nearly full."""
     read_only: tuple[str, ...] = ()
+    """Indices that somebody made read-only."""
+    shards: int = 0
+    most_shards: int | None = None
+    """How many shards there are, and how many there may be; the latter is None where our user may not ask."""
+
+    @property
+    def nearly_too_many_shards(self) -> bool:
+        """Whether the limit is near, at which no index can be made."""
+        return self.most_shards is not None and self.shards >= NEARLY * self.most_shards
 
 
 def make_client(
@@ -86,7 +103,7 @@ def check(client: Elasticsearch) -> Health:
     """
     try:
         with translated("ask for its health"):
-            cluster = client.cluster.health(filter_path="status").body
+            cluster = client.cluster.health(filter_path=_HEALTH).body
             version = _version(client)
     except Retryable as error:
         raise Unavailable(error.message, remedy=error.remedy) from error
@@ -94,7 +111,13 @@ def check(client: Elasticsearch) -> Health:
         raise Misconfigured(
             f"Elasticsearch {version} is too old for glucoflow.", remedy="Use Elasticsearch 9.0 or later."
         )
-    return Health(version=version, status=cluster.get("status"), **_disk(client))
+    return Health(
+        version=version,
+        status=cluster.get("status"),
+        shards=sum(count for name, count in cluster.items() if name.endswith("_shards")),
+        most_shards=_most_shards(client, cluster.get("number_of_data_nodes", 1)),
+        **_disk(client),
+    )
 
 
 def _version(client: Elasticsearch) -> str | None:
@@ -109,6 +132,22 @@ def _version(client: Elasticsearch) -> str | None:
     return min(versions, key=lambda text: [int(part) for part in text.split("-")[0].split(".")], default=None)
 
 
+def _most_shards(client: Elasticsearch, nodes: int) -> int | None:
+    try:
+        answer = client.cluster.get_settings(
+            include_defaults=True, flat_settings=False, filter_path="*.cluster.max_shards_per_node"
+        ).body
+    except ApiError as error:
+        if error.meta.status == 403:
+            return None
+        raise
+    for level in ("transient", "persistent", "defaults"):
+        found = answer.get(level, {}).get("cluster", {}).get("max_shards_per_node")
+        if isinstance(found, str):
+            return int(found) * nodes
+    return None
+
+
 def disks(client: Elasticsearch) -> list[dict[str, Any]]:
     """Each node's disks together: `available_in_bytes` and `total_in_bytes`. Raises the driver's errors."""
     stats = client.nodes.stats(metric="fs", filter_path="nodes.*.fs.total").body
@@ -119,8 +158,15 @@ def _disk(client: Elasticsearch) -> dict[str, Any]:
     """Least free share of a node's disk and the read-only indices; nothing where the user may not ask."""
     try:
         totals = disks(client)
-        blocks = client.indices.get_settings(name="index.blocks.*", expand_wildcards="all").body
+        settings = client.indices.get_settings(name="index.blocks.*", expand_wildcards="all").body
     except ApiError:
         return {}
     free = [100 * t["available_in_bytes"] / t["total_in_bytes"] for t in totals if t.get("total_in_bytes")]
-    return {"disk_free_percent": min(free, default=None), "read_only": tuple(sorted(blocks))}
+    blocks = {index: entry["settings"]["index"]["blocks"] for index, entry in settings.items() if "settings" in entry}
+    flooded = {index for index, block in blocks.items() if block.get("read_only_allow_delete") == "true"}
+    set_by_hand = {index for index, block in blocks.items() if "true" in block.values()} - flooded
+    return {
+        "disk_free_percent": min(free, default=None),
+        "flooded": tuple(sorted(flooded)),
+        "read_only": tuple(sorted(set_by_hand)),
+    }

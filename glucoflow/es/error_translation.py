@@ -62,6 +62,10 @@ def _of_status(error: ApiError, doing: str) -> GlucoflowError:
     status, kind = error.meta.status, error_type(error.body)
     if kind == "cluster_block_exception":
         return blocked(reason_of(error.body))
+    if kind == "index_closed_exception":
+        return index_closed()
+    if kind == "validation_exception" and "shards open" in reason_of(error.body):
+        return too_many_shards()
     if status == 401:
         return Misconfigured(
             "Elasticsearch refused the user name, password or API key.",
@@ -86,12 +90,30 @@ def _of_status(error: ApiError, doing: str) -> GlucoflowError:
     )
 
 
-def blocked(reason: str) -> Retryable:
+def index_closed() -> Fatal:
+    """The error for an index that somebody closed."""
+    return Fatal(
+        "The index is closed in Elasticsearch, so nothing can be read from it or written to it.",
+        remedy="Open it again (POST <index>/_open). Nothing in it is lost, and what is missing then is fetched.",
+    )
+
+
+def too_many_shards() -> Fatal:
+    """The error where one more index would be one too many. Who has an index already is not touched by it."""
+    return Fatal(
+        "Elasticsearch holds as many shards as its nodes may (cluster.max_shards_per_node), so no index was made.",
+        remedy="Raise that setting or add a node; `glucoflow doctor` counts them. What is missing is fetched then.",
+    )
+
+
+def blocked(reason: str) -> Retryable | Fatal:
     """The error for a `cluster_block_exception`, by the number of the block in its reason.
 
     12 is the flood stage of the disk watermarks (Elasticsearch's `cluster.routing.allocation.disk.watermark`), 8 a
-    write block such as our own migration sets for a moment, 5 and others somebody's read-only setting.
+    write block such as our own migration sets for a moment, 4 a closed index, 5 and others somebody's setting.
     """
+    if "/4/" in reason:
+        return index_closed()
     if "/12/" in reason:
         return Retryable(
             "Elasticsearch takes no more documents: its disk is nearly full, so it made the index read-only.",
@@ -106,8 +128,9 @@ def blocked(reason: str) -> Retryable:
     if "/1/" in reason or "/2/" in reason:  # no state yet, no master
         return Retryable("Elasticsearch is still starting.", remedy="It is asked again later.")
     return Retryable(
-        "The index is read-only, so nothing was written.",
-        remedy="If you did not set this yourself, run `glucoflow doctor`. What was not written is fetched again.",
+        "The index is set to read-only, so nothing was written.",
+        remedy="`glucoflow doctor` names it; take the setting off (index.blocks.read_only) where nobody wants it. What "
+        "was not written is fetched again.",
         retry_after=DISK_PAUSE_S,
     )
 

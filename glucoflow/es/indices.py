@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from elasticsearch import Elasticsearch
 
+from glucoflow.es.error_translation import index_closed
 from glucoflow.es.names import Names
 from glucoflow.es.templates import IndexFields
-from glucoflow.model.errors import Fatal
 
 _ASKED = (
     "*.aliases", "*.mappings._meta", "*.settings.index.uuid", "*.settings.index.creation_date",
@@ -73,17 +73,8 @@ def index_behind(client: Elasticsearch, names: Names, alias: str) -> Index | Non
     behind = [_index(name, entry, names) for name, entry in found.body.items()]
     index = next((one for one in behind if one.alias == alias), None)
     if index is not None and index.closed:
-        raise is_closed()
+        raise index_closed()
     return index
-
-
-def is_closed() -> Fatal:
-    """The error for an index that somebody closed."""
-    return Fatal(
-        "The index is closed, so nothing can be read from it or written to it.",
-        remedy="Open it again (POST <index>/_open in Elasticsearch); nothing in it is lost, and what is missing is "
-        "fetched.",
-    )
 
 
 def _ours(name: str, names: Names) -> bool:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from glucoflow.es.answers import (
     HAPPENING_FIELDS,
@@ -27,7 +27,7 @@ from glucoflow.es.answers import (
     moment,
     typed,
 )
-from glucoflow.es.error_translation import translated
+from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.names import Names
 from glucoflow.es.overview import Overview, overview_aggs, overview_of
 from glucoflow.es.scan import refresh, scan
@@ -128,15 +128,7 @@ class Queries:
 
     def aggregate(self, user_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The raw answer to a search body, without hits; without `aggregations` where there is no index yet."""
-        with translated("read documents"):
-            answer = self._client.search(
-                index=self._names.alias(user_id),
-                body={"track_total_hits": False, **body, "size": 0},
-                ignore_unavailable=True,
-                allow_partial_search_results=False,
-            )
-        found: Mapping[str, Any] = answer.body
-        return found
+        return self._search(user_id, body={"track_total_hits": False, **body, "size": 0})
 
     def readings(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> ReadingArrays:
         """All readings of [start, end) as arrays, superseded ones included and marked."""
@@ -195,13 +187,24 @@ class Queries:
         return [bucket["key"] for bucket in answer.get("aggregations", {}).get("dates", {}).get("buckets", [])]
 
     def _hits(self, user_id: str, query: Query, size: int, order: str) -> list[Mapping[str, Any]]:
+        answer = self._search(
+            user_id, query=query, size=size, track_total_hits=False, source_excludes=_UNTYPED,
+            sort=[{"@timestamp": order}, {"_seq_no": order}], filter_path="hits.hits._id,hits.hits._source,error.type",
+        )  # fmt: skip
+        found: list[Mapping[str, Any]] = answer.get("hits", {}).get("hits", [])
+        return found
+
+    def _search(self, user_id: str, **asked: Any) -> Mapping[str, Any]:
+        """The answer, whole or not at all; an empty one where there is no index. A closed index is an error."""
+        alias = self._names.alias(user_id)
         with translated("read documents"):
-            answer = self._client.search(
-                index=self._names.alias(user_id), query=query, size=size, track_total_hits=False,
-                sort=[{"@timestamp": order}, {"_seq_no": order}], source_excludes=_UNTYPED, ignore_unavailable=True,
-                allow_partial_search_results=False, filter_path="hits.hits._id,hits.hits._source",
-            )  # fmt: skip
-        found: list[Mapping[str, Any]] = answer.body.get("hits", {}).get("hits", [])
+            try:
+                answer = self._client.search(index=alias, allow_partial_search_results=False, **asked)
+            except NotFoundError as error:
+                if error_type(error.body) != "index_not_found_exception":
+                    raise
+                return {}
+        found: Mapping[str, Any] = answer.body
         return found
 
     def _refresh(self, user_id: str) -> None:

@@ -97,6 +97,9 @@ def hashed(password: SecretStr, salt: bytes) -> str:
     return f"{{PBKDF2}}10000${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
+MOST_SHARDS = 3_000
+"""An index a person is one shard, and Elasticsearch counts two while it makes one: room for a thousand people."""
+
 # Watermarks in bytes: percentages would stop a node on a laptop whose large disk is nine tenths full.
 _YAML = """\
 cluster.name: glucoflow
@@ -110,6 +113,7 @@ discovery.type: single-node
 cluster.routing.allocation.disk.watermark.low: 3gb
 cluster.routing.allocation.disk.watermark.high: 2gb
 cluster.routing.allocation.disk.watermark.flood_stage: 1gb
+cluster.max_shards_per_node: {most_shards}
 xpack.security.enabled: true
 xpack.security.autoconfiguration.enabled: false
 xpack.security.http.ssl.enabled: false
@@ -127,7 +131,9 @@ _OF_A_MODULE = {
 
 def _yaml(distribution: Path, files: NodeFiles, settings: NodeSettings) -> str:
     # A JSON string is a YAML string: paths may hold spaces, colons and hashes.
-    text = _YAML.format(data=json.dumps(str(files.data)), logs=json.dumps(str(files.logs)), settings=settings)
+    text = _YAML.format(
+        data=json.dumps(str(files.data)), logs=json.dumps(str(files.logs)), settings=settings, most_shards=MOST_SHARDS
+    )
     for module, line in _OF_A_MODULE.items():
         if (distribution / "modules" / module).exists():
             text += line

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -11,10 +12,15 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from glucoflow.es.client import check, make_client
+from glucoflow.es.client import Health, check, make_client
 from glucoflow.es.names import Names
-from glucoflow.es.provision import ensure_index
-from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.es.provision import ensure_index, provision
+from glucoflow.es.queries import Queries
+from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.errors import Fatal, Misconfigured, Unavailable
+from glucoflow.node.config import MOST_SHARDS
+from tests.es.conftest import QUICK
+from tests.es.made import NOW, documents
 from tests.es.proxy import Fault, Proxy
 from tests.node import Node
 
@@ -57,10 +63,61 @@ def test_a_good_one(es: Elasticsearch) -> None:
 def test_a_read_only_index_is_reported(es: Elasticsearch, names: Names) -> None:
     index = names.first_index("ann")
     ensure_index(es, names, "ann")
-    es.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
-    assert index in check(es).read_only
-    es.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
-    assert index not in check(es).read_only
+    for block, told_as in (("read_only_allow_delete", "flooded"), ("read_only", "read_only")):
+        es.indices.put_settings(index=index, settings={f"index.blocks.{block}": True})
+        health = check(es)
+        assert [index in health.flooded, index in health.read_only] == [told_as == "flooded", told_as == "read_only"]
+        es.indices.put_settings(index=index, settings={f"index.blocks.{block}": None})
+    assert index not in (*check(es).flooded, *check(es).read_only)
+
+
+def test_the_shards_are_counted_before_there_are_too_many(es: Elasticsearch, names: Names) -> None:
+    before = check(es)
+    assert before.most_shards == MOST_SHARDS, "the node of our own has room for a thousand people"
+    assert not before.nearly_too_many_shards
+    ensure_index(es, names, "ann")
+    assert check(es).shards > before.shards or check(es).shards > 0
+    assert Health(version=None, status=None, shards=900, most_shards=1_000).nearly_too_many_shards
+    assert not Health(version=None, status=None, shards=899, most_shards=1_000).nearly_too_many_shards
+    assert not Health(version=None, status=None, shards=899, most_shards=None).nearly_too_many_shards
+
+
+def test_at_the_limit_of_shards_the_words_say_what_to_do(
+    proxy: Proxy, through: Elasticsearch, es: Elasticsearch, names: Names
+) -> None:
+    """The answer is Elasticsearch 9.5.0's own. It was "most likely a fault in glucoflow"."""
+    reason = (
+        "Validation Failed: 1: this action would add [2] shards, but this cluster currently has [1000]/[1000] maximum "
+        "normal shards open; for more information, see https://www.elastic.co/docs/…;"
+    )
+    proxy.faults = [
+        Fault("status", names.first_index("ann"), status=400, error={"type": "validation_exception", "reason": reason})
+    ]
+    with pytest.raises(Fatal, match=r"cluster\.max_shards_per_node") as error:
+        ensure_index(through.options(request_timeout=30), names, "ann")
+    assert "add a node" in error.value.remedy
+    assert "fault in glucoflow" not in str(error.value)
+
+
+def test_a_closed_index_is_named_as_such(es: Elasticsearch, names: Names) -> None:
+    index = ensure_index(es, names, "ann").name
+    sink = ElasticsearchSink(es, names, "ann", QUICK)
+    sink.write(documents(1), [], NOW)
+    es.indices.close(index=index)
+    for ask in (
+        lambda: sink.write(documents(2), [], NOW),
+        lambda: ensure_index(es, names, "ann"),
+        lambda: Queries(es, names).latest("ann"),
+        lambda: Queries(es, names).overview("ann", NOW - timedelta(days=900), NOW),
+        lambda: Queries(es, names).readings("ann"),
+    ):
+        with pytest.raises(Fatal, match="closed") as error:
+            ask()
+        assert "_open" in error.value.remedy
+    assert provision(es, names).outdated == ()
+    es.indices.open(index=index)
+    es.cluster.health(index=index, wait_for_status="yellow")
+    assert sink.write(documents(2), [], NOW).created == 1
 
 
 def test_nobody_there() -> None:
