@@ -118,11 +118,6 @@ def adherence(
     return _compared(result, having, lacking, unit, seed)
 
 
-def protocols_of(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """The names of all protocols with entries, sorted."""
-    return tuple(sorted({entry.protocol for entry in entries}))
-
-
 def _compared(
     result: Adherence, having: list[tuple[date, float]], lacking: list[tuple[date, float]], unit: Unit, seed: int
 ) -> Adherence:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from glucoflow.analytics.series import MINUTE_MS, Bools, Floats, Ints, Series, date_of, day_number
+from glucoflow.analytics.series import MINUTE_MS, Bools, Floats, Ints, Series, day_number
 from glucoflow.model.targets import Targets
 
 BLOCKS = 12
@@ -95,9 +95,3 @@ def block_table(series: Series, start: date, end: date, targets: Targets) -> Blo
         first=start, worn=total(np.ones(len(used), dtype=np.bool_)), low=total(used.whole < targets.low),
         high=total(used.whole > targets.high),
     )  # fmt: skip
-
-
-def last_day(series: Series) -> date | None:
-    """The local date of the newest used reading."""
-    used = series.used
-    return date_of(int(used.local_day[-1])) if len(used) else None

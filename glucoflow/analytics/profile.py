@@ -4,20 +4,15 @@ Named so because AGP, name and layout, belongs to the International Diabetes Cen
 """
 
 from collections.abc import Iterable
-from datetime import date, timedelta
 
 import msgspec
 import numpy as np
 
 from glucoflow.analytics.quantiles import grouped_quantiles
 from glucoflow.analytics.series import Series
-from glucoflow.analytics.summary import Figures, figures_of
 
 PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 EVERY_DAY = frozenset(range(1, 8))
-WORKDAYS = frozenset(range(1, 6))
-WEEKEND = frozenset((6, 7))
-DEFAULT_DAYS = 14
 BIN_MINUTES = 15
 
 
@@ -43,16 +38,6 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[ProfilePoint, ...]
 
 
-class ProfileComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Two periods side by side: profiles, figures, and the later median minus the earlier one by time of day."""
-
-    before: Profile
-    after: Profile
-    before_figures: Figures
-    after_figures: Figures
-    median_change: tuple[float | None, ...]
-
-
 def profile_of(series: Series, weekdays: Iterable[int] = EVERY_DAY, bin_minutes: int = BIN_MINUTES) -> Profile:
     """The profile of a series' used readings on the given local weekdays (1 = Monday).
 
@@ -73,30 +58,3 @@ def profile_of(series: Series, weekdays: Iterable[int] = EVERY_DAY, bin_minutes:
     )
     days = int(np.unique(part.local_day).size)
     return Profile(bin_minutes=bin_minutes, weekdays=tuple(chosen), days=days, n=len(part), points=points)
-
-
-def recent_profile(series: Series, end: date, days: int = DEFAULT_DAYS, weekdays: Iterable[int] = EVERY_DAY) -> Profile:
-    """The profile of the `days` local days before `end`."""
-    return profile_of(series.between(end - timedelta(days=days), end), weekdays)
-
-
-def compare_periods(
-    series: Series, end: date, days: int = DEFAULT_DAYS, weekdays: Iterable[int] = EVERY_DAY
-) -> ProfileComparison:
-    """The `days` local days before `end` beside the `days` before those, on the same weekdays."""
-    middle = end - timedelta(days=days)
-    old, new = series.between(middle - timedelta(days=days), middle), series.between(middle, end)
-    chosen = frozenset(weekdays)
-    before, after = profile_of(old, chosen), profile_of(new, chosen)
-    return ProfileComparison(
-        before=before, after=after, before_figures=figures_of(_on(old, chosen)),
-        after_figures=figures_of(_on(new, chosen)),
-        median_change=tuple(
-            None if a.p50 is None or b.p50 is None else b.p50 - a.p50
-            for a, b in zip(before.points, after.points, strict=True)
-        ),
-    )  # fmt: skip
-
-
-def _on(series: Series, weekdays: frozenset[int]) -> Series:
-    return series.where(np.isin(series.weekday, sorted(weekdays)))

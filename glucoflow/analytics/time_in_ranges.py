@@ -1,4 +1,4 @@
-"""Shares of worn time by band, by target, by hour and weekday, night and day.
+"""Time in ranges: shares of worn time by band and by target.
 
 Every reading is judged after rounding half-even to whole mg/dL and counts for its own interval, so that a 15-minute and
 a 1-minute sensor give comparable shares. With one interval throughout this is the plain share of readings (iglu's).
@@ -8,10 +8,8 @@ import math
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
-from glucoflow.analytics.quantiles import grouped_quantiles
-from glucoflow.analytics.series import Bools, Ints, Series
+from glucoflow.analytics.series import Bools, Series
 from glucoflow.model.targets import Targets
 
 
@@ -42,21 +40,6 @@ class TargetShares(msgspec.Struct, frozen=True, kw_only=True):
     above: float
 
 
-class GroupFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of one hour (0–23) or weekday (1 = Monday); None where it holds no reading."""
-
-    key: int
-    n: int
-    mean_mg_dl: float | None = None
-    sd_mg_dl: float | None = None
-    p05_mg_dl: float | None = None
-    p25_mg_dl: float | None = None
-    median_mg_dl: float | None = None
-    p75_mg_dl: float | None = None
-    p95_mg_dl: float | None = None
-    shares: Shares | None = None
-
-
 def shares_of(series: Series) -> Shares | None:
     """Shares of a series of used readings; None without readings."""
     if len(series) == 0:
@@ -78,16 +61,6 @@ def target_shares(series: Series, targets: Targets) -> TargetShares | None:
     return TargetShares(
         below=_percent(series, below), in_range=_percent(series, ~below & ~above), above=_percent(series, above)
     )
-
-
-def by_hour(series: Series) -> tuple[GroupFigures, ...]:
-    """24 groups by local hour of a series of used readings."""
-    return _grouped(series, series.minute_of_day // 60, range(24))
-
-
-def by_weekday(series: Series) -> tuple[GroupFigures, ...]:
-    """Seven groups by local weekday, Monday first."""
-    return _grouped(series, series.weekday, range(1, 8))
 
 
 def reconciled(percents: Sequence[float], decimals: int = 0) -> tuple[float, ...]:
@@ -112,19 +85,3 @@ def _percent(series: Series, mask: Bools) -> float:
     if weights is None:
         return 100.0 * int(mask.sum()) / len(series)
     return float(100.0 * weights[mask].sum() / weights.sum())
-
-
-def _grouped(series: Series, groups: Ints, keys: Sequence[int]) -> tuple[GroupFigures, ...]:
-    quantiles = grouped_quantiles(series.mg_dl, groups - keys[0], len(keys), (0.05, 0.25, 0.5, 0.75, 0.95))
-    return tuple(_group(key, series.where(groups == key), row) for key, row in zip(keys, quantiles, strict=True))
-
-
-def _group(key: int, part: Series, quantiles: np.ndarray) -> GroupFigures:
-    if len(part) == 0:
-        return GroupFigures(key=key, n=0)
-    p05, p25, p50, p75, p95 = (float(value) for value in quantiles)
-    return GroupFigures(
-        key=key, n=len(part), mean_mg_dl=float(part.mg_dl.mean()),
-        sd_mg_dl=float(part.mg_dl.std(ddof=1)) if len(part) > 1 else None,
-        p05_mg_dl=p05, p25_mg_dl=p25, median_mg_dl=p50, p75_mg_dl=p75, p95_mg_dl=p95, shares=shares_of(part),
-    )  # fmt: skip

@@ -70,13 +70,8 @@ class Figures(Overview, frozen=True, kw_only=True):
         return f"needs {ACTIVE_NEEDED:.0f} % active, has {self.active_percent:.0f} %"
 
 
-def figures_body(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
-    """The search body for the figures of readings in [start, end) against these targets."""
-    return {"size": 0, "aggs": {"figures": figures_agg(start, end, targets)}}
-
-
 def figures_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
-    """The same as one aggregation, to be put beside others."""
+    """The figures of readings in [start, end) against these targets, as one aggregation beside others."""
     return {"filter": readings_in(start, end), "aggs": overview_aggs(targets)}
 
 

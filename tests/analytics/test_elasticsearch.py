@@ -1,87 +1,108 @@
-"""A chart's aggregation and our figure are the same number, on a real node.
+"""What our queries answer and our figures are the same numbers, on a real node, for two sensors of unlike intervals.
 
-Tolerances: counts, shares, means and SD to the rounding of doubles (the field is a `float`, exact for whole mg/dL);
-percentiles, which Elasticsearch estimates by t-digest, to 1 mg/dL.
+Tolerance: the rounding of doubles (the field is a `float`, exact for whole mg/dL).
 """
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
-from elasticsearch import Elasticsearch, helpers
+from elasticsearch import Elasticsearch
 
 from glucoflow.analytics import Series, figures_of
-from glucoflow.analytics.time_in_ranges import by_hour, shares_of
-from glucoflow.model.ranges import BANDS, band, tight
-from tests.analytics.traces import walk
+from glucoflow.analytics.time_in_ranges import shares_of, target_shares
+from glucoflow.enrich import Enricher, Owner
+from glucoflow.es.names import Names
+from glucoflow.es.provision import ensure_index, provision
+from glucoflow.es.queries import Queries
+from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.ranges import BANDS
+from glucoflow.model.records import Reading
+from glucoflow.model.targets import Targets, own_targets
+from glucoflow.web.figures import Figures, figures_agg, read_figures
+from tests.analytics.traces import MIDNIGHT, walk
 
-TRACE = Series.of(*walk(30, seed=31, gaps=True), offset_min=330)
-MAPPINGS = {
-    "properties": {
-        "glucose.mg_dl": {"type": "float"},
-        "glucose.range": {"type": "keyword"},
-        "glucose.tight": {"type": "boolean"},
-        "time.hour": {"type": "byte"},
-    }
-}
-AGGREGATIONS: dict[str, Any] = {
-    "stats": {"extended_stats": {"field": "glucose.mg_dl"}},
-    "percentiles": {"percentiles": {"field": "glucose.mg_dl", "percents": [25, 50, 75]}},
-    "bands": {"terms": {"field": "glucose.range"}},
-    "tight": {"filter": {"term": {"glucose.tight": True}}},
-    "hours": {
-        "terms": {"field": "time.hour", "size": 24},
-        "aggs": {"mean": {"avg": {"field": "glucose.mg_dl"}}, "bands": {"terms": {"field": "glucose.range"}}},
-    },
-}
+DAY_MS = 86_400_000
+START = datetime.fromtimestamp(MIDNIGHT / 1000, UTC)
+END = START + timedelta(days=31)
+OWN = own_targets("adult", low=80, high=160)
+
+
+def two_sensors() -> Series:
+    """Fifteen days of a 5-minute sensor, then fifteen of a 15-minute one that reads twice as high."""
+    early, late = walk(15, seed=31, gaps=True), walk(15, seed=32, interval_min=15, gaps=True)
+    times = np.concatenate((early[0], late[0] + 15 * DAY_MS))
+    values = np.concatenate((early[1], np.minimum(2 * late[1], 401)))
+    return Series.of(times, values, 0, np.where(times < MIDNIGHT + 15 * DAY_MS, 300_000, 900_000))
+
+
+TRACE = two_sensors()
 
 
 @pytest.fixture(scope="module")
-def answer(es: Elasticsearch) -> Iterator[dict[str, Any]]:
-    index = f"metrics-{uuid.uuid4().hex[:8]}"
-    es.indices.create(index=index, mappings=MAPPINGS, settings={"number_of_replicas": 0})
-    values, hours = TRACE.mg_dl.tolist(), (TRACE.minute_of_day // 60).tolist()
-    sources = (
-        {"glucose": {"mg_dl": value, "range": band(value), "tight": tight(value)}, "time": {"hour": hour}}
-        for value, hour in zip(values, hours, strict=True)
-    )
-    helpers.bulk(es, ({"_index": index, "_source": source} for source in sources), refresh=True)
-    yield dict(es.search(index=index, size=0, track_total_hits=True, aggregations=AGGREGATIONS)["aggregations"])
-    es.indices.delete(index=index)
+def queries(es: Elasticsearch) -> Iterator[Queries]:
+    prefix = f"figures-{uuid.uuid4().hex[:8]}-"
+    names = Names(prefix=prefix, runs=f"{prefix}runs")
+    provision(es, names)
+    ensure_index(es, names, "ann")
+    readings = [
+        Reading(
+            time=START + timedelta(milliseconds=int(utc) - MIDNIGHT),
+            key=str(utc),
+            offset_min=0,
+            value=float(value),
+            unit="mg/dL",
+            interval_ms=int(interval),
+        )
+        for utc, value, interval in zip(TRACE.utc, TRACE.mg_dl, TRACE.interval_ms, strict=True)
+    ]
+    enricher = Enricher(Owner(user_id="ann", connection_id="c", provider="tests", zone="UTC"), "readings")
+    ElasticsearchSink(es, names, "ann").write(enricher.documents(readings), (), END)
+    es.indices.refresh(index=names.alias("ann"))
+    yield Queries(es, names)
+    es.indices.delete(index=f"{names.alias('ann')}-000001")
 
 
-def test_mean_and_spread(answer: dict[str, Any]) -> None:
-    figures, stats = figures_of(TRACE), answer["stats"]
-    assert figures.n == stats["count"]
-    assert figures.mean_mg_dl == pytest.approx(stats["avg"], rel=1e-9)
-    assert figures.sd_mg_dl == pytest.approx(stats["std_deviation_sampling"], rel=1e-9)
-    assert (figures.min_mg_dl, figures.max_mg_dl) == (stats["min"], stats["max"])
+def on_a_page(queries: Queries, targets: Targets) -> Figures:
+    answer = queries.aggregate("ann", {"aggs": {"figures": figures_agg(START, END, targets)}})
+    return read_figures(answer["aggregations"]["figures"], START, END)
 
 
-def test_quartiles(answer: dict[str, Any]) -> None:
-    figures, values = figures_of(TRACE), answer["percentiles"]["values"]
-    for ours, key in ((figures.p25_mg_dl, "25.0"), (figures.median_mg_dl, "50.0"), (figures.p75_mg_dl, "75.0")):
-        assert ours == pytest.approx(values[key], abs=1)
+def test_mean_spread_and_limits(queries: Queries) -> None:
+    figures, found = figures_of(TRACE), queries.overview("ann", START, END)
+    assert found.n == figures.n
+    assert found.mean_mg_dl == pytest.approx(figures.mean_mg_dl, rel=1e-9)
+    assert found.sd_mg_dl == pytest.approx(figures.sd_mg_dl, rel=1e-9)
+    assert found.mean_mg_dl != pytest.approx(TRACE.mg_dl.mean(), abs=1), "the intervals weigh"
+    assert (found.low_limit, found.high_limit) == (figures.n_low_limit, figures.n_high_limit)
+    assert figures.n_low_limit > 0
+    assert figures.n_high_limit > 0
 
 
-def test_shares(answer: dict[str, Any]) -> None:
-    shares = shares_of(TRACE)
+def test_shares(queries: Queries) -> None:
+    shares, found = shares_of(TRACE), queries.overview("ann", START, END)
     assert shares is not None
-    counts = {bucket["key"]: bucket["doc_count"] for bucket in answer["bands"]["buckets"]}
-    assert len(counts) >= 4, "the trace reaches the outer bands"
     for name in BANDS:
-        assert getattr(shares, name) == pytest.approx(100 * counts.get(name, 0) / len(TRACE), abs=1e-9)
-    assert shares.tight == pytest.approx(100 * answer["tight"]["doc_count"] / len(TRACE), abs=1e-9)
+        assert found.shares[name] == pytest.approx(getattr(shares, name), abs=1e-9)
+        assert found.shares[name] > 0, "the trace reaches every band"
+    assert found.tight_percent == pytest.approx(shares.tight, abs=1e-9)
 
 
-def test_hours(answer: dict[str, Any]) -> None:
-    buckets = {bucket["key"]: bucket for bucket in answer["hours"]["buckets"]}
-    assert sorted(buckets) == list(range(24))
-    for group in by_hour(TRACE):
-        bucket = buckets[group.key]
-        assert group.n == bucket["doc_count"]
-        assert group.mean_mg_dl == pytest.approx(bucket["mean"]["value"], rel=1e-9)
-        low = sum(inner["doc_count"] for inner in bucket["bands"]["buckets"] if inner["key"] in ("very_low", "low"))
-        assert group.shares is not None
-        assert group.shares.below_70 == pytest.approx(100 * low / group.n, abs=1e-9)
+def test_a_page_says_the_same_and_follows_a_persons_own_range(queries: Queries) -> None:
+    figures, found = figures_of(TRACE, period_ms=31 * DAY_MS), on_a_page(queries, Targets())
+    assert (found.mean_mg_dl, found.sd_mg_dl) == pytest.approx((figures.mean_mg_dl, figures.sd_mg_dl), rel=1e-9)
+    assert (found.in_range, found.below, found.above) == pytest.approx(
+        (figures.tir_percent, figures.below_70_percent, figures.above_180_percent), abs=1e-9
+    )
+    assert found.active_percent == pytest.approx(figures.active_percent, abs=1e-9)
+    own, page = target_shares(TRACE, OWN), on_a_page(queries, OWN)
+    assert own is not None
+    assert (page.in_range, page.below, page.above) == pytest.approx((own.in_range, own.below, own.above), abs=1e-9)
+
+
+def test_readings_come_back_as_the_series_they_were(queries: Queries) -> None:
+    found = queries.readings("ann", START, END)
+    again = Series.of(found.utc, found.mg_dl, found.offset_min, found.interval_ms, superseded=found.superseded)
+    assert figures_of(again) == figures_of(TRACE)

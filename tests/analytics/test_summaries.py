@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glucoflow.analytics import Exclusion, Series, figures_of, summarize_day, summarize_period, summarize_windows
-from glucoflow.analytics.profile import WEEKEND, compare_periods, profile_of, recent_profile
+from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, epoch_ms
 from tests.analytics.traces import MIDNIGHT, walk
 
@@ -117,16 +117,9 @@ def test_the_profile_is_by_the_readings_own_clock() -> None:
     assert (point.p05, point.p25, point.p50, point.p75, point.p95) == pytest.approx(
         np.quantile(part, [0.05, 0.25, 0.5, 0.75, 0.95]).tolist()
     )
-    weekend = profile_of(here, WEEKEND)
-    assert weekend.n == 8 * 288
-    assert recent_profile(here, date(2026, 2, 9), days=7, weekdays=WEEKEND).n == 2 * 288
+    assert profile_of(here, (6, 7)).n == 8 * 288
 
 
-def test_two_periods_side_by_side() -> None:
-    times = MIDNIGHT + np.arange(28 * 288) * FIVE
-    values = np.where(np.arange(28 * 288) < 14 * 288, 150.0, 130.0)
-    comparison = compare_periods(Series.of(times, values), date(2026, 3, 2))
-    assert set(comparison.median_change) == {-20.0}
-    assert (comparison.before_figures.mean_mg_dl, comparison.after_figures.mean_mg_dl) == (150, 130)
+def test_bins_divide_the_day() -> None:
     with pytest.raises(ValueError, match="do not divide"):
-        profile_of(Series.of(times, values), bin_minutes=7)
+        profile_of(Series.of(MIDNIGHT + np.arange(288) * FIVE, np.full(288, 150.0)), bin_minutes=7)
