@@ -33,7 +33,7 @@ def _refresh(rt: Runtime, connection_id: str) -> Outcome:
     connection = rt.store.connections.get(connection_id)
     try:
         authorizer = rt.providers.authorizer(connection.provider, connection.region)
-        rt.store.tokens.access_token(connection.id, rt.clock(), authorizer.refresh, MARGIN)
+        rt.store.credentials.current(connection.id, rt.clock(), authorizer.refresh, MARGIN)
     except GlucoflowError as error:
         return Outcome(
             connection_id=connection.id,

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
-from pydantic import SecretStr
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.ingestion import Kind, RejectedRecord, Window
 from glucoflow.model.records import Record
 
@@ -50,23 +50,15 @@ class Connector(Protocol):
     def close(self) -> None: ...
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """An access token and the single-use refresh token that came with it."""
-
-    access: SecretStr
-    refresh: SecretStr
-    expires_at: datetime
-
-
 class Authorizer(Protocol):
-    """A provider's OAuth code flow."""
+    """A provider's OAuth code flow. Its credentials hold `access` and `refresh`, which is accepted once."""
 
     def authorize_url(self, state: str) -> str: ...
 
-    def exchange(self, code: str, now: datetime) -> Token:
+    def exchange(self, code: str, now: datetime) -> Credentials:
         """The first pair for an authorization code. Raises Reauthorize for a bad code, Misconfigured for bad keys."""
         ...
 
-    def refresh(self, refresh_token: SecretStr, now: datetime) -> Token:
+    def refresh(self, credentials: Credentials, now: datetime) -> Credentials:
         """The next pair. Raises Reauthorize only if the provider says `invalid_grant`."""
         ...

@@ -6,7 +6,15 @@ platform, which reads it at scale, had to learn.
 
 from connectors.dexcom.connector import DexcomConnector, open_connector
 from connectors.dexcom.hosts import REGIONS, DexcomHosts
-from connectors.dexcom.http import Limits, TokenSource
+from connectors.dexcom.http import CredentialSource, Limits
 from connectors.dexcom.oauth import DexcomAuthorizer
 
-__all__ = ["REGIONS", "DexcomAuthorizer", "DexcomConnector", "DexcomHosts", "Limits", "TokenSource", "open_connector"]
+__all__ = [
+    "REGIONS",
+    "CredentialSource",
+    "DexcomAuthorizer",
+    "DexcomConnector",
+    "DexcomHosts",
+    "Limits",
+    "open_connector",
+]

@@ -12,7 +12,7 @@ from connectors.dexcom.calibrations import Calibrations
 from connectors.dexcom.devices import DevicePages
 from connectors.dexcom.events import Events
 from connectors.dexcom.hosts import DexcomHosts
-from connectors.dexcom.http import DexcomHttp, Limits, TokenSource, TooMuch
+from connectors.dexcom.http import CredentialSource, DexcomHttp, Limits, TooMuch
 from connectors.dexcom.ranges import DataRange, data_range
 from connectors.dexcom.readings import Readings
 from connectors.dexcom.times import request_time
@@ -128,7 +128,7 @@ class DexcomConnector:
 
 def open_connector(
     hosts: DexcomHosts,
-    token_source: TokenSource,
+    credentials: CredentialSource,
     *,
     now: datetime,
     lag: timedelta = timedelta(days=3),
@@ -136,7 +136,7 @@ def open_connector(
     limits: Limits = Limits(),
     seed: int = 0,
 ) -> DexcomConnector:
-    """A connector for one account. `token_source(False)` gives a valid access token, `(True)` a new one.
+    """A connector for one account. `credentials(False)` gives good ones, `credentials(True)` others.
 
     `now` is the run's start: records more than 24 hours ahead of it are refused. `seed` is for the jitter of waits.
     Close it after use.
@@ -149,7 +149,7 @@ def open_connector(
         sample_interval_ms=SAMPLE_INTERVAL_MS,
         delivers_meals=True,
     )
-    return DexcomConnector(DexcomHttp(hosts, token_source, limits, seed), capabilities, now)
+    return DexcomConnector(DexcomHttp(hosts, credentials, limits, seed), capabilities, now)
 
 
 def _floor(time: datetime) -> datetime:

@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.waiting import retry_after_seconds
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ T = TypeVar("T")
 
 CHUNK = 256 * 1024
 
-TokenSource = Callable[[bool], SecretStr]
-"""Gives a valid access token; True asks for a new one even though the old one has not expired."""
+CredentialSource = Callable[[bool], Credentials]
+"""Gives good credentials; True asks for others even though the last ones have not expired."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,13 +68,13 @@ class DexcomHttp:
     def __init__(
         self,
         hosts: DexcomHosts,
-        token_source: TokenSource,
+        credentials: CredentialSource,
         limits: Limits,
         seed: int,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._hosts = hosts
-        self._token_source = token_source
+        self._credentials = credentials
         self._limits = limits
         self._random = random.Random(seed)  # noqa: S311 – jitter
         self._sleep = sleep
@@ -88,15 +89,15 @@ class DexcomHttp:
         Raises TooMuch (a Retryable) where less may succeed, Retryable, Reauthorize, Misconfigured, or Fatal for a
         request that Dexcom calls wrong.
         """
-        renewed: SecretStr | None = None
+        renewed: Credentials | None = None
         tried = 0
         while True:
             try:
-                return read(self._once(endpoint, query, renewed or self._token_source(False)))
+                return read(self._once(endpoint, query, renewed or self._credentials(False)))
             except _Unauthorized:
                 if renewed is not None:
                     raise _signed_out() from None
-                renewed = self._token_source(True)
+                renewed = self._credentials(True)
             except TooMuch:
                 raise
             except Retryable as error:
@@ -111,14 +112,14 @@ class DexcomHttp:
         longest = min(self._limits.first_wait_s * 2.0 ** (tried - 1), self._limits.longest_wait_s)
         return (asked or 0.0) + self._random.uniform(0.5, 1.0) * longest
 
-    def _once(self, endpoint: str, query: dict[str, str], token: SecretStr) -> bytes:
+    def _once(self, endpoint: str, query: dict[str, str], credentials: Credentials) -> bytes:
         limits = self._limits
         deadline = time.monotonic() + limits.answer_s
         try:
             with self._session.get(
                 self._hosts.data(endpoint),
                 params=query,
-                auth=_Bearer(token),
+                auth=_Bearer(credentials["access"]),
                 headers={"Accept": "application/json"},
                 timeout=(limits.connect_s, limits.read_s),
                 allow_redirects=False,  # the token stays with the host it was given for

@@ -16,8 +16,8 @@ from requests_oauthlib import OAuth2Session
 
 from connectors.dexcom.hosts import DexcomHosts
 from connectors.dexcom.waiting import retry_after_seconds
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
-from glucoflow.provider import Token
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class DexcomAuthorizer:
         url, _ = session.authorization_url(_https(self._hosts.login), state=state)
         return self._hosts.base_url + str(url)[len(_https(self._hosts.base_url)) :]
 
-    def exchange(self, code: str, now: datetime) -> Token:
+    def exchange(self, code: str, now: datetime) -> Credentials:
         """The first pair. Raises Reauthorize for a bad or old code, Misconfigured for bad keys, else Retryable."""
         with self._session() as session:
             return self._token(
@@ -52,13 +52,13 @@ class DexcomAuthorizer:
                 now,
             )
 
-    def refresh(self, refresh_token: SecretStr, now: datetime) -> Token:
+    def refresh(self, credentials: Credentials, now: datetime) -> Credentials:
         """The next pair. Raises Reauthorize for `invalid_grant` only, Misconfigured for bad keys, else Retryable."""
         with self._session() as session:
             return self._token(
                 lambda url, secret: session.refresh_token(
                     url,
-                    refresh_token=refresh_token.get_secret_value(),
+                    refresh_token=credentials["refresh"].get_secret_value(),
                     client_id=self._client_id,
                     client_secret=secret,
                     redirect_uri=self._redirect_uri,
@@ -77,7 +77,7 @@ class DexcomAuthorizer:
             session.register_compliance_hook(name, _check_answer)
         return session
 
-    def _token(self, call: Any, now: datetime) -> Token:
+    def _token(self, call: Any, now: datetime) -> Credentials:
         try:
             answer = call(_https(self._hosts.token), self._client_secret.get_secret_value())
             return _token_from(answer, now)
@@ -109,14 +109,15 @@ class DexcomAuthorizer:
         )
 
 
-def _token_from(answer: dict[str, Any], now: datetime) -> Token:
+def _token_from(answer: dict[str, Any], now: datetime) -> Credentials:
     access, refresh = answer["access_token"], answer["refresh_token"]
     if not (isinstance(access, str) and access and isinstance(refresh, str) and refresh):
         raise ValueError("no tokens")
     lifetime = answer.get("expires_in")
     good = isinstance(lifetime, int | float) and not isinstance(lifetime, bool) and 0 < lifetime <= 86_400
     expires_at = now + timedelta(seconds=float(lifetime) if good and lifetime is not None else LIFETIME_S)
-    return Token(access=SecretStr(access), refresh=SecretStr(refresh), expires_at=expires_at)
+    values = {"access": SecretStr(access), "refresh": SecretStr(refresh)}
+    return Credentials(values=values, expires_at=expires_at)
 
 
 def _check_answer(response: requests.Response) -> requests.Response:

@@ -5,10 +5,11 @@ from datetime import date, datetime
 
 import msgspec
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Misconfigured, Reauthorize, Rejected
 from glucoflow.provider import Authorizer
 from glucoflow.service.backfill import checked_window
-from glucoflow.store import OAuthState, Store
+from glucoflow.store import Connection, OAuthState, Store
 
 AGAIN = "Go to the person's status page and connect again."
 
@@ -48,7 +49,9 @@ class SiteConnect:
         """Store a single-use state; the provider's address to send the person to. Misconfigured without keys."""
         way = self._way(provider)
         authorizer = way.authorizer()
-        return authorizer.authorize_url(self._store.oauth_states.create(user_id, provider, way.region, now))
+        again = connection_for(self._store, user_id, provider)
+        state = self._store.oauth_states.create(user_id, provider, way.region, now, connection_id=again)
+        return authorizer.authorize_url(state)
 
     def complete(self, state: str, code: str, now: datetime) -> OAuthState:
         """Consume the state, exchange the code, store the tokens, ask for the first sync; what it was started for.
@@ -58,8 +61,8 @@ class SiteConnect:
         started = self._store.oauth_states.consume(state, now)
         if started is None:
             raise Reauthorize("This link has been used already, or is too old.", remedy=AGAIN)
-        token = self._way(started.provider).authorizer().exchange(code, now)
-        self._store.connections.add(started.user_id, started.provider, started.region, now, token)
+        credentials = self._way(started.provider).authorizer().exchange(code, now)
+        connect_account(self._store, started, credentials, now)
         self._request_sync(started.user_id)
         return started
 
@@ -96,3 +99,17 @@ class SiteConnect:
         if way is None:
             raise Misconfigured(f"{provider} cannot be connected here.", remedy="Choose one of the providers shown.")
         return way
+
+
+def connection_for(store: Store, user_id: str, provider: str) -> str | None:
+    """The connection that signing in at a provider once more is for: the person's only one there, if so."""
+    found = [one.id for one in store.connections.for_user(user_id) if one.provider == provider]
+    return found[0] if len(found) == 1 else None
+
+
+def connect_account(store: Store, started: OAuthState, credentials: Credentials, now: datetime) -> Connection:
+    """Keep the credentials of a finished authorization: of a new connection, or of the one that it was started for."""
+    if started.connection_id is None:
+        return store.connections.add(started.user_id, started.provider, started.region, now, credentials)
+    return store.connections.reconnect(started.connection_id, started.region, now, credentials)
+

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from glucoflow.model.errors import Unavailable
+from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.providers import SIMULATOR
 from glucoflow.service.runtime import Runtime
 from glucoflow.simulators.dexcom import Person, demo_scenario
@@ -32,9 +33,10 @@ def connect(rt: Runtime, person: Person) -> None:
 
 
 def _consent(rt: Runtime, person: Person, now: datetime) -> None:
-    """What a browser would do: ask for consent, follow the redirect back, exchange the code, store the tokens."""
+    """What a browser would do: ask for consent, follow the redirect back, exchange the code, store the credentials."""
     authorizer = rt.providers.authorizer(PROVIDER, SIMULATOR)
-    state = rt.store.oauth_states.create(person.id, PROVIDER, SIMULATOR, now)
+    again = connection_for(rt.store, person.id, PROVIDER)
+    state = rt.store.oauth_states.create(person.id, PROVIDER, SIMULATOR, now, connection_id=again)
     consent = httpx.get(f"{authorizer.authorize_url(state)}&person={person.id}&auto=1", timeout=10)
     answer = parse_qs(urlsplit(consent.headers.get("location", "")).query)
     if "code" not in answer or answer.get("state") != [state]:
@@ -45,5 +47,5 @@ def _consent(rt: Runtime, person: Person, now: datetime) -> None:
     started = rt.store.oauth_states.consume(answer["state"][0], now)
     if started is None:
         raise Unavailable("The authorization was interrupted.", remedy="Start again.")
-    token = authorizer.exchange(answer["code"][0], now)
-    rt.store.connections.add(started.user_id, started.provider, started.region, now, token)
+    credentials = authorizer.exchange(answer["code"][0], now)
+    connect_account(rt.store, started, credentials, now)

@@ -7,6 +7,7 @@ import msgspec
 from pydantic import SecretStr
 
 from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, Limits, open_connector
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Misconfigured, Retryable
 from glucoflow.provider import Authorizer, Connector
 from glucoflow.service.call_budget import CallBudget, Used
@@ -19,8 +20,8 @@ SIMULATOR = "simulator"
 SIMULATOR_CLIENT_ID = "glucoflow-demo"
 SIMULATOR_CLIENT_SECRET = "not-a-secret"  # noqa: S105 – the simulator guards nothing
 
-TokenSource = Callable[[bool], SecretStr]
-"""Gives a valid access token; True asks for a new one even though the old has not expired."""
+CredentialSource = Callable[[bool], Credentials]
+"""Gives good credentials; True asks for others even though the last ones have not expired."""
 
 
 class Providers(msgspec.Struct, frozen=True):
@@ -51,13 +52,18 @@ class Providers(msgspec.Struct, frozen=True):
         )
 
     def connector(
-        self, provider: str, region: str, token: TokenSource, now: datetime, on_call: Callable[[], None] = lambda: None
+        self,
+        provider: str,
+        region: str,
+        credentials: CredentialSource,
+        now: datetime,
+        on_call: Callable[[], None] = lambda: None,
     ) -> Connector:
         """A connector for one connection; close it after use. `on_call` is called before each call of its API."""
         self._known(provider)
         return open_connector(
             self._hosts(region),
-            self._counted(token, _app(provider, region), on_call),
+            self._counted(credentials, _app(provider, region), on_call),
             now=now,
             lag=timedelta(days=self.dexcom.lag_days),
             deep_lag=timedelta(days=self.dexcom.deep_lag_days),
@@ -81,14 +87,14 @@ class Providers(msgspec.Struct, frozen=True):
         """The hour's calls of the app, and its cap; None where nothing is counted."""
         return self.budget.used(_app(provider, region)) if self.budget else None
 
-    def _counted(self, token: TokenSource, app: str, on_call: Callable[[], None]) -> TokenSource:
-        """The token source, which is asked once a call, counting each against the app's budget."""
+    def _counted(self, credentials: CredentialSource, app: str, on_call: Callable[[], None]) -> CredentialSource:
+        """The source of credentials, which is asked once a call, counting each against the app's budget."""
 
-        def counted(force: bool) -> SecretStr:
+        def counted(force: bool) -> Credentials:
             if self.budget is not None:
                 self.budget.take(app)
             on_call()
-            return token(force)
+            return credentials(force)
 
         return counted
 

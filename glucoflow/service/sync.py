@@ -179,8 +179,8 @@ class _Turn:
     def work(self) -> None:
         provider, region = self._connection.provider, self._connection.region
         authorizer = self._rt.providers.authorizer(provider, region)
-        token = self._rt.store.tokens.source(self._connection.id, authorizer.refresh, self._rt.clock)
-        connector = self._rt.providers.connector(provider, region, token, self._started, self._spent.count_call)
+        credentials = self._rt.store.credentials.source(self._connection.id, authorizer.refresh, self._rt.clock)
+        connector = self._rt.providers.connector(provider, region, credentials, self._started, self._spent.count_call)
         try:
             kinds = [k for k in connector.capabilities.kinds if not self._job.kinds or k in self._job.kinds]
             for done, kind in enumerate(kinds):

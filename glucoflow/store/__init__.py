@@ -1,8 +1,8 @@
-"""The store: people, connections, encrypted tokens, leases, checkpoints, runs, rejected records and what people mark.
+"""The store: people, connections, encrypted credentials, leases, checkpoints, runs, rejected records, what people mark.
 
-`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `tokens`, `runs`, `backfills`,
-`unread`, `calls`, `rejected_records`, `oauth_states`, `invites`, `exclusions`, `protocols`, and `ledger()`) hand out
-frozen values. SQLite or PostgreSQL.
+`open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `credentials`, `runs`, `backfills`,
+`unread`, `calls`, `rejected_records`, `oauth_states`, `exclusions`, `protocols`, and `ledger()`) hand out frozen
+values. SQLite or PostgreSQL.
 """
 
 from glucoflow.store.calls import Calls
@@ -16,7 +16,6 @@ from glucoflow.store.values import (
     Connection,
     ConnectionState,
     Exclusion,
-    Invite,
     OAuthState,
     OwnTargets,
     Person,
@@ -39,7 +38,6 @@ __all__ = [
     "Connection",
     "ConnectionState",
     "Exclusion",
-    "Invite",
     "OAuthState",
     "OwnTargets",
     "Person",

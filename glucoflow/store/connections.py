@@ -1,15 +1,17 @@
-"""Connections: one person's authorization at one provider, how it is doing and when it is polled next."""
+"""Connections: a person's ways to their accounts at providers, how each is doing and when it is polled next."""
 
 import uuid
 from datetime import datetime
 from typing import cast
 
+import msgspec
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected
 from glucoflow.model.ingestion import Kind
-from glucoflow.provider import Token
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
@@ -27,28 +29,36 @@ class Connections:
         self._database = database
         self._cipher = cipher
 
-    def add(self, user_id: str, provider: str, region: str, now: datetime, token: Token | None = None) -> Connection:
-        """Connect a person to a provider, or connect them again: checkpoints and history stay.
+    def add(
+        self, user_id: str, provider: str, region: str, now: datetime, credentials: Credentials | None = None
+    ) -> Connection:
+        """A new connection of a person, who may have several at one provider; `reconnect` is for one that was there.
 
-        With `token`, the connection is `connected` and due at once; without, it waits for `Tokens.save`. Raises
-        Rejected for an unknown person.
+        With `credentials` it is `connected` and due at once; without, it waits for `reconnect`. Raises Rejected for an
+        unknown person.
         """
+        row = ConnectionRow(
+            id=uuid.uuid4().hex, user_id=user_id, provider=provider, region=region, state="needs_reauthorization",
+            credentials_version=0, failures=0, refusals=0, account_shared=False, created_at=now,
+        )  # fmt: skip
+        if credentials is not None:
+            put_credentials(row, credentials, self._cipher, now)
         with self._database.write() as session:
             if session.get(PersonRow, user_id) is None:
                 raise unknown_person(user_id)
-            row = session.scalar(
-                select(ConnectionRow).filter_by(user_id=user_id, provider=provider).with_for_update(key_share=True)
-            )
-            if row is None:
-                row = ConnectionRow(
-                    id=uuid.uuid4().hex, user_id=user_id, provider=provider, state="needs_reauthorization",
-                    token_version=0, failures=0, created_at=now,
-                )  # fmt: skip
-                session.add(row)
-            row.region = region
-            if token is not None:
-                put_token(row, token, self._cipher, now)
+            session.add(row)
             session.flush()
+            return connection_of(row)
+
+    def reconnect(self, connection_id: str, region: str, now: datetime, credentials: Credentials) -> Connection:
+        """A new consent for a connection: it is `connected` and due at once. Its checkpoints and history stay.
+
+        Raises Rejected if there is none.
+        """
+        with self._database.write() as session:
+            row = locked(session, connection_id)
+            row.region = region
+            put_credentials(row, credentials, self._cipher, now)
             return connection_of(row)
 
     def find(self, connection_id: str) -> Connection | None:
@@ -76,28 +86,15 @@ class Connections:
             rows = session.scalars(select(ConnectionRow).filter_by(user_id=user_id).order_by(ConnectionRow.provider))
             return tuple(connection_of(row) for row in rows)
 
-    def set_state(self, connection_id: str, state: ConnectionState, now: datetime) -> None:
-        """Pause, resume or mark a connection. `connected` makes it due now. Raises Rejected if it has no token."""
-        if state == "disconnected":
-            return self.disconnect(connection_id)
-        with self._database.write() as session:
-            row = locked(session, connection_id)
-            if state == "connected":
-                if row.refresh_token is None:
-                    raise Rejected("connection", "has no token: connect the person again")
-                row.next_poll_at = now
-            row.state = state
-        return None
-
     def disconnect(self, connection_id: str) -> None:
-        """Forget the tokens and stop polling; a sync that is under way loses its lease. What was read stays."""
+        """Forget the credentials and stop polling; a sync that is under way loses its lease. What was read stays."""
         with self._database.write() as session:
             row = locked(session, connection_id)
             row.state = "disconnected"
-            row.access_token = row.refresh_token = row.key_id = None
+            row.credentials = row.key_id = None
             row.expires_at = row.refresh_intent_at = row.next_poll_at = None
             row.lease_owner = row.lease_until = None
-            row.token_version += 1
+            row.credentials_version += 1
 
     def record_error(
         self,
@@ -171,7 +168,7 @@ def connection_of(row: ConnectionRow) -> Connection:
         provider=row.provider,
         region=row.region,
         state=cast("ConnectionState", row.state),
-        has_token=row.refresh_token is not None,
+        has_credentials=row.credentials is not None,
         expires_at=row.expires_at,
         last_error=row.last_error,
         last_remedy=row.last_remedy,
@@ -205,11 +202,29 @@ def unknown_connection() -> Rejected:
     return Rejected("connection", "is not there; its person may have been deleted")
 
 
-def put_token(row: ConnectionRow, token: Token, cipher: Cipher, now: datetime) -> None:
-    """A fresh consent's tokens: the connection is well and due."""
-    row.access_token, row.refresh_token = cipher.seal(token.access), cipher.seal(token.refresh)
-    row.key_id, row.expires_at, row.refresh_intent_at = cipher.key_id, token.expires_at, None
-    row.token_version += 1
+def seal_credentials(credentials: Credentials, cipher: Cipher) -> bytes:
+    """What is stored of them: a JSON object of their values, encrypted. `expires_at` has a column of its own."""
+    plain = {name: value.get_secret_value() for name, value in credentials.values.items()}
+    return cipher.seal(msgspec.json.encode(plain, order="sorted"))
+
+
+def open_credentials(row: ConnectionRow, sealed: bytes, cipher: Cipher) -> Credentials:
+    """The credentials that `sealed` holds. Raises WrongKey naming whose they are."""
+    plain = cipher.open(sealed, whose(row), row.key_id)
+    values = msgspec.json.decode(plain, type=dict[str, str])
+    return Credentials(values={name: SecretStr(value) for name, value in values.items()}, expires_at=row.expires_at)
+
+
+def whose(row: ConnectionRow) -> str:
+    """How an error names a connection's credentials."""
+    return f"What opens the account of {row.user_id} at {row.provider}"
+
+
+def put_credentials(row: ConnectionRow, credentials: Credentials, cipher: Cipher, now: datetime) -> None:
+    """A fresh consent: the connection is well and due."""
+    row.credentials, row.key_id = seal_credentials(credentials, cipher), cipher.key_id
+    row.expires_at, row.refresh_intent_at = credentials.expires_at, None
+    row.credentials_version += 1
     row.state, row.next_poll_at, row.failures = "connected", now, 0
     row.last_error = row.last_remedy = row.last_error_at = None
 

@@ -1,4 +1,4 @@
-"""Encryption of tokens and payloads: MultiFernet, so that keys can be rotated, and the key file of a first start.
+"""Encryption of credentials and payloads: MultiFernet, so that keys can be rotated, and the key file of a first start.
 
 The first key encrypts, any of them decrypts. To rotate: put a new key in front of the old one, restart, run the
 rotation (`Store.rotate`), then drop the old one. Each row keeps the id of its key, so that a missing key can be named.
@@ -53,9 +53,9 @@ class Cipher:
         """Id of the key that encrypts: a part of its hash, which says nothing about it."""
         return self.key_ids[0]
 
-    def seal(self, value: SecretStr | bytes) -> bytes:
+    def seal(self, value: bytes) -> bytes:
         """`value`, encrypted with the newest key."""
-        return self._fernet.encrypt(value.get_secret_value().encode() if isinstance(value, SecretStr) else value)
+        return self._fernet.encrypt(value)
 
     def open(self, sealed: bytes, what: str, key_id: str | None = None) -> bytes:
         """The value behind `sealed`. Raises WrongKey naming `what`, and the key it was encrypted with if known."""
@@ -63,10 +63,6 @@ class Cipher:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
             raise _wrong_key(what, key_id, self.key_ids) from None
-
-    def open_secret(self, sealed: bytes, what: str, key_id: str | None = None) -> SecretStr:
-        """Like `open`, for text that must not be seen."""
-        return SecretStr(self.open(sealed, what, key_id).decode())
 
     def renew(self, sealed: bytes, what: str) -> bytes:
         """`sealed`, encrypted anew with the newest key. Raises WrongKey."""
@@ -97,8 +93,8 @@ def load_keys(setting: SecretStr | None, folder: Path, *, create: bool) -> list[
         if not path.exists():
             if not create:
                 raise Misconfigured(
-                    f"The tokens are encrypted, but {KEY_SETTING} is not set and the key file {path} is gone.",
-                    remedy="Restore the key from your backup. Without it the tokens are lost: then move the database "
+                    f"What is stored is encrypted, but {KEY_SETTING} is not set and the key file {path} is gone.",
+                    remedy="Restore the key from your backup. Without it nothing can be read: then move the database "
                     "away and connect each person again.",
                 )
             _create(path)

@@ -2,17 +2,19 @@
 
 from sqlalchemy import Connection, inspect, text
 
+from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `migrations/versions`. Known here, so that an ordinary start does without Alembic."""
 _LOCK_KEY = 0x676C75636F  # "gluco": an advisory lock of PostgreSQL
 
 
-def migrate(database: Database) -> None:
+def migrate(database: Database, cipher: Cipher) -> None:
     """Apply the migrations that are missing, in one transaction under a lock: all of them or none.
 
-    Raises Misconfigured if the database is newer than this version of glucoflow.
+    Raises WrongKey if what is stored was encrypted with another key, and Misconfigured if the database is newer than
+    this version of glucoflow.
     """
     with database.connect() as connection, connection.begin():
         if revision(connection) == HEAD:
@@ -24,7 +26,7 @@ def migrate(database: Database) -> None:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        upgrade(connection, revision(connection))
+        upgrade(connection, revision(connection), cipher)
 
 
 def revision(connection: Connection) -> str | None:

@@ -6,24 +6,24 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from glucoflow.store.annotations import Exclusions, Protocols
 from glucoflow.store.backfills import Backfills
 from glucoflow.store.calls import Calls
-from glucoflow.store.connections import SYNC, Connections
+from glucoflow.store.connections import SYNC, Connections, whose
+from glucoflow.store.credentials import CredentialStore, nothing_happens
 from glucoflow.store.crypto import Cipher, load_keys
 from glucoflow.store.database import Database, database_url
 from glucoflow.store.leases import Leases
 from glucoflow.store.ledger import StoreLedger
-from glucoflow.store.links import Invites, OAuthStates
 from glucoflow.store.migrate import migrate
+from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.people import People
 from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
 from glucoflow.store.tables import ConnectionRow, MetaRow, RejectedRecordRow
-from glucoflow.store.tokens import Tokens, nothing_happens
 from glucoflow.store.unread import UnreadWindows
 from glucoflow.store.values import Rotated
 
@@ -35,18 +35,17 @@ class Store:
     """Everything glucoflow remembers besides readings. Safe to use from many threads."""
 
     def __init__(self, database: Database, cipher: Cipher, on_point: Callable[[str], None] = nothing_happens) -> None:
-        """A store over a database that is migrated already; `open_store` makes one. `on_point`: see `Tokens`."""
+        """A store over a database that is migrated already; see `open_store`. `on_point` is `CredentialStore`'s."""
         self.people = People(database)
         self.connections = Connections(database, cipher)
         self.leases = Leases(database)
-        self.tokens = Tokens(database, cipher, on_point=on_point)
+        self.credentials = CredentialStore(database, cipher, on_point=on_point)
         self.runs = Runs(database)
         self.backfills = Backfills(database)
         self.calls = Calls(database)
         self.rejected_records = RejectedRecords(database, cipher)
         self.unread = UnreadWindows(database)
         self.oauth_states = OAuthStates(database)
-        self.invites = Invites(database)
         self.exclusions = Exclusions(database)
         self.protocols = Protocols(database)
         self._database = database
@@ -104,10 +103,8 @@ class Store:
         query = select(row).where(row.id > after, row.key_id != self._cipher.key_id).order_by(row.id)
         rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update(key_share=True)).all()
         for found in rows:
-            what = f"The token of {found.user_id} for {found.provider}"
-            if found.access_token is not None and found.refresh_token is not None:
-                found.access_token = self._cipher.renew(found.access_token, what)
-                found.refresh_token = self._cipher.renew(found.refresh_token, what)
+            if found.credentials is not None:
+                found.credentials = self._cipher.renew(found.credentials, whose(found))
             found.key_id = self._cipher.key_id
         return len(rows), rows[-1].id if rows else after
 
@@ -136,24 +133,32 @@ def open_store(
     database = Database(database_url(url, data_dir))
     try:
         database.check()
-        migrate(database)
-        cipher = _proven_cipher(database, token_key, data_dir)
+        canary = _canary(database)
+        cipher = Cipher(load_keys(token_key, data_dir, create=canary is None))
+        if canary is not None:
+            cipher.check(canary)
+        migrate(database, cipher)
+        if canary is None:
+            _leave_canary(database, cipher)
     except BaseException:
         database.close()
         raise
     return Store(database, cipher, on_point)
 
 
-def _proven_cipher(database: Database, token_key: SecretStr | None, data_dir: Path) -> Cipher:
-    """The keys, checked against the canary that the first start left in the database."""
+def _canary(database: Database) -> bytes | None:
+    """What the first start left in the database, to prove the keys with. None in a new one."""
     with database.read() as session:
-        canary = session.get(MetaRow, _CANARY)
-    cipher = Cipher(load_keys(token_key, data_dir, create=canary is None))
-    if canary is None:
-        with database.write() as session:
-            row = database.insert(MetaRow).values(name=_CANARY, value=cipher.canary())
-            session.execute(row.on_conflict_do_nothing(index_elements=["name"]))
-        with database.read() as session:
-            canary = session.get_one(MetaRow, _CANARY)
-    cipher.check(canary.value)
-    return cipher
+        if not inspect(session.connection()).has_table(MetaRow.__tablename__):
+            return None
+        row = session.get(MetaRow, _CANARY)
+        return None if row is None else row.value
+
+
+def _leave_canary(database: Database, cipher: Cipher) -> None:
+    """Raises WrongKey if another process was first, with another key."""
+    with database.write() as session:
+        row = database.insert(MetaRow).values(name=_CANARY, value=cipher.canary())
+        session.execute(row.on_conflict_do_nothing(index_elements=["name"]))
+    with database.read() as session:
+        cipher.check(session.get_one(MetaRow, _CANARY).value)

@@ -1,4 +1,4 @@
-"""Turns at renewing a connection's tokens: one at a time, across threads, processes and machines.
+"""Turns at renewing a connection's credentials: one at a time, across threads, processes and machines.
 
 PostgreSQL: a session-level advisory lock on a connection of its own. It holds no transaction open and blocks no row
 while the provider is asked, and a crash frees it at once. (A row lock would do neither: the intent must be committed
@@ -22,7 +22,7 @@ from glucoflow.store.error_translation import explained
 from glucoflow.store.tables import ConnectionRow
 
 LEASE = timedelta(seconds=60)
-"""Longer than any one call to a provider's token endpoint may take."""
+"""Longer than any one call to a provider's sign-in may take."""
 _PATIENCE = 75.0
 _LOOK_AGAIN = 0.05
 
@@ -55,7 +55,7 @@ class Turns:
                 with explained():
                     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
             except Unavailable as error:
-                raise Retryable("Another worker is still renewing this connection's tokens.") from error
+                raise Retryable("Another worker is still renewing this connection's credentials.") from error
             yield
         finally:
             connection.close()  # and with it the lock, whatever became of the session meanwhile
@@ -69,7 +69,7 @@ class Turns:
             if self._try(connection_id, owner, now + timedelta(seconds=waited)):
                 break
             if waited > _PATIENCE:
-                raise Retryable("Another worker is still renewing this connection's tokens.")
+                raise Retryable("Another worker is still renewing this connection's credentials.")
             self._sleep(_LOOK_AGAIN)
         try:
             yield

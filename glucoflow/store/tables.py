@@ -6,7 +6,18 @@ States and kinds are plain text in the database; the values of `values.py` narro
 from datetime import UTC, date, datetime
 from typing import ClassVar
 
-from sqlalchemy import DateTime, Dialect, Double, ForeignKey, Index, LargeBinary, MetaData, String, TypeDecorator
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMES = {
@@ -69,20 +80,25 @@ class PersonRow(Base):
 
 
 class ConnectionRow(Base):
-    """`token_version` grows with every change of the tokens: a writer that saw an older one loses."""
+    """One person's way to one account at a provider; they may have several at one.
+
+    `credentials` is JSON, encrypted: secret values by name. `credentials_version` grows with every change of them: a
+    writer that saw an older one loses. `refusals` counts how often in a row the provider said no, `refused_at` is the
+    last time that counted. `account` is a hash of the provider's own account id, `account_found` of another one that
+    came instead.
+    """
 
     __tablename__ = "connections"
-    __table_args__ = (Index(None, "user_id", "provider", unique=True), Index(None, "state", "next_poll_at"))
+    __table_args__ = (Index(None, "user_id", "provider"), Index(None, "state", "next_poll_at"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = _person(index=False)
     provider: Mapped[str]
     region: Mapped[str]
     state: Mapped[str]
-    access_token: Mapped[bytes | None]
-    refresh_token: Mapped[bytes | None]
+    credentials: Mapped[bytes | None]
     key_id: Mapped[str | None]
-    token_version: Mapped[int]
+    credentials_version: Mapped[int]
     expires_at: Mapped[datetime | None]
     refresh_intent_at: Mapped[datetime | None]
     refresh_owner: Mapped[str | None]
@@ -97,6 +113,11 @@ class ConnectionRow(Base):
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     clock_ahead_s: Mapped[int | None]
+    refusals: Mapped[int] = mapped_column(server_default="0")
+    refused_at: Mapped[datetime | None]
+    account: Mapped[str | None]
+    account_found: Mapped[str | None]
+    account_shared: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime]
 
 
@@ -184,7 +205,10 @@ class RunRow(Base):
 
 
 class RejectedRecordRow(Base):
-    """`fingerprint` is a hash over kind, key (or payload), field and reason: read again, it is the same row."""
+    """`fingerprint` is a hash over kind, key (or payload), field and reason: read again, it is the same row.
+
+    The window is its page's.
+    """
 
     __tablename__ = "rejects"
     __table_args__ = (Index(None, "connection_id", "fingerprint", unique=True),)
@@ -199,6 +223,8 @@ class RejectedRecordRow(Base):
     reason: Mapped[str]
     payload: Mapped[bytes]
     fingerprint: Mapped[str]
+    window_start: Mapped[datetime | None]
+    window_end: Mapped[datetime | None]
     at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
 
@@ -220,19 +246,8 @@ class OAuthStateRow(Base):
     user_id: Mapped[str] = _person()
     provider: Mapped[str]
     region: Mapped[str]
-    invite_id: Mapped[int | None] = mapped_column(ForeignKey("invites.id", ondelete="CASCADE"), index=True)
+    connection_id: Mapped[str | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime]
-
-
-class InviteRow(Base):
-    __tablename__ = "invites"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    hash: Mapped[str] = mapped_column(unique=True)
-    user_id: Mapped[str] = _person()
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
 
 
 class ExclusionRow(Base):

@@ -13,6 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from glucoflow.model.errors import Misconfigured
+from glucoflow.store.crypto import Cipher
 from glucoflow.store.tables import Base
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,10 +29,11 @@ def scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def upgrade(connection: Connection, current: str | None) -> None:
+def upgrade(connection: Connection, current: str | None, cipher: Cipher) -> None:
     """Bring the database from revision `current` to the newest, inside the connection's transaction.
 
-    Raises Misconfigured if `current` is not among the revisions of this version.
+    Migrations that change an encrypted value find `cipher` in `opts`. Raises WrongKey, and Misconfigured if `current`
+    is not among the revisions of this version.
     """
     script = scripts()
 
@@ -40,7 +42,9 @@ def upgrade(connection: Connection, current: str | None) -> None:
 
     try:
         with EnvironmentContext(Config(), script, fn=missing, destination_rev="head") as environment:
-            environment.configure(connection=connection, target_metadata=Base.metadata, transactional_ddl=True)
+            environment.configure(
+                connection=connection, target_metadata=Base.metadata, transactional_ddl=True, cipher=cipher
+            )
             environment.run_migrations()
     except (CommandError, ResolutionError):
         raise Misconfigured(

@@ -1,4 +1,4 @@
-"""What the store hands out: frozen values. Rows of the database never leave it, and no value carries a token."""
+"""What the store hands out: frozen values. Rows of the database never leave it, and no value carries a secret."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -40,14 +40,14 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's authorization at one provider, and how it is doing. `expires_at` is the access token's."""
+    """One person's way to one account at a provider, and how it is doing. `expires_at` is the credentials'."""
 
     id: str
     user_id: str
     provider: str
     region: str
     state: ConnectionState
-    has_token: bool
+    has_credentials: bool
     expires_at: datetime | None
     last_error: str | None
     last_remedy: str | None
@@ -164,22 +164,12 @@ class RejectedRecordCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OAuthState(msgspec.Struct, frozen=True, kw_only=True):
-    """What an authorization that came back was started for. `invite_id` if it began with an invitation."""
+    """What an authorization that came back was started for. `connection_id` if it is to connect that one again."""
 
     user_id: str
     provider: str
     region: str
-    invite_id: int | None
-
-
-class Invite(msgspec.Struct, frozen=True, kw_only=True):
-    """A link with which a person connects their own account, once, until it expires."""
-
-    id: int
-    user_id: str
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
+    connection_id: str | None
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):

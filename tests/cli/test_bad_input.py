@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from glucoflow.provider import Token
+from glucoflow.model.credentials import Credentials
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 from tests.cli.conftest import Cloud, Command, Said
@@ -62,8 +62,9 @@ def test_a_person_left_from_the_demo_stops_nobody_else(cloud: Cloud, command: Co
     with open_runtime(Settings.load()) as rt:
         now = rt.clock()
         rt.store.people.add("berta", "Berta", now)
-        token = Token(access=SecretStr("a"), refresh=SecretStr("r"), expires_at=now + timedelta(hours=1))
-        rt.store.connections.add("berta", "dexcom", "simulator", now, token)
+        values = {"access": SecretStr("a"), "refresh": SecretStr("r")}
+        credentials = Credentials(values=values, expires_at=now + timedelta(hours=1))
+        rt.store.connections.add("berta", "dexcom", "simulator", now, credentials)
     said = command("sync")
     assert_says(said, TEMPORARY, "belongs to the demo", "glucoflow up --demo")
     assert cloud.stored() == cloud.truth()

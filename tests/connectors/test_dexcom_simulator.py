@@ -13,9 +13,10 @@ from pydantic import SecretStr
 
 from connectors.dexcom import DexcomAuthorizer, DexcomConnector, DexcomHosts, Limits, open_connector
 from glucoflow.model import records as r
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Fatal, Misconfigured, Reauthorize, Retryable
 from glucoflow.model.ingestion import Kind, Window
-from glucoflow.provider import Page, Token
+from glucoflow.provider import Page
 from glucoflow.simulators.dexcom import (
     Client,
     DeleteEvents,
@@ -75,7 +76,7 @@ def authorizer(sim: Simulator, secret: str = Client().secret) -> DexcomAuthorize
     return DexcomAuthorizer(DexcomHosts(base_url=sim.base_url), Client().id, SecretStr(secret), REDIRECT)
 
 
-def consent(sim: Simulator, person: str) -> Token:
+def consent(sim: Simulator, person: str) -> Credentials:
     """Walk the code flow as a browser would."""
     url = authorizer(sim).authorize_url("the-state") + f"&person={person}&auto=1"
     back = requests.get(url, allow_redirects=False, timeout=5).headers["Location"]
@@ -85,13 +86,13 @@ def consent(sim: Simulator, person: str) -> Token:
 
 
 def open_for(sim: Simulator, person: str, now: datetime = NOW) -> DexcomConnector:
-    token = consent(sim, person)
+    held = consent(sim, person)
 
-    def source(force: bool) -> SecretStr:
-        nonlocal token
+    def source(force: bool) -> Credentials:
+        nonlocal held
         if force:
-            token = authorizer(sim).refresh(token.refresh, now)
-        return token.access
+            held = authorizer(sim).refresh(held, now)
+        return held
 
     return open_connector(DexcomHosts(base_url=sim.base_url), source, now=now, limits=PATIENT)
 
@@ -222,18 +223,18 @@ def test_odd_records_are_kept_aside_and_the_page_goes_on(sim: Simulator) -> None
 def test_an_expired_token_is_renewed_and_the_old_refresh_token_is_spent(
     sim: Simulator, running: tuple[Simulator, SettableClock]
 ) -> None:
-    token = consent(sim, "alma")
-    renewed = authorizer(sim).refresh(token.refresh, NOW)
-    assert renewed.refresh != token.refresh
+    held = consent(sim, "alma")
+    renewed = authorizer(sim).refresh(held, NOW)
+    assert renewed["refresh"] != held["refresh"]
     connector = open_for(sim, "alma", NOW + timedelta(hours=3))
     running[1].set(NOW + timedelta(hours=3))
     assert read(connector, "readings", Window(NOW - timedelta(hours=1), NOW))[0].records
     with pytest.raises(Reauthorize):
-        authorizer(sim).refresh(token.refresh, NOW)
+        authorizer(sim).refresh(held, NOW)
     connector.close()
 
 
 def test_a_wrong_client_secret_is_the_operators(sim: Simulator) -> None:
-    token = consent(sim, "alma")
+    held = consent(sim, "alma")
     with pytest.raises(Misconfigured, match="DEXCOM_CLIENT_SECRET"):
-        authorizer(sim, "wrong").refresh(token.refresh, NOW)
+        authorizer(sim, "wrong").refresh(held, NOW)

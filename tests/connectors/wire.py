@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from connectors.dexcom import DexcomConnector, DexcomHosts, Limits, open_connector
 from connectors.dexcom.wire import raw_records
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.ingestion import Window
 from glucoflow.provider import Page
 
@@ -99,10 +100,10 @@ def understood(converter: Any, record_type: str, *records: object) -> Page:
     return page
 
 
-def connector(base_url: str, token_source: Any = None, limits: Limits = QUICK) -> DexcomConnector:
+def connector(base_url: str, credentials: Any = None, limits: Limits = QUICK) -> DexcomConnector:
     return open_connector(
         DexcomHosts(base_url=base_url),
-        token_source or (lambda force: SecretStr("renewed-token" if force else "first-token")),
+        credentials or _credentials,
         now=NOW,
         limits=limits,
     )
@@ -114,3 +115,7 @@ def minutes(count: int) -> timedelta:
 
 def payload(record: Any) -> Any:
     return msgspec.json.decode(record.payload)
+
+
+def _credentials(force: bool) -> Credentials:
+    return Credentials(values={"access": SecretStr("renewed-token" if force else "first-token")})

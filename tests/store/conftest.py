@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from pydantic import SecretStr
 
-from glucoflow.provider import Token
+from glucoflow.model.credentials import Credentials
 from glucoflow.store import Connection, Store, open_store
 from glucoflow.store.database import Database, database_url
 from tests.postgres import Server
@@ -87,13 +87,14 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
-def token(number: int = 0, expires_at: datetime = NOW) -> Token:
+def pair(number: int = 0, expires_at: datetime | None = NOW) -> Credentials:
     """The pair that `Provider` accepts at its start; expired unless told otherwise."""
-    return Token(access=SecretStr(f"access-{number}"), refresh=SecretStr(f"refresh-{number}"), expires_at=expires_at)
+    values = {"access": SecretStr(f"access-{number}"), "refresh": SecretStr(f"refresh-{number}")}
+    return Credentials(values=values, expires_at=expires_at)
 
 
 def connect(store: Store, user_id: str = "anna", expires_at: datetime = NOW) -> Connection:
     """A person with a connection that is due at NOW."""
     if store.people.find(user_id) is None:
         store.people.add(user_id, user_id.title(), NOW - timedelta(days=1))
-    return store.connections.add(user_id, "dexcom", "us", NOW, token(expires_at=expires_at))
+    return store.connections.add(user_id, "dexcom", "us", NOW, pair(expires_at=expires_at))

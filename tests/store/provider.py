@@ -12,8 +12,8 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize, Retryable
-from glucoflow.provider import Token
 
 
 class Provider:
@@ -39,8 +39,8 @@ class Provider:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/token"
 
-    def refresh(self, refresh_token: SecretStr, now: datetime) -> Token:
-        return refresh_at(self.url, refresh_token, now)
+    def refresh(self, credentials: Credentials, now: datetime) -> Credentials:
+        return refresh_at(self.url, credentials, now)
 
     def answer(self, refresh_token: str) -> tuple[int, dict[str, str]]:
         with self._lock:
@@ -70,9 +70,9 @@ class Provider:
         return Handler
 
 
-def refresh_at(url: str, refresh_token: SecretStr, now: datetime) -> Token:
+def refresh_at(url: str, credentials: Credentials, now: datetime) -> Credentials:
     """What a connector's Authorizer does, in small."""
-    form = urllib.parse.urlencode({"refresh_token": refresh_token.get_secret_value()}).encode()
+    form = urllib.parse.urlencode({"refresh_token": credentials["refresh"].get_secret_value()}).encode()
     try:
         with urllib.request.urlopen(url, form, timeout=20) as response:  # noqa: S310 – our own loopback server
             answer = json.load(response)
@@ -81,6 +81,5 @@ def refresh_at(url: str, refresh_token: SecretStr, now: datetime) -> Token:
             if error.code == 400:
                 raise Reauthorize("The provider no longer accepts this connection.") from None
         raise Retryable("The provider is overloaded.", retry_after=30) from None
-    return Token(
-        access=SecretStr(answer["access"]), refresh=SecretStr(answer["refresh"]), expires_at=now + timedelta(hours=2)
-    )
+    values = {name: SecretStr(answer[name]) for name in ("access", "refresh")}
+    return Credentials(values=values, expires_at=now + timedelta(hours=2))

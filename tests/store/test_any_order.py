@@ -7,12 +7,11 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from pydantic import SecretStr
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize, Retryable
-from glucoflow.provider import Token
 from glucoflow.store import Connection, Store, open_store
-from tests.store.conftest import NOW, connect, token
+from tests.store.conftest import NOW, connect, pair
 
 
 class Killed(BaseException):
@@ -42,27 +41,27 @@ class Renewals(RuleBasedStateMachine):
         if point == self.die_at:
             raise Killed
 
-    def refresh(self, refresh_token: SecretStr, now: datetime) -> Token:
+    def refresh(self, credentials: Credentials, now: datetime) -> Credentials:
         if self.die_at == "before":
             raise Killed
         if self.die_at == "outage":
             raise Retryable("The provider is down.")
-        if refresh_token.get_secret_value() != f"refresh-{self.generation}":
+        if credentials["refresh"].get_secret_value() != f"refresh-{self.generation}":
             assert self.lost, "a spent token was sent although its successor was never lost"
             raise Reauthorize("The provider no longer accepts this connection.")
         self.generation += 1
-        return token(self.generation, now + timedelta(hours=2))
+        return pair(self.generation, now + timedelta(hours=2))
 
     @rule(minutes=st.sampled_from([0, 2, 130]), fault=st.sampled_from([
-        None, None, "before", "outage", "after_token_response", "after_token_save",
+        None, None, "before", "outage", "after_renewal", "after_renewal_save",
     ]))  # fmt: skip
     def ask(self, minutes: int, fault: str | None) -> None:
         self.now += timedelta(minutes=minutes)
         self.die_at, before = fault, self.generation
         try:
-            answer = self.store.tokens.access_token(self.connection.id, self.now, self.refresh)
+            answer = self.store.credentials.current(self.connection.id, self.now, self.refresh)
         except Killed:
-            self.lost = self.lost or fault == "after_token_response"
+            self.lost = self.lost or fault == "after_renewal"
             self.store.close()
             self.open()
         except Reauthorize as error:
@@ -72,14 +71,14 @@ class Renewals(RuleBasedStateMachine):
         except Retryable:
             assert fault == "outage"
         else:
-            assert answer.get_secret_value() == f"access-{self.generation}"
+            assert answer["access"].get_secret_value() == f"access-{self.generation}"
             assert not self.lost
         assert self.generation - before <= 1
 
     @rule()
     def consent(self) -> None:
         self.generation += 10
-        self.store.tokens.save_tokens(self.connection.id, token(self.generation), self.now)
+        self.store.connections.reconnect(self.connection.id, "us", self.now, pair(self.generation))
         self.lost = False
 
     @invariant()

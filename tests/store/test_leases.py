@@ -31,15 +31,15 @@ def test_threads_share_the_due_connections_out(store: Store) -> None:
 
 
 def test_only_what_is_due_connected_and_free(store: Store) -> None:
-    due, later, paused, gone, held = (connect(store, name) for name in ("due", "later", "paused", "gone", "held"))
+    due, later, ended, gone, held = (connect(store, name) for name in ("due", "later", "ended", "gone", "held"))
     store.connections.schedule(later.id, NOW + SECOND)
-    store.connections.set_state(paused.id, "paused", NOW)
+    store.connections.disconnect(ended.id)
     store.connections.record_error(gone.id, Reauthorize("gone"), NOW)
     assert store.leases.claim(held.id, "another", NOW, LEASE) is not None
     assert [each.id for each in store.leases.claim_due("w", NOW, LEASE, 9)] == [due.id]
     assert [each.id for each in store.leases.claim_due("w", NOW, LEASE, 9, force=True)] == [later.id]
-    assert store.leases.claim_due("w", NOW, LEASE, 9, user_id="paused", force=True) == []
-    assert store.leases.claim(paused.id, "w", NOW, LEASE) is None
+    assert store.leases.claim_due("w", NOW, LEASE, 9, user_id="ended", force=True) == []
+    assert store.leases.claim(ended.id, "w", NOW, LEASE) is None
     assert store.leases.claim("nowhere", "w", NOW, LEASE) is None
 
 

@@ -14,9 +14,9 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.model.ingestion import Counts, RejectedRecord
-from glucoflow.provider import Token
 from glucoflow.store import Store, WrongKey, open_store
 from glucoflow.store.database import Database
 from glucoflow.store.migrate import HEAD
@@ -123,7 +123,7 @@ def test_keys_rotate(place: Place) -> None:
             rejection = RejectedRecord(field="value", reason="null", payload=b'{"value": null}')
             store.ledger(taken.id, run.id, each.id).advance("readings", NOW, Counts(), [rejection], NOW)
     with opened(new, old) as store:
-        assert store.tokens.access_token(connections[0].id, NOW, _never, margin=timedelta(hours=-1)).get_secret_value()
+        assert store.credentials.current(connections[0].id, NOW, _never, margin=timedelta(hours=-1))["access"]
         rotated = store.rotate()
         assert (rotated.connections, rotated.rejected_records) == (2, 2)
         assert store.rotate().connections == 0
@@ -206,5 +206,5 @@ def _execute(database: Database, *statements: str) -> None:
             session.execute(text(statement))
 
 
-def _never(_refresh: SecretStr, _now: datetime) -> Token:
+def _never(_credentials: Credentials, _now: datetime) -> Credentials:
     raise AssertionError

@@ -10,7 +10,7 @@ from glucoflow.model.errors import Reauthorize, Rejected, Retryable
 from glucoflow.model.ingestion import Counts, RejectedRecord, Window
 from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
 from glucoflow.store.tables import Base
-from tests.store.conftest import NOW, Place, connect, token
+from tests.store.conftest import NOW, Place, connect, pair
 
 DAY = timedelta(days=1)
 
@@ -83,9 +83,7 @@ def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store
         run = store.runs.start("sync", NOW, user_id=user_id, connection_id=connection.id)
         ledger = store.ledger(connection.id, run.id, "w")
         ledger.advance("readings", NOW, Counts(), [RejectedRecord(field="x", reason="y")], NOW)
-        store.invites.create(user_id, NOW)
-        [invite] = store.invites.list(user_id)
-        store.oauth_states.create(user_id, "dexcom", "us", NOW, invite_id=invite.id)
+        store.oauth_states.create(user_id, "dexcom", "us", NOW, connection_id=connection.id)
         store.exclusions.add(user_id, NOW - DAY, NOW, "warm-up", NOW)
         store.protocols.record(user_id, "walk", [ProtocolDay(day=date(2026, 3, 1), kept=True)], NOW)
         ledger.pass_over("readings", Window(NOW - DAY, NOW), Retryable("Not now."), None, NOW)
@@ -108,19 +106,24 @@ def test_connecting_again_keeps_the_connection(store: Store) -> None:
     store.ledger(first.id, run.id, "w").advance("readings", NOW, Counts(), [], NOW)
     store.connections.disconnect(first.id)
     gone = store.connections.get(first.id)
-    assert (gone.state, gone.has_token, gone.lease_owner, gone.next_poll_at) == ("disconnected", False, None, None)
-    again = store.connections.add("anna", "dexcom", "ous", NOW + DAY, token(5))
+    assert (gone.state, gone.has_credentials) == ("disconnected", False)
+    assert (gone.lease_owner, gone.next_poll_at) == (None, None)
+    again = store.connections.reconnect(first.id, "ous", NOW + DAY, pair(5))
     assert (again.id, again.region, again.state, again.next_poll_at) == (first.id, "ous", "connected", NOW + DAY)
     assert [each.position for each in store.connections.checkpoints(first.id)] == [NOW]
 
 
-def test_a_connection_waits_for_its_token(store: Store) -> None:
+def test_a_person_may_have_several_connections_at_one_provider(store: Store) -> None:
+    first, second = connect(store), connect(store)
+    assert first.id != second.id
+    assert {each.id for each in store.connections.for_user("anna")} == {first.id, second.id}
+
+
+def test_a_connection_waits_for_its_credentials(store: Store) -> None:
     store.people.add("anna", "Anna", NOW)
     bare = store.connections.add("anna", "dexcom", "us", NOW)
-    assert (bare.state, bare.has_token) == ("needs_reauthorization", False)
-    with pytest.raises(Rejected, match="connect the person again"):
-        store.connections.set_state(bare.id, "connected", NOW)
-    store.tokens.save_tokens(bare.id, token(), NOW)
+    assert (bare.state, bare.has_credentials) == ("needs_reauthorization", False)
+    store.connections.reconnect(bare.id, "us", NOW, pair())
     assert store.connections.get(bare.id).state == "connected"
     with pytest.raises(Rejected, match="no person"):
         store.connections.add("ben", "dexcom", "us", NOW)
@@ -157,16 +160,6 @@ def test_who_lost_the_lease_records_nothing(store: Store) -> None:
     store.people.delete("anna")
     assert store.connections.record_error(connection.id, Retryable("late"), NOW) == 0
     assert not store.connections.record_success(connection.id, NOW)
-
-
-def test_paused_and_resumed(store: Store) -> None:
-    connection = connect(store)
-    store.connections.set_state(connection.id, "paused", NOW)
-    assert [each.state for each in store.connections.for_user("anna")] == ["paused"]
-    store.connections.set_state(connection.id, "connected", NOW + DAY)
-    assert store.connections.get(connection.id).next_poll_at == NOW + DAY
-    with pytest.raises(Rejected, match="not there"):
-        store.connections.set_state("nowhere", "paused", NOW)
 
 
 def test_runs_tell_how_they_went(store: Store) -> None:

@@ -9,11 +9,10 @@ from pydantic import SecretStr
 
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable
 from glucoflow.model.ingestion import Counts, RejectedRecord
-from glucoflow.provider import Token
 from glucoflow.store import Store, WrongKey, open_store
 from glucoflow.store.tables import Base
 from tests.postgres import PASSWORD, Server
-from tests.store.conftest import NOW, Place, connect
+from tests.store.conftest import NOW, Place, connect, pair
 from tests.store.provider import Provider
 
 MARKS = ("access-0", "refresh-0", "access-1", "refresh-1", "reading-of-217")
@@ -28,19 +27,18 @@ def work(store: Store, provider: Provider) -> list[object]:
     ledger.advance(
         "readings", NOW, Counts(), [RejectedRecord(field="value", reason="null", payload=b"reading-of-217")], NOW
     )
-    state, invite = store.oauth_states.create("anna", "dexcom", "us", NOW), store.invites.create("anna", NOW)
-    token = store.tokens.access_token(connection.id, NOW, provider.refresh)
-    assert token.get_secret_value() == "access-1"
+    state = store.oauth_states.create("anna", "dexcom", "us", NOW)
+    credentials = store.credentials.current(connection.id, NOW, provider.refresh)
+    assert credentials["access"].get_secret_value() == "access-1"
     provider.generation = 3
-    answers: list[object] = [token, store, connection, run, *store.rejected_records.list(), *store.invites.list("anna")]
+    answers: list[object] = [credentials, store, connection, run, *store.rejected_records.list()]
     try:
-        store.tokens.access_token(connection.id, NOW, provider.refresh, force=True)
+        store.credentials.current(connection.id, NOW, provider.refresh, force=True)
     except Reauthorize as error:
         answers += [error, "".join(traceback.format_exception(error))]
     answers += [store.rotate(), *store.connections.list()]
     assert state not in _text(answers)
-    assert invite not in _text(answers)
-    return [*answers, SecretStr(state), SecretStr(invite)]
+    return [*answers, SecretStr(state)]
 
 
 def test_nothing_is_readable(place: Place, provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
@@ -49,7 +47,7 @@ def test_nothing_is_readable(place: Place, provider: Provider, caplog: pytest.Lo
         answers = work(store, provider)
         stored = _dump(place)
     key = (place.folder / "token.key").read_text().strip()
-    links = [answer.get_secret_value() for answer in answers[-2:] if isinstance(answer, SecretStr)]
+    links = [answer.get_secret_value() for answer in answers[-1:] if isinstance(answer, SecretStr)]
     said = _text(answers) + caplog.text + "".join(str(record.__dict__) for record in caplog.records)
     assert len(caplog.records) > 1
     for secret in (*MARKS, key, PASSWORD, *links):
@@ -59,9 +57,8 @@ def test_nothing_is_readable(place: Place, provider: Provider, caplog: pytest.Lo
 
 def test_errors_of_the_database_do_not_repeat_what_was_to_be_stored(store: Store) -> None:
     connection = connect(store)
-    long = Token(access=SecretStr("access-1"), refresh=SecretStr("refresh-1"), expires_at=NOW.replace(tzinfo=None))
     with pytest.raises(Exception, match="without a zone") as caught:
-        store.tokens.save_tokens(connection.id, long, NOW)
+        store.connections.reconnect(connection.id, "us", NOW, pair(1, NOW.replace(tzinfo=None)))
     told = "".join(traceback.format_exception(caught.value))
     assert not [mark for mark in MARKS if mark in told]
 
@@ -91,5 +88,5 @@ def _dump(place: Place) -> str:
     with place.database() as database, database.read() as session:
         rows = [str(row) for table in Base.metadata.sorted_tables for row in session.execute(table.select())]
     files = [path.read_bytes().decode("latin-1") for path in place.folder.glob("glucoflow.db*")]
-    assert len(rows) == 8
+    assert len(rows) == 7
     return "".join(rows + files)

@@ -27,8 +27,8 @@ def main(task: str, folder: str, url: str, *rest: str) -> None:
         if task == "token":
             connection, provider, now = rest[:3]
             refresh = partial(refresh_at, provider)
-            token = store.tokens.access_token(connection, datetime.fromisoformat(now), refresh)
-            sys.stdout.write(token.get_secret_value())
+            credentials = store.credentials.current(connection, datetime.fromisoformat(now), refresh)
+            sys.stdout.write(credentials["access"].get_secret_value())
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize
 from glucoflow.model.ingestion import Counts, RejectedRecord
-from glucoflow.provider import Token
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect, Way
 from glucoflow.store import Store, open_store
@@ -32,7 +32,9 @@ from glucoflow.web.app import create_app
 from tests.web import feed
 from tests.web.provider import Provider
 
-TOKEN = Token(access=SecretStr("a"), refresh=SecretStr("r"), expires_at=datetime(2100, 1, 1, tzinfo=UTC))
+CREDENTIALS = Credentials(
+    values={"access": SecretStr("a"), "refresh": SecretStr("r")}, expires_at=datetime(2100, 1, 1, tzinfo=UTC)
+)
 REFUSED = Reauthorize(
     "Dexcom no longer accepts this connection.", remedy="Connect again; the readings since then will follow."
 )
@@ -122,7 +124,7 @@ def settle(site: Site, now: datetime) -> None:
     people.add("cleo", "Cleo", now, zone=zone)
     people.add("dora", "Dora", now, zone=zone)
     for user_id in ("anna", "ben", "dora"):
-        made = connections.add(user_id, "dexcom", "us", now, TOKEN)
+        made = connections.add(user_id, "dexcom", "us", now, CREDENTIALS)
         connections.record_success(made.id, now - timedelta(minutes=3))
         connections.schedule(made.id, now + timedelta(minutes=47))
         if user_id == "dora":

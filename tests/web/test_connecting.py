@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.web.security import CSRF_COOKIE
 from tests.web.conftest import NAMES, Open
-from tests.web.serving import TOKEN, Site, site
+from tests.web.serving import CREDENTIALS, Site, site
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_consent_stores_the_tokens_and_asks_for_a_sync(alone: Site) -> None:
     assert "Dexcom is connected" in httpx.get(alone.url + back.headers["location"]).text
     (made,) = alone.store.connections.for_user("finn")
     assert made.state == "connected"
-    assert made.has_token
+    assert made.has_credentials
     assert alone.synced == ["finn"]
 
 
@@ -106,7 +106,7 @@ def test_without_keys_no_provider_is_offered(es: Elasticsearch, tmp_path: Path) 
 
 
 def test_disconnecting_forgets_the_tokens(alone: Site) -> None:
-    made = alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), TOKEN)
+    made = alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), CREDENTIALS)
     alone.store.people.add("gwen", "Gwen", datetime.now(UTC))
     with httpx.Client(base_url=alone.url) as browser:
         form = {"csrf": browser.get("/").cookies[CSRF_COOKIE]}
@@ -116,12 +116,12 @@ def test_disconnecting_forgets_the_tokens(alone: Site) -> None:
         assert browser.post(f"/people/finn/connections/{made.id}/disconnect", data=form).status_code == 303
     (left,) = alone.store.connections.for_user("finn")
     assert left.state == "disconnected"
-    assert not left.has_token
+    assert not left.has_credentials
 
 
 def test_older_days_are_asked_for_on_the_status_page(alone: Site, open_page: Open) -> None:
     assert "Load older days" not in httpx.get(f"{alone.url}/people/finn/status").text, "there is nobody to ask"
-    alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), TOKEN)
+    alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), CREDENTIALS)
     page = open_page(f"{alone.url}/people/finn/status")
     page.get_by_label("From").fill("2026-03-01")
     page.get_by_label("to", exact=True).fill("2026-03-09")
@@ -144,7 +144,7 @@ def test_older_days_are_asked_for_on_the_status_page(alone: Site, open_page: Ope
     ],
 )
 def test_days_that_cannot_be_are_explained_and_not_asked_for(alone: Site, first: str, last: str, says: str) -> None:
-    alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), TOKEN)
+    alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), CREDENTIALS)
     with httpx.Client(base_url=alone.url) as browser:
         form = {"csrf": browser.get("/").cookies[CSRF_COOKIE], "first": first, "last": last}
         answer = browser.post("/people/finn/backfill", data=form)

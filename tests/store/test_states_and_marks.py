@@ -1,4 +1,4 @@
-"""Links work once and expire; marks can be undone."""
+"""States work once and expire; marks can be undone."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +7,7 @@ import pytest
 
 from glucoflow.model.errors import Rejected
 from glucoflow.store import OAuthState, ProtocolDay, Store
-from tests.store.conftest import NOW, Place
+from tests.store.conftest import NOW, Place, connect
 
 DAY = timedelta(days=1)
 
@@ -22,7 +22,7 @@ def test_a_state_works_once(store: Store) -> None:
     assert len(state) >= 43
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: store.oauth_states.consume(state, NOW), range(4)))
-    expected = OAuthState(user_id="anna", provider="dexcom", region="us", invite_id=None)
+    expected = OAuthState(user_id="anna", provider="dexcom", region="us", connection_id=None)
     assert sorted(answers, key=bool) == [None, None, None, expected]
 
 
@@ -34,30 +34,12 @@ def test_a_state_expires(store: Store) -> None:
         store.oauth_states.create("nobody", "dexcom", "us", NOW)
 
 
-def test_an_invitation_can_be_looked_at_and_works_once(store: Store) -> None:
-    token = store.invites.create("anna", NOW, DAY)
-    invite = store.invites.look(token, NOW)
-    assert invite is not None
-    assert (invite.user_id, invite.expires_at) == ("anna", NOW + DAY)
-    assert store.invites.look(token, NOW) == invite
-    state = store.oauth_states.create("anna", "dexcom", "us", NOW, invite_id=invite.id)
+def test_a_state_names_the_connection_that_is_connected_again(store: Store) -> None:
+    connection = connect(store)
+    state = store.oauth_states.create("anna", "dexcom", "us", NOW, connection_id=connection.id)
     returned = store.oauth_states.consume(state, NOW)
     assert returned is not None
-    assert returned.invite_id == invite.id
-    assert store.invites.consume(invite.id, NOW)
-    assert not store.invites.consume(invite.id, NOW)
-    assert store.invites.look(token, NOW) is None
-    assert [each.used_at for each in store.invites.list("anna")] == [NOW]
-
-
-def test_an_invitation_expires_and_can_be_withdrawn(store: Store) -> None:
-    old, withdrawn = store.invites.create("anna", NOW, DAY), store.invites.create("anna", NOW, DAY)
-    [second, first] = store.invites.list("anna")
-    assert store.invites.look(old, NOW + DAY) is None
-    assert not store.invites.consume(first.id, NOW + DAY)
-    assert store.invites.revoke(second.id)
-    assert not store.invites.revoke(second.id)
-    assert store.invites.look(withdrawn, NOW) is None
+    assert returned.connection_id == connection.id
 
 
 def test_an_exclusion_is_undoable(store: Store) -> None:

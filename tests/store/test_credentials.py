@@ -11,39 +11,43 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Misconfigured, Reauthorize, Rejected, Retryable, Unavailable
-from glucoflow.provider import Token
 from glucoflow.store import Store, open_store
+from glucoflow.store.credentials import CredentialStore
 from glucoflow.store.crypto import Cipher, load_keys
 from glucoflow.store.database import Database, database_url
 from glucoflow.store.refresh_lock import Turns
-from glucoflow.store.tokens import Tokens
 from tests.postgres import Server
-from tests.store.conftest import NOW, Place, connect, token
+from tests.store.conftest import NOW, Place, connect, pair
 from tests.store.provider import Provider
 
 HOUR = timedelta(hours=1)
 
 
-def never(_refresh: SecretStr, _now: datetime) -> Token:
+def access(credentials: Credentials) -> str:
+    return credentials["access"].get_secret_value()
+
+
+def never(_credentials: Credentials, _now: datetime) -> Credentials:
     raise AssertionError("the provider was asked")
 
 
 def test_a_good_token_is_used_without_asking_the_provider(store: Store) -> None:
     connection = connect(store, expires_at=NOW + HOUR)
-    assert store.tokens.access_token(connection.id, NOW, never).get_secret_value() == "access-0"
+    assert access(store.credentials.current(connection.id, NOW, never)) == "access-0"
     with pytest.raises(AssertionError):  # within the margin it is as good as expired
-        store.tokens.access_token(connection.id, NOW, never, margin=HOUR)
+        store.credentials.current(connection.id, NOW, never, margin=HOUR)
 
 
 def test_an_expiring_token_is_renewed_and_stored(store: Store, place: Place, provider: Provider) -> None:
     connection = connect(store)
-    assert store.tokens.access_token(connection.id, NOW, provider.refresh).get_secret_value() == "access-1"
+    assert access(store.credentials.current(connection.id, NOW, provider.refresh)) == "access-1"
     with place.open() as another:
-        assert another.tokens.access_token(connection.id, NOW, never).get_secret_value() == "access-1"
+        assert access(another.credentials.current(connection.id, NOW, never)) == "access-1"
         assert another.connections.get(connection.id).expires_at == NOW + 2 * HOUR
         later = NOW + 3 * HOUR
-        assert another.tokens.access_token(connection.id, later, provider.refresh).get_secret_value() == "access-2"
+        assert access(another.credentials.current(connection.id, later, provider.refresh)) == "access-2"
     assert provider.calls == 2
 
 
@@ -51,20 +55,20 @@ def test_many_threads_make_one_call(store: Store, provider: Provider) -> None:
     connection = connect(store)
     provider.seconds = 0.2
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(store.tokens.access_token, connection.id, NOW, provider.refresh) for _ in range(8)]
-        assert {each.result().get_secret_value() for each in asked} == {"access-1"}
+        asked = [pool.submit(store.credentials.current, connection.id, NOW, provider.refresh) for _ in range(8)]
+        assert {access(each.result()) for each in asked} == {"access-1"}
     assert provider.calls == 1
 
 
 def test_many_threads_whose_token_was_refused_make_one_call(store: Store, provider: Provider) -> None:
     connection = connect(store, expires_at=NOW + HOUR)
-    sources = [store.tokens.source(connection.id, provider.refresh, lambda: NOW) for _ in range(6)]
-    assert {source(False).get_secret_value() for source in sources} == {"access-0"}
+    sources = [store.credentials.source(connection.id, provider.refresh, lambda: NOW) for _ in range(6)]
+    assert {access(source(False)) for source in sources} == {"access-0"}
     provider.seconds = 0.2
     with ThreadPoolExecutor(6) as pool:
-        assert {each.get_secret_value() for each in pool.map(lambda source: source(True), sources)} == {"access-1"}
+        assert {access(each) for each in pool.map(lambda source: source(True), sources)} == {"access-1"}
     assert provider.calls == 1
-    assert sources[0](True).get_secret_value() == "access-2"  # refused again: another one
+    assert access(sources[0](True)) == "access-2"  # refused again: another one
 
 
 def test_processes_make_one_call(store: Store, place: Place, provider: Provider) -> None:
@@ -77,7 +81,7 @@ def test_processes_make_one_call(store: Store, place: Place, provider: Provider)
 
 def test_force_renews_once_for_those_who_wait_for_it(store: Store, provider: Provider) -> None:
     connection = connect(store, expires_at=NOW + HOUR)
-    assert store.tokens.access_token(connection.id, NOW, provider.refresh, force=True).get_secret_value() == "access-1"
+    assert access(store.credentials.current(connection.id, NOW, provider.refresh, force=True)) == "access-1"
     assert provider.calls == 1
 
 
@@ -85,16 +89,16 @@ def test_consent_that_is_gone_stops_the_connection(store: Store, provider: Provi
     connection = connect(store)
     provider.generation = 7  # revoked
     with pytest.raises(Reauthorize):
-        store.tokens.access_token(connection.id, NOW, provider.refresh)
+        store.credentials.current(connection.id, NOW, provider.refresh)
     after = store.connections.get(connection.id)
     assert (after.state, after.failures, after.last_error_at) == ("needs_reauthorization", 1, NOW)
     assert after.last_error == "The provider no longer accepts this connection."
     assert after.last_remedy is not None
     assert "Connect the account again" in after.last_remedy
     with pytest.raises(Reauthorize, match="Connect the account again"):
-        store.tokens.access_token(connection.id, NOW, never)  # and the provider is left alone
-    store.tokens.save_tokens(connection.id, token(7), NOW)
-    assert store.tokens.access_token(connection.id, NOW, provider.refresh).get_secret_value() == "access-8"
+        store.credentials.current(connection.id, NOW, never)  # and the provider is left alone
+    store.connections.reconnect(connection.id, "us", NOW, pair(7))
+    assert access(store.credentials.current(connection.id, NOW, provider.refresh)) == "access-8"
     assert store.connections.get(connection.id).state == "connected"
 
 
@@ -102,11 +106,11 @@ def test_an_outage_changes_nothing(store: Store, provider: Provider) -> None:
     connection = connect(store)
     provider.broken = True
     with pytest.raises(Retryable):
-        store.tokens.access_token(connection.id, NOW, provider.refresh)
+        store.credentials.current(connection.id, NOW, provider.refresh)
     assert store.connections.get(connection.id) == connection
     provider.broken, provider.generation = False, 5
     with pytest.raises(Reauthorize) as caught:  # no crash happened, so none is told of
-        store.tokens.access_token(connection.id, NOW, provider.refresh)
+        store.credentials.current(connection.id, NOW, provider.refresh)
     assert "crash" not in str(caught.value)
 
 
@@ -114,13 +118,13 @@ def test_a_sibling_that_renewed_just_before_wins(store: Store, place: Place, pro
     """A lock may fail (a lease that ran out in a suspended machine); the loser finds the winner's token."""
     connection = connect(store)
 
-    def late(refresh: SecretStr, now: datetime) -> Token:
-        renewed = provider.refresh(refresh, now)
+    def late(credentials: Credentials, now: datetime) -> Credentials:
+        renewed = provider.refresh(credentials, now)
         with place.open() as sibling:
-            sibling.tokens.save_tokens(connection.id, renewed, now)
-        return provider.refresh(refresh, now)  # with the spent token: invalid_grant
+            sibling.connections.reconnect(connection.id, "us", now, renewed)
+        return provider.refresh(credentials, now)  # with the spent token: invalid_grant
 
-    assert store.tokens.access_token(connection.id, NOW, late).get_secret_value() == "access-1"
+    assert access(store.credentials.current(connection.id, NOW, late)) == "access-1"
     assert store.connections.get(connection.id).state == "connected"
     assert provider.calls == 2
 
@@ -128,25 +132,25 @@ def test_a_sibling_that_renewed_just_before_wins(store: Store, place: Place, pro
 def test_a_disconnect_during_the_call_wins(store: Store, provider: Provider) -> None:
     connection = connect(store)
 
-    def disconnecting(refresh: SecretStr, now: datetime) -> Token:
+    def disconnecting(credentials: Credentials, now: datetime) -> Credentials:
         store.connections.disconnect(connection.id)
-        return provider.refresh(refresh, now)
+        return provider.refresh(credentials, now)
 
     with pytest.raises(Reauthorize):
-        store.tokens.access_token(connection.id, NOW, disconnecting)
+        store.credentials.current(connection.id, NOW, disconnecting)
     after = store.connections.get(connection.id)
-    assert (after.state, after.has_token) == ("disconnected", False)
+    assert (after.state, after.has_credentials) == ("disconnected", False)
 
 
 def test_killed_between_answer_and_save(place: Place, provider: Provider) -> None:
     with place.open() as store:
         connection = connect(store)
-        worker = place.worker("token", connection.id, provider.url, NOW.isoformat(), "after_token_response")
+        worker = place.worker("token", connection.id, provider.url, NOW.isoformat(), "after_renewal")
         assert worker.communicate(timeout=60)[0] == ""
         assert (worker.returncode, provider.calls) == (9, 1)
         later = NOW if place.url else NOW + timedelta(minutes=2)  # PostgreSQL frees a dead process's turn at once
         with pytest.raises(Reauthorize, match="the new token was lost in a crash"):
-            store.tokens.access_token(connection.id, later, provider.refresh)
+            store.credentials.current(connection.id, later, provider.refresh)
         assert provider.calls == 2  # the stored one was tried, once
         after = store.connections.get(connection.id)
         assert after.state == "needs_reauthorization"
@@ -157,25 +161,25 @@ def test_stopped_before_the_provider_spent_the_token(store: Store, provider: Pro
     """The mark alone says nothing of the token: it is tried, works, and the mark is gone."""
     connection = connect(store)
 
-    def interrupted(_refresh: SecretStr, _now: datetime) -> Token:
+    def interrupted(_credentials: Credentials, _now: datetime) -> Credentials:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.tokens.access_token(connection.id, NOW, interrupted)
-    assert store.tokens.access_token(connection.id, NOW, provider.refresh).get_secret_value() == "access-1"
+        store.credentials.current(connection.id, NOW, interrupted)
+    assert access(store.credentials.current(connection.id, NOW, provider.refresh)) == "access-1"
     provider.generation = 9
     with pytest.raises(Reauthorize) as caught:
-        store.tokens.access_token(connection.id, NOW + 3 * HOUR, provider.refresh)
+        store.credentials.current(connection.id, NOW + 3 * HOUR, provider.refresh)
     assert "crash" not in str(caught.value)
 
 
 def test_killed_after_the_save(place: Place, provider: Provider) -> None:
     with place.open() as store:
         connection = connect(store)
-        worker = place.worker("token", connection.id, provider.url, NOW.isoformat(), "after_token_save")
+        worker = place.worker("token", connection.id, provider.url, NOW.isoformat(), "after_renewal_save")
         worker.communicate(timeout=60)
         assert (worker.returncode, provider.calls) == (9, 1)
-        assert store.tokens.access_token(connection.id, NOW, never).get_secret_value() == "access-1"
+        assert access(store.credentials.current(connection.id, NOW, never)) == "access-1"
 
 
 def test_sqlite_waits_for_a_dead_processs_lease_to_end(tmp_path: Path, provider: Provider) -> None:
@@ -191,12 +195,12 @@ def test_sqlite_waits_for_a_dead_processs_lease_to_end(tmp_path: Path, provider:
 
     with Place(tmp_path, None).open() as store, Place(tmp_path, None).database() as database:
         connection = connect(store)
-        tokens = _tokens(tmp_path, sleep)
+        asked = _credentials(tmp_path, sleep)
         with Turns(database).take(connection.id, NOW):  # held, and not given back while we ask
             with pytest.raises(Enough):
-                tokens.access_token(connection.id, NOW + timedelta(seconds=59), never)
+                asked.current(connection.id, NOW + timedelta(seconds=59), never)
             later = NOW + timedelta(seconds=61)
-            assert tokens.access_token(connection.id, later, provider.refresh).get_secret_value() == "access-1"
+            assert access(asked.current(connection.id, later, provider.refresh)) == "access-1"
 
 
 def test_a_save_is_tried_again_while_the_database_is_locked(tmp_path: Path, provider: Provider) -> None:
@@ -205,20 +209,20 @@ def test_a_save_is_tried_again_while_the_database_is_locked(tmp_path: Path, prov
     slept: list[float] = []
     with create_engine(f"sqlite:///{tmp_path / 'glucoflow.db'}", isolation_level="AUTOCOMMIT").connect() as blocker:
 
-        def then_locked(refresh: SecretStr, now: datetime) -> Token:
+        def then_locked(credentials: Credentials, now: datetime) -> Credentials:
             blocker.execute(text("BEGIN IMMEDIATE"))
-            return provider.refresh(refresh, now)
+            return provider.refresh(credentials, now)
 
         def sleep(seconds: float) -> None:
             slept.append(seconds)
             if len(slept) == 3:
                 blocker.execute(text("ROLLBACK"))
 
-        tokens = _tokens(tmp_path, sleep, busy_seconds=0.1)
-        assert tokens.access_token(connection.id, NOW, then_locked).get_secret_value() == "access-1"
+        asked = _credentials(tmp_path, sleep, busy_seconds=0.1)
+        assert access(asked.current(connection.id, NOW, then_locked)) == "access-1"
     assert slept == [0.1, 0.2, 0.4]
     with open_store(tmp_path) as store:
-        assert store.tokens.access_token(connection.id, NOW, never).get_secret_value() == "access-1"
+        assert access(store.credentials.current(connection.id, NOW, never)) == "access-1"
 
 
 def test_a_save_outlives_a_restart_of_postgres(postgres: Server, provider: Provider, tmp_path: Path) -> None:
@@ -226,25 +230,25 @@ def test_a_save_outlives_a_restart_of_postgres(postgres: Server, provider: Provi
     with open_store(tmp_path, url=SecretStr(postgres.url("restarts"))) as store:
         connection = connect(store)
 
-        def then_down(refresh: SecretStr, now: datetime) -> Token:
-            renewed = provider.refresh(refresh, now)
+        def then_down(credentials: Credentials, now: datetime) -> Credentials:
+            renewed = provider.refresh(credentials, now)
             postgres.stop()
             threading.Timer(0.5, postgres.start).start()
             return renewed
 
-        assert store.tokens.access_token(connection.id, NOW, then_down).get_secret_value() == "access-1"
-        assert store.tokens.access_token(connection.id, NOW, never).get_secret_value() == "access-1"
+        assert access(store.credentials.current(connection.id, NOW, then_down)) == "access-1"
+        assert access(store.credentials.current(connection.id, NOW, never)) == "access-1"
     postgres.execute("DROP DATABASE restarts WITH (FORCE)")
 
 
 def test_no_call_while_the_database_is_locked(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         connection = connect(store)
-    tokens = _tokens(tmp_path, busy_seconds=0.1)
+    asked = _credentials(tmp_path, busy_seconds=0.1)
     with create_engine(f"sqlite:///{tmp_path / 'glucoflow.db'}", isolation_level="AUTOCOMMIT").connect() as blocker:
         blocker.execute(text("BEGIN IMMEDIATE"))
         with pytest.raises(Unavailable, match="locked"):
-            tokens.access_token(connection.id, NOW, never)
+            asked.current(connection.id, NOW, never)
 
 
 def test_no_call_while_postgres_is_down(postgres: Server, tmp_path: Path) -> None:
@@ -254,30 +258,32 @@ def test_no_call_while_postgres_is_down(postgres: Server, tmp_path: Path) -> Non
         postgres.stop()
         try:
             with pytest.raises(Unavailable, match="PostgreSQL cannot be reached"):
-                store.tokens.access_token(connection.id, NOW, never)
+                store.credentials.current(connection.id, NOW, never)
         finally:
             postgres.start()
         with pytest.raises(AssertionError):
-            store.tokens.access_token(connection.id, NOW, never)  # and it goes on by itself
+            store.credentials.current(connection.id, NOW, never)  # and it goes on by itself
 
 
 def test_a_token_of_another_key_is_the_operators_matter(store: Store, place: Place, provider: Provider) -> None:
     connection = connect(store)
     stranger = Cipher([SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")])
-    what = r"The token of anna for dexcom was encrypted with the key [0-9a-f]{12}"
+    what = r"What opens the account of anna at dexcom was encrypted with the key [0-9a-f]{12}"
     with place.database() as database, pytest.raises(Misconfigured, match=what):
-        Tokens(database, stranger).access_token(connection.id, NOW, provider.refresh)
+        CredentialStore(database, stranger).current(connection.id, NOW, provider.refresh)
     assert store.connections.get(connection.id) == connection  # never taken for consent that is gone
     assert provider.calls == 0
 
 
 def test_an_unknown_connection(store: Store) -> None:
     with pytest.raises(Rejected):
-        store.tokens.access_token("nowhere", NOW, never)
+        store.credentials.current("nowhere", NOW, never)
     with pytest.raises(Rejected):
-        store.tokens.save_tokens("nowhere", token(), NOW)
+        store.connections.reconnect("nowhere", "us", NOW, pair())
 
 
-def _tokens(folder: Path, sleep: Callable[[float], None] = time.sleep, busy_seconds: float = 15.0) -> Tokens:
+def _credentials(
+    folder: Path, sleep: Callable[[float], None] = time.sleep, busy_seconds: float = 15.0
+) -> CredentialStore:
     database = Database(database_url(None, folder), busy_seconds)
-    return Tokens(database, Cipher(load_keys(None, folder, create=False)), sleep=sleep)
+    return CredentialStore(database, Cipher(load_keys(None, folder, create=False)), sleep=sleep)

@@ -1,8 +1,9 @@
-"""A connection's tokens: kept encrypted, renewed one at a time, and stored before they are used.
+"""A connection's credentials: kept encrypted, renewed one at a time, and stored before they are used.
 
-A provider's refresh token works once: the answer to a renewal is the only copy of the next one. So a renewal goes
-lock → re-read → still expiring? → mark the intent → call → commit → use, with nothing between answer and commit. An
-intent mark that is found later tells that a process died in between.
+To renew is to refresh an OAuth pair or to sign in again; the lock and the ledger are the same. A refresh token works
+once: the answer to a renewal is the only copy of the next one. So a renewal goes lock → re-read → still expiring? →
+mark the intent → call → commit → use, with nothing between answer and commit. An intent mark that is found later tells
+that a process died in between.
 """
 
 import logging
@@ -12,14 +13,13 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
-from pydantic import SecretStr
 from sqlalchemy import update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Unavailable
-from glucoflow.provider import Token
-from glucoflow.store.connections import locked, put_error, put_token, unknown_connection
+from glucoflow.store.connections import locked, open_credentials, put_error, seal_credentials, unknown_connection
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.refresh_lock import Turns
@@ -27,33 +27,31 @@ from glucoflow.store.tables import ConnectionRow
 
 log = logging.getLogger(__name__)
 
-Refresh = Callable[[SecretStr, datetime], Token]
-"""Asks the provider for the next pair: `connector.Authorizer.refresh`."""
+Renew = Callable[[Credentials, datetime], Credentials]
+"""Asks the provider for the next credentials: `provider.Authorizer.refresh`, or a sign-in with user and password."""
 
 MARGIN = timedelta(minutes=5)
 SAVE_PATIENCE = 120.0
-"""Seconds for which a renewed pair is tried to be stored while the database fails: it exists nowhere else."""
+"""Seconds for which renewed credentials are tried to be stored while the database fails: they exist nowhere else."""
 RECONNECT = "Connect the account again; what was read stays, and the sync goes on where it stopped."
 _SIBLING_SECONDS = 1.0
 
 
 def nothing_happens(_point: str) -> None:
-    """The default for `on_point`, called at `after_token_response` and `after_token_save`; tests kill it there."""
+    """The default for `on_point`, called at `after_renewal` and `after_renewal_save`; tests kill it there."""
 
 
 class _Held(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens as stored."""
+    """Credentials as stored."""
 
     connection_id: str
     version: int
-    access: SecretStr
-    refresh: SecretStr
-    expires_at: datetime
+    credentials: Credentials
     interrupted: bool
 
 
-class Tokens:
-    """Access tokens for whoever calls a provider."""
+class CredentialStore:
+    """Good credentials for whoever calls a provider."""
 
     def __init__(
         self,
@@ -72,74 +70,70 @@ class Tokens:
         self._sleep = sleep
         self._save_patience = save_patience
 
-    def save_tokens(self, connection_id: str, token: Token, now: datetime) -> None:
-        """Store what a new consent brought: the connection is `connected`, without error and due at once."""
-        self._insist(partial(self._save_consent, connection_id, token, now))
-
-    def access_token(
+    def current(
         self,
         connection_id: str,
         now: datetime,
-        refresh: Refresh,
+        renew: Renew,
         margin: timedelta = MARGIN,
         force: bool = False,
-        rejected: SecretStr | None = None,
-    ) -> SecretStr:
-        """A token that is good for `margin` longer, renewed through `refresh` if it must be.
+        rejected: Credentials | None = None,
+    ) -> Credentials:
+        """Credentials that are good for `margin` longer, renewed through `renew` if they must be.
 
         `now` must be the present moment, not the start of a run: the turn is timed by it on SQLite.
-        `force` renews in any case, as after a 401. Better is `rejected`, the token that the provider refused: where
-        the store holds another one by now, that one is returned instead. However many ask at the same moment, the
-        provider is called once.
+        `force` renews in any case, as after a 401. Better is `rejected`, those that the provider refused: where the
+        store holds others by now, these are returned instead. However many ask at the same moment, the provider is
+        called once.
 
-        Raises Reauthorize if the consent is gone (recorded with its cure), what `refresh` raises (then nothing is
+        Raises Reauthorize if the consent is gone (recorded with its cure), what `renew` raises (then nothing is
         changed), WrongKey, Unavailable if the database fails (before the call: nothing happened) and Rejected for an
         unknown connection.
         """
         seen = self._read(connection_id)
-        if not force and _good(seen, now + margin, rejected):
-            return seen.access
+        if not force and _good(seen, margin, now, rejected):
+            return seen.credentials
         with self._turns.take(connection_id, now):
             held = self._read(connection_id)
             renewed_meanwhile = held.version != seen.version
-            if (renewed_meanwhile or not force) and _good(held, now + margin, rejected):
-                return held.access
-            return self._renew(held, now, refresh)
+            if (renewed_meanwhile or not force) and _good(held, margin, now, rejected):
+                return held.credentials
+            return self._renew(held, now, renew)
 
     def source(
-        self, connection_id: str, refresh: Refresh, clock: Callable[[], datetime], margin: timedelta = MARGIN
-    ) -> Callable[[bool], SecretStr]:
-        """A function for a connector: `source(False)` is a good token, `source(True)` one other than the last."""
-        last: SecretStr | None = None
+        self, connection_id: str, renew: Renew, clock: Callable[[], datetime], margin: timedelta = MARGIN
+    ) -> Callable[[bool], Credentials]:
+        """A function for a connector: `source(False)` gives good credentials, `source(True)` others than the last."""
+        last: Credentials | None = None
 
-        def token(force: bool) -> SecretStr:
+        def credentials(force: bool) -> Credentials:
             nonlocal last
             rejected = last if force else None
-            last = self.access_token(
-                connection_id, clock(), refresh, margin, force=force and rejected is None, rejected=rejected
+            last = self.current(
+                connection_id, clock(), renew, margin, force=force and rejected is None, rejected=rejected
             )
             return last
 
-        return token
+        return credentials
 
-    def _renew(self, held: _Held, now: datetime, refresh: Refresh) -> SecretStr:
+    def _renew(self, held: _Held, now: datetime, renew: Renew) -> Credentials:
         self._mark(held, now)
         try:
-            token = refresh(held.refresh, now)
+            renewed = renew(held.credentials, now)
         except Reauthorize as error:
             return self._refused(held, error, now)
         except GlucoflowError:
             self._unmark(held)
             raise
-        self._on_point("after_token_response")
-        kept = self._insist(partial(self._keep, held, token))
-        self._on_point("after_token_save")
+        self._on_point("after_renewal")
+        kept = self._insist(partial(self._keep, held, renewed))
+        self._on_point("after_renewal_save")
         if not kept:  # a new consent, or a disconnect, came in between and wins
-            return self._read(held.connection_id).access
-        log.info("access token renewed", extra={"connection": held.connection_id})
-        return token.access
+            return self._read(held.connection_id).credentials
+        log.info("credentials renewed", extra={"connection": held.connection_id})
+        return renewed
 
-    def _refused(self, held: _Held, error: Reauthorize, now: datetime) -> SecretStr:
+    def _refused(self, held: _Held, error: Reauthorize, now: datetime) -> Credentials:
         """The provider says that the consent is gone: true, unless a sibling renewed it just before us."""
         tries = int(_SIBLING_SECONDS / 0.25) if held.interrupted else 1
         for attempt in range(tries):
@@ -147,7 +141,7 @@ class Tokens:
                 self._sleep(0.25)
             current = self._read(held.connection_id)
             if current.version != held.version:
-                return current.access
+                return current.credentials
         final = Reauthorize(error.message, remedy=error.remedy or RECONNECT)
         if held.interrupted:
             final = Reauthorize(
@@ -157,7 +151,7 @@ class Tokens:
             )
         with self._database.write() as session:
             row = locked(session, held.connection_id)
-            if row.token_version == held.version:
+            if row.credentials_version == held.version:
                 row.refresh_intent_at = None
                 put_error(row, final, now)
         log.warning("consent is gone", extra={"connection": held.connection_id, "interrupted": held.interrupted})
@@ -168,17 +162,14 @@ class Tokens:
             row = session.get(ConnectionRow, connection_id)
             if row is None:
                 raise unknown_connection()
-            if row.access_token is None or row.refresh_token is None or row.expires_at is None:
-                raise Reauthorize(f"The connection to {row.provider} has no token.", remedy=RECONNECT)
+            if row.credentials is None:
+                raise Reauthorize(f"The connection to {row.provider} has no credentials.", remedy=RECONNECT)
             if row.state in ("needs_reauthorization", "disconnected"):
                 raise Reauthorize(row.last_error or "The consent is gone.", remedy=row.last_remedy or RECONNECT)
-            what = f"The token of {row.user_id} for {row.provider}"
             return _Held(
                 connection_id=connection_id,
-                version=row.token_version,
-                access=self._cipher.open_secret(row.access_token, what, row.key_id),
-                refresh=self._cipher.open_secret(row.refresh_token, what, row.key_id),
-                expires_at=row.expires_at,
+                version=row.credentials_version,
+                credentials=open_credentials(row, row.credentials, self._cipher),
                 interrupted=row.refresh_intent_at is not None,
             )
 
@@ -195,18 +186,13 @@ class Tokens:
         except Unavailable:
             log.warning("an intent mark could not be taken back", extra={"connection": held.connection_id})
 
-    def _keep(self, held: _Held, token: Token) -> bool:
-        access, refresh = self._cipher.seal(token.access), self._cipher.seal(token.refresh)
+    def _keep(self, held: _Held, renewed: Credentials) -> bool:
+        sealed = seal_credentials(renewed, self._cipher)
         with self._database.write() as session:
             return _change(
-                session, held, access_token=access, refresh_token=refresh, key_id=self._cipher.key_id,
-                expires_at=token.expires_at, token_version=held.version + 1, refresh_intent_at=None,
+                session, held, credentials=sealed, key_id=self._cipher.key_id, expires_at=renewed.expires_at,
+                credentials_version=held.version + 1, refresh_intent_at=None,
             )  # fmt: skip
-
-    def _save_consent(self, connection_id: str, token: Token, now: datetime) -> bool:
-        with self._database.write() as session:
-            put_token(locked(session, connection_id), token, self._cipher, now)
-        return True
 
     def _insist(self, save: Callable[[], bool]) -> bool:
         """Save, and again while the database fails: what is to be saved exists nowhere else."""
@@ -217,21 +203,22 @@ class Tokens:
             except Unavailable as error:
                 if time.monotonic() + delay > deadline:
                     raise Unavailable(
-                        f"A new token could not be stored for {self._save_patience:.0f} seconds. {error.message}",
+                        f"New credentials could not be stored for {self._save_patience:.0f} seconds. {error.message}",
                         remedy=f"{error.remedy} If the account then asks for it, connect it again.",
                     ) from None
-                log.warning("a new token could not be stored yet, trying again: %s", error.message)
+                log.warning("new credentials could not be stored yet, trying again: %s", error.message)
                 self._sleep(delay)
                 delay = min(delay * 2, 5.0)
 
 
-def _good(held: _Held, until: datetime, rejected: SecretStr | None) -> bool:
-    return held.expires_at > until and (rejected is None or held.access != rejected)
+def _good(held: _Held, margin: timedelta, now: datetime, rejected: Credentials | None) -> bool:
+    stored = held.credentials
+    return stored.good_for(margin, now) and (rejected is None or stored.values != rejected.values)
 
 
 def _change(session: Session, held: _Held, **values: object) -> bool:
-    """Compare-and-set: False, and nothing done, if the tokens are no longer those that `held` saw."""
-    same = (ConnectionRow.id == held.connection_id, ConnectionRow.token_version == held.version)
+    """Compare-and-set: False, and nothing done, if the credentials are no longer those that `held` saw."""
+    same = (ConnectionRow.id == held.connection_id, ConnectionRow.credentials_version == held.version)
     result = session.execute(update(ConnectionRow).where(*same).values(**values))
     assert isinstance(result, CursorResult)  # noqa: S101 – for the type
     return result.rowcount == 1

@@ -1,0 +1,63 @@
+"""The `state` of an OAuth flow, which travels through a browser: only its hash is stored; it works once and expires."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+
+from glucoflow.store.database import Database
+from glucoflow.store.people import unknown_person
+from glucoflow.store.tables import OAuthStateRow, PersonRow
+from glucoflow.store.values import OAuthState
+
+STATE_FOR = timedelta(minutes=15)
+
+
+class OAuthStates:
+    """Authorizations that are under way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(
+        self,
+        user_id: str,
+        provider: str,
+        region: str,
+        now: datetime,
+        *,
+        connection_id: str | None = None,
+        valid_for: timedelta = STATE_FOR,
+    ) -> str:
+        """A `state` to send along. `connection_id`: a connection to be connected again.
+
+        Raises Rejected for an unknown person.
+        """
+        state = secrets.token_urlsafe(32)
+        with self._database.write() as session:
+            if session.get(PersonRow, user_id) is None:
+                raise unknown_person(user_id)
+            session.execute(delete(OAuthStateRow).where(OAuthStateRow.expires_at <= now))
+            session.add(
+                OAuthStateRow(
+                    hash=_hash(state), user_id=user_id, provider=provider, region=region, connection_id=connection_id,
+                    expires_at=now + valid_for,
+                )
+            )  # fmt: skip
+        return state
+
+    def consume(self, state: str, now: datetime) -> OAuthState | None:
+        """What it was made for, once; None if it is unknown, used or expired."""
+        row = OAuthStateRow
+        taken = delete(row).where(row.hash == _hash(state), row.expires_at > now)
+        with self._database.write() as session:
+            found = session.execute(taken.returning(row.user_id, row.provider, row.region, row.connection_id)).first()
+        if found is None:
+            return None
+        return OAuthState(user_id=found[0], provider=found[1], region=found[2], connection_id=found[3])
+
+
+def _hash(state: str) -> str:
+    """A state is 256 random bits: a plain hash is as good as a slow one."""
+    return hashlib.sha256(state.encode()).hexdigest()
