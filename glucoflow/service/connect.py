@@ -112,4 +112,3 @@ def connect_account(store: Store, started: OAuthState, credentials: Credentials,
     if started.connection_id is None:
         return store.connections.add(started.user_id, started.provider, started.region, now, credentials)
     return store.connections.reconnect(started.connection_id, started.region, now, credentials)
-

@@ -39,7 +39,7 @@ def seal(value: str, key: str = OLD_KEY) -> bytes:
     return Fernet(key).encrypt(value.encode())
 
 
-@pytest.fixture(params=["0001", "0002"])
+@pytest.fixture(params=["0001", "0002", "0003"])
 def old(new_place: Place, request: pytest.FixtureRequest) -> Place:
     """Anna is connected, Ben disconnected; Anna has a checkpoint and a rejected record; someone is signing in."""
     with new_place.database() as database:
@@ -124,7 +124,10 @@ CONNECTION = """
     VALUES (:id, :user, 'dexcom', 'us', CASE WHEN CAST(:key AS TEXT) IS NULL THEN 'disconnected' ELSE 'connected' END,
         :access, :refresh, :key, 3, :later, 0, :now, :now)
 """
-CHECKPOINT = "INSERT INTO checkpoints VALUES ('of-anna', 'sync', 'readings', :now, :later)"
+CHECKPOINT = """
+    INSERT INTO checkpoints (connection_id, scope, kind, position, updated_at)
+    VALUES ('of-anna', 'sync', 'readings', :now, :later)
+"""
 REJECT = """
     INSERT INTO rejects (id, connection_id, user_id, kind, field, reason, payload, fingerprint, at, last_seen_at)
     VALUES (1, 'of-anna', 'anna', 'readings', 'value', 'null', :payload, 'f', :now, :later)
