@@ -22,6 +22,7 @@ from connectors.dexcom import Limits
 from glucoflow.es.provision import delete_user
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
@@ -134,16 +135,16 @@ def _line(step: w.AnyStep) -> str:
 
 
 def _connect(stage: Stage, step: w.Connect, _: int) -> None:
-    """What a browser would do: consent, follow the redirect back, exchange the code, store the tokens."""
+    """What a browser would do: consent, follow the redirect back, exchange the code, store the credentials."""
     rt, now = stage.rt, stage.here()
     authorizer = rt.providers.authorizer(PROVIDER, REGION)
-    state = rt.store.oauth_states.create(step.user, PROVIDER, REGION, now)
+    again = connection_for(rt.store, step.user, PROVIDER)
+    state = rt.store.oauth_states.create(step.user, PROVIDER, REGION, now, connection_id=again)
     consent = httpx.get(f"{authorizer.authorize_url(state)}&person={step.account}&auto=1", timeout=10)
     answer = parse_qs(urlsplit(consent.headers["location"]).query)
     started = rt.store.oauth_states.consume(answer["state"][0], now)
     assert started is not None
-    token = authorizer.exchange(answer["code"][0], now)
-    rt.store.connections.add(started.user_id, started.provider, started.region, now, token)
+    connect_account(rt.store, started, authorizer.exchange(answer["code"][0], now), now)
 
 
 def _sync(stage: Stage, step: w.Sync, number: int) -> None:
