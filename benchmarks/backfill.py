@@ -31,9 +31,9 @@ from glucoflow.model.ingestion import Window
 from glucoflow.node.local import LocalNode, NodeSettings, RunningNode
 from glucoflow.service.backfill import backfill_person
 from glucoflow.service.demo import connect_people
-from glucoflow.service.providers import SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings, cache_folder
+from glucoflow.settings import DemoSettings, ElasticsearchSettings, Settings, StoreSettings, cache_folder
+from glucoflow.simulators import DEMO
 from tests.ports import free_ports
 
 PERSON = "alma"
@@ -84,7 +84,7 @@ def settings(folder: Path, node: RunningNode, simulator_url: str) -> Settings:
         update={
             "es": es,
             "store": StoreSettings(data_dir=folder / "state"),
-            "dexcom": loaded.dexcom.model_copy(update={"simulator_url": HttpUrl(simulator_url)}),
+            "demo": DemoSettings(simulators={DEMO: HttpUrl(simulator_url)}),
         }
     )
 
@@ -92,8 +92,7 @@ def settings(folder: Path, node: RunningNode, simulator_url: str) -> Settings:
 @contextmanager
 def simulator(port: int, days: int) -> Iterator[str]:
     """The simulated provider in a process of its own."""
-    argv = [sys.executable, "-m", "glucoflow.simulators.dexcom", "--port", str(port), "--days", str(days),
-            "--client-id", SIMULATOR_CLIENT_ID, "--client-secret", SIMULATOR_CLIENT_SECRET]  # fmt: skip
+    argv = [sys.executable, "-m", "glucoflow.simulators", DEMO, "--port", str(port), "--days", str(days)]
     process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:

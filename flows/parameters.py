@@ -5,11 +5,23 @@ Prefect's server checks patterns and enums when a run is created, but neither da
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from glucoflow.provider import installed
+
+
+def _choices(schema: dict[str, Any]) -> None:
+    """The installed providers, as the form offers them."""
+    schema["enum"] = list(installed().providers)
+
 
 UserId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="id of the person, as in `people`")]
-Provider = Annotated[Literal["dexcom"], Field(description="only this provider; default: all of the person's")]
+Provider = Annotated[
+    str,
+    AfterValidator(lambda name: installed().get(name).name),
+    Field(description="only this provider; default: all of the person's", json_schema_extra=_choices),
+]
 FirstDay = Annotated[date, Field(description="first day, by the person's own calendar")]
 LastDay = Annotated[date, Field(description="last day, included")]

@@ -32,8 +32,8 @@ def refresh_all(rt: Runtime) -> list[Outcome]:
 def _refresh(rt: Runtime, connection_id: str) -> Outcome:
     connection = rt.store.connections.get(connection_id)
     try:
-        authorizer = rt.providers.authorizer(connection.provider, connection.region)
-        rt.store.credentials.current(connection.id, rt.clock(), authorizer.refresh, MARGIN)
+        renew = rt.providers.renew(connection.provider, connection.region)
+        rt.store.credentials.current(connection.id, rt.clock(), renew, MARGIN)
     except GlucoflowError as error:
         return Outcome(
             connection_id=connection.id,

@@ -33,13 +33,16 @@ from glucoflow.model.documents import (
     TrendFields,
 )
 from glucoflow.model.localtime import epoch_ms, time_fields
-from glucoflow.model.ranges import SENSOR_HIGH, SENSOR_LOW, Context, band, classification, limit, tight
+from glucoflow.model.ranges import USUAL_LIMITS, Context, SensorLimits, band, classification, limit, tight
 from glucoflow.model.trends import SAYS_NOTHING, direction, direction_of_rate
 from glucoflow.model.units import MG_DL, Unit, in_mg_dl, to_mmol_l
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose records these are, and by which connection they came. `zone` is the person's home zone (IANA)."""
+    """Whose records these are, and by which connection they came. `zone` is the person's home zone (IANA).
+
+    The other fields are the provider's (`glucoflow.provider.Quirks`).
+    """
 
     user_id: str
     connection_id: str
@@ -47,6 +50,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     sample_interval_ms: int = 300_000
     delivers_meals: bool = False
+    sensor_limits: SensorLimits = USUAL_LIMITS
 
 
 def document_id(user_id: str, provider: str, kind: str, key: str) -> str:
@@ -55,8 +59,8 @@ def document_id(user_id: str, provider: str, kind: str, key: str) -> str:
     return base64.urlsafe_b64encode(digest)[:22].decode()
 
 
-def glucose_fields(value: float, unit: Unit, context: Context) -> GlucoseFields:
-    """Both units and everything that follows from the value alone."""
+def glucose_fields(value: float, unit: Unit, context: Context, sensor: SensorLimits | None) -> GlucoseFields:
+    """Both units and everything that follows from the value alone. A meter's value passes no sensor's limit."""
     mg_dl = in_mg_dl(value, unit)
     return GlucoseFields(
         value=value,
@@ -67,14 +71,14 @@ def glucose_fields(value: float, unit: Unit, context: Context) -> GlucoseFields:
         tight=tight(mg_dl),
         context=context,
         classification=classification(mg_dl, context),
-        limit=limit(mg_dl),
+        limit=limit(mg_dl, sensor) if sensor else None,
     )
 
 
-def _out_of_range(fields: GlucoseFields) -> tuple[r.Annotation, ...]:
+def _out_of_range(fields: GlucoseFields, sensor: SensorLimits) -> tuple[r.Annotation, ...]:
     if fields.limit is None:
         return ()
-    threshold = SENSOR_LOW if fields.limit == "low" else SENSOR_HIGH
+    threshold = sensor.low if fields.limit == "low" else sensor.high
     return (r.Annotation("bg/out-of-range", fields.limit, float(threshold)),)  # as it is read back: 40.0
 
 
@@ -119,7 +123,8 @@ class Enricher:
     def _reading(self, reading: r.Reading) -> Source:
         time_ms = epoch_ms(reading.time)
         time = time_fields(time_ms, reading.offset_min, reading.zone, self._owner.zone)
-        glucose = glucose_fields(reading.value, reading.unit, self._meals.context(time_ms, time.hour))
+        sensor = self._owner.sensor_limits
+        glucose = glucose_fields(reading.value, reading.unit, self._meals.context(time_ms, time.hour), sensor)
         device = reading.device.transmitter_id or reading.device.id or "" if reading.device else ""
         interval = reading.interval_ms or self._owner.sample_interval_ms
         gap = self._tail.gap_to(time_ms, interval)
@@ -134,7 +139,7 @@ class Enricher:
             glucose=glucose,
             trend=_trend(reading, self._tail, device),
             sample=SampleFields(interval_ms=interval, backfilled=reading.backfilled, gap_ms=gap),
-            annotations=reading.annotations + _out_of_range(glucose),
+            annotations=reading.annotations + _out_of_range(glucose, sensor),
             payload=reading.payload,
         )
 
@@ -174,7 +179,7 @@ def with_own_fields(base: Source, record: r.Record) -> Source:
     put = msgspec.structs.replace
     match record:
         case r.Calibration() | r.Fingerstick():
-            glucose = glucose_fields(record.value, record.unit, "unknown")
+            glucose = glucose_fields(record.value, record.unit, "unknown", None)
             meter = FingerstickFields(subtype=record.subtype) if isinstance(record, r.Fingerstick) else None
             return put(base, glucose=glucose, fingerstick=meter)
         case r.Bolus() | r.Basal():

@@ -14,7 +14,7 @@ from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal
 from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, SinkResult, Window
 from glucoflow.prefetch import prefetched
-from glucoflow.provider import Capabilities, Connector, Page
+from glucoflow.provider import Connector, Page, Polling
 from glucoflow.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def nothing_happens(_point: str) -> None:
 
 
 def plan(
-    capabilities: Capabilities,
+    polling: Polling,
     extent: Window | None,
     updated: Window | None,
     checkpoint: datetime | None,
@@ -68,7 +68,7 @@ def plan(
     if checkpoint is None:
         start = extent.start
     else:
-        start = checkpoint - (capabilities.deep_lag if deep else capabilities.lag)
+        start = checkpoint - (polling.deep_lag if deep else polling.lag)
         if updated is not None:
             start = min(start, updated.start)
         start = max(start, extent.start)

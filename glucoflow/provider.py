@@ -1,14 +1,36 @@
-"""The contract of a provider: what the core asks of its connector, which inherits nothing to satisfy it."""
+"""The contract of a provider: one description, and a connector that inherits nothing.
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Protocol
+A package names its description under the entry point group `glucoflow.connectors`; pages, commands, settings, flows,
+`doctor` and dashboards read it and know no provider's name. `connectors/contract.py` checks that it holds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from glucoflow.model.credentials import Credentials
+from glucoflow.model.errors import Misconfigured
 from glucoflow.model.ingestion import Kind, RejectedRecord, Window
+from glucoflow.model.ranges import SensorLimits
 from glucoflow.model.records import Record
+from glucoflow.retry import RetryPolicy
+
+GROUP = "glucoflow.connectors"
+ENV_FILE = Path(".env")
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def settings_config(prefix: str) -> SettingsConfigDict:
+    """Where a group of settings comes from: the environment and `.env`, each name behind `prefix`."""
+    return SettingsConfigDict(env_prefix=prefix, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,40 +40,82 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     records: Sequence[Record]
     deleted: Sequence[str] = ()
     rejected: Sequence[RejectedRecord] = ()
-
-
-class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider can do, and how it wants to be asked."""
-
-    kinds: tuple[Kind, ...]
-    max_window: timedelta
-    lag: timedelta
-    """How far each sync steps back behind the checkpoint for late and changed records."""
-    deep_lag: timedelta
-    """How far it steps back once a day."""
-    sample_interval_ms: int
-    delivers_meals: bool
+    account: str | None = None
+    """The provider's own id of the account that this came from, where an answer names it."""
 
 
 class Connector(Protocol):
     """One connection's stream of records. Raises Retryable, Reauthorize or Fatal; never for a single bad record."""
 
-    @property
-    def capabilities(self) -> Capabilities: ...
-
     def extent(self, kind: Kind, updated_since: datetime | None = None) -> Window | None:
-        """The span of records the provider holds (updated since then); None where it holds none."""
+        """The span of records the provider holds; None where it holds none.
+
+        With `updated_since` the span of those that changed since then; None also where the provider cannot tell.
+        """
         ...
 
     def pages(self, kind: Kind, window: Window) -> Iterator[Page]:
-        """Every record with its time in `window`, a page at a time, oldest first. `window` may be of any length."""
+        """Every record with its time in the half-open `window`, a page at a time, oldest first.
+
+        `window` may be of any length. The pages' windows meet and cover it. A record keeps its key for ever.
+        """
         ...
 
     def close(self) -> None: ...
 
 
+CredentialSource = Callable[[bool], Credentials]
+"""Gives valid credentials; True asks for new ones even though the old ones have not expired."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient a connector is with its provider. Times in seconds."""
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    answer_s: float = 120.0
+    """For a whole answer: a server that sends a byte now and then never trips the read time-out."""
+    max_bytes: int = 64 * 2**20
+    tries: int = 4
+    first_wait_s: float = 1.0
+    longest_wait_s: float = 30.0
+    """Asked to wait longer than this, a connector gives the connection back, to come again later."""
+
+    @property
+    def retry(self) -> RetryPolicy:
+        return RetryPolicy(tries=self.tries, first_wait_s=self.first_wait_s, longest_wait_s=self.longest_wait_s)
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """On what terms a connector works for one run."""
+
+    now: datetime
+    """The run's start: what lies more than a day behind it is a device's wrong clock."""
+    limits: Limits = Limits()
+    on_call: Callable[[], None] = lambda: None
+    """To be called before each call of the provider. Raises Retryable where the hour's calls are spent."""
+    seed: int = 0
+    """For the jitter of waits."""
+
+
+class Double(msgspec.Struct, frozen=True, kw_only=True):
+    """A stand-in for the provider's cloud (`glucoflow simulator NAME`): its address, and the one app it knows."""
+
+    url: str
+    client_id: str
+    client_secret: SecretStr
+    redirect_uri: str
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an account lives: a region of its provider, or the double."""
+
+    region: str
+    double: Double | None = None
+
+
 class Authorizer(Protocol):
-    """A provider's OAuth code flow. Its credentials hold `access` and `refresh`, which is accepted once."""
+    """An OAuth code flow. Credentials hold `access` and `refresh`."""
 
     def authorize_url(self, state: str) -> str: ...
 
@@ -60,5 +124,144 @@ class Authorizer(Protocol):
         ...
 
     def refresh(self, credentials: Credentials, now: datetime) -> Credentials:
-        """The next pair. Raises Reauthorize only if the provider says `invalid_grant`."""
+        """The next pair. Raises Reauthorize only where the provider says that the consent is gone."""
         ...
+
+
+class OAuth(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
+    """A person signs in at the provider, which sends them back with a code."""
+
+    authorizer: Callable[[S, Site], Authorizer]
+    """Raises Misconfigured, naming the settings that are missing and where they come from."""
+    allow: str = "Allow"
+    """What the button of consent says on the provider's page."""
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be filled in. `secret` hides it while it is typed."""
+
+    name: str
+    label: str
+    secret: bool = False
+    help: str = ""
+    optional: bool = False
+
+
+class Form(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
+    """A person fills in fields here: user and password, or an address and a token."""
+
+    fields: tuple[Field, ...]
+    log_in: Callable[[S, Site, Mapping[str, SecretStr], datetime], Credentials]
+    """Credentials that hold the fields' values and whatever the log-in gave. Called again with the same values when
+    they expire. Raises Reauthorize for what the provider refuses, Misconfigured, Retryable."""
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation of a provider's sensors: what people call it, and what is particular to it."""
+
+    name: str
+    one_piece: bool = False
+    """Whether the transmitter is the sensor, so that a new one is a new sensor."""
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """What is particular to a provider's data."""
+
+    sensor_limits: SensorLimits
+    """Beyond these its sensors say LOW or HIGH."""
+    sample_interval_ms: int
+    """Between two readings, where a reading does not say (`Reading.interval_ms`)."""
+    delay: timedelta
+    """How old the newest reading usually is when the provider gives it."""
+    delays: Mapping[str, timedelta] = {}
+    """The same for regions that differ."""
+    freshness: str
+    """The same in words that follow “its readings come”: `one hour late in the US, three hours elsewhere`."""
+    generations: Mapping[str, Generation] = {}
+    """By the provider's word for it (a document's `device.generation`)."""
+    delivers_meals: bool = False
+
+
+class Polling(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a provider wants to be asked, when not, and for how long ago. Maintenance times are local to `zone`."""
+
+    shortest: timedelta
+    longest: timedelta
+    align: timedelta | None = None
+    """Ask so long after the next reading is due, where that comes first: for providers without delay."""
+    maintenance_start: time | None = None
+    maintenance_end: time | None = None
+    zone: str = "UTC"
+    lag: timedelta = timedelta(days=3)
+    """How far each sync steps back behind the checkpoint for late and changed records."""
+    deep_lag: timedelta = timedelta(days=30)
+    """How far it steps back once a day."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider(Generic[S]):
+    """Everything that glucoflow knows of a provider. `name` is its entry point's, and stands in every document."""
+
+    name: str
+    title: str
+    logo: str
+    """One to three letters for its badge."""
+    kinds: tuple[Kind, ...]
+    quirks: Quirks
+    settings: type[S]
+    """A group of its own with a prefix of its own; each with a default and a description."""
+    auth: OAuth[S] | Form[S]
+    polling: Callable[[S], Polling]
+    open: Callable[[S, Site, CredentialSource, Terms], Connector]
+    """A connector for one account and one run; close it after use. Makes no call yet."""
+    documentation: str
+    """Path of its page in the repository, or its address."""
+    regions: Mapping[str, str]
+    """Where accounts can live: id and words. Not empty; the first is taken where nobody says otherwise."""
+    region: Callable[[S], str]
+    """The region that the settings name."""
+    calls_per_hour: Callable[[S], int | None] = lambda _settings: None
+    """The cap of the registered app, all people together; None where there is none."""
+    address: Callable[[S, Site], str | None] = lambda _settings, _site: None
+    """Answers anybody, if only by saying no; `doctor` asks it. None where each account has an address of its own."""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its settings begin with."""
+        return str(self.settings.model_config.get("env_prefix", ""))
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """The providers there are, by name, and those that cannot be loaded, with the reason."""
+
+    providers: Mapping[str, Provider[Any]]
+    broken: Mapping[str, str] = {}
+
+    def get(self, name: str) -> Provider[Any]:
+        """Raises Misconfigured for a name that none has."""
+        if name in self.providers:
+            return self.providers[name]
+        if name in self.broken:
+            raise Misconfigured(
+                f"The provider {name!r} cannot be loaded: {self.broken[name]}",
+                remedy="Install its package again, or remove it.",
+            )
+        known = ", ".join(self.providers) or "none; install glucoflow again"
+        raise Misconfigured(f"There is no provider called {name!r}.", remedy=f"Known: {known}.")
+
+
+def installed() -> Installed:
+    """Every description that an installed package names. One that cannot be loaded stops nobody else's."""
+    providers: dict[str, Provider[Any]] = {}
+    broken: dict[str, str] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            found = point.load()
+        except Exception as error:  # noqa: BLE001 – whatever another package's code raises when it is imported
+            broken[point.name] = f"{type(error).__name__}: {error}"
+            continue
+        if not isinstance(found, Provider) or found.name != point.name:
+            broken[point.name] = f"{point.value} is not the description of a provider of that name"
+        else:
+            providers[point.name] = found
+    return Installed(providers=providers, broken=broken)

@@ -4,16 +4,15 @@
 """
 
 import os
-from datetime import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from glucoflow.model.errors import Misconfigured
-
-ENV_FILE = Path(".env")
+from glucoflow.provider import ENV_FILE, installed, settings_config
 
 
 def cache_folder(configured: Path | None) -> Path:
@@ -21,40 +20,18 @@ def cache_folder(configured: Path | None) -> Path:
     return configured or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "glucoflow"
 
 
-def _config(prefix: str) -> SettingsConfigDict:
-    return SettingsConfigDict(env_prefix=prefix, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
+class DemoSettings(BaseSettings):
+    """Where the doubles of providers run (`glucoflow simulator NAME`), for the demo's people."""
 
+    model_config = settings_config("DEMO_")
 
-class DexcomSettings(BaseSettings):
-    """Your Dexcom developer app (developer.dexcom.com), and where Dexcom's API is."""
-
-    model_config = _config("DEXCOM_")
-
-    client_id: str | None = Field(None, description="client id of your app in the Dexcom developer portal")
-    client_secret: SecretStr | None = Field(None, description="its client secret")
-    redirect_uri: str = Field(
-        "http://localhost:8321/oauth/callback", description="redirect URI, exactly as registered in the portal"
-    )
-    region: Literal["us", "ous", "jp", "sandbox"] = Field("us", description="where the account lives")
-    base_url: HttpUrl | None = Field(None, description="another API host than the region's")
-    simulator_url: HttpUrl | None = Field(None, description="address of `glucoflow simulator`, for the demo's people")
-    oauth_prefix: str = Field("v3", description="path prefix of the OAuth endpoints; v2 if v3 answers 404")
-    api_prefix: str = Field("v3", description="path prefix of the data endpoints")
-    lag_days: int = Field(3, ge=0, le=30, description="days each sync steps back for late and changed records")
-    deep_lag_days: int = Field(30, ge=0, le=90, description="days it steps back once a day")
-    poll_min_minutes: int = Field(45, ge=5, description="shortest time between two polls of a connection")
-    poll_max_minutes: int = Field(75, ge=5, description="longest; each wait is drawn between the two")
-    maintenance_start: time = Field(time(2, 45), description="nightly pause, Los Angeles time: from")
-    maintenance_end: time = Field(time(3, 45), description="to")
-    calls_per_hour: int = Field(
-        50_000, ge=60, description="cap on calls an hour, all workers together (Dexcom allows an app 60,000)"
-    )
+    simulators: dict[str, HttpUrl] = Field({}, description="addresses of running doubles by provider, as JSON")
 
 
 class ElasticsearchSettings(BaseSettings):
     """The Elasticsearch that holds the readings. Without ES_ENDPOINT, `glucoflow up` runs a node of its own."""
 
-    model_config = _config("ES_")
+    model_config = settings_config("ES_")
 
     endpoint: HttpUrl | None = Field(None, description="address of your Elasticsearch")
     user: str | None = Field(None, description="user for it")
@@ -71,7 +48,7 @@ class ElasticsearchSettings(BaseSettings):
 class StoreSettings(BaseSettings):
     """Where people, connections and checkpoints are kept, and the key that encrypts tokens."""
 
-    model_config = _config("GLUCOFLOW_")
+    model_config = settings_config("GLUCOFLOW_")
 
     data_dir: Path = Field(Path("data"), description="folder for everything glucoflow keeps on this machine")
     cache_dir: Path | None = Field(None, description="folder for downloads; default: the user's cache folder")
@@ -84,7 +61,7 @@ class StoreSettings(BaseSettings):
 class SyncSettings(BaseSettings):
     """How syncs are spread over people and threads."""
 
-    model_config = _config("SYNC_")
+    model_config = settings_config("SYNC_")
 
     every_minutes: int = Field(5, ge=1, description="how often the schedule looks for connections that are due")
     batch_size: int = Field(50, ge=1, le=500, description="people per Prefect task run")
@@ -95,7 +72,7 @@ class SyncSettings(BaseSettings):
 class WebSettings(BaseSettings):
     """The web pages, and the ports of what `glucoflow up` starts."""
 
-    model_config = _config("WEB_")
+    model_config = settings_config("WEB_")
 
     host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs WEB_PASSWORD")
     port: int = Field(8321, ge=0, le=65535, description="port of the pages (the next free one if taken)")
@@ -106,7 +83,7 @@ class WebSettings(BaseSettings):
 class PrefectSettings(BaseSettings):
     """Prefect's server. Without PREFECT_API_URL, `glucoflow up` runs one of its own."""
 
-    model_config = _config("PREFECT_")
+    model_config = settings_config("PREFECT_")
 
     api_url: HttpUrl | None = Field(None, description="address of a running Prefect API")
     port: int = Field(4200, ge=0, le=65535, description="port of the server of our own (the next free one if taken)")
@@ -115,7 +92,7 @@ class PrefectSettings(BaseSettings):
 class KibanaSettings(BaseSettings):
     """Kibana, where the dashboards are provisioned to. Optional."""
 
-    model_config = _config("KIBANA_")
+    model_config = settings_config("KIBANA_")
 
     url: HttpUrl | None = Field(None, description="address of your Kibana")
     user: str | None = Field(None, description="user with the right to create spaces and roles")
@@ -125,7 +102,7 @@ class KibanaSettings(BaseSettings):
 class LogSettings(BaseSettings):
     """Logs go to standard error."""
 
-    model_config = _config("LOG_")
+    model_config = settings_config("LOG_")
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least severe line to print")
     format: Literal["json", "text"] = Field("json", description="json for machines, text for eyes")
@@ -136,7 +113,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True)
 
-    dexcom: DexcomSettings = Field(default_factory=DexcomSettings)
+    demo: DemoSettings = Field(default_factory=DemoSettings)
     es: ElasticsearchSettings = Field(default_factory=ElasticsearchSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     sync: SyncSettings = Field(default_factory=SyncSettings)
@@ -144,29 +121,34 @@ class Settings(BaseSettings):
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    providers: Mapping[str, BaseSettings] = Field(default_factory=dict, description="each installed provider's own")
 
     @classmethod
     def load(cls) -> Self:
         """Settings from the environment and `.env`. Raises Misconfigured naming each bad variable, never its value."""
+        kinds = {name: one.annotation for name, one in cls.model_fields.items() if name != "providers"}
+        own = {name: one.settings for name, one in installed().providers.items()}
         groups: dict[str, BaseSettings] = {}
+        providers: dict[str, BaseSettings] = {}
         problems: list[str] = []
-        for name, field in cls.model_fields.items():
-            group = field.annotation
+        for into, name, group in [(groups, *one) for one in kinds.items()] + [(providers, *one) for one in own.items()]:
             assert isinstance(group, type) and issubclass(group, BaseSettings)  # noqa: S101, PT018 – for the type
             try:
-                groups[name] = group()
+                into[name] = group()
             except UnicodeDecodeError:
                 problems = ["the file .env is not text in UTF-8"]
                 break
-            except ValidationError as error:
+            except (ValidationError, SettingsError) as error:
                 problems += _explain(group.model_config.get("env_prefix", ""), error)
         if problems:
             raise Misconfigured(
                 f"Some settings cannot be used: {'; '.join(problems)}.",
                 remedy=f"Correct them in the environment or in {ENV_FILE.resolve()} (.env.example explains each).",
             )
-        return cls.model_validate(groups)
+        return cls.model_validate({**groups, "providers": providers})
 
 
-def _explain(prefix: str, error: ValidationError) -> list[str]:
+def _explain(prefix: str, error: ValidationError | SettingsError) -> list[str]:
+    if isinstance(error, SettingsError):
+        return [f"{prefix}…: {error}"]
     return [f"{prefix}{'_'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors()]

@@ -1,4 +1,4 @@
-"""The connector: what each kind is called at Dexcom, how long a request may be, and how a window becomes pages."""
+"""The connector: what an account holds, how long a request may be, and how a window becomes pages."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -7,60 +7,51 @@ from typing import Protocol
 
 import msgspec
 
-from connectors.dexcom.alerts import Alerts
-from connectors.dexcom.calibrations import Calibrations
-from connectors.dexcom.devices import DevicePages
-from connectors.dexcom.events import Events
-from connectors.dexcom.hosts import DexcomHosts
-from connectors.dexcom.http import CredentialSource, DexcomHttp, Limits, TooMuch
-from connectors.dexcom.ranges import DataRange, data_range
+from connectors.dexcom import DexcomSettings
+from connectors.dexcom.api import Api, hosts, not_understood
+from connectors.dexcom.devices import DeviceStates
+from connectors.dexcom.events import Alerts, Calibrations, Events
 from connectors.dexcom.readings import Readings
-from connectors.dexcom.times import request_time
-from connectors.dexcom.wire import EARLIEST, raw_records
-from glucoflow.model.ingestion import KINDS, Kind, Window
-from glucoflow.provider import Capabilities, Page
+from connectors.dexcom.times import request_time, system_time
+from connectors.dexcom.wire import EARLIEST, envelope
+from glucoflow.http import TooMuch
+from glucoflow.model.ingestion import Kind, Window
+from glucoflow.provider import CredentialSource, Page, Site, Terms
 
 log = logging.getLogger(__name__)
 
 LONGEST_WINDOW = timedelta(days=30)
 SHORTEST_WINDOW = timedelta(hours=1)
-SAMPLE_INTERVAL_MS = 300_000
 ONE_SECOND = timedelta(seconds=1)
-
-_ENDPOINTS: dict[Kind, tuple[str, str]] = {
-    "readings": ("egvs", "egv"),
-    "events": ("events", "event"),
-    "calibrations": ("calibrations", "calibration"),
-    "alerts": ("alerts", "alert"),
-    "devices": ("devices", "device"),
-}
+UPDATED_SINCE_LIMIT = timedelta(days=30)
+"""`dataRange` answers wrongly to a `lastSyncTime` older than about 100 days; Tidepool leaves it out beyond 30."""
 
 
-class _Pages(Protocol):
+class Stream(Protocol):
+    """One kind of record: what it is called at Dexcom, and how its raw records become a page of ours."""
+
+    endpoint: str
+    record_type: str
+
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page: ...
 
 
-_CONVERTERS: dict[Kind, Callable[[datetime], _Pages]] = {
+_STREAMS: dict[Kind, Callable[[datetime], Stream]] = {
     "readings": Readings,
     "events": Events,
     "calibrations": Calibrations,
     "alerts": Alerts,
-    "devices": DevicePages,
+    "devices": DeviceStates,
 }
 
 
 class DexcomConnector:
-    """`connector.Connector` for one person's Dexcom account."""
+    """`glucoflow.provider.Connector` for one person's Dexcom account."""
 
-    def __init__(self, http: DexcomHttp, capabilities: Capabilities, now: datetime) -> None:
-        self._http = http
-        self._capabilities = capabilities
+    def __init__(self, api: Api, now: datetime) -> None:
+        self._api = api
         self._known: dict[datetime | None, DataRange] = {}  # one answer is for all kinds; a connector lives for a run
         self._now = now
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._capabilities
 
     def extent(self, kind: Kind, updated_since: datetime | None = None) -> Window | None:
         """What `dataRange` says of this kind. Its end is a second later than Dexcom's, which is the last record.
@@ -68,6 +59,8 @@ class DexcomConnector:
         Of alerts and devices `dataRange` says nothing: alerts may be wherever there is any other record, and go on
         until now; devices have no range and are always asked for.
         """
+        if updated_since is not None and self._now - updated_since > UPDATED_SINCE_LIMIT:
+            return None
         if updated_since not in self._known:
             self._known[updated_since] = self._ranges(updated_since)
         ranges = self._known[updated_since]
@@ -87,69 +80,102 @@ class DexcomConnector:
         A record may lie outside the window where Dexcom sends one; it is brought all the same.
         """
         whole = Window(_floor(window.start), _ceil(window.end))
-        convert = _CONVERTERS[kind](self._now)
+        stream = _STREAMS[kind](self._now)
         if kind == "devices":
             if whole.start < whole.end:
-                yield convert.page(whole, self._raw_records(kind, {}))
+                yield self._page(stream, whole, {})
             return
-        for part in whole.split(self._capabilities.max_window):
-            yield from self._parts(kind, part, convert)
+        for part in whole.split(LONGEST_WINDOW):
+            yield from self._parts(stream, part)
 
     def close(self) -> None:
-        self._http.close()
+        self._api.close()
 
-    def _ranges(self, updated_since: datetime | None) -> DataRange:
+    def _ranges(self, updated_since: datetime | None) -> "DataRange":
         query = {}
         if updated_since is not None:
             # The one parameter of this API that must say its zone.
             query["lastSyncTime"] = request_time(updated_since) + "Z"
-        return self._http.get("dataRange", query, data_range)
+        return self._api.get("dataRange", query, data_range)
 
-    def _parts(self, kind: Kind, window: Window, convert: _Pages) -> Iterator[Page]:
+    def _parts(self, stream: Stream, window: Window) -> Iterator[Page]:
         waiting = [window]
         while waiting:
             part = waiting.pop()
             query = {"startDate": request_time(part.start), "endDate": request_time(part.end)}
             try:
-                raws = self._raw_records(kind, query)
+                page = self._page(stream, part, query)
             except TooMuch as error:
                 if part.end - part.start < 2 * SHORTEST_WINDOW:
                     raise
                 middle = _floor(part.start + (part.end - part.start) / 2)
-                log.warning("%s of %s: %s Retrier for half of it.", kind, part.end - part.start, error.message)
+                log.warning("%s of %s: %s Asked for half.", stream.endpoint, part.end - part.start, error.message)
                 waiting += [Window(middle, part.end), Window(part.start, middle)]
                 continue
-            yield convert.page(part, raws)
+            yield page
 
-    def _raw_records(self, kind: Kind, query: dict[str, str]) -> Sequence[msgspec.Raw]:
-        endpoint, record_type = _ENDPOINTS[kind]
-        return self._http.get(endpoint, query, lambda body: raw_records(body, record_type))
+    def _page(self, stream: Stream, window: Window, query: dict[str, str]) -> Page:
+        answer = self._api.get(stream.endpoint, query, lambda body: envelope(body, stream.record_type))
+        return msgspec.structs.replace(stream.page(window, answer.records), account=answer.account)
 
 
-def open_connector(
-    hosts: DexcomHosts,
-    credentials: CredentialSource,
-    *,
-    now: datetime,
-    lag: timedelta = timedelta(days=3),
-    deep_lag: timedelta = timedelta(days=30),
-    limits: Limits = Limits(),
-    seed: int = 0,
-) -> DexcomConnector:
-    """A connector for one account. `credentials(False)` gives good ones, `credentials(True)` others.
+def open_connector(settings: DexcomSettings, site: Site, source: CredentialSource, terms: Terms) -> DexcomConnector:
+    """`glucoflow.provider.Provider.open`."""
+    return DexcomConnector(Api(hosts(settings, site), source, terms), terms.now)
 
-    `now` is the run's start: records more than 24 hours ahead of it are refused. `seed` is for the jitter of waits.
-    Close it after use.
-    """
-    capabilities = Capabilities(
-        kinds=KINDS,
-        max_window=LONGEST_WINDOW,
-        lag=lag,
-        deep_lag=deep_lag,
-        sample_interval_ms=SAMPLE_INTERVAL_MS,
-        delivers_meals=True,
-    )
-    return DexcomConnector(DexcomHttp(hosts, credentials, limits, seed), capabilities, now)
+
+class _Moment(msgspec.Struct, frozen=True, rename="camel"):
+    system_time: str
+
+
+class _Span(msgspec.Struct, frozen=True):
+    start: _Moment
+    end: _Moment
+
+
+class _Answer(msgspec.Struct, frozen=True, rename="camel"):
+    record_type: str
+    calibrations: _Span | None = None
+    egvs: _Span | None = None
+    events: _Span | None = None
+
+
+class DataRange(msgspec.Struct, frozen=True):
+    """What an account holds, or what of it changed: half-open spans of three kinds; None where there is nothing."""
+
+    readings: Window | None = None
+    events: Window | None = None
+    calibrations: Window | None = None
+
+    def of(self, kind: Kind) -> Window | None:
+        return {"readings": self.readings, "events": self.events, "calibrations": self.calibrations}.get(kind)
+
+    def whole(self) -> Window | None:
+        """From the earliest to the latest record of any kind."""
+        spans = [span for span in (self.readings, self.events, self.calibrations) if span is not None]
+        if not spans:
+            return None
+        return Window(min(span.start for span in spans), max(span.end for span in spans))
+
+
+def data_range(body: bytes) -> DataRange:
+    """What a `dataRange` answer says. Raises Retryable where it cannot be understood: it is never taken for nothing."""
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+        if answer.record_type != "dataRange":
+            raise ValueError("another type")
+        return DataRange(_window(answer.egvs), _window(answer.events), _window(answer.calibrations))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise not_understood(body, "a dataRange that cannot be read") from None
+
+
+def _window(span: _Span | None) -> Window | None:
+    if span is None:
+        return None
+    start = max(system_time(span.start.system_time), EARLIEST)  # a clock that was never set starts no walk in year 1
+    # `end` is the last record's time and windows are half-open: else the last record would come a sync late
+    end = system_time(span.end.system_time) + ONE_SECOND
+    return Window(start, end) if start < end else None
 
 
 def _floor(time: datetime) -> datetime:

@@ -14,9 +14,19 @@ from typing import Any
 
 import msgspec
 
-from connectors.dexcom.naming import MANUFACTURER, Devices
 from connectors.dexcom.times import offset_min
-from connectors.dexcom.wire import EARLIEST, Common, Refused, Word, instant, page, rejection, sized
+from connectors.dexcom.wire import (
+    EARLIEST,
+    MANUFACTURER,
+    Common,
+    Devices,
+    Refused,
+    Word,
+    instant,
+    page,
+    rejection,
+    sized,
+)
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
 from glucoflow.model.units import in_mg_dl, parse_unit
@@ -65,8 +75,10 @@ _SILENCE = {"outofrange", "noreadings"}
 _FAULTS = (Refused, msgspec.DecodeError, UnicodeDecodeError)
 
 
-class DevicePages:
+class DeviceStates:
     """Converts the answer about all known devices. What cannot be understood in a schedule loses only itself."""
+
+    endpoint, record_type = "devices", "device"
 
     def __init__(self, now: datetime) -> None:
         self._now = now

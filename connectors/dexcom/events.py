@@ -1,8 +1,13 @@
-"""`events` → Bolus, Basal, Food, Exercise, Health, Note, Fingerstick; deleted events → the keys to remove.
+"""What a person notes and what a device says: `events`, `calibrations` and `alerts`.
+
+`events` → Bolus, Basal, Food, Exercise, Health, Note, Fingerstick; deleted events → the keys to remove.
 
 Long-acting insulin is a Basal of one `amount` (delivery type `manual`, after Tidepool's partner guide), fast-acting a
 Bolus. `value` is text on the wire, and real people's apps leave it out: insulin and carbs without a value are kept
 as noted without an amount, an exercise of "-1" has no duration, a health event's value says nothing.
+
+`calibrations` → Calibration, the finger-stick values by which a sensor was calibrated; G7 users often have none.
+`alerts` → Alert, in Dexcom's words (high, urgentLow …; inactive, activeSnoozed, activeAlarming).
 """
 
 import math
@@ -11,13 +16,38 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.dexcom.calibrations import meter_value
-from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min, system_time
-from connectors.dexcom.wire import Common, Refused, Word, instant, natural_key, page, rejection, sized
+from connectors.dexcom.wire import (
+    Common,
+    Devices,
+    Refused,
+    Word,
+    instant,
+    natural_key,
+    page,
+    rejection,
+    sized,
+    understand,
+)
 from glucoflow.model.ingestion import RejectedRecord, Window
-from glucoflow.model.records import Basal, Bolus, Device, Exercise, Fingerstick, Food, Health, Note, Record
+from glucoflow.model.records import (
+    Alert,
+    Basal,
+    Bolus,
+    Calibration,
+    Device,
+    Exercise,
+    Fingerstick,
+    Food,
+    Health,
+    Note,
+    Record,
+)
+from glucoflow.model.units import MG_DL, Unit, in_mg_dl, parse_unit
 from glucoflow.provider import Page
+
+LOWEST, HIGHEST = 10.0, 1000.0
+"""mg/dL that a blood-glucose meter can show."""
 
 MOST_UNITS = 250.0
 MOST_CARBS_G = 1000.0
@@ -46,13 +76,15 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True):
     payload: msgspec.Raw
 
 
-_DECODER = msgspec.json.Decoder(_Event)
+_EVENT = msgspec.json.Decoder(_Event)
 _RANK = {"deleted": 2, "updated": 1}
 """Of several versions of one event in an answer the last word counts."""
 
 
 class Events:
     """Converts pages of events."""
+
+    endpoint, record_type = "events", "event"
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -76,7 +108,7 @@ class Events:
 
     def _event(self, raw: msgspec.Raw) -> tuple[str, tuple[int, str], Record | None]:
         """Key, version, and the record, None if it was deleted."""
-        wire = _DECODER.decode(raw)
+        wire = _EVENT.decode(raw)
         kind = (wire.event_type or "").lower()
         status = (wire.event_status or "").lower()
         version = (_RANK.get(status, 0), _recorded(wire.recorded_system_time))
@@ -157,3 +189,92 @@ def _amount(wire: _Event, unit: str, most: float, *, minus_is_none: bool = False
     if not 0 <= number <= most:
         raise Refused("value", f"outside 0 to {most:g} {unit}")
     return number
+
+
+class _Calibration(Common, frozen=True, rename="camel", gc=False):
+    value: float | None = None
+    unit: Word | None = None
+    transmitter_ticks: int | None = None
+
+
+_CALIBRATION = msgspec.json.Decoder(_Calibration)
+
+
+class Calibrations:
+    """Converts pages of calibrations."""
+
+    endpoint, record_type = "calibrations", "calibration"
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._devices = Devices()
+
+    def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
+        return page(window, *understand(raws, self.calibration))
+
+    def calibration(self, raw: msgspec.Raw) -> Calibration:
+        """One calibration. Raises Refused or msgspec.DecodeError."""
+        wire = _CALIBRATION.decode(raw)
+        time = instant(wire.system_time, self._now)
+        value, unit = meter_value(wire.value, wire.unit)
+        return Calibration(
+            time=time,
+            key=natural_key(wire, time, "calibration", wire.transmitter_ticks),
+            offset_min=offset_min(wire.display_time, time),
+            record_id=wire.record_id or None,
+            device=self._devices.of(wire),
+            payload=raw,
+            value=value,
+            unit=unit,
+        )
+
+
+def meter_value(value: float | None, unit_word: str | None) -> tuple[float, Unit]:
+    """A meter's value and unit. The unit may be null, and then is mg/dL as everywhere in this API. Raises Refused."""
+    if value is None:
+        raise Refused("value", "missing")
+    try:
+        unit = parse_unit(unit_word) if unit_word and unit_word != "unknown" else MG_DL
+    except ValueError:
+        raise Refused("unit", "neither mg/dL nor mmol/L") from None
+    if not LOWEST <= in_mg_dl(value, unit) <= HIGHEST:
+        raise Refused("value", "outside 10 to 1000 mg/dL")
+    return value, unit
+
+
+class _Alert(Common, frozen=True, rename="camel", gc=False):
+    alert_name: Word | None = None
+    alert_state: Word | None = None
+
+
+_ALERT = msgspec.json.Decoder(_Alert)
+
+
+class Alerts:
+    """Converts pages of alerts."""
+
+    endpoint, record_type = "alerts", "alert"
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._devices = Devices()
+
+    def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
+        return page(window, *understand(raws, self.alert))
+
+    def alert(self, raw: msgspec.Raw) -> Alert:
+        """One alert. Raises Refused or msgspec.DecodeError. Names and states that we do not know are kept."""
+        wire = _ALERT.decode(raw)
+        time = instant(wire.system_time, self._now)
+        if not wire.alert_name:
+            raise Refused("alertName", "missing")
+        return Alert(
+            time=time,
+            key=natural_key(wire, time, f"alert/{wire.alert_name}"),
+            offset_min=offset_min(wire.display_time, time),
+            record_id=wire.record_id or None,
+            device=self._devices.of(wire),
+            payload=raw,
+            name=wire.alert_name,
+            state=wire.alert_state or "unknown",
+        )

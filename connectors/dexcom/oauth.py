@@ -11,27 +11,50 @@ from typing import Any
 import requests
 from oauthlib.oauth2 import OAuth2Error
 from pydantic import SecretStr
-from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth2Session
 
-from connectors.dexcom.hosts import DexcomHosts
-from connectors.dexcom.waiting import retry_after_seconds
+from connectors.dexcom import DexcomSettings
+from connectors.dexcom.api import TITLE, Hosts, hosts
+from glucoflow.http import BoundedAdapter, bound, retry_after_seconds
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.provider import Limits, Site
 
 log = logging.getLogger(__name__)
 
 SCOPE = "offline_access"
-TIMEOUT = (5.0, 30.0)
+TOKEN_LIMITS = Limits(read_s=20.0, answer_s=30.0, max_bytes=2**20)
+"""Within half a minute in all: a connection's lease must outlive a renewal, however slowly its answer drips."""
+
 LIFETIME_S = 7200
 """What Dexcom gives; taken where `expires_in` is missing or absurd (its specification once said milliseconds)."""
 
 
-class DexcomAuthorizer:
-    """`connector.Authorizer` for one developer app in one region."""
+def authorizer(settings: DexcomSettings, site: Site) -> "DexcomAuthorizer":
+    """The code flow of the configured app, or of the double's. Raises Misconfigured naming what is missing."""
+    where = hosts(settings, site)
+    if site.double is not None:
+        app = site.double
+        return DexcomAuthorizer(where, app.client_id, app.client_secret, app.redirect_uri)
+    if settings.client_id is None or settings.client_secret is None:
+        missing = [name for name in ("client_id", "client_secret") if getattr(settings, name) is None]
+        names = " and ".join(f"DEXCOM_{name.upper()}" for name in missing)
+        raise Misconfigured(
+            f"Dexcom cannot be asked: {names} not set.",
+            remedy="Register an app at developer.dexcom.com (My Apps → Add), set its redirect URI to "
+            f"{settings.redirect_uri}, and put its id and secret into .env.",
+        )
+    return DexcomAuthorizer(where, settings.client_id, settings.client_secret, settings.redirect_uri)
 
-    def __init__(self, hosts: DexcomHosts, client_id: str, client_secret: SecretStr, redirect_uri: str) -> None:
+
+class DexcomAuthorizer:
+    """`glucoflow.provider.Authorizer` for one developer app in one region."""
+
+    def __init__(
+        self, hosts: Hosts, client_id: str, client_secret: SecretStr, redirect_uri: str, limits: Limits = TOKEN_LIMITS
+    ) -> None:
         self._hosts = hosts
+        self._limits = limits
         self._client_id = client_id
         self._client_secret = client_secret
         self._redirect_uri = redirect_uri
@@ -46,9 +69,7 @@ class DexcomAuthorizer:
         """The first pair. Raises Reauthorize for a bad or old code, Misconfigured for bad keys, else Retryable."""
         with self._session() as session:
             return self._token(
-                lambda url, secret: session.fetch_token(
-                    url, code=code, include_client_id=True, client_secret=secret, timeout=TIMEOUT
-                ),
+                lambda url, secret: session.fetch_token(url, code=code, include_client_id=True, client_secret=secret),
                 now,
             )
 
@@ -62,7 +83,6 @@ class DexcomAuthorizer:
                     client_id=self._client_id,
                     client_secret=secret,
                     redirect_uri=self._redirect_uri,
-                    timeout=TIMEOUT,
                 ),
                 now,
             )
@@ -71,8 +91,9 @@ class DexcomAuthorizer:
         # At DEBUG requests-oauthlib logs request and answer bodies, tokens and client secret included.
         logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
         session = OAuth2Session(self._client_id, redirect_uri=self._redirect_uri, scope=scope)
+        bound(session, self._limits, TITLE)
         if self._hosts.base_url.startswith("http://"):
-            session.mount(_https(self._hosts.base_url), _PlainHttp())
+            session.mount(_https(self._hosts.base_url), _PlainHttp(self._limits, TITLE))
         for name in ("access_token_response", "refresh_token_response"):
             session.register_compliance_hook(name, _check_answer)
         return session
@@ -116,8 +137,7 @@ def _token_from(answer: dict[str, Any], now: datetime) -> Credentials:
     lifetime = answer.get("expires_in")
     good = isinstance(lifetime, int | float) and not isinstance(lifetime, bool) and 0 < lifetime <= 86_400
     expires_at = now + timedelta(seconds=float(lifetime) if good and lifetime is not None else LIFETIME_S)
-    values = {"access": SecretStr(access), "refresh": SecretStr(refresh)}
-    return Credentials(values=values, expires_at=expires_at)
+    return Credentials(values={"access": SecretStr(access), "refresh": SecretStr(refresh)}, expires_at=expires_at)
 
 
 def _check_answer(response: requests.Response) -> requests.Response:
@@ -129,7 +149,7 @@ def _check_answer(response: requests.Response) -> requests.Response:
             remedy="Set DEXCOM_OAUTH_PREFIX to v2 (or v3), and look at DEXCOM_REGION and DEXCOM_BASE_URL.",
         )
     if status == 429 or status >= 500 or 300 <= status < 400:
-        raise Retryable(f"Dexcom's sign-in answered {status}.", retry_after=retry_after_seconds(response))
+        raise Retryable(f"Dexcom's sign-in answered {status}.", retry_after=retry_after_seconds(response.headers))
     try:
         is_object = isinstance(response.json(), dict)
     except ValueError:
@@ -143,8 +163,8 @@ def _https(url: str) -> str:
     return "https://" + url[len("http://") :] if url.startswith("http://") else url
 
 
-class _PlainHttp(HTTPAdapter):
-    """For a base URL that the operator gave as http:// (the simulator): oauthlib speaks of https:// URLs only, and its
+class _PlainHttp(BoundedAdapter):
+    """For a base URL that is http:// (this machine, or the double): oauthlib speaks of https:// URLs only, and its
     one way out is an environment variable for the whole process."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:

@@ -5,9 +5,19 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.dexcom.naming import Devices
 from connectors.dexcom.times import offset_min
-from connectors.dexcom.wire import AHEAD, EARLIEST, Common, Refused, Word, instant, natural_key, page, understand
+from connectors.dexcom.wire import (
+    AHEAD,
+    EARLIEST,
+    Common,
+    Devices,
+    Refused,
+    Word,
+    instant,
+    natural_key,
+    page,
+    understand,
+)
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import Reading
 from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
@@ -38,6 +48,8 @@ _EGV = msgspec.json.Decoder(_Egv)
 
 class Readings:
     """Converts pages of EGVs; remembers devices and offsets between records, nothing else."""
+
+    endpoint, record_type = "egvs", "egv"
 
     def __init__(self, now: datetime) -> None:
         self._now = now

@@ -13,10 +13,11 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from connectors.dexcom.http import not_understood
+from connectors.dexcom import GENERATIONS
+from connectors.dexcom.api import not_understood
 from connectors.dexcom.times import system_time
 from glucoflow.model.ingestion import RejectedRecord, Window
-from glucoflow.model.records import Record
+from glucoflow.model.records import Device, Record
 from glucoflow.provider import Page
 
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
@@ -59,34 +60,41 @@ class Refused(Exception):
         self.reason = reason
 
 
-class _Envelope(msgspec.Struct, rename="camel"):
+class Envelope(msgspec.Struct, rename="camel"):
+    """An answer of any endpoint but `dataRange`: the records, undecoded, and the id of the account."""
+
     records: list[msgspec.Raw]
     record_type: str | None = None
+    user_id: object = None
+
+    @property
+    def account(self) -> str | None:
+        return self.user_id if isinstance(self.user_id, str) and self.user_id else None
 
 
 class _Id(msgspec.Struct, rename="camel"):
     record_id: str | None = None
 
 
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
+_ENVELOPE = msgspec.json.Decoder(Envelope)
 _ID = msgspec.json.Decoder(_Id)
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 
 
-def raw_records(body: bytes, record_type: str) -> Sequence[msgspec.Raw]:
-    """The records of an answer, undecoded. Raises Retryable for an answer that is not such a page."""
+def envelope(body: bytes, record_type: str) -> Envelope:
+    """An answer's envelope. Raises Retryable for an answer that is not such a page."""
     if b"\n" in body:
         body = _compact(body)  # a payload with line breaks would break the bulk request it is stored by
     try:
-        envelope = _ENVELOPE.decode(body)
+        found = _ENVELOPE.decode(body)
     except msgspec.ValidationError:
         raise not_understood(body, "an answer without records") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        envelope = _leniently(body)
-    if envelope.record_type not in (None, record_type):
+        found = _leniently(body)
+    if found.record_type not in (None, record_type):
         raise not_understood(body, f"records of another type than {record_type}")
-    return envelope.records
+    return found
 
 
 def _compact(body: bytes) -> bytes:
@@ -96,13 +104,14 @@ def _compact(body: bytes) -> bytes:
         return body  # what is wrong with it is found, and said, when it is decoded
 
 
-def _leniently(body: bytes) -> _Envelope:
+def _leniently(body: bytes) -> Envelope:
     """For what is not quite JSON: NaN, infinities, broken UTF-8. They are made text, and refused where they matter."""
     try:
         answer = json.loads(body.decode("utf-8", "replace"), parse_constant=str)
-        return _Envelope(
+        return Envelope(
             records=[msgspec.Raw(json.dumps(record, separators=(",", ":")).encode()) for record in answer["records"]],
             record_type=answer.get("recordType"),
+            user_id=answer.get("userId"),
         )
     except (ValueError, RecursionError):
         raise not_understood(body, "an answer that breaks off or is not JSON") from None
@@ -157,6 +166,69 @@ def sized(raw: msgspec.Raw) -> msgspec.Raw:
     if len(raw) > LARGEST_RECORD:
         raise Refused("record", "larger than 1 MiB")
     return raw
+
+
+MANUFACTURER = "Dexcom"
+SHORT_ID = 16
+"""Characters of the transmitter's 64-character hash that go into a device's id."""
+
+_BY_VARIANT = {"d1+": "ONE+", "g6": "G6", "g7": "G7", "g715day": "G7 15 Day"}
+_BY_APP = {"dexcomone": "ONE", "d1g7": "ONE+"}
+_BY_GENERATION = {word: generation.name for word, generation in GENERATIONS.items()}
+
+
+class Devices:
+    """Device values by the fields that name them: a year of readings comes from some forty.
+
+    Named as Tidepool's partner guide asks: manufacturer, model, display name, id.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str | None, ...], Device] = {}
+
+    def of(self, wire: Common) -> Device:
+        """The device of a record. Serial numbers are not given by this API."""
+        key = (
+            wire.transmitter_id,
+            wire.transmitter_generation,
+            wire.display_device,
+            wire.display_app,
+            wire.transmitter_generation_variant,
+        )
+        device = self._known.get(key)
+        if device is None:
+            if len(self._known) > 1000:
+                self._known.clear()
+            device = self._known[key] = _device(wire)
+        return device
+
+
+def model(wire: Common) -> str | None:
+    """G6, G7, ONE+ …, None where the record does not say: variant first, then the app, then the generation."""
+    return (
+        _BY_VARIANT.get(_plain(wire.transmitter_generation_variant))
+        or _BY_APP.get(_plain(wire.display_app))
+        or _BY_GENERATION.get(_plain(wire.transmitter_generation))
+    )
+
+
+def _plain(word: str | None) -> str:
+    return (word or "").lower().replace(" ", "")  # "g6 pro" was seen with its blank
+
+
+def _device(wire: Common) -> Device:
+    name = model(wire)
+    own = f"{MANUFACTURER}{(name or '').replace(' ', '')}"
+    transmitter = wire.transmitter_id or None  # new users have "" for a while
+    return Device(
+        id=f"{own}_{transmitter[:SHORT_ID]}" if transmitter else own,
+        model=name,
+        manufacturer=MANUFACTURER,
+        name=f"{MANUFACTURER} {name}" if name else MANUFACTURER,
+        transmitter_id=transmitter,
+        generation=wire.transmitter_generation,
+        display=wire.display_device,
+    )
 
 
 def understand(

@@ -24,7 +24,7 @@ from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, ep
 from glucoflow.analytics.time_in_ranges import shares_of, target_shares
 from glucoflow.analytics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
 from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics
-from glucoflow.model.ranges import SENSOR_HIGH, SENSOR_LOW
+from glucoflow.model.ranges import USUAL_LIMITS
 from glucoflow.model.targets import PROFILES, Targets
 
 WINDOWS = {"7d": 7, "14d": 14, "30d": 30, "90d": 90}
@@ -181,8 +181,8 @@ def _figures(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Fi
     }
     return Figures(
         n=len(used),
-        n_low_limit=int((used.mg_dl < SENSOR_LOW).sum()),
-        n_high_limit=int((used.mg_dl > SENSOR_HIGH).sum()),
+        n_low_limit=int((used.mg_dl < USUAL_LIMITS.low).sum()),
+        n_high_limit=int((used.mg_dl > USUAL_LIMITS.high).sum()),
         excluded_counts=series.excluded_counts,
         interval_ms=usual_interval_ms(used),
         missing=missing,

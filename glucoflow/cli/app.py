@@ -1,6 +1,7 @@
 """The commands. Each opens what it needs, calls plain functions, and says how it went."""
 
 import importlib.metadata
+import json
 import os
 import sys
 from datetime import datetime
@@ -13,7 +14,8 @@ from pydantic import SecretStr
 from glucoflow.cli import annotations
 from glucoflow.cli.console import Json, User, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError
-from glucoflow.simulators.dexcom.__main__ import main as simulate
+from glucoflow.simulators import DEMO
+from glucoflow.simulators.__main__ import main as simulate
 
 app = typer.Typer(
     name="glucoflow",
@@ -166,7 +168,7 @@ def demo(
     """Connect the four made-up people to a simulator that runs elsewhere, and sync them."""
     from glucoflow.cli.serving import demo_now
 
-    os.environ["DEXCOM_SIMULATOR_URL"] = simulator
+    os.environ["DEMO_SIMULATORS"] = json.dumps({DEMO: simulator})
     return demo_now(settings_for())
 
 

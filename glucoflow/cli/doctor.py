@@ -4,17 +4,20 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any
 
-import httpx
+import requests
 from rich.console import Console
 from rich.markup import escape
 
 from glucoflow.es.client import check
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.node.java import find_usable
+from glucoflow.provider import Provider, installed
 from glucoflow.service import running
-from glucoflow.service.providers import Providers
-from glucoflow.service.runtime import elasticsearch_of, store_of
+from glucoflow.service.providers import SIMULATOR, Providers
+from glucoflow.service.runtime import doubles, elasticsearch_of, store_of
 from glucoflow.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 2**30
@@ -49,7 +52,8 @@ def checks(settings: Settings, quick: bool) -> Iterator[Check]:
         yield "Java", lambda: _java()
     yield "disk", lambda: _disk(settings)
     yield "Prefect", lambda: _prefect(settings)
-    yield "Dexcom", lambda: _provider(settings)
+    for provider in installed().providers.values():
+        yield provider.title, partial(_provider, settings, provider)
     yield "clock", lambda: _clock(settings)
 
 
@@ -113,49 +117,61 @@ def _prefect(settings: Settings) -> str:
     if not address:
         raise Unavailable("No Prefect server is running here.", remedy="Start `glucoflow up`, or set PREFECT_API_URL.")
     try:
-        httpx.get(f"{address}/health", timeout=5).raise_for_status()
-    except httpx.HTTPError as error:
+        requests.get(f"{address}/health", timeout=5).raise_for_status()
+    except requests.RequestException as error:
         raise Unavailable(
             f"Prefect does not answer at {address} ({type(error).__name__}).", remedy="Start it, or `glucoflow up`."
         ) from error
     return address
 
 
-def _provider(settings: Settings) -> str:
-    if _demo(settings) is not None:
-        _ask_provider(settings)
-        return "the demo's answers; for your own account set DEXCOM_CLIENT_ID and DEXCOM_CLIENT_SECRET in .env"
-    Providers(settings.dexcom).authorizer("dexcom", settings.dexcom.region)  # says which keys are missing
-    answer = _ask_provider(settings)
-    return f"{settings.dexcom.region} answers (HTTP {answer.status_code}), keys are set"
+def _provider(settings: Settings, provider: Provider[Any]) -> str:
+    providers = _providers(settings)
+    demo = provider.name in providers.doubles
+    missing = providers.missing(provider.name)
+    if missing is not None and not demo:
+        raise missing
+    region = SIMULATOR if missing is not None else providers.region(provider.name)
+    answer = _ask(providers, provider, region)
+    if missing is not None:
+        return f"the demo's answers; your own account needs more: {missing.message}"
+    said = f" answers (HTTP {answer.status_code})" if answer is not None else ""
+    return f"{region}{said}, all that it needs is set"
 
 
 def _clock(settings: Settings) -> str:
-    answer = _ask_provider(settings)
-    stamp = answer.headers.get("date")
-    if stamp is None:
-        return "the provider tells no time to compare with"
-    skew = (datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds()
-    if abs(skew) > MOST_SKEW_SECONDS:
-        raise Misconfigured(
-            f"This machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider's.",
-            remedy="Turn on time synchronisation (NTP); tokens and checkpoints depend on it.",
-        )
-    return f"{abs(skew):.0f} s from the provider's"
+    """Against the first provider that tells the time."""
+    providers = _providers(settings)
+    for provider in providers.all():
+        usable = providers.missing(provider.name) is None
+        region = providers.region(provider.name) if usable or provider.name not in providers.doubles else SIMULATOR
+        answer = _ask(providers, provider, region)
+        stamp = answer.headers.get("date") if answer is not None else None
+        if stamp is None:
+            continue
+        skew = (datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds()
+        if abs(skew) > MOST_SKEW_SECONDS:
+            raise Misconfigured(
+                f"This machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} {provider.title}'s.",
+                remedy="Turn on time synchronisation (NTP); tokens and checkpoints depend on it.",
+            )
+        return f"{abs(skew):.0f} s from {provider.title}'s"
+    return "no provider tells a time to compare with"
 
 
-def _demo(settings: Settings) -> str | None:
-    """Where the simulated provider is, if a demo runs and nothing else could be asked."""
+def _providers(settings: Settings) -> Providers:
     up = running.find(settings.store.data_dir)
-    return up.simulator if up is not None and settings.dexcom.client_id is None else None
+    return Providers(settings=settings.providers, doubles=doubles(settings, up))
 
 
-def _ask_provider(settings: Settings) -> httpx.Response:
-    base = _demo(settings) or Providers(settings.dexcom).base_url(settings.dexcom.region)
+def _ask(providers: Providers, provider: Provider[Any], region: str) -> requests.Response | None:
+    address = providers.address(provider.name, region)
+    if address is None:
+        return None
     try:
-        return httpx.get(f"{base}/{settings.dexcom.api_prefix}/users/self/dataRange", timeout=10)
-    except httpx.HTTPError as error:
+        return requests.get(address, timeout=10, allow_redirects=False)
+    except requests.RequestException as error:
         raise Unavailable(
-            f"Dexcom cannot be reached ({type(error).__name__}).",
+            f"{provider.title} cannot be reached ({type(error).__name__}).",
             remedy="Check this machine's network, proxy and firewall; what is due will be fetched later.",
         ) from error

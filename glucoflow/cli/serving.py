@@ -16,9 +16,9 @@ from rich.console import Console
 from glucoflow.cli.stack import web_secret
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
-from glucoflow.service.connect import SiteConnect, Way
+from glucoflow.service.connect import SiteConnect
 from glucoflow.service.maintenance import provision_everything
-from glucoflow.service.runtime import Runtime, open_runtime
+from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings, WebSettings
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -40,7 +40,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
         app = create_app(
             rt.store,
             rt.queries,
-            SiteConnect(rt.store, _ways(rt), request_sync, request_backfill),
+            SiteConnect(rt.store, rt.providers, request_sync, request_backfill),
             Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
             web_options(settings.web, settings.store.data_dir),
             rt.clock,
@@ -98,11 +98,6 @@ def _ask_prefect(flow: str, **parameters: str) -> None:
     from prefect.deployments import run_deployment
 
     run_deployment(f"{flow}/{flow}", parameters=parameters, timeout=0, as_subflow=False)
-
-
-def _ways(rt: Runtime) -> dict[str, Way]:
-    region = rt.settings.dexcom.region
-    return {"dexcom": Way(title="Dexcom", region=region, authorizer=lambda: rt.providers.authorizer("dexcom", region))}
 
 
 def serve_flows(settings: Settings) -> None:

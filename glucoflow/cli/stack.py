@@ -3,6 +3,7 @@
 The parts start at the same time where they can. `stop` ends all of them within five seconds.
 """
 
+import json
 import os
 import secrets
 import sys
@@ -20,9 +21,9 @@ from glucoflow.cli.prefect_server import client_environment, server_command, ser
 from glucoflow.model.errors import Unavailable
 from glucoflow.node.local import LocalNode, NodeSettings
 from glucoflow.node.supervise import Child, stop_all
-from glucoflow.service.providers import SIMULATOR_CLIENT_ID, SIMULATOR_CLIENT_SECRET
 from glucoflow.service.running import Running
 from glucoflow.settings import Settings, cache_folder
+from glucoflow.simulators import DEMO
 
 LOOPBACK = "127.0.0.1"
 
@@ -55,7 +56,7 @@ class Stack:
         """For this process and its children: where the parts are. Passwords stay in files of the data folder."""
         found = {"GLUCOFLOW_DATA_DIR": str(self._data), **client_environment(self._prefect_home, self.prefect_api)}
         if self.simulator:
-            found["DEXCOM_SIMULATOR_URL"] = self.simulator
+            found["DEMO_SIMULATORS"] = json.dumps({DEMO: self.simulator})
         return found
 
     def running(self, pid: int, started_at: datetime) -> Running:
@@ -66,7 +67,7 @@ class Stack:
             elasticsearch=self.elasticsearch,
             prefect=self.prefect_api,
             web=self.web,
-            simulator=self.simulator,
+            doubles={DEMO: self.simulator} if self.simulator else {},
         )
 
     def start_web(self) -> str:
@@ -143,16 +144,8 @@ class Stack:
         bar = self._progress.add_task("Simulated provider", total=None)
         port = free_port(8400)
         state = self._data / "simulator.json"
-        argv = [
-            sys.executable, "-m", "glucoflow.simulators.dexcom", "--port", str(port), "--state", str(state),
-            "--client-id", SIMULATOR_CLIENT_ID, "--redirect-uri", self._settings.dexcom.redirect_uri,
-        ]  # fmt: skip
-        child = Child(
-            "simulator",
-            argv,
-            self._data / "logs" / "simulator.log",
-            env={"SIMULATOR_CLIENT_SECRET": SIMULATOR_CLIENT_SECRET},
-        )
+        argv = [sys.executable, "-m", "glucoflow.simulators", DEMO, "--port", str(port), "--state", str(state)]
+        child = Child("simulator", argv, self._data / "logs" / "simulator.log", env={})
         self._children.append(child)
         child.start()
         self.simulator = f"http://{LOOPBACK}:{port}"

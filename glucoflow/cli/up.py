@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from glucoflow.cli.stack import Stack
 from glucoflow.cli.status import people_table
 from glucoflow.es.provision import ensure_index, provision
-from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import Unavailable
 from glucoflow.service import running
 from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.providers import Providers
@@ -188,12 +188,10 @@ def _say_addresses(stack: Stack, console: Console, demo: bool) -> None:
 
 
 def missing_keys(settings: Settings) -> str | None:
-    """What must be set before anybody can connect, and where to get it; None where nothing is missing."""
-    try:
-        Providers(settings.dexcom).authorizer("dexcom", settings.dexcom.region)
-    except Misconfigured as error:
-        return str(error)
-    return None
+    """What must be set before anybody can connect, and where to get it; None where some provider can be connected."""
+    providers = Providers(settings=settings.providers)
+    missing = [providers.missing(one.name) for one in providers.all()]
+    return None if None in missing else "\n".join(map(str, missing))
 
 
 def _say_running(found: running.Running, console: Console) -> None:

@@ -4,7 +4,7 @@ Bands are decided on the mg/dL value rounded half-even to a whole number, so tha
 units: 3.9 mmol/L is 70.26 mg/dL, in range; 180.5 mg/dL is 180, in range.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Band = Literal["very_low", "low", "in_range", "high", "very_high"]
 Context = Literal["fasting", "post_meal", "unknown"]
@@ -12,9 +12,16 @@ Limit = Literal["low", "high"]
 
 BANDS: tuple[Band, ...] = ("very_low", "low", "in_range", "high", "very_high")
 
-SENSOR_LOW = 40
-SENSOR_HIGH = 400
-"""Beyond these a Dexcom sensor says LOW or HIGH; the value is stored as 39 or 401."""
+
+class SensorLimits(NamedTuple):
+    """mg/dL between which a sensor measures; beyond them it says LOW or HIGH. The defaults are most sensors'."""
+
+    low: float = 40.0
+    high: float = 400.0
+
+
+USUAL_LIMITS = SensorLimits()
+"""For readings whose sensor is not known; a provider's description has its own."""
 
 
 def band(mg_dl: float) -> Band:
@@ -34,11 +41,11 @@ def tight(mg_dl: float) -> bool:
     return 70 <= round(mg_dl) <= 140
 
 
-def limit(mg_dl: float) -> Limit | None:
+def limit(mg_dl: float, limits: SensorLimits = USUAL_LIMITS) -> Limit | None:
     """`low` or `high` where the sensor's own limit was passed (39 and 401 stand for LOW and HIGH), else None."""
-    if mg_dl < SENSOR_LOW:
+    if mg_dl < limits.low:
         return "low"
-    return "high" if mg_dl > SENSOR_HIGH else None
+    return "high" if mg_dl > limits.high else None
 
 
 def classification(mg_dl: float, context: Context) -> str | None:

@@ -1,4 +1,4 @@
-"""The cap on calls of the registered app: Dexcom counts all people of an app together, per hour."""
+"""The cap on calls of a registered app, where its provider counts all people of an app together, per hour."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,17 +16,16 @@ class Used(msgspec.Struct, frozen=True):
 
 
 class CallBudget:
-    """At most `per_hour` calls of each app in any hour, over all workers on one store."""
+    """At most `cap` calls of each app in any hour, over all workers on one store."""
 
-    def __init__(self, calls: Calls, per_hour: int, clock: Callable[[], datetime]) -> None:
+    def __init__(self, calls: Calls, clock: Callable[[], datetime]) -> None:
         self._calls = calls
-        self._per_hour = per_hour
         self._clock = clock
 
-    def take(self, app: str) -> None:
+    def take(self, app: str, cap: int) -> None:
         """Count a call. Raises Retryable, saying when the next one fits, where the hour's are spent."""
-        self._calls.take(app, self._per_hour, self._clock())
+        self._calls.take(app, cap, self._clock())
 
-    def used(self, app: str) -> Used:
+    def used(self, app: str, cap: int) -> Used:
         """The calls of the hour up to now, and the cap."""
-        return Used(calls=self._calls.used(app, self._clock()), cap=self._per_hour)
+        return Used(calls=self._calls.used(app, self._clock()), cap=cap)

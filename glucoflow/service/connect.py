@@ -3,23 +3,14 @@
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
-import msgspec
-
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import Misconfigured, Reauthorize, Rejected
-from glucoflow.provider import Authorizer
+from glucoflow.model.errors import Reauthorize, Rejected
+from glucoflow.provider import OAuth
 from glucoflow.service.backfill import checked_window
+from glucoflow.service.providers import Providers
 from glucoflow.store import Connection, OAuthState, Store
 
 AGAIN = "Go to the person's status page and connect again."
-
-
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider that people can connect on the pages. `authorizer` raises Misconfigured where keys are missing."""
-
-    title: str
-    region: str
-    authorizer: Callable[[], Authorizer]
 
 
 class SiteConnect:
@@ -31,26 +22,26 @@ class SiteConnect:
     def __init__(
         self,
         store: Store,
-        ways: Mapping[str, Way],
+        providers: Providers,
         request_sync: Callable[[str], None],
         request_backfill: Callable[[str, date, date], None],
     ) -> None:
         self._store = store
-        self._ways = ways
+        self._providers = providers
         self._request_sync = request_sync
         self._request_backfill = request_backfill
 
     @property
     def titles(self) -> Mapping[str, str]:
         """The providers that a person can connect: the name in addresses, and the one people know it by."""
-        return {name: way.title for name, way in self._ways.items()}
+        return {one.name: one.title for one in self._providers.all() if isinstance(one.auth, OAuth)}
 
     def begin(self, user_id: str, provider: str, now: datetime) -> str:
         """Store a single-use state; the provider's address to send the person to. Misconfigured without keys."""
-        way = self._way(provider)
-        authorizer = way.authorizer()
+        region = self._providers.region(provider)
+        authorizer = self._providers.authorizer(provider, region)
         again = connection_for(self._store, user_id, provider)
-        state = self._store.oauth_states.create(user_id, provider, way.region, now, connection_id=again)
+        state = self._store.oauth_states.create(user_id, provider, region, now, connection_id=again)
         return authorizer.authorize_url(state)
 
     def complete(self, state: str, code: str, now: datetime) -> OAuthState:
@@ -61,7 +52,7 @@ class SiteConnect:
         started = self._store.oauth_states.consume(state, now)
         if started is None:
             raise Reauthorize("This link has been used already, or is too old.", remedy=AGAIN)
-        credentials = self._way(started.provider).authorizer().exchange(code, now)
+        credentials = self._providers.authorizer(started.provider, started.region).exchange(code, now)
         connect_account(self._store, started, credentials, now)
         self._request_sync(started.user_id)
         return started
@@ -93,12 +84,6 @@ class SiteConnect:
         if self._store.connections.get(connection_id).user_id != user_id:
             raise Rejected("connection", "belongs to someone else")
         self._store.connections.disconnect(connection_id)
-
-    def _way(self, provider: str) -> Way:
-        way = self._ways.get(provider)
-        if way is None:
-            raise Misconfigured(f"{provider} cannot be connected here.", remedy="Choose one of the providers shown.")
-        return way
 
 
 def connection_for(store: Store, user_id: str, provider: str) -> str | None:

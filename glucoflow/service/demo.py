@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import requests
 
 from glucoflow.model.errors import Unavailable
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.providers import SIMULATOR
 from glucoflow.service.runtime import Runtime
-from glucoflow.simulators.dexcom import Person, demo_scenario
-
-PROVIDER = "dexcom"
+from glucoflow.simulators import DEMO
+from glucoflow.simulators.people import demo_scenario
+from glucoflow.simulators.scenario import Person
 
 
 def connect_people(rt: Runtime) -> Sequence[str]:
@@ -34,10 +34,11 @@ def connect(rt: Runtime, person: Person) -> None:
 
 def _consent(rt: Runtime, person: Person, now: datetime) -> None:
     """What a browser would do: ask for consent, follow the redirect back, exchange the code, store the credentials."""
-    authorizer = rt.providers.authorizer(PROVIDER, SIMULATOR)
-    again = connection_for(rt.store, person.id, PROVIDER)
-    state = rt.store.oauth_states.create(person.id, PROVIDER, SIMULATOR, now, connection_id=again)
-    consent = httpx.get(f"{authorizer.authorize_url(state)}&person={person.id}&auto=1", timeout=10)
+    authorizer = rt.providers.authorizer(DEMO, SIMULATOR)
+    again = connection_for(rt.store, person.id, DEMO)
+    state = rt.store.oauth_states.create(person.id, DEMO, SIMULATOR, now, connection_id=again)
+    address = f"{authorizer.authorize_url(state)}&person={person.id}&auto=1"
+    consent = requests.get(address, timeout=10, allow_redirects=False)
     answer = parse_qs(urlsplit(consent.headers.get("location", "")).query)
     if "code" not in answer or answer.get("state") != [state]:
         raise Unavailable(

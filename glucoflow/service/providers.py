@@ -1,125 +1,163 @@
-"""Which providers there are, and how to reach each: the one place that maps a connection to its connector's code."""
+"""The installed providers with their settings: the one place that turns a connection into its connector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
-from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts, Limits, open_connector
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import Misconfigured, Retryable
-from glucoflow.provider import Authorizer, Connector
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable
+from glucoflow.provider import (
+    Authorizer,
+    Connector,
+    CredentialSource,
+    Double,
+    Installed,
+    Limits,
+    OAuth,
+    Polling,
+    Provider,
+    Site,
+    Terms,
+    installed,
+)
 from glucoflow.service.call_budget import CallBudget, Used
-from glucoflow.service.schedule import Polling
-from glucoflow.settings import DexcomSettings
+from glucoflow.simulators.scenario import Client
 
 SIMULATOR = "simulator"
-"""The region of the demo's people: Dexcom's wire format, spoken by glucoflow's own simulator."""
+"""The region of the demo's people: their provider's wire format, spoken by its double."""
 
-SIMULATOR_CLIENT_ID = "glucoflow-demo"
-SIMULATOR_CLIENT_SECRET = "not-a-secret"  # noqa: S105 – the simulator guards nothing
-
-CredentialSource = Callable[[bool], Credentials]
-"""Gives good credentials; True asks for others even though the last ones have not expired."""
+Renew = Callable[[Credentials, datetime], Credentials]
+"""The next credentials, for those that expire or were refused."""
 
 
-class Providers(msgspec.Struct, frozen=True):
-    """The configured providers. `simulator_url` is set while a demo runs."""
+class Providers(msgspec.Struct, frozen=True, kw_only=True):
+    """What is installed, its settings by name, and the addresses of the doubles that run."""
 
-    dexcom: DexcomSettings
-    simulator_url: str | None = None
+    settings: Mapping[str, BaseSettings]
+    doubles: Mapping[str, str] = {}
     limits: Limits = Limits()
     budget: CallBudget | None = None
+    installed: Installed = msgspec.field(default_factory=installed)
 
-    def authorizer(self, provider: str, region: str) -> Authorizer:
+    def all(self) -> list[Provider[Any]]:
+        """Every provider, by name."""
+        return list(self.installed.providers.values())
+
+    def get(self, name: str) -> Provider[Any]:
+        """Raises Misconfigured for a name that none has."""
+        return self.installed.get(name)
+
+    def region(self, name: str) -> str:
+        """Where accounts live, unless a person says otherwise."""
+        provider = self.get(name)
+        return provider.region(self._settings(provider))
+
+    def missing(self, name: str) -> GlucoflowError | None:
+        """Why nobody can connect to this provider yet, with the cure; None where they can."""
+        try:
+            if isinstance(self.get(name).auth, OAuth):
+                self.authorizer(name, self.region(name))
+        except Misconfigured as error:
+            return error
+        return None
+
+    def authorizer(self, name: str, region: str) -> Authorizer:
         """The code flow of a provider. Raises Misconfigured naming the settings that are missing."""
-        self._known(provider)
-        if region == SIMULATOR:
-            return DexcomAuthorizer(
-                self._hosts(region), SIMULATOR_CLIENT_ID, SecretStr(SIMULATOR_CLIENT_SECRET), self.dexcom.redirect_uri
-            )
-        missing = [name for name in ("client_id", "client_secret") if getattr(self.dexcom, name) is None]
-        if missing or self.dexcom.client_id is None or self.dexcom.client_secret is None:
-            names = " and ".join(f"DEXCOM_{name.upper()}" for name in missing)
-            raise Misconfigured(
-                f"Dexcom cannot be asked: {names} not set.",
-                remedy="Register an app at developer.dexcom.com (My Apps → Add), set its redirect URI to "
-                f"{self.dexcom.redirect_uri}, and put its id and secret into .env.",
-            )
-        return DexcomAuthorizer(
-            self._hosts(region), self.dexcom.client_id, self.dexcom.client_secret, self.dexcom.redirect_uri
-        )
+        provider = self.get(name)
+        if not isinstance(provider.auth, OAuth):
+            raise Misconfigured(f"{provider.title} has no sign-in page to be sent to.", remedy="Fill in its form.")
+        return provider.auth.authorizer(self._settings(provider), self.site(name, region))
+
+    def log_in(self, name: str, region: str, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
+        """Credentials for what a person filled in. Raises Reauthorize where the provider refuses it."""
+        provider = self.get(name)
+        if isinstance(provider.auth, OAuth):
+            raise Misconfigured(f"{provider.title} wants no form.", remedy="Sign in on its own page.")
+        return provider.auth.log_in(self._settings(provider), self.site(name, region), values, now)
+
+    def renew(self, name: str, region: str) -> Renew:
+        """How this connection's credentials are renewed: its consent refreshed, or its form filled in again."""
+        auth = self.get(name).auth
+        if isinstance(auth, OAuth):
+            return self.authorizer(name, region).refresh
+
+        def again(credentials: Credentials, now: datetime) -> Credentials:
+            values = {one.name: credentials[one.name] for one in auth.fields if one.name in credentials.values}
+            return self.log_in(name, region, values, now)
+
+        return again
 
     def connector(
         self,
-        provider: str,
+        name: str,
         region: str,
-        credentials: CredentialSource,
+        source: CredentialSource,
         now: datetime,
         on_call: Callable[[], None] = lambda: None,
     ) -> Connector:
         """A connector for one connection; close it after use. `on_call` is called before each call of its API."""
-        self._known(provider)
-        return open_connector(
-            self._hosts(region),
-            self._counted(credentials, _app(provider, region), on_call),
-            now=now,
-            lag=timedelta(days=self.dexcom.lag_days),
-            deep_lag=timedelta(days=self.dexcom.deep_lag_days),
-            limits=self.limits,
-        )
+        provider = self.get(name)
+        settings, cap = self._settings(provider), self._cap(provider)
 
-    def polling(self, provider: str, region: str) -> Polling:
-        """How often this provider is asked. The simulator has no data older than its last five minutes to wait for."""
-        self._known(provider)
-        if region == SIMULATOR:
-            return Polling(shortest=timedelta(minutes=4), longest=timedelta(minutes=6))
-        return Polling(
-            shortest=timedelta(minutes=self.dexcom.poll_min_minutes),
-            longest=timedelta(minutes=max(self.dexcom.poll_min_minutes, self.dexcom.poll_max_minutes)),
-            maintenance_start=self.dexcom.maintenance_start,
-            maintenance_end=self.dexcom.maintenance_end,
-            zone="America/Los_Angeles",
-        )
-
-    def used(self, provider: str, region: str) -> Used | None:
-        """The hour's calls of the app, and its cap; None where nothing is counted."""
-        return self.budget.used(_app(provider, region)) if self.budget else None
-
-    def _counted(self, credentials: CredentialSource, app: str, on_call: Callable[[], None]) -> CredentialSource:
-        """The source of credentials, which is asked once a call, counting each against the app's budget."""
-
-        def counted(force: bool) -> Credentials:
-            if self.budget is not None:
-                self.budget.take(app)
+        def counted() -> None:
+            if self.budget is not None and cap is not None:
+                self.budget.take(_app(name, region), cap)
             on_call()
-            return credentials(force)
 
-        return counted
+        terms = Terms(now=now, limits=self.limits, on_call=counted)
+        return provider.open(settings, self.site(name, region), source, terms)
 
-    def _known(self, provider: str) -> None:
-        if provider != "dexcom":
-            raise Misconfigured(f"There is no provider called {provider!r}.", remedy="Known: dexcom.")
-
-    def base_url(self, region: str) -> str:
-        """Where a region's API is. Raises Misconfigured for an unknown region, Retryable without the demo."""
+    def polling(self, name: str, region: str) -> Polling:
+        """How often this provider is asked. A double has no data older than its last five minutes to wait for."""
+        provider = self.get(name)
+        polling = provider.polling(self._settings(provider))
         if region == SIMULATOR:
-            if self.simulator_url is None:
+            return Polling(
+                shortest=timedelta(minutes=4), longest=timedelta(minutes=6), lag=polling.lag, deep_lag=polling.deep_lag
+            )
+        return polling
+
+    def used(self, name: str, region: str) -> Used | None:
+        """The hour's calls of the app, and its cap; None where nothing is counted."""
+        cap = self._cap(self.get(name))
+        return self.budget.used(_app(name, region), cap) if self.budget and cap is not None else None
+
+    def address(self, name: str, region: str) -> str | None:
+        """An address of the provider that answers anybody; None where each account has its own."""
+        provider = self.get(name)
+        return provider.address(self._settings(provider), self.site(name, region))
+
+    def site(self, name: str, region: str) -> Site:
+        """Where an account lives. Raises Misconfigured for an unknown region, Retryable without the demo."""
+        provider = self.get(name)
+        if region == SIMULATOR:
+            if name not in self.doubles:
                 raise Retryable(  # nobody else's sync shall stop for it
                     "This person belongs to the demo, and the simulated provider is not running.",
                     remedy="Start `glucoflow up --demo`.",
                 )
-            return self.simulator_url
-        if self.dexcom.base_url is not None:
-            return str(self.dexcom.base_url).rstrip("/")
-        if region not in REGIONS:
-            raise Misconfigured(f"Dexcom has no region {region!r}.", remedy=f"Known: {', '.join(REGIONS)}.")
-        return REGIONS[region]
+            app = Client()
+            double = Double(
+                url=self.doubles[name],
+                client_id=app.id,
+                client_secret=SecretStr(app.secret),
+                redirect_uri=app.redirect_uris[0],
+            )
+            return Site(region=region, double=double)
+        if region not in provider.regions:
+            known = ", ".join(f"{one} ({words})" for one, words in provider.regions.items())
+            raise Misconfigured(f"{provider.title} has no region {region!r}.", remedy=f"Known: {known}.")
+        return Site(region=region)
 
-    def _hosts(self, region: str) -> DexcomHosts:
-        base = self.base_url(region)
-        return DexcomHosts(base_url=base, oauth_prefix=self.dexcom.oauth_prefix, api_prefix=self.dexcom.api_prefix)
+    def _settings(self, provider: Provider[Any]) -> BaseSettings:
+        return self.settings[provider.name]
+
+    def _cap(self, provider: Provider[Any]) -> int | None:
+        return provider.calls_per_hour(self._settings(provider))
 
 
 def _app(provider: str, region: str) -> str:

@@ -6,7 +6,7 @@ the kernel drops it with the process, so no crash can leave a stale one behind.
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +17,14 @@ from glucoflow.model.errors import Unavailable
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """Addresses of the parts. `simulator` only with the demo."""
+    """Addresses of the parts. `doubles`, by provider, only with the demo."""
 
     pid: int
     started_at: datetime
     elasticsearch: str
     prefect: str | None = None
     web: str | None = None
-    simulator: str | None = None
+    doubles: Mapping[str, str] = {}
 
 
 def find(data_dir: Path) -> Running | None:

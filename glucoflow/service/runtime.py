@@ -1,7 +1,7 @@
 """Everything a flow or a command works with, opened from the settings and closed again."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -67,9 +67,9 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
             names=names,
             queries=Queries(client, names),
             providers=Providers(
-                settings.dexcom,
-                _simulator(settings, up),
-                budget=CallBudget(store.calls, settings.dexcom.calls_per_hour, clock),
+                settings=settings.providers,
+                doubles=doubles(settings, up),
+                budget=CallBudget(store.calls, clock),
             ),
             clock=clock,
         )
@@ -78,10 +78,9 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
         client.close()
 
 
-def _simulator(settings: Settings, up: running.Running | None) -> str | None:
-    if settings.dexcom.simulator_url is not None:
-        return str(settings.dexcom.simulator_url).rstrip("/")
-    return up.simulator if up else None
+def doubles(settings: Settings, up: running.Running | None) -> Mapping[str, str]:
+    """Addresses of the running doubles by provider: those set, else those that `glucoflow up --demo` started."""
+    return {name: str(url).rstrip("/") for name, url in settings.demo.simulators.items()} or (up.doubles if up else {})
 
 
 def store_of(settings: StoreSettings) -> Store:

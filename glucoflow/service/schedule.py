@@ -1,23 +1,13 @@
 """When to ask a provider again: spread out, off its nightly maintenance, and slower after failures."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-import msgspec
+from glucoflow.provider import Polling
 
 FIRST_BACKOFF = timedelta(minutes=2)
 LONGEST_BACKOFF = timedelta(hours=6)
-
-
-class Polling(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a provider wants to be asked, and when not. Maintenance times are local to `zone`."""
-
-    shortest: timedelta
-    longest: timedelta
-    maintenance_start: time | None = None
-    maintenance_end: time | None = None
-    zone: str = "UTC"
 
 
 def next_poll(polling: Polling, now: datetime, random: Random) -> datetime:

@@ -31,8 +31,6 @@ from glucoflow.store import SYNC, Connection, Run
 log = logging.getLogger(__name__)
 
 DEEP_EVERY = timedelta(hours=24)
-UPDATED_SINCE_LIMIT = timedelta(days=30)
-"""Dexcom answers wrongly to a `lastSyncTime` older than about 100 days; Tidepool leaves it out beyond 30."""
 
 Status = Literal["ok", "retry", "reauthorize", "failed"]
 
@@ -174,15 +172,17 @@ class _Turn:
         self._on_progress = on_progress
         self._spent = spent
         self._person = rt.store.people.get(connection.user_id)
+        self._provider = rt.providers.get(connection.provider)
+        self._polling = rt.providers.polling(connection.provider, connection.region)
         self._ledger: Ledger = rt.store.ledger(connection.id, run.id, owner, scope=job.scope, lease_for=rt.lease)
 
     def work(self) -> None:
         provider, region = self._connection.provider, self._connection.region
-        authorizer = self._rt.providers.authorizer(provider, region)
-        credentials = self._rt.store.credentials.source(self._connection.id, authorizer.refresh, self._rt.clock)
+        renew = self._rt.providers.renew(provider, region)
+        credentials = self._rt.store.credentials.source(self._connection.id, renew, self._rt.clock)
         connector = self._rt.providers.connector(provider, region, credentials, self._started, self._spent.count_call)
         try:
-            kinds = [k for k in connector.capabilities.kinds if not self._job.kinds or k in self._job.kinds]
+            kinds = [k for k in self._provider.kinds if not self._job.kinds or k in self._job.kinds]
             for done, kind in enumerate(kinds):
                 self._kind(connector, kind, partial(self._report, done, len(kinds)))
         finally:
@@ -192,7 +192,7 @@ class _Turn:
         window = self._window(connector, kind)
         if window is None:
             return
-        enricher = self._enricher(connector, kind, window)
+        enricher = self._enricher(kind, window)
         sink = self._rt.sink(self._connection.user_id)
         watch, done = Stopwatch(), Counts()
 
@@ -215,26 +215,26 @@ class _Turn:
             start = max(self._job.window.start, checkpoint or self._job.window.start)
             end = min(self._job.window.end, self._started)
             return Window(start, end) if start < end else None
-        since = self._connection.last_success_at
-        asked = checkpoint is not None and since is not None and self._started - since <= UPDATED_SINCE_LIMIT
+        since = self._connection.last_success_at if checkpoint is not None else None
         return plan(
-            connector.capabilities,
+            self._polling,
             connector.extent(kind),
-            connector.extent(kind, since) if asked else None,
+            connector.extent(kind, since) if since is not None else None,
             checkpoint,
             self._started,
             self._deep,
         )
 
-    def _enricher(self, connector: Connector, kind: Kind, window: Window) -> Enricher:
-        able = connector.capabilities
+    def _enricher(self, kind: Kind, window: Window) -> Enricher:
+        quirks = self._provider.quirks
         owner = Owner(
             user_id=self._connection.user_id,
             connection_id=self._connection.id,
             provider=self._connection.provider,
             zone=self._person.zone,
-            sample_interval_ms=able.sample_interval_ms,
-            delivers_meals=able.delivers_meals,
+            sample_interval_ms=quirks.sample_interval_ms,
+            delivers_meals=quirks.delivers_meals,
+            sensor_limits=quirks.sensor_limits,
         )
         if kind != "readings":
             return Enricher(owner, kind)

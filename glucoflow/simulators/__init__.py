@@ -1,1 +1,12 @@
 """One strict fake cloud a provider, with made-up people. Nothing here imports a connector."""
+
+from pathlib import Path
+from pkgutil import iter_modules
+
+DEMO = "dexcom"
+"""The provider whose cloud holds the demo's people."""
+
+
+def doubles() -> list[str]:
+    """The providers that there is a fake cloud of: the packages of this folder."""
+    return sorted(module.name for module in iter_modules([str(Path(__file__).parent)]) if module.ispkg)

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from glucoflow.provider import installed
 from glucoflow.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +19,8 @@ SHOWN_BY_EXAMPLE = {"ES_ENDPOINT", "ES_HEAP", "PREFECT_API_URL", "KIBANA_URL"}
 def settings() -> dict[str, object]:
     """Every variable with its default; None where there is none."""
     found: dict[str, object] = {}
-    for field in Settings.model_fields.values():
-        group = field.annotation
+    groups = [field.annotation for name, field in Settings.model_fields.items() if name != "providers"]
+    for group in groups + [provider.settings for provider in installed().providers.values()]:
         assert isinstance(group, type)
         assert issubclass(group, BaseSettings)
         prefix = group.model_config.get("env_prefix", "")
@@ -66,8 +67,8 @@ def test_the_example_with_every_line_filled_in_loads(tmp_path: Path) -> None:
     """The defaults as text are read back as the defaults: the bounds fit them, and so do the types."""
     shown, _ = example()
     defaults = settings()
-    for field in Settings.model_fields.values():
-        group = field.annotation
+    groups = [field.annotation for name, field in Settings.model_fields.items() if name != "providers"]
+    for group in groups + [provider.settings for provider in installed().providers.values()]:
         assert isinstance(group, type)
         assert issubclass(group, BaseSettings)
         prefix = group.model_config.get("env_prefix", "").lower()

@@ -242,7 +242,7 @@ def test_ctrl_c_ends_everything_within_five_seconds(up: Up) -> None:
     assert up.process.wait(20) == 130
     assert time.monotonic() - began < 5
     assert up.folder.gone_within(1), up.folder.processes()
-    for address in (where.elasticsearch, where.prefect, where.web, where.simulator):
+    for address in (where.elasticsearch, where.prefect, where.web, *where.doubles.values()):
         assert is_free(int(str(address).removesuffix("/api").rsplit(":", 1)[1])), address
     assert not (up.folder.data / "running.json").exists()
     assert "Traceback" not in up.said()

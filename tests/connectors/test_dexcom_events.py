@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from connectors.dexcom.alerts import Alerts
-from connectors.dexcom.calibrations import Calibrations
-from connectors.dexcom.devices import DevicePages
-from connectors.dexcom.events import Events
+from connectors.dexcom.devices import DeviceStates
+from connectors.dexcom.events import Alerts, Calibrations, Events
 from glucoflow.model import records as r
 from glucoflow.provider import Page
 from tests.connectors.wire import (
@@ -177,7 +175,7 @@ def test_alerts_in_the_providers_words() -> None:
 
 
 def settings_of(*records: object) -> list[r.DeviceSettings]:
-    made = understood(DevicePages, "device", *records)
+    made = understood(DeviceStates, "device", *records)
     return [record for record in made.records if isinstance(record, r.DeviceSettings)]
 
 
@@ -194,7 +192,7 @@ FULL = (
 
 
 def test_a_device_gives_its_status_and_the_settings_of_its_schedule() -> None:
-    made = understood(DevicePages, "device", device(schedule(*FULL)))
+    made = understood(DeviceStates, "device", device(schedule(*FULL)))
     assert not made.rejected
     settings, status = made.records
     assert isinstance(status, r.DeviceStatus)
@@ -231,7 +229,7 @@ def test_two_phones_of_one_person_have_settings_of_their_own() -> None:
 
 def test_schedules_as_receivers_send_them() -> None:
     made = understood(
-        DevicePages,
+        DeviceStates,
         "device",
         device(),
         device(alertSchedules=None, displayApp=None),
@@ -257,7 +255,7 @@ def test_fall_rates_come_with_either_sign() -> None:
 
 def test_a_bad_setting_loses_only_itself() -> None:
     bad = alert_setting("low", 5000, "mg/dL")
-    made = understood(DevicePages, "device", device(schedule(bad, FULL[1])), 17)
+    made = understood(DeviceStates, "device", device(schedule(bad, FULL[1])), 17)
     (settings, _) = made.records
     assert isinstance(settings, r.DeviceSettings)
     assert (settings.low_alert, settings.high_alert is None) == (None, False)
@@ -266,7 +264,7 @@ def test_a_bad_setting_loses_only_itself() -> None:
 
 def test_a_device_without_any_time() -> None:
     untimed = [alert_setting("low", 70, "mg/dL", systemTime=None)]
-    made = understood(DevicePages, "device", device(schedule(*untimed), lastUploadDate=None))
+    made = understood(DeviceStates, "device", device(schedule(*untimed), lastUploadDate=None))
     assert (made.records, [rejection.field for rejection in made.rejected]) == (
         [], ["alertSchedules[0].lastUploadDate"]
     )  # fmt: skip

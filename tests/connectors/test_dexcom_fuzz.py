@@ -13,10 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connectors.dexcom.alerts import Alerts
-from connectors.dexcom.calibrations import Calibrations
-from connectors.dexcom.devices import DevicePages
-from connectors.dexcom.events import Events
+from connectors.dexcom.devices import DeviceStates
+from connectors.dexcom.events import Alerts, Calibrations, Events
 from connectors.dexcom.readings import Readings
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.provider import Page
@@ -30,7 +28,7 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "event": (Events, EVENT),
     "calibration": (Calibrations, CALIBRATION),
     "alert": (Alerts, ALERT),
-    "device": (DevicePages, DEVICE),
+    "device": (DeviceStates, DEVICE),
 }
 GOOD = "11111111-1111-4111-8111-111111111111"
 

@@ -8,24 +8,24 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from connectors.dexcom import REGIONS, DexcomAuthorizer, DexcomHosts
+from connectors.dexcom.api import BASE_URLS, Hosts
+from connectors.dexcom.oauth import DexcomAuthorizer
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
 from tests.connectors.conftest import Answer, Provider
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 REDIRECT = "http://localhost:8321/oauth/callback"
-OLD = Credentials(values={"access": SecretStr("spent"), "refresh": SecretStr("secret-old")})
 GOOD = {"access_token": "secret-access", "expires_in": 7200, "token_type": "Bearer", "refresh_token": "secret-refresh"}
 SECRETS = ("secret-access", "secret-refresh", "secret-client", "secret-old", "secret-code")
 
 
 def authorizer(base_url: str, prefix: str = "v3") -> DexcomAuthorizer:
-    hosts = DexcomHosts(base_url=base_url, oauth_prefix=prefix)
+    hosts = Hosts(base_url=base_url, oauth_prefix=prefix)
     return DexcomAuthorizer(hosts, "my-app", SecretStr("secret-client"), REDIRECT)
 
 
-@pytest.mark.parametrize("base_url", [REGIONS["us"], "http://127.0.0.1:8399"])
+@pytest.mark.parametrize("base_url", [BASE_URLS["us"], "http://127.0.0.1:8399"])
 def test_the_login_page(base_url: str) -> None:
     url = urlsplit(authorizer(base_url, "v2").authorize_url("a state"))
     assert f"{url.scheme}://{url.netloc}{url.path}" == base_url + "/v2/oauth2/login"
@@ -40,10 +40,12 @@ def test_the_login_page(base_url: str) -> None:
 
 def test_a_code_is_exchanged(provider: Provider) -> None:
     provider.script = lambda _: Answer(json.dumps(GOOD).encode())
-    made = authorizer(provider.base_url).exchange("secret-code", NOW)
-    assert made["access"].get_secret_value() == "secret-access"
-    assert made["refresh"].get_secret_value() == "secret-refresh"
-    assert made.expires_at == NOW + timedelta(hours=2)
+    token = authorizer(provider.base_url).exchange("secret-code", NOW)
+    assert (token["access"].get_secret_value(), token["refresh"].get_secret_value()) == (
+        "secret-access",
+        "secret-refresh",
+    )
+    assert token.expires_at == NOW + timedelta(hours=2)
     (request,) = provider.requests
     assert (request.method, request.path, request.query) == ("POST", "/v3/oauth2/token", {})
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -58,8 +60,8 @@ def test_a_code_is_exchanged(provider: Provider) -> None:
 
 def test_a_token_is_refreshed(provider: Provider) -> None:
     provider.script = lambda _: Answer(json.dumps(GOOD).encode())
-    made = authorizer(provider.base_url).refresh(OLD, NOW)
-    assert made["refresh"].get_secret_value() == "secret-refresh"
+    token = authorizer(provider.base_url).refresh(Credentials(values={"refresh": SecretStr("secret-old")}), NOW)
+    assert token["refresh"].get_secret_value() == "secret-refresh"
     assert provider.requests[0].form == {
         "client_id": "my-app",
         "client_secret": "secret-client",
@@ -111,7 +113,7 @@ def test_what_each_answer_means_and_that_nothing_is_asked_twice(
     caplog.set_level(logging.DEBUG)
     provider.script = lambda _: answer
     with pytest.raises(error) as caught:
-        authorizer(provider.base_url).refresh(OLD, NOW)
+        authorizer(provider.base_url).refresh(Credentials(values={"refresh": SecretStr("secret-old")}), NOW)
     assert type(caught.value) is error
     assert len(provider.requests) == 1
     chain = [
@@ -133,5 +135,5 @@ def test_nobody_at_the_address() -> None:
 def test_secrets_stay_out_of_debug_logs(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     provider.script = lambda _: Answer(json.dumps(GOOD).encode())
-    made = authorizer(provider.base_url).refresh(OLD, NOW)
-    assert not [secret for secret in SECRETS if secret in caplog.text + repr(made)]
+    token = authorizer(provider.base_url).refresh(Credentials(values={"refresh": SecretStr("secret-old")}), NOW)
+    assert not [secret for secret in SECRETS if secret in caplog.text + repr(token)]

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from connectors.dexcom.readings import Readings
-from connectors.dexcom.wire import raw_records
+from connectors.dexcom.wire import envelope
 from glucoflow.model.records import Reading
 from glucoflow.provider import Page
 from tests.connectors.wire import DAY, EGV, NOW, body, payload, understood
@@ -158,14 +158,14 @@ def test_a_clock_that_is_a_day_ahead_is_still_believed() -> None:
 def test_numbers_that_json_does_not_have_cost_one_record(constant: str) -> None:
     good = EGV | {"recordId": "good", "systemTime": "2026-03-08T10:00:03Z"}
     answer = body("egv", EGV | {"value": "HERE"}, good).replace(b'"HERE"', constant.encode())
-    made = Readings(NOW).page(DAY, raw_records(answer, "egv"))
+    made = Readings(NOW).page(DAY, envelope(answer, "egv").records)
     assert [record.key for record in made.records] == ["good"]
     assert [rejection.field for rejection in made.rejected] == ["value"]
 
 
 def test_broken_utf_8_costs_nothing_but_the_letter() -> None:
     answer = body("egv", EGV | {"displayApp": "G?"}).replace(b"G?", b"G\xff")
-    made = Readings(NOW).page(DAY, raw_records(answer, "egv"))
+    made = Readings(NOW).page(DAY, envelope(answer, "egv").records)
     assert len(made.records) + len(made.rejected) == 1
 
 
@@ -189,7 +189,7 @@ def test_one_moment_under_two_ids_is_one_reading_whatever_the_order() -> None:
 
 def test_payloads_are_on_one_line_even_if_the_answer_is_not() -> None:
     pretty = json.dumps({"recordType": "egv", "records": [EGV]}, indent=2).encode()
-    (record,) = Readings(NOW).page(DAY, raw_records(pretty, "egv")).records
+    (record,) = Readings(NOW).page(DAY, envelope(pretty, "egv").records).records
     assert b"\n" not in bytes(record.payload)
     assert payload(record) == EGV
 

@@ -11,12 +11,15 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from connectors.dexcom import DexcomAuthorizer, DexcomConnector, DexcomHosts, Limits, open_connector
+from connectors.dexcom import PROVIDER, DexcomSettings
+from connectors.dexcom.connector import DexcomConnector, open_connector
+from connectors.dexcom.oauth import DexcomAuthorizer
+from connectors.dexcom.oauth import authorizer as authorizer_of
 from glucoflow.model import records as r
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Fatal, Misconfigured, Reauthorize, Retryable
 from glucoflow.model.ingestion import Kind, Window
-from glucoflow.provider import Page
+from glucoflow.provider import Double, Limits, Page, Site, Terms
 from glucoflow.simulators.dexcom import (
     Client,
     DeleteEvents,
@@ -72,8 +75,13 @@ def sim(running: tuple[Simulator, SettableClock]) -> Simulator:
     return sim
 
 
+def site(sim: Simulator, secret: str = Client().secret) -> Site:
+    double = Double(url=sim.base_url, client_id=Client().id, client_secret=SecretStr(secret), redirect_uri=REDIRECT)
+    return Site(region="simulator", double=double)
+
+
 def authorizer(sim: Simulator, secret: str = Client().secret) -> DexcomAuthorizer:
-    return DexcomAuthorizer(DexcomHosts(base_url=sim.base_url), Client().id, SecretStr(secret), REDIRECT)
+    return authorizer_of(DexcomSettings(), site(sim, secret))
 
 
 def consent(sim: Simulator, person: str) -> Credentials:
@@ -86,15 +94,15 @@ def consent(sim: Simulator, person: str) -> Credentials:
 
 
 def open_for(sim: Simulator, person: str, now: datetime = NOW) -> DexcomConnector:
-    held = consent(sim, person)
+    credentials = consent(sim, person)
 
     def source(force: bool) -> Credentials:
-        nonlocal held
+        nonlocal credentials
         if force:
-            held = authorizer(sim).refresh(held, now)
-        return held
+            credentials = authorizer(sim).refresh(credentials, now)
+        return credentials
 
-    return open_connector(DexcomHosts(base_url=sim.base_url), source, now=now, limits=PATIENT)
+    return open_connector(DexcomSettings(), site(sim), source, Terms(now=now, limits=PATIENT))
 
 
 def read(connector: DexcomConnector, kind: Kind, window: Window | None = None) -> list[Page]:
@@ -105,7 +113,7 @@ def read(connector: DexcomConnector, kind: Kind, window: Window | None = None) -
 @pytest.mark.parametrize("person", ["alma", "bruno", "chiara", "dario"])
 def test_everything_an_account_holds(sim: Simulator, person: str) -> None:
     connector = open_for(sim, person)
-    for kind in connector.capabilities.kinds:
+    for kind in PROVIDER.kinds:
         pages = read(connector, kind)
         records = [record for page in pages for record in page.records]
         assert [rejection for page in pages for rejection in page.rejected] == []
@@ -223,18 +231,18 @@ def test_odd_records_are_kept_aside_and_the_page_goes_on(sim: Simulator) -> None
 def test_an_expired_token_is_renewed_and_the_old_refresh_token_is_spent(
     sim: Simulator, running: tuple[Simulator, SettableClock]
 ) -> None:
-    held = consent(sim, "alma")
-    renewed = authorizer(sim).refresh(held, NOW)
-    assert renewed["refresh"] != held["refresh"]
+    token = consent(sim, "alma")
+    renewed = authorizer(sim).refresh(token, NOW)
+    assert renewed["refresh"] != token["refresh"]
     connector = open_for(sim, "alma", NOW + timedelta(hours=3))
     running[1].set(NOW + timedelta(hours=3))
     assert read(connector, "readings", Window(NOW - timedelta(hours=1), NOW))[0].records
     with pytest.raises(Reauthorize):
-        authorizer(sim).refresh(held, NOW)
+        authorizer(sim).refresh(token, NOW)
     connector.close()
 
 
 def test_a_wrong_client_secret_is_the_operators(sim: Simulator) -> None:
-    held = consent(sim, "alma")
+    token = consent(sim, "alma")
     with pytest.raises(Misconfigured, match="DEXCOM_CLIENT_SECRET"):
-        authorizer(sim, "wrong").refresh(held, NOW)
+        authorizer(sim, "wrong").refresh(token, NOW)

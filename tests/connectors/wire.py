@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
-from connectors.dexcom import DexcomConnector, DexcomHosts, Limits, open_connector
-from connectors.dexcom.wire import raw_records
+from connectors.dexcom import DexcomSettings
+from connectors.dexcom.connector import DexcomConnector, open_connector
+from connectors.dexcom.wire import envelope
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.ingestion import Window
-from glucoflow.provider import Page
+from glucoflow.provider import Double, Limits, Page, Site, Terms
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
 DAY = Window(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC))
@@ -96,17 +97,27 @@ def body(record_type: str, *records: object) -> bytes:
 
 def understood(converter: Any, record_type: str, *records: object) -> Page:
     """The page that a converter makes of an answer with these records."""
-    page: Page = converter(NOW).page(DAY, raw_records(body(record_type, *records), record_type))
+    page: Page = converter(NOW).page(DAY, envelope(body(record_type, *records), record_type).records)
     return page
 
 
-def connector(base_url: str, credentials: Any = None, limits: Limits = QUICK) -> DexcomConnector:
-    return open_connector(
-        DexcomHosts(base_url=base_url),
-        credentials or _credentials,
-        now=NOW,
-        limits=limits,
+def bearing(token: str) -> Credentials:
+    return Credentials(values={"access": SecretStr(token)})
+
+
+def double_at(url: str) -> Site:
+    """A site whose cloud is the test's own server."""
+    return Site(
+        region="simulator",
+        double=Double(
+            url=url, client_id="double", client_secret=SecretStr("of the double"), redirect_uri="http://localhost/"
+        ),
     )
+
+
+def connector(base_url: str, source: Any = None, limits: Limits = QUICK) -> DexcomConnector:
+    source = source or (lambda force: bearing("renewed-token" if force else "first-token"))
+    return open_connector(DexcomSettings(), double_at(base_url), source, Terms(now=NOW, limits=limits))
 
 
 def minutes(count: int) -> timedelta:
@@ -115,7 +126,3 @@ def minutes(count: int) -> timedelta:
 
 def payload(record: Any) -> Any:
     return msgspec.json.decode(record.payload)
-
-
-def _credentials(force: bool) -> Credentials:
-    return Credentials(values={"access": SecretStr("renewed-token" if force else "first-token")})

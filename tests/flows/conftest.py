@@ -8,19 +8,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import orjson
 import pytest
 from pydantic import HttpUrl
 
-from connectors.dexcom import Limits
 from glucoflow.es.provision import delete_user, ensure_index, provision
 from glucoflow.es.scan import scan
+from glucoflow.provider import Limits
 from glucoflow.service.demo import connect
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
-from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
+from glucoflow.settings import DemoSettings, ElasticsearchSettings, Settings, StoreSettings
+from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Scenario, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
 
@@ -99,9 +101,14 @@ def settings_of(node: Node, folder: Path, simulator: str, index: str) -> Setting
         update={
             "es": es,
             "store": StoreSettings(data_dir=folder),
-            "dexcom": loaded.dexcom.model_copy(update={"simulator_url": HttpUrl(simulator)}),
+            "demo": DemoSettings(simulators={DEMO: HttpUrl(simulator)}),
         }
     )
+
+
+def providers_of(settings: Settings, simulator: str, **more: Any) -> Providers:
+    """The installed ones, with the demo's cloud at that address; keywords are further fields."""
+    return Providers(settings=settings.providers, doubles={DEMO: simulator}, **more)
 
 
 @contextmanager
@@ -112,7 +119,7 @@ def opened_house(node: Node, folder: Path, world: Scenario, clock: SettableClock
     with running_simulator(world, clock=clock) as sim:
         settings = settings_of(node, folder, sim.base_url, index)
         with open_runtime(settings, clock) as rt:
-            rt = replace(rt, providers=Providers(settings.dexcom, sim.base_url, IMPATIENT), random=Random(1))
+            rt = replace(rt, providers=providers_of(settings, sim.base_url, limits=IMPATIENT), random=Random(1))
             provision(rt.client, rt.names)
             for person in world.people:
                 connect(rt, person)

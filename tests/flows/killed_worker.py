@@ -27,7 +27,7 @@ def main(point: str, nth: int, job: str, now: str) -> None:
     settings = Settings.load()
     clock = datetime.fromisoformat(now)
     with open_runtime(settings, lambda: clock) as opened:
-        providers = Providers(settings.dexcom, str(settings.dexcom.simulator_url).rstrip("/"))
+        providers = Providers(settings=settings.providers, doubles=opened.providers.doubles)
         rt = replace(opened, on_point=on_point, providers=providers)
         if job == "sync":
             owner = uuid.uuid4().hex

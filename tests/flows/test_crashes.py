@@ -1,5 +1,6 @@
 """Killed at every point between two durable writes: afterwards nothing is missing, and nothing is there twice."""
 
+import json
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def run_and_kill(house: House, point: str, nth: int, job: str = "sync") -> int:
         "ES_PASSWORD": es.password.get_secret_value(),
         "ES_INDEX": es.index,
         "GLUCOFLOW_DATA_DIR": str(house.rt.settings.store.data_dir),
-        "DEXCOM_SIMULATOR_URL": house.sim.base_url,
+        "DEMO_SIMULATORS": json.dumps({"dexcom": house.sim.base_url}),
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     argv = [sys.executable, str(WORKER), point, str(nth), job, house.clock().isoformat()]

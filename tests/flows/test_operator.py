@@ -14,6 +14,7 @@ from glucoflow.service.call_budget import CallBudget
 from glucoflow.service.maintenance import delete_person, forget_old
 from glucoflow.service.providers import Providers
 from glucoflow.service.run_metrics import record_connections
+from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Fault
 from tests.flows.conftest import NOW, House, OpenHouse, small_world
 
@@ -28,9 +29,15 @@ def told(house: House, dataset: str) -> list[Doc]:
     return [hit["_source"] for hit in hits]
 
 
+def with_cap(house: House, per_hour: int) -> Providers:
+    """Its providers, each app of which may make so many calls an hour."""
+    own = house.rt.settings.providers[DEMO].model_copy(update={"calls_per_hour": per_hour})
+    budget = CallBudget(house.rt.store.calls, house.clock)
+    return Providers(settings={DEMO: own}, doubles={DEMO: house.sim.base_url}, budget=budget)
+
+
 def test_a_run_with_its_lag_and_its_calls_against_the_cap(house: House) -> None:
-    budget = CallBudget(house.rt.store.calls, 500, house.clock)
-    house.rt = replace(house.rt, providers=Providers(house.rt.settings.dexcom, house.sim.base_url, budget=budget))
+    house.rt = replace(house.rt, providers=with_cap(house, 500))
     house.sync()
     (run,) = told(house, "run")
     newest = max(record["systemTime"] for record in house.sim.truth("alma", "egvs", NOW - timedelta(days=1), NOW))

@@ -63,7 +63,7 @@ def cloud(
             "ES_PASSWORD": elasticsearch_node.password.get_secret_value(),
             "ES_INDEX": f"p{uuid.uuid4().hex[:8]}-",
             "GLUCOFLOW_DATA_DIR": str(tmp_path_factory.mktemp("prefect")),
-            "DEXCOM_SIMULATOR_URL": sim.base_url,
+            "DEMO_SIMULATORS": json.dumps({"dexcom": sim.base_url}),
         }.items():
             monkeypatch.setenv(name, value)
         with open_runtime(Settings.load()) as rt:

@@ -7,10 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.dexcom.alerts import Alerts
-from connectors.dexcom.calibrations import Calibrations
-from connectors.dexcom.devices import DevicePages
-from connectors.dexcom.events import Events
+from connectors.dexcom.devices import DeviceStates
+from connectors.dexcom.events import Alerts, Calibrations, Events
 from connectors.dexcom.readings import Readings
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.kibana import KibanaPerson
@@ -31,7 +29,7 @@ LONGEST = timedelta(days=31)
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "y": timedelta(days=365)}
 KINDS: dict[Any, Any] = {
     "egvs": ("readings", Readings), "events": ("events", Events), "calibrations": ("calibrations", Calibrations),
-    "alerts": ("alerts", Alerts), "devices": ("devices", DevicePages),
+    "alerts": ("alerts", Alerts), "devices": ("devices", DeviceStates),
 }  # fmt: skip
 
 Doc = dict[str, Any]

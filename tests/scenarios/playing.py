@@ -18,15 +18,16 @@ import httpx
 import msgspec
 from pydantic import HttpUrl, SecretStr
 
-from connectors.dexcom import Limits
+from connectors.dexcom import DexcomSettings
 from glucoflow.es.provision import delete_user
 from glucoflow.model.errors import GlucoflowError
+from glucoflow.provider import Limits
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
-from glucoflow.settings import DexcomSettings, ElasticsearchSettings, Settings, StoreSettings
+from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.simulators.dexcom import Client, Fault, SettableClock, Simulator, running_simulator
 from glucoflow.simulators.dexcom.given import GivenArchive
 from glucoflow.simulators.dexcom.wire import Asked
@@ -86,7 +87,9 @@ class Stage:
         settings = self.settings
         rt = self.runtime.enter_context(open_runtime(settings, self.here))
         budget = rt.providers.budget
-        return replace(rt, providers=Providers(settings.dexcom, None, IMPATIENT, budget), random=Random(1))
+        return replace(
+            rt, providers=Providers(settings=settings.providers, limits=IMPATIENT, budget=budget), random=Random(1)
+        )
 
     def reopened(self) -> None:
         self.runtime.close()
@@ -126,7 +129,7 @@ def _settings(place: Place, sim: Simulator) -> Settings:
         base_url=HttpUrl(sim.base_url), client_id=Client.id, client_secret=SecretStr(Client().secret),
         poll_min_minutes=5, poll_max_minutes=6, maintenance_start=time(), maintenance_end=time(),
     )  # fmt: skip
-    return Settings.load().model_copy(update={"es": es, "store": store, "dexcom": dexcom})
+    return Settings.load().model_copy(update={"es": es, "store": store, "providers": {PROVIDER: dexcom}})
 
 
 def _line(step: w.AnyStep) -> str:
@@ -182,8 +185,14 @@ def _tell(stage: Stage, run: Callable[[], list[Outcome]]) -> None:
         stage.log.append(f"      RAISED {type(error).__name__} {error.message} {error.remedy}")
 
 
+def _app(stage: Stage) -> DexcomSettings:
+    own = stage.settings.providers[PROVIDER]
+    assert isinstance(own, DexcomSettings)
+    return own
+
+
 def _killed(stage: Stage, point: str, nth: int, user: str, job: str, number: int) -> None:
-    es, store, dexcom = stage.settings.es, stage.settings.store, stage.settings.dexcom
+    es, store, dexcom = stage.settings.es, stage.settings.store, _app(stage)
     assert es.password
     assert dexcom.client_secret
     environment = {
@@ -274,7 +283,7 @@ def _data_range(stage: Stage, step: w.DataRangeStep, _: int) -> None:
 def _new_client(stage: Stage, step: w.NewClient, _: int) -> None:
     stage.sim.register(Client(step.id))
     stage.settings = stage.settings.model_copy(
-        update={"dexcom": stage.settings.dexcom.model_copy(update={"client_id": step.id})}
+        update={"providers": {PROVIDER: _app(stage).model_copy(update={"client_id": step.id})}}
     )
     stage.reopened()
 

@@ -28,7 +28,7 @@ def address(port: int, tmp_path: Path) -> Iterator[str]:
     command = [
         sys.executable,
         "-m",
-        "glucoflow.simulators.dexcom",
+        "glucoflow.simulators",
         "--port",
         str(port),
         "--days",
@@ -83,7 +83,7 @@ def test_it_serves_its_people_to_its_own_app(address: str) -> None:
 def test_a_damaged_file_of_authorizations_is_named_with_its_cure(tmp_path: Path, port: int) -> None:
     state = tmp_path / "grants"
     state.write_text("{")
-    command = [sys.executable, "-m", "glucoflow.simulators.dexcom", "--port", str(port), "--state", str(state)]
+    command = [sys.executable, "-m", "glucoflow.simulators", "--port", str(port), "--state", str(state)]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False
     )

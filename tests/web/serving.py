@@ -11,10 +11,9 @@ import msgspec
 import uvicorn
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
-from pydantic import SecretStr
+from pydantic import HttpUrl, SecretStr
 
-from connectors.dexcom.hosts import DexcomHosts
-from connectors.dexcom.oauth import DexcomAuthorizer
+from connectors.dexcom import DexcomSettings
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.series import Series
 from glucoflow.es.names import Names
@@ -24,8 +23,10 @@ from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize
 from glucoflow.model.ingestion import Counts, RejectedRecord
+from glucoflow.provider import Installed
 from glucoflow.service.annotations import Annotations
-from glucoflow.service.connect import SiteConnect, Way
+from glucoflow.service.connect import SiteConnect
+from glucoflow.service.providers import Providers
 from glucoflow.store import Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -80,14 +81,18 @@ def site(
     backfilled: list[tuple[str, date, date]] = []
     summarized: list[tuple[str, datetime | None, datetime | None]] = []
     with Provider() as provider, open_store(folder) as store:
-        authorizer = DexcomAuthorizer(
-            DexcomHosts(base_url=provider.url), "client", SecretStr("secret"), f"{url}/oauth/callback"
+        app_of_ours = DexcomSettings(
+            base_url=HttpUrl(provider.url),
+            client_id="client",
+            client_secret=SecretStr("secret"),
+            redirect_uri=f"{url}/oauth/callback",
         )
-        ways = {"dexcom": Way(title="Dexcom", region="us", authorizer=lambda: authorizer)} if keys else {}
+        nothing = Providers(settings={}, installed=Installed(providers={}))
+        providers = Providers(settings={"dexcom": app_of_ours}) if keys else nothing
         app = create_app(
             store,
             Queries(client, names),
-            SiteConnect(store, ways, synced.append, lambda *asked: backfilled.append(asked)),
+            SiteConnect(store, providers, synced.append, lambda *asked: backfilled.append(asked)),
             Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
             lambda: datetime.now(UTC),

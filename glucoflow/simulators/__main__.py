@@ -1,15 +1,18 @@
-"""`python -m glucoflow.simulators.dexcom`: the simulated provider on its own."""
+"""`python -m glucoflow.simulators`: a provider's fake cloud on its own."""
 
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from glucoflow.simulators import DEMO, doubles
 from glucoflow.simulators.scenario import Client
 
 
 def main(
+    name: Annotated[str, typer.Argument(help="Which provider's cloud.")] = DEMO,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8400,
     days: Annotated[int, typer.Option(min=1, help="Days of data before today.")] = 90,
@@ -19,9 +22,11 @@ def main(
     redirect_uri: Annotated[list[str] | None, typer.Option(help="Redirect URI that is accepted; repeatable.")] = None,
     state: Annotated[Path | None, typer.Option(help="File that keeps authorizations over a restart.")] = None,
 ) -> None:
-    """A strict fake of Dexcom's cloud with four made-up people, for demos and tests."""
-    from glucoflow.simulators.dexcom import run
-
+    """A strict fake of a provider's cloud with four made-up people, for demos and tests."""
+    if name not in doubles():
+        typer.echo(f"There is no fake cloud called {name}. There are: {', '.join(doubles())}.", err=True)
+        raise typer.Exit(2)
+    run = import_module(f"glucoflow.simulators.{name}").run
     client = Client(client_id, client_secret, tuple(redirect_uri) if redirect_uri else Client.redirect_uris)
     typer.echo(f"Simulated provider on http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:
