@@ -108,8 +108,8 @@ class Queries:
         return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
     def newest(self, user_id: str, dataset: Dataset = "cgm.reading") -> datetime | None:
-        """Time of the newest document of a dataset."""
-        body = {"query": only([dataset]), "aggs": {"last": {"max": {"field": "@timestamp"}}}}
+        """Time of the newest document of a dataset that is not superseded."""
+        body = {"query": only([dataset], superseded=False), "aggs": {"last": {"max": {"field": "@timestamp"}}}}
         return moment(self.aggregate(user_id, body).get("aggregations", {}).get("last"))
 
     def documents(
@@ -155,7 +155,7 @@ class Queries:
         The first of all known ones is left out: it may have begun before.
         """
         body = {
-            "query": {"bool": {"filter": [*only(["cgm.reading"])["bool"]["filter"], _ONE_PIECE]}},
+            "query": {"bool": {"filter": [only(["cgm.reading"], superseded=False), _ONE_PIECE]}},
             "aggs": {"sensors": {"terms": {"field": "device.transmitter_id", "size": MOST_ROWS}, "aggs": _FIRST}},
         }
         buckets = self.aggregate(user_id, body).get("aggregations", {}).get("sensors", {}).get("buckets", [])
@@ -165,7 +165,7 @@ class Queries:
     def dates(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> list[str]:
         """Local dates with readings in [start, end), those just written included, ascending."""
         self._refresh(user_id)
-        return self._dates(user_id, only(["cgm.reading"], start, end))
+        return self._dates(user_id, only(["cgm.reading"], start, end, superseded=False))
 
     def changed_dates(self, user_id: str, since: datetime) -> list[str]:
         """Local dates of readings, meals, boluses and exercise whose content was written at `since` or later."""

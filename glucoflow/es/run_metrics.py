@@ -140,11 +140,23 @@ class MetricDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def document(
-    dataset: RunDataset, at: datetime, *, user_id: str | None = None, provider: str | None = None, **parts: Any
+    dataset: RunDataset,
+    at: datetime,
+    *,
+    user_id: str | None = None,
+    provider: str | None = None,
+    connection: ConnectionFields | None = None,
+    run: RunFields | None = None,
+    stage: StageFields | None = None,
+    reject: RejectFields | None = None,
+    storage: StorageFields | None = None,
+    disk: DiskFields | None = None,
 ) -> RunDocument:
-    """A document of that kind; `parts` are its `run`, `stage`, `reject`, `connection`, `storage` or `disk`."""
-    event = _Event(dataset, provider)
-    return RunDocument(timestamp=at, event=event, user=_Id(user_id) if user_id else None, **parts)
+    """A document of that kind."""
+    return RunDocument(
+        timestamp=at, event=_Event(dataset, provider), user=_Id(user_id) if user_id else None,
+        connection=connection, run=run, stage=stage, reject=reject, storage=storage, disk=disk,
+    )  # fmt: skip
 
 
 def index_metrics(client: Elasticsearch, names: Names, told: Iterable[MetricDocument]) -> None:

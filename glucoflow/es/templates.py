@@ -8,8 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 from glucoflow.es.names import Names
+from glucoflow.files import packaged
 from glucoflow.model.errors import Fatal
-from glucoflow.packaged import packaged
 
 COMPONENTS = ("settings", "core", "glucose", "events", "devices", "summaries", "payload")
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from glucoflow.files import packaged
 from glucoflow.kibana.placeholders import filled
 from glucoflow.model.errors import Misconfigured
-from glucoflow.packaged import packaged
 
 Json = dict[str, Any]
 Words = Mapping[str, Any]

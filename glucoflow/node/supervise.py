@@ -9,6 +9,8 @@ from typing import IO
 
 import msgspec
 
+from glucoflow.files import private
+
 _GUARD = Path(__file__).with_name("guard.py")
 _GUARDS_OWN_SECONDS = 1.0
 _HARMLESS = frozenset({"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
@@ -61,7 +63,7 @@ class Child:
         """Start it; returns at once. Its own failure shows in `alive`, `exit_code` and `tail`."""
         ids = (str(self._user.uid), str(self._user.gid)) if self._user else ("-", "-")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        self._log = self.log_path.open("wb")
+        self._log = open(self.log_path, "wb", opener=private)  # noqa: SIM115 – Path.open has no opener
         inherited = {name: value for name, value in os.environ.items() if self._inherit_env or name in _HARMLESS}
         self._guard = subprocess.Popen(
             [sys.executable, "-I", str(_GUARD), str(self._grace), *ids, "--", *self._argv],

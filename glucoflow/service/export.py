@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, Protocol, get_args
 
 import msgspec
 
+from glucoflow.files import private
 from glucoflow.model.documents import Dataset, Document, Source
 from glucoflow.model.errors import Unavailable
 from glucoflow.model.units import Unit
@@ -37,7 +38,10 @@ class Stored(Protocol):
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written, by dataset; what the form has no place for (summaries, episodes); and where it is."""
+    """What was written, by dataset; what the form has no place for; and where it is.
+
+    CSV and Tidepool have no place for summaries and episodes, Tidepool none for superseded readings.
+    """
 
     documents: dict[str, int]
     omitted: dict[str, int]
@@ -112,7 +116,7 @@ def _writer(form: ExportFormat, out: Path, units: Unit | None, stack: ExitStack)
         out.mkdir(parents=True, exist_ok=True)
         return _Csv(out, stack)
     out.parent.mkdir(parents=True, exist_ok=True)
-    file = stack.enter_context(_part(out).open("wb"))
+    file = stack.enter_context(open(_part(out), "wb", opener=private))  # noqa: SIM115 – the stack is one
     return _Tidepool(out, file, units) if form == "tidepool" else _Ndjson(out, file)
 
 
@@ -141,7 +145,12 @@ class _Tidepool:
         self._before = b"[\n"
 
     def add(self, dataset: Dataset, found: Stored) -> bool:
-        line = None if dataset in DERIVED else written(Document(found.id, _SOURCE.decode(found.source)), self._units)
+        if dataset in DERIVED:
+            return False
+        source = _SOURCE.decode(found.source)
+        if source.sample is not None and source.sample.superseded:  # Tidepool would count the moment twice
+            return False
+        line = written(Document(found.id, source), self._units)
         if line is None:
             return False
         self._file.write(self._before)
@@ -172,7 +181,8 @@ class _Csv:
     def _open(self, dataset: Dataset) -> tuple[dict[str, Getter], Any]:
         path = self._folder / f"{dataset}.csv"
         self.files.append(path)
-        file = self._stack.enter_context(_part(path).open("w", encoding="utf-8", newline=""))
+        at = _part(path)
+        file = self._stack.enter_context(open(at, "w", encoding="utf-8", newline="", opener=private))  # noqa: SIM115
         writer = csv.writer(file)  # its default dialect is RFC 4180's: comma, CRLF, quotes doubled
         self._tables[dataset] = (columns(dataset), writer)
         writer.writerow(self._tables[dataset][0])

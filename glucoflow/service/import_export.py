@@ -14,6 +14,7 @@ from glucoflow.enrich import Owner
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
+from glucoflow.files import private
 from glucoflow.model.documents import Dataset
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord
@@ -102,5 +103,6 @@ def _kept(refused: Sequence[RejectedRecord], path: Path) -> Path | None:
         {"field": one.field, "reason": one.reason, "key": one.key, "record": one.payload.decode(errors="replace")}
         for one in refused
     )
-    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    with open(path, "wb", opener=private) as file:
+        file.writelines(msgspec.json.encode(line) + b"\n" for line in lines)
     return path

@@ -6,6 +6,7 @@ The store keeps the original of what matters, so that a failure here is logged a
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 import msgspec
@@ -52,21 +53,19 @@ def record_run(rt: Runtime, connection: Connection, run: Run, spent: RunUsage, e
     def told() -> Iterator[MetricDocument]:
         times = rt.queries.tail(connection.user_id, ended, timedelta(minutes=1)).times_ms
         newest = datetime.fromtimestamp(times[-1] / 1000, UTC) if times else None
-        about = {"user_id": connection.user_id, "provider": connection.provider}
+        make = partial(document, user_id=connection.user_id, provider=connection.provider)
         whose = ConnectionFields(id=connection.id)
         fields = _run_fields(rt, connection, run, ended, newest, spent, error)
-        yield MetricDocument(
-            id=run.id, document=document("glucoflow.run", ended, run=fields, connection=whose, **about)
-        )
+        yield MetricDocument(id=run.id, document=make("glucoflow.run", ended, run=fields, connection=whose))
         for stage in spent.stages:
-            made = document("glucoflow.stage", ended, stage=stage, connection=whose, **about)
+            made = make("glucoflow.stage", ended, stage=stage, connection=whose)
             yield MetricDocument(id=f"{run.id}-{stage.kind}", document=made)
         for number, one in enumerate(rt.store.rejected_records.counts(run_id=run.id)):
             reject = RejectFields(kind=one.kind, field=one.field, reason=one.reason, records=one.n)
-            made = document("glucoflow.reject", ended, reject=reject, connection=whose, **about)
+            made = make("glucoflow.reject", ended, reject=reject, connection=whose)
             yield MetricDocument(id=f"{run.id}-reject-{number}", document=made)
         seen = ConnectionFields(id=connection.id, newest=newest)
-        made = document("glucoflow.connection", ended, connection=seen, **about)
+        made = make("glucoflow.connection", ended, connection=seen)
         yield MetricDocument(id=_connection_key(connection.id), document=made, update=True)
 
     _tell(rt, "a run", lambda: list(told()))

@@ -12,8 +12,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from glucoflow.es.queries import Queries
+from glucoflow.files import packaged
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected, Retryable
-from glucoflow.packaged import packaged
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries

@@ -23,8 +23,8 @@ from glucoflow.es.run_metrics import (
 )
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.files import packaged
 from glucoflow.model.ingestion import Counts
-from glucoflow.packaged import packaged
 from tests.es.made import LATER, NOW, START, documents
 from tests.es.test_templates import fields_of, mapped
 

@@ -19,9 +19,9 @@ from glucoflow.es.provision import ensure_index
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES, component_body, mapping_properties
+from glucoflow.files import packaged
 from glucoflow.model.documents import Document, Source
 from glucoflow.model.glycemia import EpisodeCounts, ExcludedCounts
-from glucoflow.packaged import packaged
 from tests.es.made import NOW
 
 EVERY_NODE_HAS = {"keyword", "text", "float", "integer", "long", "short", "byte", "boolean", "date", "object"}

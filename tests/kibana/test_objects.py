@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from glucoflow.files import packaged
 from glucoflow.kibana import KibanaPerson, export_operator, export_person
 from glucoflow.model.errors import Misconfigured
-from glucoflow.packaged import packaged
 from tests.kibana import kql, mapping
 from tests.kibana.conftest import ANNA, BEN, INDEX, RUNS_INDEX
 from tests.kibana.objects import ALL_PANELS, ANNAS, BENS, FILES, LENS, Json, Panel, layers, panels, state, values_of

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glucoflow.model import records as r
+from glucoflow.model.documents import Document, SampleFields
 from glucoflow.model.errors import Retryable, Unavailable
 from glucoflow.service.export import EVERY, FORMATS, ExportFormat, export
 from glucoflow.service.export_tables import TABLES, columns
@@ -98,6 +99,26 @@ def test_summaries_leave_as_ndjson_only_and_are_said(tmp_path: Path) -> None:
     assert (exported.documents, exported.omitted) == ({"food": 1, "summary.day": 1}, {})
     lines = [json.loads(line) for line in (tmp_path / "all.ndjson").read_text().splitlines()]
     assert lines[1] == {"_id": "s", "_source": json.loads(bytes(SUMMARY.source))}
+
+
+def test_a_moment_that_is_held_from_a_better_source_is_marked_or_left_out(tmp_path: Path) -> None:
+    reading = r.Reading(time=START, key="k", value=112, unit="mg/dL", offset_min=0, record_id="id1")
+    (document,) = enriched([reading])
+    worse = msgspec.structs.replace(document.source.sample or SampleFields(), superseded=True)
+    found = list(stored([Document(document.id, msgspec.structs.replace(document.source, sample=worse))]))
+    assert export(found, "tidepool", tmp_path / "out.json").omitted == {"cgm.reading": 1}
+    assert json.loads((tmp_path / "out.json").read_text()) == []
+    export(found, "csv", tmp_path)
+    assert [row["sample.superseded"] for row in table(tmp_path / "cgm.reading.csv")] == ["true"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_only_the_owner_may_read_an_export(tmp_path: Path, form: ExportFormat) -> None:
+    out = tmp_path / "out"
+    if form != "csv":
+        out.with_name("out.part").touch(mode=0o644)
+    exported = export(stored(enriched([r.Food(time=START, key="k")])), form, out)
+    assert [oct(file.stat().st_mode & 0o777) for file in exported.files] == ["0o600"]
 
 
 @pytest.mark.parametrize("form", FORMATS)
