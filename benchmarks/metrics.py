@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 from iglu_python.utils import set_local_tz
 
-from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.series import Series
-from glucoflow.analytics.summary import Figures, figures_of
+from glucoflow.analytics.summary import Metrics, metrics_of
 from glucoflow.model.glycemia import EpisodeCounts
 
 STEP_MS = 300_000
@@ -55,13 +55,13 @@ def trace(years: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return times[keep], np.clip(np.rint(level), 39, 401)[keep]
 
 
-def ours(times: np.ndarray, values: np.ndarray) -> tuple[float, Figures, EpisodeCounts]:
+def ours(times: np.ndarray, values: np.ndarray) -> tuple[float, Metrics, EpisodeCounts]:
     """Seconds from bare arrays to every figure and the episodes."""
     began = time.perf_counter()
     series = Series.of(times, values)
-    figures = figures_of(series)
-    counts = count_spans(spans_of(grid_of(series.used, series.used.whole)))
-    return time.perf_counter() - began, figures, counts
+    metrics = metrics_of(series)
+    counts = count_detected(detect(grid_of(series.used, series.used.whole)))
+    return time.perf_counter() - began, metrics, counts
 
 
 def theirs(times: np.ndarray, values: np.ndarray) -> tuple[float, dict[str, Any]]:
@@ -72,13 +72,13 @@ def theirs(times: np.ndarray, values: np.ndarray) -> tuple[float, dict[str, Any]
     return time.perf_counter() - began, answers
 
 
-def check(figures: Figures, counts: EpisodeCounts, answers: dict[str, Any]) -> None:
+def check(metrics: Metrics, counts: EpisodeCounts, answers: dict[str, Any]) -> None:
     """Raises AssertionError unless both came to the same."""
     pairs = {
-        "mean": (figures.mean_mg_dl, "mean"), "sd": (figures.sd_mg_dl, "SD"), "gri": (figures.gri, "GRI"),
-        "lbgi": (figures.lbgi, "LBGI"), "modd": (figures.modd_mg_dl, "MODD"), "conga": (figures.conga24_mg_dl, "CONGA"),
-        "mage": (figures.mage_mg_dl, "MAGE"), "mag": (figures.mag_mg_dl_per_h, "MAG"),
-        "in_range": (figures.tir_percent, "in_range_70_180"),
+        "mean": (metrics.mean_mg_dl, "mean"), "sd": (metrics.sd_mg_dl, "SD"), "gri": (metrics.gri, "GRI"),
+        "lbgi": (metrics.lbgi, "LBGI"), "modd": (metrics.modd_mg_dl, "MODD"), "conga": (metrics.conga24_mg_dl, "CONGA"),
+        "mage": (metrics.mage_mg_dl, "MAGE"), "mag": (metrics.mag_mg_dl_per_h, "MAG"),
+        "in_range": (metrics.tir_percent, "in_range_70_180"),
     }  # fmt: skip
     for name, (mine, column) in pairs.items():
         other = float(answers[name][column].iloc[0])

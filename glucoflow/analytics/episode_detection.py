@@ -27,11 +27,11 @@ MIN_POINTS = 15 // STEP_MIN
 EXTENDED_LOW_POINTS = 120 // STEP_MIN + 1
 EXTENDED_HIGH_POINTS, EXTENDED_HIGH_WINDOW = 90 // STEP_MIN, 120 // STEP_MIN
 
-Spans = tuple[Ints, Ints]
+Bounds = tuple[Ints, Ints]
 """First grid points of episodes, and the points just after their last ones."""
 
 
-def spans_of(grid: Grid, targets: Targets = PROFILES["adult"]) -> dict[EpisodeKind, Spans]:
+def detect(grid: Grid, targets: Targets = PROFILES["adult"]) -> dict[EpisodeKind, Bounds]:
     """Where the episodes of each kind lie on a grid of whole readings."""
     # Between two readings of 180 a line may come out as 180.00000000000003, which is no high.
     values = np.round(grid.values, 6)
@@ -51,7 +51,7 @@ def spans_of(grid: Grid, targets: Targets = PROFILES["adult"]) -> dict[EpisodeKi
     }
 
 
-def count_spans(spans: dict[EpisodeKind, Spans]) -> EpisodeCounts:
+def count_detected(spans: dict[EpisodeKind, Bounds]) -> EpisodeCounts:
     """The counts alone, without describing each episode."""
     counts = {kind: int(starts.size) for kind, (starts, _) in spans.items()}
     for side in ("low", "high"):
@@ -60,14 +60,14 @@ def count_spans(spans: dict[EpisodeKind, Spans]) -> EpisodeCounts:
     return EpisodeCounts(**counts)
 
 
-def _lasting(inside: Bools, outside: Bools, stops: Ints, points: int) -> Spans:
+def _lasting(inside: Bools, outside: Bools, stops: Ints, points: int) -> Bounds:
     """Runs of `inside` of at least `points`, each lasting until a run of `outside` of 15 minutes or a gap."""
     starts, ends = _runs(inside)
     starts = starts[ends - starts >= points]
     return _until(starts, _exits(outside, stops))
 
 
-def _extended_high(very_high: Bools, recovered: Bools, stops: Ints) -> Spans:
+def _extended_high(very_high: Bools, recovered: Bools, stops: Ints) -> Bounds:
     exits = _exits(recovered, stops)
     starts = np.flatnonzero(very_high)
     if starts.size == 0:
@@ -83,7 +83,7 @@ def _exits(outside: Bools, stops: Ints) -> Ints:
     return np.unique(np.concatenate((starts[ends - starts >= MIN_POINTS], stops)))
 
 
-def _until(starts: Ints, exits: Ints) -> Spans:
+def _until(starts: Ints, exits: Ints) -> Bounds:
     """Each start with the next exit; starts that share an exit are one episode."""
     if starts.size == 0:
         return starts, starts
@@ -91,7 +91,7 @@ def _until(starts: Ints, exits: Ints) -> Spans:
     return starts[first], ends
 
 
-def _runs(mask: Bools) -> Spans:
+def _runs(mask: Bools) -> Bounds:
     edges = np.diff(np.concatenate(([0], mask.view(np.int8), [0])))
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
@@ -100,7 +100,7 @@ def _segment_ends(held: Bools) -> Ints:
     return _runs(held)[1]
 
 
-def contains(outer: Spans, inner: Spans) -> Bools:
+def contains(outer: Bounds, inner: Bounds) -> Bools:
     """For each outer span whether an inner one begins in it."""
     result: Bools = np.searchsorted(inner[0], outer[1]) > np.searchsorted(inner[0], outer[0])
     return result

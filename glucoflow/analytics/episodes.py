@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from glucoflow.analytics.episode_detection import Spans, contains, spans_of
+from glucoflow.analytics.episode_detection import Bounds, contains, detect
 from glucoflow.analytics.grid import STEP_MIN, Grid, grid_of
 from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, NIGHT_END_HOUR, Series, epoch_ms, moment_of
 from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeCounts, EpisodeKind
@@ -62,7 +62,7 @@ def find_episodes(
     """
     used = series.used
     grid = grid_of(used, used.whole)
-    spans = spans_of(grid, targets)
+    spans = detect(grid, targets)
     found = [
         episode
         for kind in EPISODE_KINDS
@@ -99,7 +99,7 @@ def with_events(episodes: Sequence[Episode], events: Sequence[Event]) -> list[Ep
 
 
 def _described(
-    kind: EpisodeKind, spans: dict[EpisodeKind, Spans], grid: Grid, series: Series, targets: Targets
+    kind: EpisodeKind, spans: dict[EpisodeKind, Bounds], grid: Grid, series: Series, targets: Targets
 ) -> list[Episode]:
     starts, ends = spans[kind]
     low = kind.startswith("low")

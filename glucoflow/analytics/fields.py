@@ -14,8 +14,8 @@ from glucoflow.model.units import to_mmol_l
 
 def summary_fields(summary: DaySummary | PeriodSummary) -> dict[str, Any]:
     """The `summary` object of a document. A day has the window `day`; dates are YYYY-MM-DD, `end` is exclusive."""
-    figures = msgspec.to_builtins(summary.figures)
-    fields: dict[str, Any] = {name: value for name, value in figures.items() if value is not None}
+    metrics = msgspec.to_builtins(summary.metrics)
+    fields: dict[str, Any] = {name: value for name, value in metrics.items() if value is not None}
     if not fields["missing"]:
         del fields["missing"]
     fields |= {"start": summary.start.isoformat(), "end": summary.end.isoformat()}

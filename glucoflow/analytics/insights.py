@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from glucoflow.analytics.patterns.pattern import Pattern
-from glucoflow.analytics.summary import Figures, PeriodSummary
+from glucoflow.analytics.summary import Metrics, PeriodSummary
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose_unit
 
@@ -52,7 +52,7 @@ SUGGESTIONS: dict[str, str] = {
 _ORDER = (
     "very_low_goal", "below_goal", "overnight_lows", "lows_by_time", "in_range_change", "below_change",
     "in_range_goal", "above_goal", "highs_by_time", "lows_by_weekday", "rebound_highs", "after_meals", "dawn_rise",
-    "highs_by_weekday", "variability", "weekend", "sensor_change", "wear", "best_day",
+    "highs_by_weekday", "variability", "weekend", "sensor_change", "sensor_active", "best_day",
 )  # fmt: skip
 
 
@@ -92,13 +92,13 @@ def _insufficient(period: PeriodSummary) -> Insight:
 
 
 def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]:
-    figures, low, high = period.figures, glucose_unit(targets.low, unit), glucose_unit(targets.high, unit)
+    metrics, low, high = period.metrics, glucose_unit(targets.low, unit), glucose_unit(targets.high, unit)
     very_low = glucose_unit(54, unit)
     limits: tuple[tuple[str, str, float | None, float | None, Callable[[float, float], bool]], ...] = (
-        ("very_low_goal", f"below {very_low}", figures.below_54_percent, targets.goal_very_low, float.__ge__),
-        ("below_goal", f"below {low}", figures.target_below_percent, targets.goal_below, float.__ge__),
-        ("above_goal", f"above {high}", figures.target_above_percent, targets.goal_above, float.__ge__),
-        ("in_range_goal", f"from {low} to {high}", figures.target_in_percent, targets.goal_in_range, float.__le__),
+        ("very_low_goal", f"below {very_low}", metrics.below_54_percent, targets.goal_very_low, float.__ge__),
+        ("below_goal", f"below {low}", metrics.target_below_percent, targets.goal_below, float.__ge__),
+        ("above_goal", f"above {high}", metrics.target_above_percent, targets.goal_above, float.__ge__),
+        ("in_range_goal", f"from {low} to {high}", metrics.target_in_percent, targets.goal_in_range, float.__le__),
     )
     found = []
     for kind, where, value, goal, missed in limits:
@@ -119,7 +119,7 @@ def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]
 
 
 def _variability(period: PeriodSummary) -> list[Insight]:
-    cv = period.figures.cv_percent
+    cv = period.metrics.cv_percent
     if cv is None or cv <= CV_GOAL:
         return []
     text = f"Glucose swung widely: CV {cv:.0f} % in {period.days} days, {CV_GOAL:.0f} % or less counts as stable"
@@ -128,14 +128,14 @@ def _variability(period: PeriodSummary) -> list[Insight]:
 
 def _changes(period: PeriodSummary, before: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]:
     found = []
-    inside = _pair(period.figures, before.figures, "target_in_percent")
+    inside = _pair(period.metrics, before.metrics, "target_in_percent")
     if inside and abs(inside[0] - inside[1]) >= MEANINGFUL_TIR:
         rose = inside[0] > inside[1]
         text = f"Time in range {_moved(rose)} from {inside[1]:.0f} % to {inside[0]:.0f} % in {period.days} days"
         rule = "Change of at least 5 percentage points against the period before (consensus 2023)."
         numbers = {"percent": inside[0], "before": inside[1]}
         found.append(_insight(period, "in_range_change", "better" if rose else "worse", text, rule, numbers=numbers))
-    below = _pair(period.figures, before.figures, "target_below_percent")
+    below = _pair(period.metrics, before.metrics, "target_below_percent")
     if below and abs(below[0] - below[1]) >= MEANINGFUL_LOW:
         rose = below[0] > below[1]
         where = glucose_unit(targets.low, unit)
@@ -147,13 +147,13 @@ def _changes(period: PeriodSummary, before: PeriodSummary, targets: Targets, uni
 
 
 def _wear(period: PeriodSummary, before: PeriodSummary) -> list[Insight]:
-    worn = _pair(period.figures, before.figures, "active_percent")
+    worn = _pair(period.metrics, before.metrics, "active_percent")
     if not worn or worn[1] - worn[0] < WEAR_DROP:
         return []
     text = f"The sensor was active {worn[0]:.0f} % of the time, down from {worn[1]:.0f} %"
     rule = "Percent active at least 10 points lower than in the period before."
     numbers = {"percent": worn[0], "before": worn[1]}
-    return [_insight(period, "wear", "note", text, rule, numbers=numbers)]
+    return [_insight(period, "sensor_active", "note", text, rule, numbers=numbers)]
 
 
 def _of_pattern(pattern: Pattern) -> Insight:
@@ -180,7 +180,7 @@ def _insight(
     )  # fmt: skip
 
 
-def _pair(now: Figures, before: Figures, name: str) -> tuple[float, float] | None:
+def _pair(now: Metrics, before: Metrics, name: str) -> tuple[float, float] | None:
     new, old = getattr(now, name), getattr(before, name)
     return None if new is None or old is None else (new, old)
 

@@ -6,7 +6,7 @@ f(G) = 1.509 · (ln(G)^1.084 − 5.381) with G in mg/dL; risk r = 10 · f², the
 import numpy as np
 
 from glucoflow.analytics.series import Floats, Series
-from glucoflow.analytics.time_in_ranges import Shares
+from glucoflow.analytics.time_in_ranges import TimeInRanges
 from glucoflow.model.glycemia import GriZone
 
 
@@ -43,7 +43,7 @@ def adrr(series: Series) -> float | None:
     return float((10 * lowest[held] ** 2 + 10 * highest[held] ** 2).mean())
 
 
-def gri(shares: Shares) -> float:
+def gri(shares: TimeInRanges) -> float:
     """3.0·VLow + 2.4·Low + 1.6·VHigh + 0.8·High over the exclusive bands, at most 100 (Klonoff 2022)."""
     value = 3.0 * shares.very_low + 2.4 * shares.low + 1.6 * shares.very_high + 0.8 * shares.high
     return min(value, 100.0)

@@ -16,12 +16,12 @@ from glucoflow.analytics.data_sufficiency import (
     sufficiency,
     usual_interval_ms,
 )
-from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.grid import Grid, grid_of
 from glucoflow.analytics.mage import mage
 from glucoflow.analytics.risk import adrr, gri, gri_zone, risk_indices
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, epoch_ms, moment_of
-from glucoflow.analytics.time_in_ranges import shares_of, target_shares
+from glucoflow.analytics.time_in_ranges import time_in_ranges, time_in_target
 from glucoflow.analytics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
 from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics
 from glucoflow.model.ranges import USUAL_LIMITS
@@ -31,7 +31,7 @@ WINDOWS = {"7d": 7, "14d": 14, "30d": 30, "90d": 90}
 """The periods that are summarized, by name: days."""
 
 
-class Figures(GlycemicMetrics, frozen=True, kw_only=True):
+class Metrics(GlycemicMetrics, frozen=True, kw_only=True):
     """All figures of a span, with the reason for each that is not there."""
 
     missing: Mapping[str, str] = {}
@@ -47,7 +47,7 @@ class DaySummary(msgspec.Struct, frozen=True, kw_only=True):
     weekday: int
     start: datetime
     end: datetime
-    figures: Figures
+    metrics: Metrics
     episodes: EpisodeCounts
     sufficiency: Sufficiency
 
@@ -62,15 +62,15 @@ class PeriodSummary(msgspec.Struct, frozen=True, kw_only=True):
     start: date
     end: date
     days: int
-    figures: Figures
+    metrics: Metrics
     episodes: EpisodeCounts
     sufficiency: Sufficiency
     change: dict[str, float] = {}
 
 
-def figures_of(series: Series, period_ms: int | None = None, targets: Targets = PROFILES["adult"]) -> Figures:
+def metrics_of(series: Series, period_ms: int | None = None, targets: Targets = PROFILES["adult"]) -> Metrics:
     """Every figure of a series. Percent active is measured against `period_ms`, by default first to last reading."""
-    return _figures(series, grid_of(series.used), span_ms(series) if period_ms is None else period_ms, targets)
+    return _metrics(series, grid_of(series.used), span_ms(series) if period_ms is None else period_ms, targets)
 
 
 def span_ms(series: Series) -> int:
@@ -86,9 +86,9 @@ def summarize_day(
     part = series.between(day, day + timedelta(days=1))
     start, end = day_start_ms(series, day), day_start_ms(series, day + timedelta(days=1))
     start, end = _bounded(start, end, now)
-    figures, episodes = _both(part, end - start, targets)
+    metrics, episodes = _both(part, end - start, targets)
     return DaySummary(
-        date=day, weekday=day.isoweekday(), start=moment_of(start), end=moment_of(end), figures=figures,
+        date=day, weekday=day.isoweekday(), start=moment_of(start), end=moment_of(end), metrics=metrics,
         episodes=episodes, sufficiency=sufficiency(part.used, end - start, days_needed=1),
     )  # fmt: skip
 
@@ -105,11 +105,11 @@ def summarize_period(
         raise ValueError(f"the period from {start} to {end} has no day in it")
     part = series.between(start, end)
     first, last = _bounded(day_start_ms(series, start), day_start_ms(series, end), now)
-    figures, episodes = _both(part, last - first, targets)
+    metrics, episodes = _both(part, last - first, targets)
     return PeriodSummary(
-        window=f"{days}d", start=start, end=end, days=days, figures=figures, episodes=episodes,
+        window=f"{days}d", start=start, end=end, days=days, metrics=metrics, episodes=episodes,
         sufficiency=sufficiency(part.used, last - first, days_needed=min(days, DAYS_NEEDED)),
-        change=changes(figures, _before(series, start, days, targets)),
+        change=changes(metrics, _before(series, start, days, targets)),
     )  # fmt: skip
 
 
@@ -122,13 +122,13 @@ def summarize_windows(
     )  # fmt: skip
 
 
-def changes(figures: Figures, before: Figures) -> dict[str, float]:
+def changes(metrics: Metrics, before: Metrics) -> dict[str, float]:
     """This minus before for every figure that both have; empty where either has no reading."""
     result: dict[str, float] = {}
-    if not figures.n or not before.n:
+    if not metrics.n or not before.n:
         return result
     for name in COMPARED:
-        new, old = getattr(figures, name), getattr(before, name)
+        new, old = getattr(metrics, name), getattr(before, name)
         if new is not None and old is not None:
             result[name] = new - old
     return result
@@ -151,7 +151,7 @@ def day_start_ms(series: Series, day: date) -> int:
     return number * DAY_MS - offset * MINUTE_MS
 
 
-def _before(series: Series, start: date, days: int, targets: Targets) -> Figures:
+def _before(series: Series, start: date, days: int, targets: Targets) -> Metrics:
     first = start - timedelta(days=days)
     part = series.between(first, start)
     return _both(part, day_start_ms(series, start) - day_start_ms(series, first), targets)[0]
@@ -161,25 +161,25 @@ def _bounded(start: int, end: int, now: datetime | None) -> tuple[int, int]:
     return start, end if now is None else min(end, max(start, epoch_ms(now)))
 
 
-def _both(part: Series, period_ms: int, targets: Targets) -> tuple[Figures, EpisodeCounts]:
+def _both(part: Series, period_ms: int, targets: Targets) -> tuple[Metrics, EpisodeCounts]:
     used = part.used
     grid = grid_of(used)
     whole = grid if bool((used.whole == used.mg_dl).all()) else grid_of(used, used.whole)
-    return _figures(part, grid, period_ms, targets), count_spans(spans_of(whole, targets))
+    return _metrics(part, grid, period_ms, targets), count_detected(detect(whole, targets))
 
 
-def _figures(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Figures:
+def _metrics(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Metrics:
     used = series.used
     if len(used) == 0:
         missing = dict.fromkeys(_COMPUTED, "no readings")
         active = active_percent(used, period_ms)
-        return Figures(n=0, excluded_counts=series.excluded_counts, active_percent=active, missing=missing)
+        return Metrics(n=0, excluded_counts=series.excluded_counts, active_percent=active, missing=missing)
     values = {**_centre(used), **_shares(used, targets), **_risk(used), **_daily(grid)}
     values["active_percent"] = active_percent(used, period_ms)
     missing = {
         name: _WHY.get(name, "no readings at that time of day") for name in _COMPUTED if values.get(name) is None
     }
-    return Figures(
+    return Metrics(
         n=len(used),
         n_low_limit=int((used.mg_dl < USUAL_LIMITS.low).sum()),
         n_high_limit=int((used.mg_dl > USUAL_LIMITS.high).sum()),
@@ -205,7 +205,7 @@ def _centre(used: Series) -> dict[str, object]:
 def _shares(used: Series, targets: Targets) -> dict[str, object]:
     values: dict[str, object] = {}
     for prefix, part in (("", used), ("night_", used.where(used.night)), ("day_", used.where(~used.night))):
-        shares = shares_of(part)
+        shares = time_in_ranges(part)
         if shares is None:
             continue
         values[f"{prefix}tir_percent"] = shares.in_range
@@ -217,7 +217,7 @@ def _shares(used: Series, targets: Targets) -> dict[str, object]:
                 "below_54_percent": shares.very_low, "above_250_percent": shares.very_high,
                 "gri": gri(shares), "gri_zone": gri_zone(gri(shares)),
             }  # fmt: skip
-    own = target_shares(used, targets)
+    own = time_in_target(used, targets)
     if own is not None:
         values |= {"target_in_percent": own.in_range, "target_below_percent": own.below}
         values["target_above_percent"] = own.above
@@ -238,7 +238,7 @@ def _daily(grid: Grid) -> dict[str, object]:
 
 
 _COMPUTED: tuple[str, ...] = tuple(
-    name for name in Figures.__struct_fields__
+    name for name in Metrics.__struct_fields__
     if name not in {"n", "n_low_limit", "n_high_limit", "excluded_counts", "interval_ms", "active_percent", "missing"}
 )  # fmt: skip
 

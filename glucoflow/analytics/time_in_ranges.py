@@ -13,7 +13,7 @@ from glucoflow.analytics.series import Bools, Series
 from glucoflow.model.targets import Targets
 
 
-class Shares(msgspec.Struct, frozen=True, kw_only=True):
+class TimeInRanges(msgspec.Struct, frozen=True, kw_only=True):
     """Percent of worn time in the five exclusive bands of the consensus, and in the tight range 70–140."""
 
     very_low: float
@@ -32,7 +32,7 @@ class Shares(msgspec.Struct, frozen=True, kw_only=True):
         return self.high + self.very_high
 
 
-class TargetShares(msgspec.Struct, frozen=True, kw_only=True):
+class TimeInTarget(msgspec.Struct, frozen=True, kw_only=True):
     """Percent of worn time against a person's own targets; the three add up to 100."""
 
     below: float
@@ -40,25 +40,25 @@ class TargetShares(msgspec.Struct, frozen=True, kw_only=True):
     above: float
 
 
-def shares_of(series: Series) -> Shares | None:
+def time_in_ranges(series: Series) -> TimeInRanges | None:
     """Shares of a series of used readings; None without readings."""
     if len(series) == 0:
         return None
     g = series.whole
     very_low, below, above, very_high = g < 54, g < 70, g > 180, g > 250
     part = [_percent(series, mask) for mask in (very_low, below & ~very_low, above & ~very_high, very_high)]
-    return Shares(
+    return TimeInRanges(
         very_low=part[0], low=part[1], high=part[2], very_high=part[3],
         in_range=_percent(series, ~below & ~above), tight=_percent(series, (g >= 70) & (g <= 140)),
     )  # fmt: skip
 
 
-def target_shares(series: Series, targets: Targets) -> TargetShares | None:
+def time_in_target(series: Series, targets: Targets) -> TimeInTarget | None:
     """Shares below, inside and above a person's own range; None without readings."""
     if len(series) == 0:
         return None
     below, above = series.whole < targets.low, series.whole > targets.high
-    return TargetShares(
+    return TimeInTarget(
         below=_percent(series, below), in_range=_percent(series, ~below & ~above), above=_percent(series, above)
     )
 

@@ -18,7 +18,7 @@ from glucoflow.model.targets import Targets
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of the readings in a span. Shares are percent of worn time (0–100); `shares` has all five bands.
+    """Figures of the readings in a span. Shares are percent of worn time (0–100); `time_in_ranges` has all five bands.
 
     A reading counts for its own interval, in the mean and SD (n−1) too, as in `glucoflow.analytics`. `low_limit` and
     `high_limit` count LOW and HIGH readings. Without readings the figures are None and shares are 0.
@@ -27,7 +27,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     mean_mg_dl: float | None = None
     sd_mg_dl: float | None = None
-    shares: Mapping[Band, float] = {}
+    time_in_ranges: Mapping[Band, float] = {}
     tight_percent: float = 0.0
     low_limit: int = 0
     high_limit: int = 0
@@ -70,7 +70,7 @@ def overview_of(aggregations: Mapping[str, Any]) -> Overview:
         n=n,
         mean_mg_dl=mean,
         sd_mg_dl=_sd(groups, n, worn, mean),
-        shares=share,
+        time_in_ranges=share,
         tight_percent=100 * sum(group["key"] * group["tight"]["doc_count"] for group in groups) / worn,
         low_limit=limits.get("low", 0),
         high_limit=limits.get("high", 0),

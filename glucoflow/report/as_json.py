@@ -5,10 +5,10 @@ from datetime import UTC, timedelta, timezone
 
 import orjson
 
-from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.series import Series, moment_of
-from glucoflow.analytics.summary import COMPARED, Figures, figures_of
+from glucoflow.analytics.summary import COMPARED, Metrics, metrics_of
 from glucoflow.model.glycemia import EPISODE_KINDS
 
 _UNITS = re.compile(r"(?<!active)(_percent|_mg_dl|_mg_dl_per_h)$")
@@ -24,15 +24,15 @@ def json_line(person_id: str, series: Series, zoned: bool) -> str:
     `start` and `end` are the first and last reading in local time, with the offset where it is known.
     """
     used = series.used
-    figures = figures_of(series)
-    counts = count_spans(spans_of(grid_of(used, used.whole)))
+    metrics = metrics_of(series)
+    counts = count_detected(detect(grid_of(used, used.whole)))
     answer: dict[str, object] = {"id": person_id}
-    answer |= {key: getattr(figures, name) for key, name in KEYS.items()}
-    answer["n"] = figures.n
+    answer |= {key: getattr(metrics, name) for key, name in KEYS.items()}
+    answer["n"] = metrics.n
     answer["start"] = local_iso(used, 0, zoned)
     answer["end"] = local_iso(used, -1, zoned)
     answer["episodes"] = {kind: getattr(counts, kind) for kind in EPISODE_KINDS}
-    reasons = _reasons(figures)
+    reasons = _reasons(metrics)
     if reasons:
         answer["reasons"] = reasons
     return orjson.dumps(answer).decode()
@@ -49,8 +49,8 @@ def local_iso(used: Series, index: int, zoned: bool) -> str | None:
     return (local - offset).replace(tzinfo=UTC).astimezone(timezone(offset)).isoformat()
 
 
-def _reasons(figures: Figures) -> dict[str, str]:
-    reasons = {key: figures.missing[name] for key, name in KEYS.items() if name in figures.missing}
-    if figures.n == 0:
+def _reasons(metrics: Metrics) -> dict[str, str]:
+    reasons = {key: metrics.missing[name] for key, name in KEYS.items() if name in metrics.missing}
+    if metrics.n == 0:
         reasons |= dict.fromkeys(("active_percent", "start", "end"), "no readings")
     return reasons

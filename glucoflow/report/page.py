@@ -10,8 +10,8 @@ from glucoflow.analytics.data_sufficiency import Sufficiency, sufficiency
 from glucoflow.analytics.episodes import Episode, counts_of, find_episodes
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import Series, date_of
-from glucoflow.analytics.summary import Figures, figures_of, span_ms
-from glucoflow.analytics.time_in_ranges import reconciled, shares_of
+from glucoflow.analytics.summary import Metrics, metrics_of, span_ms
+from glucoflow.analytics.time_in_ranges import reconciled, time_in_ranges
 from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
 from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
@@ -73,7 +73,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     unit: Unit
     sufficiency: Sufficiency
-    figures: Figures
+    metrics: Metrics
     bars: tuple[Bar, ...]
     main: tuple[Cell, ...]
     more: tuple[Cell, ...]
@@ -95,14 +95,14 @@ def html_report(people: Sequence[Person], unit: Unit = MG_DL, targets: Targets =
 def page_of(person: Person, unit: Unit, targets: Targets = PROFILES["adult"]) -> Page:
     """What one sheet says, computed."""
     used = person.series.used
-    figures = figures_of(person.series, targets=targets)
+    metrics = metrics_of(person.series, targets=targets)
     profile = profile_of(used)
     filled = len(used) > 0
     return Page(
-        title=person.id, span=_span(used), source=person.source, unit=unit, figures=figures,
+        title=person.id, span=_span(used), source=person.source, unit=unit, metrics=metrics,
         sufficiency=sufficiency(used, span_ms(used)), bars=bars_of(used, unit),
-        main=_main_cells(figures, unit), more=_more_cells(figures, unit),
-        episodes=episode_rows(find_episodes(used, targets), used, unit, targets), goals=_goals(figures, targets, unit),
+        main=_main_cells(metrics, unit), more=_more_cells(metrics, unit),
+        episodes=episode_rows(find_episodes(used, targets), used, unit, targets), goals=_goals(metrics, targets, unit),
         profile_days=profile.days, profile_svg=profile_svg(profile, targets, unit) if filled else "",
         days_svg=days_svg(used, targets, unit) if filled else "",
     )  # fmt: skip
@@ -122,7 +122,7 @@ def _day(day: date) -> str:
 
 def bars_of(used: Series, unit: Unit) -> tuple[Bar, ...]:
     """The five bands from the top, shares reconciled to one decimal; none without readings."""
-    shares = shares_of(used)
+    shares = time_in_ranges(used)
     if shares is None:
         return ()
     values = (shares.very_high, shares.high, shares.in_range, shares.low, shares.very_low)
@@ -139,17 +139,17 @@ def bars_of(used: Series, unit: Unit) -> tuple[Bar, ...]:
     )
 
 
-def _main_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
-    why = figures.missing
-    limits = figures.n_low_limit + figures.n_high_limit
+def _main_cells(metrics: Metrics, unit: Unit) -> tuple[Cell, ...]:
+    why = metrics.missing
+    limits = metrics.n_low_limit + metrics.n_high_limit
     mean_note = f"{unit}; holds {limits} LOW/HIGH readings as 39/401 mg/dL" if limits else unit
     return (
-        Cell("Mean", glucose(figures.mean_mg_dl, unit), mean_note, why.get("mean_mg_dl", "")),
-        Cell("GMI", percent(figures.gmi_percent, 1), "from the mean; not a laboratory A1c", why.get("gmi_percent", "")),
-        Cell("CV", percent(figures.cv_percent, 1), f"stable up to {CV_GOAL:.0f} %", why.get("cv_percent", "")),
-        Cell("SD", glucose(figures.sd_mg_dl, unit), unit, why.get("sd_mg_dl", "")),
-        Cell("Tight range", percent(figures.titr_percent), _tight(unit), why.get("titr_percent", "")),
-        Cell("Sensor active", percent(figures.active_percent), count(figures.n, "reading"), ""),
+        Cell("Mean", glucose(metrics.mean_mg_dl, unit), mean_note, why.get("mean_mg_dl", "")),
+        Cell("GMI", percent(metrics.gmi_percent, 1), "from the mean; not a laboratory A1c", why.get("gmi_percent", "")),
+        Cell("CV", percent(metrics.cv_percent, 1), f"stable up to {CV_GOAL:.0f} %", why.get("cv_percent", "")),
+        Cell("SD", glucose(metrics.sd_mg_dl, unit), unit, why.get("sd_mg_dl", "")),
+        Cell("Tight range", percent(metrics.titr_percent), _tight(unit), why.get("titr_percent", "")),
+        Cell("Sensor active", percent(metrics.active_percent), count(metrics.n, "reading"), ""),
     )
 
 
@@ -157,19 +157,19 @@ def _tight(unit: Unit) -> str:
     return f"{glucose(70, unit)}–{glucose(140, unit)} {unit}"
 
 
-def _more_cells(figures: Figures, unit: Unit) -> tuple[Cell, ...]:
-    zone = f"zone {figures.gri_zone}" if figures.gri_zone else ""
+def _more_cells(metrics: Metrics, unit: Unit) -> tuple[Cell, ...]:
+    zone = f"zone {metrics.gri_zone}" if metrics.gri_zone else ""
     given = (
-        ("GRI", number(figures.gri), zone, "gri"), ("LBGI", number(figures.lbgi), "risk of lows", "lbgi"),
-        ("HBGI", number(figures.hbgi), "risk of highs", "hbgi"), ("ADRR", number(figures.adrr), "daily risk", "adrr"),
-        ("MAGE", glucose(figures.mage_mg_dl, unit), unit, "mage_mg_dl"),
-        ("MODD", glucose(figures.modd_mg_dl, unit), f"{unit}, day to day", "modd_mg_dl"),
-        ("CONGA-24", glucose(figures.conga24_mg_dl, unit), unit, "conga24_mg_dl"),
-        ("MAG", glucose(figures.mag_mg_dl_per_h, unit), f"{unit} per hour", "mag_mg_dl_per_h"),
-        ("J-index", number(figures.j_index), "", "j_index"),
-        ("eA1c", percent(figures.ea1c_percent, 1), "from the mean", "ea1c_percent"),
+        ("GRI", number(metrics.gri), zone, "gri"), ("LBGI", number(metrics.lbgi), "risk of lows", "lbgi"),
+        ("HBGI", number(metrics.hbgi), "risk of highs", "hbgi"), ("ADRR", number(metrics.adrr), "daily risk", "adrr"),
+        ("MAGE", glucose(metrics.mage_mg_dl, unit), unit, "mage_mg_dl"),
+        ("MODD", glucose(metrics.modd_mg_dl, unit), f"{unit}, day to day", "modd_mg_dl"),
+        ("CONGA-24", glucose(metrics.conga24_mg_dl, unit), unit, "conga24_mg_dl"),
+        ("MAG", glucose(metrics.mag_mg_dl_per_h, unit), f"{unit} per hour", "mag_mg_dl_per_h"),
+        ("J-index", number(metrics.j_index), "", "j_index"),
+        ("eA1c", percent(metrics.ea1c_percent, 1), "from the mean", "ea1c_percent"),
     )  # fmt: skip
-    return tuple(Cell(name, value, note, figures.missing.get(key, "")) for name, value, note, key in given)
+    return tuple(Cell(name, value, note, metrics.missing.get(key, "")) for name, value, note, key in given)
 
 
 def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets) -> tuple[EpisodeRow, ...]:
@@ -192,15 +192,15 @@ def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets:
     return tuple(rows)
 
 
-def _goals(figures: Figures, targets: Targets, unit: Unit) -> tuple[str, ...]:
+def _goals(metrics: Metrics, targets: Targets, unit: Unit) -> tuple[str, ...]:
     """Each goal of the profile with what was reached, in words."""
     low, high = glucose(targets.low, unit), glucose(targets.high, unit)
     given = (
-        (f"{low}–{high}", figures.target_in_percent, targets.goal_in_range, True),
-        (f"below {low}", figures.target_below_percent, targets.goal_below, False),
-        (f"below {glucose(54, unit)}", figures.below_54_percent, targets.goal_very_low, False),
-        (f"above {high}", figures.target_above_percent, targets.goal_above, False),
-        (f"above {glucose(250, unit)}", figures.above_250_percent, targets.goal_very_high, False),
+        (f"{low}–{high}", metrics.target_in_percent, targets.goal_in_range, True),
+        (f"below {low}", metrics.target_below_percent, targets.goal_below, False),
+        (f"below {glucose(54, unit)}", metrics.below_54_percent, targets.goal_very_low, False),
+        (f"above {high}", metrics.target_above_percent, targets.goal_above, False),
+        (f"above {glucose(250, unit)}", metrics.above_250_percent, targets.goal_very_high, False),
     )
     lines = []
     for name, value, goal, more in given:

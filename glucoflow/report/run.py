@@ -4,7 +4,7 @@ from pathlib import Path
 
 from glucoflow.analytics.data_sufficiency import sufficiency
 from glucoflow.analytics.episodes import find_episodes
-from glucoflow.analytics.summary import figures_of, span_ms
+from glucoflow.analytics.summary import metrics_of, span_ms
 from glucoflow.model.targets import PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit
 from glucoflow.model.words import count, number, percent
@@ -45,19 +45,19 @@ def report(
 def text_of_person(person: Person, unit: Unit, targets: Targets = PROFILES["adult"]) -> str:
     """The figures as plain text, a line each, the ones that cannot be computed with their reason."""
     used = person.series.used
-    figures = figures_of(person.series, targets=targets)
+    metrics = metrics_of(person.series, targets=targets)
     state = sufficiency(used, span_ms(used))
     lines = [f"{person.id} ({person.source})"]
-    if figures.n == 0:
+    if metrics.n == 0:
         return f"{lines[0]}\n  {state.reason}"
     lines.append(f"  {local_iso(used, 0, person.zoned)} to {local_iso(used, -1, person.zoned)}")
-    lines.append(f"  {count(figures.n, 'reading')}, sensor active {percent(figures.active_percent)} of the time")
+    lines.append(f"  {count(metrics.n, 'reading')}, sensor active {percent(metrics.active_percent)} of the time")
     if state.reason:
         lines.append(f"  {state.reason}")
     lines += [f"  {bar.name:<12} {bar.limits:>9} {unit}  {bar.shown:>7}" for bar in bars_of(used, unit)]
-    lines.append(f"  mean {glucose(figures.mean_mg_dl, unit)} {unit}, SD {glucose(figures.sd_mg_dl, unit)} {unit}")
-    lines.append(f"  CV {percent(figures.cv_percent, 1)}, GMI {percent(figures.gmi_percent, 1)}")
-    lines.append(f"  GRI {number(figures.gri)}, LBGI {number(figures.lbgi)}, HBGI {number(figures.hbgi)}")
+    lines.append(f"  mean {glucose(metrics.mean_mg_dl, unit)} {unit}, SD {glucose(metrics.sd_mg_dl, unit)} {unit}")
+    lines.append(f"  CV {percent(metrics.cv_percent, 1)}, GMI {percent(metrics.gmi_percent, 1)}")
+    lines.append(f"  GRI {number(metrics.gri)}, LBGI {number(metrics.lbgi)}, HBGI {number(metrics.hbgi)}")
     rows = episode_rows(find_episodes(used, targets), used, unit, targets)
     lines += [f"  {row.name} episodes ({row.rule}): {row.count}" for row in rows]
     return "\n".join(lines)

@@ -47,7 +47,7 @@ def summaries(rt: Runtime) -> list[PersonSummary]:
 def _summary(rt: Runtime, person: Person) -> PersonSummary:
     held = rt.queries.overview(person.id, EARLIEST, rt.clock() + timedelta(days=2))
     latest = rt.queries.latest(person.id)
-    in_range = held.shares.get("in_range") if held.n else None
+    in_range = held.time_in_ranges.get("in_range") if held.n else None
     return PersonSummary(
         id=person.id,
         name=person.display_name,

@@ -12,7 +12,7 @@ from glucoflow.model.units import Unit, glucose_unit
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.store import Person
 from glucoflow.web.dashboard_pages import DashboardPage
-from glucoflow.web.figures import READING
+from glucoflow.web.metrics import READING
 from glucoflow.web.settings_history import changes, settings_agg
 from glucoflow.web.span import Span
 

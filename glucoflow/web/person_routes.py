@@ -17,7 +17,7 @@ from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_
 from glucoflow.web.charts import View, meta_for
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, DashboardPage, dashboard_page, placed, too_short
 from glucoflow.web.extras import part_of
-from glucoflow.web.figures import Lately, figures_agg, lately_body, read_figures, read_lately
+from glucoflow.web.metrics import Lately, lately_body, metrics_agg, read_lately, read_metrics
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
 from glucoflow.web.span import BadSpan, Span, minute_after, read_span, rolling
 
@@ -116,8 +116,8 @@ def _dashboard(request: Request, services: Services, person: Person, chosen: Das
     unit = unit_of(request, person)
     with ThreadPoolExecutor(1) as beside:
         part = beside.submit(part_of, chosen, services.queries, person, unit, span)
-        figures = _figures(services, person, span, now)
-        values = figures | part.result() | _charts(services, person, unit, chosen, span, now)
+        metrics = _metrics(services, person, span, now)
+        values = metrics | part.result() | _charts(services, person, unit, chosen, span, now)
     return services.pages.render(
         request,
         "dashboard.html",
@@ -157,21 +157,21 @@ def _charts(
     }
 
 
-def _figures(services: Services, person: Person, span: Span, now: datetime) -> dict[str, Any]:
+def _metrics(services: Services, person: Person, span: Span, now: datetime) -> dict[str, Any]:
     """Lately, the figures of the span, and those of the span before it, in one search."""
     now = minute_after(now)
     start, end = span.preceding()
     body = lately_body(now, person.targets)
     body["aggs"] |= {
-        "span": figures_agg(span.start, span.end, person.targets),
-        "before": figures_agg(start, end, person.targets),
+        "span": metrics_agg(span.start, span.end, person.targets),
+        "before": metrics_agg(start, end, person.targets),
     }
     answer = services.queries.aggregate(person.id, body)
     aggs = answer.get("aggregations", {})
     return {
         "lately": read_lately(answer, now),
-        "figures": read_figures(aggs.get("span", {}), span.start, min(span.end, now)),
-        "before": read_figures(aggs.get("before", {}), start, end),
+        "metrics": read_metrics(aggs.get("span", {}), span.start, min(span.end, now)),
+        "before": read_metrics(aggs.get("before", {}), start, end),
     }
 
 

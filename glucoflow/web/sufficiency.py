@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import msgspec
 
 from glucoflow.analytics.adherence import MEASURES, Adherence
-from glucoflow.analytics.summary import Figures, PeriodSummary
+from glucoflow.analytics.summary import Metrics, PeriodSummary
 from glucoflow.model.units import Unit, decimals_of, glucose_unit, in_unit
 from glucoflow.model.words import clock, signed
 from glucoflow.web import wording
@@ -21,7 +21,7 @@ _PERCENTS = {
 }
 
 
-class FigureRow(msgspec.Struct, frozen=True, kw_only=True):
+class MetricRow(msgspec.Struct, frozen=True, kw_only=True):
     """One figure of a period, of the one before, and the change between them."""
 
     name: str
@@ -70,7 +70,7 @@ def days(start: date, end: date) -> str:
     return f"{first}{year} – {last.day} {last:%b %Y}"
 
 
-def figure_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit) -> list[FigureRow]:
+def metric_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit) -> list[MetricRow]:
     """The figures that insights speak of, beside those of the period before."""
     shares = (
         ("Time in range", "target_in_percent"),
@@ -79,11 +79,11 @@ def figure_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit)
         ("Variability (CV)", "cv_percent"),
         ("Sensor active", "active_percent"),
     )
-    rows = [_figure_row(name, field, period.figures, before.figures if before else None) for name, field in shares]
-    mean, old = period.figures.mean_mg_dl, before.figures.mean_mg_dl if before else None
+    rows = [_metric_row(name, field, period.metrics, before.metrics if before else None) for name, field in shares]
+    mean, old = period.metrics.mean_mg_dl, before.metrics.mean_mg_dl if before else None
     change = "–" if mean is None or old is None else _in_unit(mean - old, unit)
     shown = [glucose_unit(one, unit) for one in (mean, old)]
-    return [*rows, FigureRow(name="Mean", now=shown[0], before=shown[1], change=change)]
+    return [*rows, MetricRow(name="Mean", now=shown[0], before=shown[1], change=change)]
 
 
 def measure_rows(found: Sequence[Adherence], unit: Unit) -> list[MeasureRow]:
@@ -91,10 +91,10 @@ def measure_rows(found: Sequence[Adherence], unit: Unit) -> list[MeasureRow]:
     return [_measure_row(one, unit) for one in found if one.difference is not None]
 
 
-def _figure_row(name: str, field: str, now: Figures, before: Figures | None) -> FigureRow:
+def _metric_row(name: str, field: str, now: Metrics, before: Metrics | None) -> MetricRow:
     new, old = getattr(now, field), getattr(before, field) if before else None
     change = "–" if new is None or old is None else f"{signed(new - old)} points"
-    return FigureRow(name=name, now=wording.percent(new, 1), before=wording.percent(old, 1), change=change)
+    return MetricRow(name=name, now=wording.percent(new, 1), before=wording.percent(old, 1), change=change)
 
 
 def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:

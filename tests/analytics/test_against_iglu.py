@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
-from glucoflow.analytics import Figures, Series, figures_of
-from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics import Metrics, Series, metrics_of
+from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.series import MINUTE_MS
 from tests.analytics.traces import MIDNIGHT, walk
@@ -44,38 +44,38 @@ def theirs(function: str, column: str, times: np.ndarray, values: np.ndarray) ->
 
 
 @pytest.fixture(scope="module", params=TRACES, ids=list(TRACES))
-def trace(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, Figures]:
+def trace(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, Metrics]:
     times, values = TRACES[request.param]
-    return times, values, figures_of(Series.of(times, values))
+    return times, values, metrics_of(Series.of(times, values))
 
 
 @pytest.mark.parametrize("figure", SAME)
-def test_figures_equal_iglu(trace: tuple[np.ndarray, np.ndarray, Figures], figure: str) -> None:
-    times, values, figures = trace
-    ours, expected = getattr(figures, figure), theirs(*SAME[figure], times, values)
+def test_figures_equal_iglu(trace: tuple[np.ndarray, np.ndarray, Metrics], figure: str) -> None:
+    times, values, metrics = trace
+    ours, expected = getattr(metrics, figure), theirs(*SAME[figure], times, values)
     if np.isnan(expected):
         assert ours is None
-        assert figure in figures.missing
+        assert figure in metrics.missing
     else:
         assert ours == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_adrr_is_iglus_but_for_its_rounded_constant(trace: tuple[np.ndarray, np.ndarray, Figures]) -> None:
+def test_adrr_is_iglus_but_for_its_rounded_constant(trace: tuple[np.ndarray, np.ndarray, Metrics]) -> None:
     """iglu writes 22.77 where 10 · 1.509² is 22.77081: its figure is 0.0036 % lower than ours."""
-    times, values, figures = trace
-    assert figures.adrr == pytest.approx(theirs("adrr", "ADRR", times, values) * 22.77081 / 22.77, rel=1e-9)
+    times, values, metrics = trace
+    assert metrics.adrr == pytest.approx(theirs("adrr", "ADRR", times, values) * 22.77081 / 22.77, rel=1e-9)
 
 
-def test_tight_range_equals_iglu(trace: tuple[np.ndarray, np.ndarray, Figures]) -> None:
-    times, values, figures = trace
+def test_tight_range_equals_iglu(trace: tuple[np.ndarray, np.ndarray, Metrics]) -> None:
+    times, values, metrics = trace
     inside = iglu.in_range_percent(frame(times, values), target_ranges=[[70, 140]])
-    assert figures.titr_percent == pytest.approx(float(inside["in_range_70_140"].iloc[0]))
+    assert metrics.titr_percent == pytest.approx(float(inside["in_range_70_140"].iloc[0]))
 
 
-def test_episode_counts_equal_iglu(trace: tuple[np.ndarray, np.ndarray, Figures]) -> None:
+def test_episode_counts_equal_iglu(trace: tuple[np.ndarray, np.ndarray, Metrics]) -> None:
     times, values, _ = trace
     table = iglu.episode_calculation(frame(times, values), dt0=5)
-    counts = count_spans(spans_of(grid_of(Series.of(times, values))))
+    counts = count_detected(detect(grid_of(Series.of(times, values))))
     found = {(row.type, row.level): row.total_episodes for row in table.itertuples()}
     assert found == {
         ("hypo", "lv1"): counts.low_l1, ("hypo", "lv2"): counts.low_l2, ("hypo", "extended"): counts.low_extended,
@@ -88,8 +88,8 @@ def test_half_values_are_rounded_before_they_are_judged() -> None:
     """69.5 is 70 and in range for us, 0 % below; iglu compares the fraction: 25 % below. So with 180.5."""
     values = np.array([69.5, 100.0, 180.5, 120.0])
     times = MIDNIGHT + np.arange(1, 5) * 5 * MINUTE_MS
-    figures = figures_of(Series.of(times, values))
-    assert (figures.below_70_percent, figures.above_180_percent, figures.tir_percent) == (0.0, 0.0, 100.0)
+    metrics = metrics_of(Series.of(times, values))
+    assert (metrics.below_70_percent, metrics.above_180_percent, metrics.tir_percent) == (0.0, 0.0, 100.0)
     assert theirs("below_percent", "below_70", times, values) == 25.0
     assert theirs("above_percent", "above_180", times, values) == 25.0
 
@@ -97,10 +97,10 @@ def test_half_values_are_rounded_before_they_are_judged() -> None:
 def test_the_grid_stays_at_five_minutes_for_a_fifteen_minute_sensor() -> None:
     """iglu grids 15-minute data at 15 minutes. This week: MODD 25.5 (iglu 26.2), CONGA 32.0 (iglu 32.9)."""
     times, values = walk(7, seed=6, interval_min=15)
-    figures = figures_of(Series.of(times, values))
-    assert figures.modd_mg_dl == pytest.approx(25.53, abs=0.01)
+    metrics = metrics_of(Series.of(times, values))
+    assert metrics.modd_mg_dl == pytest.approx(25.53, abs=0.01)
     assert theirs("modd", "MODD", times, values) == pytest.approx(26.23, abs=0.01)
-    assert figures.conga24_mg_dl == pytest.approx(31.97, abs=0.01)
+    assert metrics.conga24_mg_dl == pytest.approx(31.97, abs=0.01)
     assert theirs("conga", "CONGA", times, values) == pytest.approx(32.88, abs=0.01)
 
 
@@ -108,6 +108,6 @@ def test_no_neighbours_means_no_mag_not_zero() -> None:
     """Two readings 3 hours apart: iglu says MAG 0, we say there is none."""
     times, values = MIDNIGHT + np.array([5, 185]) * MINUTE_MS, np.array([100.0, 200.0])
     assert theirs("mag", "MAG", times, values) == 0.0
-    figures = figures_of(Series.of(times, values))
-    assert figures.mag_mg_dl_per_h is None
-    assert figures.missing["mag_mg_dl_per_h"] == "no two readings within 45 minutes"
+    metrics = metrics_of(Series.of(times, values))
+    assert metrics.mag_mg_dl_per_h is None
+    assert metrics.missing["mag_mg_dl_per_h"] == "no two readings within 45 minutes"

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from glucoflow.analytics import Series, figures_of, summarize_day, summarize_period
+from glucoflow.analytics import Series, metrics_of, summarize_day, summarize_period
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS
@@ -39,38 +39,38 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_figures_are_numbers_or_missing_with_a_reason(case: str) -> None:
     trace = CASES[case]
-    figures = figures_of(trace)
-    for name, value in msgspec.structs.asdict(figures).items():
+    metrics = metrics_of(trace)
+    for name, value in msgspec.structs.asdict(metrics).items():
         assert not (isinstance(value, float) and not math.isfinite(value)), name
-    assert all(figures.missing.values())
+    assert all(metrics.missing.values())
     json = msgspec.json.encode(summarize_period(trace, date(2026, 2, 2), date(2026, 2, 16)))
     assert b"NaN" not in json
-    assert summarize_day(trace, date(2026, 2, 2)).figures.n <= max(len(trace), 0)
-    assert profile_of(trace).n == figures.n == len(trace.used)
+    assert summarize_day(trace, date(2026, 2, 2)).metrics.n <= max(len(trace), 0)
+    assert profile_of(trace).n == metrics.n == len(trace.used)
     assert all(episode.minutes >= 15 for episode in find_episodes(trace))
 
 
 def test_empty_says_so() -> None:
-    figures = figures_of(CASES["empty"])
-    assert figures.n == 0
-    assert figures.missing["tir_percent"] == "no readings"
+    metrics = metrics_of(CASES["empty"])
+    assert metrics.n == 0
+    assert metrics.missing["tir_percent"] == "no readings"
     period = summarize_period(CASES["empty"], date(2026, 2, 2), date(2026, 2, 16))
     assert period.sufficiency.reason == "not enough data: no readings"
-    assert period.figures.active_percent == 0
+    assert period.metrics.active_percent == 0
 
 
 def test_one_reading_has_a_mean_and_no_spread() -> None:
-    figures = figures_of(CASES["one reading"])
-    assert (figures.n, figures.mean_mg_dl, figures.tir_percent, figures.active_percent) == (1, 100, 100, 100)
-    assert figures.sd_mg_dl is None
-    assert figures.missing["sd_mg_dl"] == "needs two readings"
-    assert figures.missing["day_tir_percent"] == "no readings at that time of day"
+    metrics = metrics_of(CASES["one reading"])
+    assert (metrics.n, metrics.mean_mg_dl, metrics.tir_percent, metrics.active_percent) == (1, 100, 100, 100)
+    assert metrics.sd_mg_dl is None
+    assert metrics.missing["sd_mg_dl"] == "needs two readings"
+    assert metrics.missing["day_tir_percent"] == "no readings at that time of day"
 
 
 def test_all_low_is_one_long_low() -> None:
-    figures, found = figures_of(CASES["all LOW"]), find_episodes(CASES["all LOW"])
-    assert (figures.below_54_percent, figures.gri, figures.n_low_limit, figures.cv_percent) == (100, 100, 288, 0)
-    assert figures.missing["mage_mg_dl"] == "no swing larger than one standard deviation"
+    metrics, found = metrics_of(CASES["all LOW"]), find_episodes(CASES["all LOW"])
+    assert (metrics.below_54_percent, metrics.gri, metrics.n_low_limit, metrics.cv_percent) == (100, 100, 288, 0)
+    assert metrics.missing["mage_mg_dl"] == "no swing larger than one standard deviation"
     assert [episode.kind for episode in found] == ["low_l1", "low_l2", "low_extended"]
 
 
@@ -92,9 +92,9 @@ def test_nonsense_is_dropped_and_counted() -> None:
 
 
 def test_mixed_intervals_cover_three_whole_days() -> None:
-    figures = figures_of(CASES["mixed intervals"], 3 * DAY_MS)
-    assert (figures.n, figures.interval_ms) == (288 + 1440 + 96, MINUTE_MS)
-    assert figures.active_percent == pytest.approx(100)
+    metrics = metrics_of(CASES["mixed intervals"], 3 * DAY_MS)
+    assert (metrics.n, metrics.interval_ms) == (288 + 1440 + 96, MINUTE_MS)
+    assert metrics.active_percent == pytest.approx(100)
 
 
 def test_arrays_of_different_length_are_refused() -> None:

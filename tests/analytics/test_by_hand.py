@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from glucoflow.analytics import PROFILES, Series, figures_of, own_targets, targets_for
+from glucoflow.analytics import PROFILES, Series, metrics_of, own_targets, targets_for
 from glucoflow.analytics.data_sufficiency import sufficiency
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.risk import gri_zone, symmetric
@@ -21,35 +21,35 @@ def test_gmi_table_of_jaeb_org(mean: float, expected: float) -> None:
 
 
 def test_centre_of_four_readings() -> None:
-    figures = figures_of(series([100, 120, 140, 200]))
+    metrics = metrics_of(series([100, 120, 140, 200]))
     sd = ((40**2 + 20**2 + 0 + 60**2) / 3) ** 0.5
-    assert (figures.mean_mg_dl, figures.median_mg_dl, figures.min_mg_dl, figures.max_mg_dl) == (140, 130, 100, 200)
-    assert figures.sd_mg_dl == pytest.approx(sd)
-    assert figures.cv_percent == pytest.approx(100 * sd / 140)
-    assert figures.j_index == pytest.approx(0.001 * (140 + sd) ** 2)
-    assert figures.ea1c_percent == pytest.approx(186.7 / 28.7)
-    assert figures.mag_mg_dl_per_h == pytest.approx((20 + 20 + 60) / (15 / 60))
+    assert (metrics.mean_mg_dl, metrics.median_mg_dl, metrics.min_mg_dl, metrics.max_mg_dl) == (140, 130, 100, 200)
+    assert metrics.sd_mg_dl == pytest.approx(sd)
+    assert metrics.cv_percent == pytest.approx(100 * sd / 140)
+    assert metrics.j_index == pytest.approx(0.001 * (140 + sd) ** 2)
+    assert metrics.ea1c_percent == pytest.approx(186.7 / 28.7)
+    assert metrics.mag_mg_dl_per_h == pytest.approx((20 + 20 + 60) / (15 / 60))
 
 
 def test_every_band_edge_on_both_sides() -> None:
-    figures = figures_of(series([53, 54, 69, 70, 140, 141, 180, 181, 250, 251]))
-    assert figures.below_54_percent == 10
-    assert figures.low_percent == 20
-    assert figures.tir_percent == 40
-    assert figures.titr_percent == 20
-    assert figures.high_percent == 20
-    assert figures.above_250_percent == 10
-    assert figures.below_70_percent == pytest.approx(30)
-    assert figures.above_180_percent == pytest.approx(30)
+    metrics = metrics_of(series([53, 54, 69, 70, 140, 141, 180, 181, 250, 251]))
+    assert metrics.below_54_percent == 10
+    assert metrics.low_percent == 20
+    assert metrics.tir_percent == 40
+    assert metrics.titr_percent == 20
+    assert metrics.high_percent == 20
+    assert metrics.above_250_percent == 10
+    assert metrics.below_70_percent == pytest.approx(30)
+    assert metrics.above_180_percent == pytest.approx(30)
 
 
 @pytest.mark.parametrize(("mmol", "band"), [(3.0, "low"), (2.9, "very_low"), (3.9, "in"), (10.0, "in"), (13.9, "high")])
 def test_band_edges_in_mmol(mmol: float, band: str) -> None:
     """10.0 mmol/L is 180.16 mg/dL and in range; 13.9 is 250.4 and not very high; 3.9 is 70.3; 3.0 is 54.05."""
-    figures = figures_of(series([mmol * 18.01559]))
+    metrics = metrics_of(series([mmol * 18.01559]))
     found = {
-        "very_low": figures.below_54_percent, "low": figures.low_percent, "in": figures.tir_percent,
-        "high": figures.high_percent,
+        "very_low": metrics.below_54_percent, "low": metrics.low_percent, "in": metrics.tir_percent,
+        "high": metrics.high_percent,
     }  # fmt: skip
     assert found[band] == 100
 
@@ -57,8 +57,8 @@ def test_band_edges_in_mmol(mmol: float, band: str) -> None:
 def test_gri_and_its_zones() -> None:
     """10 % in each outer band, 20 % in each inner one: 3.0·10 + 2.4·20 + 1.6·10 + 0.8·20 = 110, capped at 100."""
     values = [50] * 10 + [60] * 20 + [100] * 40 + [200] * 20 + [300] * 10
-    assert figures_of(series(values)).gri == 100
-    calm = figures_of(series([60] * 5 + [100] * 90 + [200] * 5))
+    assert metrics_of(series(values)).gri == 100
+    calm = metrics_of(series([60] * 5 + [100] * 90 + [200] * 5))
     assert calm.gri == pytest.approx(2.4 * 5 + 0.8 * 5)
     assert [gri_zone(value) for value in (0, 20, 20.1, 40, 60, 80, 80.5, 100)] == list("AABBCDEE")
 
@@ -66,18 +66,18 @@ def test_gri_and_its_zones() -> None:
 def test_risk_of_single_values() -> None:
     """Kovatchev's scale has its zero at 112.5 mg/dL and ends near ±√10 at 20 and 600."""
     assert symmetric(np.array([112.5]))[0] == pytest.approx(0, abs=0.003)
-    low = figures_of(series([20.0]))
+    low = metrics_of(series([20.0]))
     assert low.lbgi == pytest.approx(100, abs=1.0)
     assert low.hbgi == 0
     assert low.adrr == low.lbgi
-    assert figures_of(series([600.0])).hbgi == pytest.approx(100, abs=1.0)
+    assert metrics_of(series([600.0])).hbgi == pytest.approx(100, abs=1.0)
 
 
 def test_modd_and_conga_of_two_shifted_days() -> None:
     day = [100 + k % 50 for k in range(288)]
-    figures = figures_of(series([*day, *[value + 12 for value in day]]))
-    assert figures.modd_mg_dl == pytest.approx(12)
-    assert figures.conga24_mg_dl == pytest.approx(0, abs=1e-9)
+    metrics = metrics_of(series([*day, *[value + 12 for value in day]]))
+    assert metrics.modd_mg_dl == pytest.approx(12)
+    assert metrics.conga24_mg_dl == pytest.approx(0, abs=1e-9)
 
 
 def test_gaps_of_over_45_minutes_stay_missing() -> None:
@@ -93,13 +93,13 @@ def test_mage_of_a_saw() -> None:
     """Six hours up by 120 and six hours down by 120, again and again: every excursion is 120."""
     half = list(np.linspace(90, 210, 73)[:-1])
     saw = (half + [300 - value for value in half]) * 6 + [90]
-    assert figures_of(series(saw)).mage_mg_dl == pytest.approx(120, abs=0.01)
+    assert metrics_of(series(saw)).mage_mg_dl == pytest.approx(120, abs=0.01)
 
 
 def test_limits_are_counted_beside_the_mean() -> None:
-    figures = figures_of(series([39, 39, 100, 401]))
-    assert (figures.n_low_limit, figures.n_high_limit) == (2, 1)
-    assert figures.mean_mg_dl == pytest.approx((39 + 39 + 100 + 401) / 4)
+    metrics = metrics_of(series([39, 39, 100, 401]))
+    assert (metrics.n_low_limit, metrics.n_high_limit) == (2, 1)
+    assert metrics.mean_mg_dl == pytest.approx((39 + 39 + 100 + 401) / 4)
 
 
 def test_a_minute_sensor_does_not_outvote_a_fifteen_minute_one() -> None:
@@ -107,10 +107,10 @@ def test_a_minute_sensor_does_not_outvote_a_fifteen_minute_one() -> None:
     times = np.concatenate((np.arange(120) * MINUTE_MS, 2 * HOUR_MS + np.arange(8) * 15 * MINUTE_MS)) + MIDNIGHT
     values = np.array([100.0] * 120 + [200.0] * 8)
     intervals = np.array([MINUTE_MS] * 120 + [15 * MINUTE_MS] * 8)
-    figures = figures_of(Series.of(times, values, 0, intervals), period_ms=8 * HOUR_MS)
-    assert figures.tir_percent == pytest.approx(50)
-    assert figures.mean_mg_dl == pytest.approx(150)
-    assert figures.active_percent == pytest.approx(50)
+    metrics = metrics_of(Series.of(times, values, 0, intervals), period_ms=8 * HOUR_MS)
+    assert metrics.tir_percent == pytest.approx(50)
+    assert metrics.mean_mg_dl == pytest.approx(150)
+    assert metrics.active_percent == pytest.approx(50)
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 15])
@@ -125,8 +125,8 @@ def test_night_and_day_are_told_apart_by_the_readings_own_clock() -> None:
     """100 mg/dL from 00:00 to 06:00 local, 200 else, seen from five and a half hours east."""
     hours = (np.arange(1, 289) * 5 % 1440) // 60
     trace = series(np.where(hours < 6, 100.0, 200.0), offset_min=330)
-    figures = figures_of(trace)
-    assert (figures.night_tir_percent, figures.day_tir_percent) == (100, 0)
+    metrics = metrics_of(trace)
+    assert (metrics.night_tir_percent, metrics.day_tir_percent) == (100, 0)
 
 
 def test_weekdays_begin_on_monday() -> None:
@@ -167,12 +167,12 @@ def test_sufficient_is_seventy_percent_of_fourteen_days() -> None:
 
 def test_targets_follow_the_profile() -> None:
     trace = series([62, 63, 140, 141, 150])
-    adult, pregnant = figures_of(trace), figures_of(trace, targets=targets_for("pregnancy"))
+    adult, pregnant = metrics_of(trace), metrics_of(trace, targets=targets_for("pregnancy"))
     assert (adult.target_below_percent, adult.target_in_percent, adult.target_above_percent) == (40, 60, 0)
     assert (pregnant.target_below_percent, pregnant.target_in_percent, pregnant.target_above_percent) == (20, 40, 40)
     assert pregnant.tir_percent == adult.tir_percent == 60, "the consensus bands stay what they are"
     own = own_targets("adult", low=80, high=160)
-    assert figures_of(trace, targets=own).target_in_percent == 60
+    assert metrics_of(trace, targets=own).target_in_percent == 60
     assert PROFILES["older_high_risk"].goal_below == 1.0
     with pytest.raises(ValueError, match="known are adult"):
         targets_for("teen")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.analytics import Series, figures_of
-from glucoflow.analytics.time_in_ranges import shares_of, target_shares
+from glucoflow.analytics import Series, metrics_of
+from glucoflow.analytics.time_in_ranges import time_in_ranges, time_in_target
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
@@ -21,7 +21,7 @@ from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.ranges import BANDS
 from glucoflow.model.records import Reading
 from glucoflow.model.targets import Targets, own_targets
-from glucoflow.web.figures import Figures, figures_agg, read_figures
+from glucoflow.web.metrics import SpanMetrics, metrics_agg, read_metrics
 from tests.analytics.traces import MIDNIGHT, walk
 
 DAY_MS = 86_400_000
@@ -65,39 +65,39 @@ def queries(es: Elasticsearch) -> Iterator[Queries]:
     es.indices.delete(index=f"{names.alias('ann')}-000001")
 
 
-def on_a_page(queries: Queries, targets: Targets) -> Figures:
-    answer = queries.aggregate("ann", {"aggs": {"figures": figures_agg(START, END, targets)}})
-    return read_figures(answer["aggregations"]["figures"], START, END)
+def on_a_page(queries: Queries, targets: Targets) -> SpanMetrics:
+    answer = queries.aggregate("ann", {"aggs": {"metrics": metrics_agg(START, END, targets)}})
+    return read_metrics(answer["aggregations"]["metrics"], START, END)
 
 
 def test_mean_spread_and_limits(queries: Queries) -> None:
-    figures, found = figures_of(TRACE), queries.overview("ann", START, END)
-    assert found.n == figures.n
-    assert found.mean_mg_dl == pytest.approx(figures.mean_mg_dl, rel=1e-9)
-    assert found.sd_mg_dl == pytest.approx(figures.sd_mg_dl, rel=1e-9)
+    metrics, found = metrics_of(TRACE), queries.overview("ann", START, END)
+    assert found.n == metrics.n
+    assert found.mean_mg_dl == pytest.approx(metrics.mean_mg_dl, rel=1e-9)
+    assert found.sd_mg_dl == pytest.approx(metrics.sd_mg_dl, rel=1e-9)
     assert found.mean_mg_dl != pytest.approx(TRACE.mg_dl.mean(), abs=1), "the intervals weigh"
-    assert (found.low_limit, found.high_limit) == (figures.n_low_limit, figures.n_high_limit)
-    assert figures.n_low_limit > 0
-    assert figures.n_high_limit > 0
+    assert (found.low_limit, found.high_limit) == (metrics.n_low_limit, metrics.n_high_limit)
+    assert metrics.n_low_limit > 0
+    assert metrics.n_high_limit > 0
 
 
 def test_shares(queries: Queries) -> None:
-    shares, found = shares_of(TRACE), queries.overview("ann", START, END)
+    shares, found = time_in_ranges(TRACE), queries.overview("ann", START, END)
     assert shares is not None
     for name in BANDS:
-        assert found.shares[name] == pytest.approx(getattr(shares, name), abs=1e-9)
-        assert found.shares[name] > 0, "the trace reaches every band"
+        assert found.time_in_ranges[name] == pytest.approx(getattr(shares, name), abs=1e-9)
+        assert found.time_in_ranges[name] > 0, "the trace reaches every band"
     assert found.tight_percent == pytest.approx(shares.tight, abs=1e-9)
 
 
 def test_a_page_says_the_same_and_follows_a_persons_own_range(queries: Queries) -> None:
-    figures, found = figures_of(TRACE, period_ms=31 * DAY_MS), on_a_page(queries, Targets())
-    assert (found.mean_mg_dl, found.sd_mg_dl) == pytest.approx((figures.mean_mg_dl, figures.sd_mg_dl), rel=1e-9)
+    metrics, found = metrics_of(TRACE, period_ms=31 * DAY_MS), on_a_page(queries, Targets())
+    assert (found.mean_mg_dl, found.sd_mg_dl) == pytest.approx((metrics.mean_mg_dl, metrics.sd_mg_dl), rel=1e-9)
     assert (found.in_range, found.below, found.above) == pytest.approx(
-        (figures.tir_percent, figures.below_70_percent, figures.above_180_percent), abs=1e-9
+        (metrics.tir_percent, metrics.below_70_percent, metrics.above_180_percent), abs=1e-9
     )
-    assert found.active_percent == pytest.approx(figures.active_percent, abs=1e-9)
-    own, page = target_shares(TRACE, OWN), on_a_page(queries, OWN)
+    assert found.active_percent == pytest.approx(metrics.active_percent, abs=1e-9)
+    own, page = time_in_target(TRACE, OWN), on_a_page(queries, OWN)
     assert own is not None
     assert (page.in_range, page.below, page.above) == pytest.approx((own.in_range, own.below, own.above), abs=1e-9)
 
@@ -105,4 +105,4 @@ def test_a_page_says_the_same_and_follows_a_persons_own_range(queries: Queries) 
 def test_readings_come_back_as_the_series_they_were(queries: Queries) -> None:
     found = queries.readings("ann", START, END)
     again = Series.of(found.utc, found.mg_dl, found.offset_min, found.interval_ms, superseded=found.superseded)
-    assert figures_of(again) == figures_of(TRACE)
+    assert metrics_of(again) == metrics_of(TRACE)

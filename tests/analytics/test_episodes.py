@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glucoflow.analytics import Series, targets_for
-from glucoflow.analytics.episode_detection import count_spans, spans_of
+from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.episodes import Event, counts_of, find_episodes
 from glucoflow.analytics.grid import Grid, grid_of
 from glucoflow.analytics.series import MINUTE_MS
@@ -63,7 +63,7 @@ RUNS = st.lists(st.tuples(GLUCOSE, st.integers(1, 30)), min_size=1, max_size=25)
 @given(RUNS)
 def test_every_kind_equals_brute_force(runs: list[tuple[float, int]]) -> None:
     values = [value for value, length in runs for _ in range(length)]
-    spans = spans_of(Grid(MIDNIGHT, np.array(values)))
+    spans = detect(Grid(MIDNIGHT, np.array(values)))
     for kind in EPISODE_KINDS:
         starts, stops = spans[kind]
         assert list(zip(starts.tolist(), stops.tolist(), strict=True)) == brute(values, kind), kind
@@ -74,7 +74,7 @@ def test_described_episodes_and_counts_agree_on_a_month() -> None:
     trace = Series.of(times, values)
     found = find_episodes(trace)
     assert {episode.kind for episode in found} >= {"low_l1", "low_l2", "high_l1"}
-    assert counts_of(found) == count_spans(spans_of(grid_of(trace)))
+    assert counts_of(found) == count_detected(detect(grid_of(trace)))
 
 
 def test_one_low_described() -> None:
@@ -177,5 +177,5 @@ def test_a_line_between_equal_readings_is_no_episode(phase_s: int) -> None:
     for value in (70.0, 180.0):
         assert find_episodes(Series.of(times, np.full(288, value))) == ()
     rising = np.array([150.0, 179.0, 181.0, 180.0, 180.0, 180.0, 150.0])
-    noisy = spans_of(Grid(MIDNIGHT, np.where(rising == 180.0, 180.0 + 3e-14, rising)))
+    noisy = detect(Grid(MIDNIGHT, np.where(rising == 180.0, 180.0 + 3e-14, rising)))
     assert noisy["high_l1"][0].size == 0

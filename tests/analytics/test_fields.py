@@ -47,7 +47,7 @@ def strays(fields: dict[str, Any], mapping: dict[str, Any], path: str = "") -> l
 def test_a_summary_has_no_field_that_is_not_mapped(summary: Any) -> None:
     fields = summary_fields(summary)
     assert strays(fields, mapped("summary")) == []
-    assert fields["n"] == summary.figures.n
+    assert fields["n"] == summary.metrics.n
     assert fields["window"] in ("day", "14d")
     assert None not in fields.values()
 

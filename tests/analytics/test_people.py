@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
-from glucoflow.analytics import Series, figures_of, summarize_period
+from glucoflow.analytics import Series, metrics_of, summarize_period
 from glucoflow.analytics.insights import insights_of
 from glucoflow.analytics.patterns import find_patterns
 from glucoflow.analytics.series import MINUTE_MS, epoch_ms
-from glucoflow.analytics.time_in_ranges import shares_of
+from glucoflow.analytics.time_in_ranges import time_in_ranges
 from glucoflow.simulators.dexcom import demo_scenario
 from glucoflow.simulators.dexcom.archive import Archive
 from tests.analytics.test_against_iglu import SAME
@@ -41,12 +41,12 @@ def test_thirty_days_equal_iglu(person: str) -> None:
     """No clocks change in these weeks in the zones of these people, so that iglu's wall-clock grid is ours."""
     trace = series(readings(person, 30))
     assert len(set(trace.offset_min.tolist())) == 1
-    figures = figures_of(trace)
+    metrics = metrics_of(trace)
     frame = pd.DataFrame({"id": "a", "time": pd.to_datetime(trace.local_ms, unit="ms"), "gl": trace.mg_dl})
     for name, (function, column) in SAME.items():
         expected = float(getattr(iglu, function)(frame)[column].iloc[0])
         tolerance = 0.05 if name == "active_percent" else 1e-6  # iglu counts jitter of seconds as parts of gaps
-        assert getattr(figures, name) == pytest.approx(expected, rel=1e-6, abs=tolerance), name
+        assert getattr(metrics, name) == pytest.approx(expected, rel=1e-6, abs=tolerance), name
 
 
 def test_brunos_nights_are_found() -> None:
@@ -59,9 +59,9 @@ def test_brunos_nights_are_found() -> None:
     assert (night.minute_from, night.minute_to) == (120, 240)
     assert 5 <= night.days_with <= 14
     local = trace.where((trace.minute_of_day >= 120) & (trace.minute_of_day < 240))
-    shares = shares_of(local)
+    shares = time_in_ranges(local)
     assert shares is not None
-    assert shares.below_70 > 2 * (figures_of(trace).below_70_percent or 0)
+    assert shares.below_70 > 2 * (metrics_of(trace).below_70_percent or 0)
     kinds = [insight.kind for insight in insights_of(summarize_period(trace, start, end), None, patterns)]
     assert "lows_by_time" in kinds
 
@@ -75,5 +75,5 @@ def test_clock_change_is_where_we_differ_from_iglu() -> None:
     change = epoch_ms(datetime(2026, 3, 29, 1, tzinfo=UTC))
     trace = Series.of(times, values, np.where(times < change, 60, 120))
     frame = pd.DataFrame({"id": "a", "time": pd.to_datetime(trace.local_ms, unit="ms"), "gl": trace.mg_dl})
-    assert figures_of(trace).modd_mg_dl == 0
+    assert metrics_of(trace).modd_mg_dl == 0
     assert float(iglu.modd(frame)["MODD"].iloc[0]) == pytest.approx(1.27, abs=0.01)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from glucoflow.analytics import Exclusion, Series, figures_of, summarize_day, summarize_period, summarize_windows
+from glucoflow.analytics import Exclusion, Series, metrics_of, summarize_day, summarize_period, summarize_windows
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, epoch_ms
 from tests.analytics.traces import MIDNIGHT, walk
@@ -28,7 +28,7 @@ def test_a_day_is_its_owners_day() -> None:
     trace = joined(stretch(datetime(2026, 2, 2, 18, 30, tzinfo=UTC), 24, 330))
     day = summarize_day(trace, date(2026, 2, 3))
     assert (day.start, day.end) == (datetime(2026, 2, 2, 18, 30, tzinfo=UTC), datetime(2026, 2, 3, 18, 30, tzinfo=UTC))
-    assert (day.figures.n, day.figures.active_percent, day.weekday) == (288, 100, 2)
+    assert (day.metrics.n, day.metrics.active_percent, day.weekday) == (288, 100, 2)
     assert day.sufficiency.sufficient
 
 
@@ -43,8 +43,8 @@ def test_clock_changes_in_berlin(midnight: datetime, before: int, after: int, ho
     first = stretch(midnight, 2 if hours == 23 else 3, before)
     trace = joined(yesterday, first, stretch(change, 21 + 24 + (hours == 25), after))
     day = summarize_day(trace, (midnight + timedelta(hours=4)).date())
-    assert (day.end - day.start, day.figures.n) == (timedelta(hours=hours), hours * 12)
-    assert day.figures.active_percent == 100
+    assert (day.end - day.start, day.metrics.n) == (timedelta(hours=hours), hours * 12)
+    assert day.metrics.active_percent == 100
 
 
 def test_a_travel_day_of_thirty_hours() -> None:
@@ -57,16 +57,16 @@ def test_a_travel_day_of_thirty_hours() -> None:
         stretch(start + timedelta(hours=30), 24, -300),
     )
     day = summarize_day(trace, date(2026, 2, 3))
-    assert (day.end - day.start, day.figures.n, day.figures.active_percent) == (timedelta(hours=30), 360, 100)
-    assert figures_of(trace).modd_mg_dl == 0
-    assert figures_of(trace).mag_mg_dl_per_h == 0
+    assert (day.end - day.start, day.metrics.n, day.metrics.active_percent) == (timedelta(hours=30), 360, 100)
+    assert metrics_of(trace).modd_mg_dl == 0
+    assert metrics_of(trace).mag_mg_dl_per_h == 0
 
 
 def test_today_ends_now() -> None:
     trace = joined(stretch(datetime(2026, 2, 2, tzinfo=UTC), 6, 0))
     whole = summarize_day(trace, date(2026, 2, 2))
     so_far = summarize_day(trace, date(2026, 2, 2), now=datetime(2026, 2, 2, 6, tzinfo=UTC))
-    assert (whole.figures.active_percent, so_far.figures.active_percent) == (25, 100)
+    assert (whole.metrics.active_percent, so_far.metrics.active_percent) == (25, 100)
     assert whole.sufficiency.reason == "not enough data: has 0.2 of 1 days (25 % of the expected readings, 70 % needed)"
 
 
@@ -76,13 +76,13 @@ def test_a_period_and_its_change() -> None:
     middle, end = date(2026, 2, 16), date(2026, 3, 2)
     period = summarize_period(trace, middle, end)
     before = summarize_period(trace, date(2026, 2, 2), middle)
-    assert (period.window, period.days, period.figures.n) == ("14d", 14, 4032)
+    assert (period.window, period.days, period.metrics.n) == ("14d", 14, 4032)
     assert period.sufficiency.sufficient
     assert before.change == {}, "nothing lies before the first period"
     for name in ("tir_percent", "mean_mg_dl", "mage_mg_dl"):
-        assert period.change[name] == getattr(period.figures, name) - getattr(before.figures, name)
+        assert period.change[name] == getattr(period.metrics, name) - getattr(before.metrics, name)
     alone = Series.of(times[14 * 288 :] - FIVE, values[14 * 288 :])
-    assert period.figures == figures_of(alone, 14 * 24 * HOUR_MS)
+    assert period.metrics == metrics_of(alone, 14 * 24 * HOUR_MS)
     with pytest.raises(ValueError, match="no day in it"):
         summarize_period(trace, end, end)
 
@@ -101,8 +101,8 @@ def test_excluded_spans_can_be_marked_and_unmarked() -> None:
     trace = joined(stretch(datetime(2026, 2, 2, tzinfo=UTC), 24, 0))
     span = Exclusion(datetime(2026, 2, 2, 3, tzinfo=UTC), datetime(2026, 2, 2, 4, tzinfo=UTC), "compression low")
     marked = summarize_day(trace.excluding([span]), date(2026, 2, 2))
-    assert (marked.figures.n, marked.figures.excluded_counts.excluded) == (276, 12)
-    assert summarize_day(trace.excluding([]), date(2026, 2, 2)).figures.n == 288
+    assert (marked.metrics.n, marked.metrics.excluded_counts.excluded) == (276, 12)
+    assert summarize_day(trace.excluding([]), date(2026, 2, 2)).metrics.n == 288
 
 
 def test_the_profile_is_by_the_readings_own_clock() -> None:

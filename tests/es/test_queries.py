@@ -82,10 +82,10 @@ def test_overview_of_one_sensor(queries: Queries, everything: list[Document]) ->
     assert found.mean_mg_dl == pytest.approx(statistics.fmean(values))
     assert found.sd_mg_dl == pytest.approx(statistics.stdev(values))
     bands = Counter(document.source.glucose.range for document in used if document.source.glucose)
-    assert {band: share for band, share in found.shares.items() if share} == {
+    assert {band: share for band, share in found.time_in_ranges.items() if share} == {
         band: pytest.approx(100 * count / len(values)) for band, count in bands.items()
     }
-    assert sum(found.shares.values()) == pytest.approx(100)
+    assert sum(found.time_in_ranges.values()) == pytest.approx(100)
     assert found.tight_percent == pytest.approx(100 * sum(70 <= round(v) <= 140 for v in values) / len(values))
     assert (found.low_limit, found.high_limit) == (sum(v < 40 for v in values), sum(v > 400 for v in values))
     assert (found.first, found.last) == (used[0].source.timestamp, used[-1].source.timestamp)
@@ -99,7 +99,9 @@ def test_overview_counts_worn_time_not_readings(queries: Queries, everything: li
     assert found.mean_mg_dl == pytest.approx(statistics.fmean(repeated))
     spread = statistics.pvariance(repeated) * len(used) / (len(used) - 1)
     assert found.sd_mg_dl == pytest.approx(spread**0.5)
-    assert found.shares["in_range"] == pytest.approx(100 * sum(70 <= round(v) <= 180 for v in repeated) / len(repeated))
+    assert found.time_in_ranges["in_range"] == pytest.approx(
+        100 * sum(70 <= round(v) <= 180 for v in repeated) / len(repeated)
+    )
     assert found.worn_ms == len(repeated) * 300_000
 
 

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.analytics.data_sufficiency import Sufficiency
 from glucoflow.analytics.episodes import Episode
-from glucoflow.analytics.summary import COMPARED, Figures
+from glucoflow.analytics.summary import COMPARED, Metrics
 from glucoflow.es.encode import decode
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
@@ -89,7 +89,7 @@ def test_the_mapped_type_fits_the_documents(field: str, hint: Any) -> None:
 
 def test_summaries_hold_every_figure_and_episodes_every_field() -> None:
     fields = set(mapped(mapping_properties()))
-    figures = {f"summary.{f.encode_name}" for f in msgspec.structs.fields(Figures) if f.name != "excluded_counts"}
+    metrics = {f"summary.{f.encode_name}" for f in msgspec.structs.fields(Metrics) if f.name != "excluded_counts"}
     nested = (
         set(fields_of(ExcludedCounts, "summary.left_out."))
         | set(fields_of(EpisodeCounts, "summary.episodes."))
@@ -97,7 +97,7 @@ def test_summaries_hold_every_figure_and_episodes_every_field() -> None:
         | {f"summary.change.{name}" for name in COMPARED}
     )
     about = {f"summary.{name}" for name in ("window", "start", "end", "date", "weekday", "days")}
-    assert {field for field in fields if field.startswith("summary.")} == figures | nested | about
+    assert {field for field in fields if field.startswith("summary.")} == metrics | nested | about
     twins = {"episode.extreme_mmol_l"}
     assert {field for field in fields if field.startswith("episode.")} == set(fields_of(Episode, "episode.")) | twins
 

@@ -78,11 +78,11 @@ def run_of(step: int) -> list[told.RunDocument]:
         kind=("readings", "events")[step % 2], fetched=6, fetch_seconds=0.5, write_seconds=0.2 + step / 1000,
         store_seconds=0.01,
     )  # fmt: skip
-    figures = told.StageFields(kind="summaries", compute_seconds=1 + step / 100)
+    metrics = told.StageFields(kind="summaries", compute_seconds=1 + step / 100)
     made = [
         told.document("glucoflow.run", at, run=run, **about),
         told.document("glucoflow.stage", at, stage=stage, **about),
-        told.document("glucoflow.stage", at, stage=figures, **about),
+        told.document("glucoflow.stage", at, stage=metrics, **about),
     ]
     if step % 2:
         reject = told.RejectFields(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.analytics.time_in_ranges import shares_of
+from glucoflow.analytics.time_in_ranges import time_in_ranges
 from tests.kibana import kql
 from tests.kibana.conftest import RUNS_INDEX, epoch, flat, runs
 from tests.kibana.objects import FILES, LENS, Json, Panel, layers, panels, state
@@ -176,7 +176,7 @@ def test_the_donut_is_the_time_in_range_of_the_metrics(filled: Elasticsearch, do
     panel = next(p for p in panels(FILES["anna"]) if p.panel["panelIndex"] == "tir-donut")
     row = from_node(filled, panel, layers(panel)["L1"])[()]
     total = sum(row.values())
-    shares = shares_of(series_of(documents).used)
+    shares = time_in_ranges(series_of(documents).used)
     assert shares is not None
     assert 100 * row["c3"] / total == pytest.approx(shares.in_range, abs=0.06)
     assert 100 * (row["c1"] + row["c2"]) / total == pytest.approx(shares.below_70, abs=0.06)

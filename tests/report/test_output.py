@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from glucoflow.analytics import Series, figures_of
+from glucoflow.analytics import Series, metrics_of
 from glucoflow.analytics.series import moment_of
 from glucoflow.report.errors import UnreadableFile
 from glucoflow.report.run import report
@@ -37,12 +37,12 @@ def test_json_has_exactly_the_promised_keys_and_the_figures(files: Files) -> Non
     answer = json.loads(report(walk_file(files), as_json=True))
     assert set(answer) == KEYS | {"id"}
     assert set(answer["episodes"]) == {"low_l1", "low_l2", "low_extended", "high_l1", "high_l2", "high_extended"}
-    figures = figures_of(Series.of(*walk(16, seed=21, gaps=True)))
+    metrics = metrics_of(Series.of(*walk(16, seed=21, gaps=True)))
     assert answer["id"] == "Ana"
-    assert answer["n"] == figures.n
-    assert answer["mean"] == figures.mean_mg_dl
-    assert answer["mage"] == figures.mage_mg_dl
-    assert answer["tir"] == figures.tir_percent
+    assert answer["n"] == metrics.n
+    assert answer["mean"] == metrics.mean_mg_dl
+    assert answer["mage"] == metrics.mage_mg_dl
+    assert answer["tir"] == metrics.tir_percent
     assert answer["start"] == "2026-02-02T00:05:00"
 
 
@@ -71,7 +71,7 @@ def test_json_has_one_line_a_person_and_null_with_a_reason(files: Files) -> None
 def test_text_speaks_the_persons_unit(files: Files) -> None:
     path = walk_file(files)
     text = report(path, units="mmol/L")
-    mean = figures_of(Series.of(*walk(16, seed=21, gaps=True))).mean_mg_dl or 0
+    mean = metrics_of(Series.of(*walk(16, seed=21, gaps=True))).mean_mg_dl or 0
     assert f"mean {mean / 18.01559:.1f} mmol/L" in text
     assert "3.9–10.0 mmol/L" in text
     shares = [float(found) for found in re.findall(r"mmol/L +([\d.]+) %", text)]

@@ -68,8 +68,8 @@ def _of_documents(rt: Runtime, want: Expect) -> Iterator[str]:
 def _of_figures(rt: Runtime, want: Expect, now: datetime) -> Iterator[str]:
     if want.days:
         summed = {one["summary"]["date"]: one["summary"] for one in documents(rt, want.user, "summary.day")}
-        for day, figures in want.days.items():
-            for name, value in figures.items():
+        for day, metrics in want.days.items():
+            for name, value in metrics.items():
                 yield from _differs(f"day {day} {name}", value, summed.get(day, {}).get(name))
     if want.overview:
         overview = rt.queries.overview(want.user, now - timedelta(days=OVERVIEW_DAYS), now)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from glucoflow.analytics.series import Series
-from glucoflow.analytics.summary import figures_of
+from glucoflow.analytics.summary import metrics_of
 from glucoflow.es.queries import Queries
 from tests.web.conftest import NAMES, Open
 from tests.web.serving import Site
@@ -56,7 +56,7 @@ def test_figures_are_those_of_the_metrics(town: Site, open_page: Open) -> None:
     offset = timedelta(hours=1)
     first = datetime(start.year, start.month, start.day, tzinfo=UTC) - offset
     arrays = Queries(town.client, NAMES).readings("anna", first, first + timedelta(days=14))
-    own = figures_of(
+    own = metrics_of(
         Series.of(arrays.utc, arrays.mg_dl, arrays.offset_min, arrays.interval_ms), period_ms=14 * 86_400_000
     )
     shown = {

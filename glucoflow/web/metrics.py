@@ -1,4 +1,4 @@
-"""The figures of a page, from one aggregation: time in ranges, mean, GMI, CV, percent active.
+"""The glycemic metrics of a page, from one aggregation: time in ranges, mean, GMI, CV, percent active.
 
 Conventions are those of `glucoflow.es.overview`; superseded readings are not counted.
 """
@@ -21,7 +21,7 @@ _SUPERSEDED = {"term": {"sample.superseded": True}}
 READING = {"bool": {"filter": [_IS_READING], "must_not": [_SUPERSEDED]}}
 
 
-class Figures(Overview, frozen=True, kw_only=True):
+class SpanMetrics(Overview, frozen=True, kw_only=True):
     """What a span of readings comes to; None where nothing can be said."""
 
     days: float
@@ -29,22 +29,22 @@ class Figures(Overview, frozen=True, kw_only=True):
 
     @property
     def in_range(self) -> float | None:
-        return self.shares.get("in_range")
+        return self.time_in_ranges.get("in_range")
 
     @property
     def below(self) -> float | None:
-        return self.shares["very_low"] + self.shares["low"] if self.n else None
+        return self.time_in_ranges["very_low"] + self.time_in_ranges["low"] if self.n else None
 
     @property
     def above(self) -> float | None:
-        return self.shares["high"] + self.shares["very_high"] if self.n else None
+        return self.time_in_ranges["high"] + self.time_in_ranges["very_high"] if self.n else None
 
     @property
     def shown(self) -> dict[Band, float]:
         """The shares rounded to whole percent so that they add up to 100."""
         if not self.n:
             return {}
-        return dict(zip(BANDS, reconciled([self.shares[name] for name in BANDS]), strict=True))
+        return dict(zip(BANDS, reconciled([self.time_in_ranges[name] for name in BANDS]), strict=True))
 
     @property
     def cv_percent(self) -> float | None:
@@ -70,7 +70,7 @@ class Figures(Overview, frozen=True, kw_only=True):
         return f"needs {ACTIVE_NEEDED:.0f} % active, has {self.active_percent:.0f} %"
 
 
-def figures_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
+def metrics_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
     """The figures of readings in [start, end) against these targets, as one aggregation beside others."""
     return {"filter": readings_in(start, end), "aggs": overview_aggs(targets)}
 
@@ -81,12 +81,12 @@ def readings_in(start: datetime, end: datetime) -> dict[str, Any]:
     return {"bool": {"filter": [_IS_READING, span], "must_not": [_SUPERSEDED]}}
 
 
-def read_figures(answer: Mapping[str, Any], start: datetime, end: datetime) -> Figures:
-    """Figures from the answer to `figures_agg` (empty where there is no index yet)."""
+def read_metrics(answer: Mapping[str, Any], start: datetime, end: datetime) -> SpanMetrics:
+    """Metrics from the answer to `metrics_agg` (empty where there is no index yet)."""
     found = overview_of(answer)
     length = end - start
     active = min(100.0, 100 * found.worn_ms / (length / timedelta(milliseconds=1))) if found.n else 0.0
-    return Figures(**msgspec.structs.asdict(found), days=length / timedelta(days=1), active_percent=active)
+    return SpanMetrics(**msgspec.structs.asdict(found), days=length / timedelta(days=1), active_percent=active)
 
 
 class Newest(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class Lately(msgspec.Struct, frozen=True, kw_only=True):
     newest: Newest | None
     trace: tuple[tuple[float, float | None], ...]
     """(position 0–1 in the last hours, mg/dL or None for a gap)"""
-    figures: Figures
+    metrics: SpanMetrics
 
 
 TRACE_HOURS = 6
@@ -132,7 +132,7 @@ def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
                 "filter": readings_in(start, now),
                 "aggs": {"t": trace},
             },
-            "figures": figures_agg(now - timedelta(days=14), now, targets),
+            "metrics": metrics_agg(now - timedelta(days=14), now, targets),
         },
     }
 
@@ -149,7 +149,7 @@ def read_lately(answer: Mapping[str, Any], now: datetime) -> Lately:
     return Lately(
         newest=read_newest(hits[0]["_source"]) if hits else None,
         trace=points,
-        figures=read_figures(aggs.get("figures", {}), now - timedelta(days=14), now),
+        metrics=read_metrics(aggs.get("metrics", {}), now - timedelta(days=14), now),
     )
 
 
