@@ -1,6 +1,6 @@
 """The figures a clinician reads from CGM data, as pure functions over arrays of readings."""
 
-from glucoflow.analytics.series import Exclusion, Series
+from glucoflow.analytics.series import Series
 from glucoflow.analytics.summary import (
     DaySummary,
     Metrics,
@@ -10,14 +10,14 @@ from glucoflow.analytics.summary import (
     summarize_period,
     summarize_windows,
 )
-from glucoflow.model.glycemia import ExcludedCounts
+from glucoflow.model.glycemia import ExcludedCounts, ExcludedSpan
 from glucoflow.model.targets import PROFILES, Targets, own_targets, targets_for
 
 __all__ = [
     "PROFILES",
     "DaySummary",
     "ExcludedCounts",
-    "Exclusion",
+    "ExcludedSpan",
     "Metrics",
     "PeriodSummary",
     "Series",

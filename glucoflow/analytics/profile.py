@@ -3,13 +3,12 @@
 Named so because AGP, name and layout, belongs to the International Diabetes Center. Times of day are the readings' own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 
-from glucoflow.analytics.quantiles import grouped_quantiles
-from glucoflow.analytics.series import Series
+from glucoflow.analytics.series import Floats, Ints, Series
 
 PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 EVERY_DAY = frozenset(range(1, 8))
@@ -51,10 +50,31 @@ def profile_of(series: Series, weekdays: Iterable[int] = EVERY_DAY, bin_minutes:
     count = 1440 // bin_minutes
     bins = part.minute_of_day // bin_minutes
     sizes = np.bincount(bins, minlength=count)
-    rows = grouped_quantiles(part.mg_dl, bins, count, PERCENTILES)
+    rows = _grouped_quantiles(part.mg_dl, bins, count, PERCENTILES)
     points = tuple(
         ProfilePoint(k * bin_minutes, int(sizes[k]), *row.tolist()) if sizes[k] else ProfilePoint(k * bin_minutes, 0)
         for k, row in enumerate(rows)
     )
     days = int(np.unique(part.local_day).size)
     return Profile(bin_minutes=bin_minutes, weekdays=tuple(chosen), days=days, n=len(part), points=points)
+
+
+def _grouped_quantiles(values: Floats, groups: Ints, count: int, at: Sequence[float]) -> Floats:
+    """Quantiles of `values` by group 0 … count−1, shape (count, len(at)); NaN rows for empty groups.
+
+    Linear interpolation between order statistics (R's type 7, NumPy's default).
+    """
+    result = np.full((count, len(at)), np.nan)
+    if values.size == 0:
+        return result
+    order = np.lexsort((values, groups))
+    ordered = values[order]
+    size = np.bincount(groups, minlength=count)[:count]
+    first = np.cumsum(size) - size
+    held = size > 0
+    for column, q in enumerate(at):
+        position = first[held] + q * (size[held] - 1)
+        lower = np.floor(position).astype(np.int64)
+        upper = np.minimum(lower + 1, first[held] + size[held] - 1)
+        result[held, column] = ordered[lower] + (position - lower) * (ordered[upper] - ordered[lower])
+    return result

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glucoflow.model.glycemia import ExcludedCounts
+from glucoflow.model.glycemia import ExcludedCounts, ExcludedSpan
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -32,14 +32,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 T = TypeVar("T", bound=np.generic)
-
-
-class Exclusion(msgspec.Struct, frozen=True):
-    """A span [start, end) that a person marked as not to be trusted: sensor warm-up, compression low, faulty sensor."""
-
-    start: datetime
-    end: datetime
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +149,7 @@ class Series:
         )
         return replace(part, excluded_counts=counts)
 
-    def excluding(self, spans: Sequence[Exclusion]) -> "Series":
+    def excluding(self, spans: Sequence[ExcludedSpan]) -> "Series":
         """The same readings with those in the spans marked as excluded."""
         marked = self.excluded.copy()
         for span in spans:

@@ -36,7 +36,7 @@ class KibanaCredentials(msgspec.Struct, frozen=True, kw_only=True):
         return self.username, self.password.get_secret_value() if self.password else ""
 
 
-class Refused(GlucoflowError):
+class RequestRejected(GlucoflowError):
     """Kibana answered with an error that no rule of `_fault` knows; `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str, *, remedy: str = "") -> None:
@@ -169,7 +169,7 @@ def _told(answer: httpx.Response, method: str, path: str) -> Json:
     if status in (429, 502, 503, 504):
         raise Retryable(f"Kibana is busy or starting ({status}).", remedy="Wait a minute and try again.")
     if status >= 300:
-        raise Refused(status, f"Kibana answered {status} to {method} {path}: {_message(answer)}")
+        raise RequestRejected(status, f"Kibana answered {status} to {method} {path}: {_message(answer)}")
     if not answer.content:
         return {}
     try:

@@ -7,9 +7,9 @@ are computed without those readings in the first place.
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from glucoflow.analytics.series import Exclusion
 from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.template import Json
+from glucoflow.model.glycemia import ExcludedSpan
 
 
 def without(dashboard: Json, person: KibanaPerson) -> Json:
@@ -30,7 +30,7 @@ def without(dashboard: Json, person: KibanaPerson) -> Json:
     }
 
 
-def _filter(span: Exclusion, zone: str, name: str) -> Json:
+def _filter(span: ExcludedSpan, zone: str, name: str) -> Json:
     inside = {"range": {"@timestamp": {"gte": span.start.isoformat(), "lt": span.end.isoformat()}}}
     query = {"bool": {"filter": [{"term": {"event.dataset": "cgm.reading"}}, inside]}}
     meta = {

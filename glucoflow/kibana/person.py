@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
-from glucoflow.analytics.series import Exclusion
 from glucoflow.model import target_bands
 from glucoflow.model.errors import Misconfigured
+from glucoflow.model.glycemia import ExcludedSpan
 from glucoflow.model.targets import CV_GOAL, Targets
 from glucoflow.model.units import MG_DL, Unit, decimals_of, glucose
 
@@ -33,7 +33,7 @@ class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     targets: Targets = Targets()
     index_alias: str
     zone: str = "UTC"
-    exclusions: tuple[Exclusion, ...] = ()
+    exclusions: tuple[ExcludedSpan, ...] = ()
 
     def __post_init__(self) -> None:
         if not KEY.fullmatch(self.user_id):

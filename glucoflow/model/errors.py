@@ -5,6 +5,7 @@
     ├── Reauthorize      the person's consent is gone: stop this connection and ask them to connect again
     ├── Unreadable       a part of a connection's data is refused (a kind, a window): remember it, go on with the rest
     ├── Rejected         one record cannot be understood or stored: keep it aside with its reason and go on
+    ├── UnreadableFile   what a person handed in is no file that is known here: say so, nothing was changed
     └── Fatal            nobody but the operator can help: stop loudly
         ├── Misconfigured    a setting or key is missing or wrong
         └── Unavailable      a part that this machine must provide (Elasticsearch, the store, Java) is not usable
@@ -63,6 +64,12 @@ class Rejected(GlucoflowError):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+class UnreadableFile(GlucoflowError):
+    """A file that a person hands in is none that is known here, or holds nothing to go on with."""
+
+    exit_code = 65  # EX_DATAERR
 
 
 class Fatal(GlucoflowError):

@@ -1,5 +1,6 @@
 """Words of glycemic metrics that documents and analytics share: kinds of episode, GRI zones, what was excluded."""
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -9,6 +10,14 @@ EPISODE_KINDS: tuple[EpisodeKind, ...] = ("low_l1", "low_l2", "low_extended", "h
 
 GriZone = Literal["A", "B", "C", "D", "E"]
 """Quintiles of the Glycemia Risk Index, A the best."""
+
+
+class ExcludedSpan(msgspec.Struct, frozen=True):
+    """A span [start, end) that a person marked as not to be trusted: sensor warm-up, compression low, faulty sensor."""
+
+    start: datetime
+    end: datetime
+    reason: str
 
 
 class ExcludedCounts(msgspec.Struct, frozen=True):

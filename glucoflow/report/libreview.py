@@ -7,7 +7,7 @@ file that has nothing else. The order of day and month is decided on the whole f
 
 from datetime import datetime
 
-from glucoflow.report.errors import UnreadableFile
+from glucoflow.model.errors import UnreadableFile
 from glucoflow.report.text import iso_time
 from glucoflow.report.trace import Trace, number_or_limit
 

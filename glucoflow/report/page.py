@@ -17,7 +17,7 @@ from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
 from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
 from glucoflow.model.words import count, duration, number, percent
 from glucoflow.report.charts import days_svg, profile_svg
-from glucoflow.report.reading import Person
+from glucoflow.report.reading import PersonInFile
 
 EDGES: dict[Unit, tuple[str, ...]] = {
     MG_DL: ("54", "69", "70", "180", "181", "250"),
@@ -54,7 +54,7 @@ class Cell(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-class EpisodeRow(msgspec.Struct, frozen=True):
+class EpisodeLine(msgspec.Struct, frozen=True):
     """One kind of episode over the span: how many, how often, how long, how many begin at night."""
 
     name: str
@@ -65,7 +65,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
     at_night: int
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """All that the template shows of one person."""
 
     title: str
@@ -77,14 +77,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     bars: tuple[Bar, ...]
     main: tuple[Cell, ...]
     more: tuple[Cell, ...]
-    episodes: tuple[EpisodeRow, ...]
+    episodes: tuple[EpisodeLine, ...]
     goals: tuple[str, ...]
     profile_days: int = 0
     profile_svg: str = ""
     days_svg: str = ""
 
 
-def html_report(people: Sequence[Person], unit: Unit = MG_DL, targets: Targets = PROFILES["adult"]) -> str:
+def html_report(people: Sequence[PersonInFile], unit: Unit = MG_DL, targets: Targets = PROFILES["adult"]) -> str:
     """One HTML document with a sheet per person: no script, no file and no host besides itself."""
     loader = jinja2.PackageLoader("glucoflow.report")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
@@ -92,13 +92,13 @@ def html_report(people: Sequence[Person], unit: Unit = MG_DL, targets: Targets =
     return environment.get_template("sheet.html.j2").render(pages=pages)
 
 
-def page_of(person: Person, unit: Unit, targets: Targets = PROFILES["adult"]) -> Page:
+def page_of(person: PersonInFile, unit: Unit, targets: Targets = PROFILES["adult"]) -> Sheet:
     """What one sheet says, computed."""
     used = person.series.used
     metrics = metrics_of(person.series, targets=targets)
     profile = profile_of(used)
     filled = len(used) > 0
-    return Page(
+    return Sheet(
         title=person.id, span=_span(used), source=person.source, unit=unit, metrics=metrics,
         sufficiency=sufficiency(used, span_ms(used)), bars=bars_of(used, unit),
         main=_main_cells(metrics, unit), more=_more_cells(metrics, unit),
@@ -172,7 +172,7 @@ def _more_cells(metrics: Metrics, unit: Unit) -> tuple[Cell, ...]:
     return tuple(Cell(name, value, note, metrics.missing.get(key, "")) for name, value, note, key in given)
 
 
-def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets) -> tuple[EpisodeRow, ...]:
+def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets: Targets) -> tuple[EpisodeLine, ...]:
     """One row a kind, in the order of `EPISODE_KINDS`."""
     totals = counts_of(episodes)
     weeks = span_ms(used) / (7 * 86_400_000)
@@ -183,7 +183,7 @@ def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets:
         lengths = sorted(episode.minutes for episode in mine)
         name, rule = EPISODE_NAMES[kind]
         rows.append(
-            EpisodeRow(
+            EpisodeLine(
                 name, rule.format(**limits), getattr(totals, kind),
                 number(len(mine) / weeks) if weeks >= 1 else "–",
                 duration(lengths[len(lengths) // 2]) if lengths else "–", sum(episode.night for episode in mine),

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glucoflow.analytics.series import Series
+from glucoflow.model.errors import UnreadableFile
 from glucoflow.report.clarity import is_clarity, parse_clarity
-from glucoflow.report.errors import UnreadableFile
 from glucoflow.report.libreview import is_libreview, parse_libreview
 from glucoflow.report.plain import is_plain, parse_plain
 from glucoflow.report.text import rows_of, text_of
@@ -16,7 +16,7 @@ _EXPECTED = "It must be a Clarity export, a LibreView export, or a CSV whose fir
 
 
 @dataclass(frozen=True)
-class Person:
+class PersonInFile:
     """One id of a file, its readings, and the kind of file they came from. `zoned`: times are true instants."""
 
     id: str
@@ -25,7 +25,7 @@ class Person:
     zoned: bool
 
 
-def read_people(path: Path, zone: str | None = None, day_first: bool | None = None) -> tuple[Person, ...]:
+def read_people(path: Path, zone: str | None = None, day_first: bool | None = None) -> tuple[PersonInFile, ...]:
     """Everyone in a Clarity export, a LibreView export or a CSV with `id,time,gl`.
 
     Raises UnreadableFile when the file is none of these, names no one, or the zone is unknown. A person without a
@@ -43,7 +43,7 @@ def read_people(path: Path, zone: str | None = None, day_first: bool | None = No
     if not traces:
         raise UnreadableFile(f"{path.name} holds no readings.", remedy="Check that the export covers a span with data.")
     return tuple(
-        Person(trace.id, series_of(trace, where, mmol), source, zone is not None or _offset_known(trace))
+        PersonInFile(trace.id, series_of(trace, where, mmol), source, zone is not None or _offset_known(trace))
         for trace in traces
     )
 

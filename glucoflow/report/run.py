@@ -5,13 +5,13 @@ from pathlib import Path
 from glucoflow.analytics.data_sufficiency import sufficiency
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.summary import metrics_of, span_ms
+from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.targets import PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit
 from glucoflow.model.words import count, number, percent
 from glucoflow.report.as_json import json_line, local_iso
-from glucoflow.report.errors import UnreadableFile
 from glucoflow.report.page import bars_of, episode_rows, html_report
-from glucoflow.report.reading import Person, read_people
+from glucoflow.report.reading import PersonInFile, read_people
 
 
 def report(
@@ -42,7 +42,7 @@ def report(
     return "\n\n".join(text_of_person(person, unit, targets) for person in people)
 
 
-def text_of_person(person: Person, unit: Unit, targets: Targets = PROFILES["adult"]) -> str:
+def text_of_person(person: PersonInFile, unit: Unit, targets: Targets = PROFILES["adult"]) -> str:
     """The figures as plain text, a line each, the ones that cannot be computed with their reason."""
     used = person.series.used
     metrics = metrics_of(person.series, targets=targets)

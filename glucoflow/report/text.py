@@ -5,7 +5,7 @@ import io
 from datetime import datetime
 from pathlib import Path
 
-from glucoflow.report.errors import UnreadableFile
+from glucoflow.model.errors import UnreadableFile
 
 LARGEST_BYTES = 300_000_000
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Ints
-from glucoflow.report.errors import UnreadableFile
+from glucoflow.model.errors import UnreadableFile
 
 SORTED_SHARE = 0.8
 """Below this share of steps in one direction a file is unsorted and its order says nothing."""

@@ -5,7 +5,6 @@ from functools import partial
 
 import msgspec
 
-from glucoflow.analytics.series import Exclusion
 from glucoflow.es.names import Names
 from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.export import OPERATOR
@@ -58,7 +57,6 @@ def provision_dashboards(
 
 def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
     """A person with what they marked. Raises Misconfigured for an id that Kibana cannot hold."""
-    exclusions = store.exclusions.list(person.id)
     return KibanaPerson(
         user_id=person.id,
         display_name=person.display_name,
@@ -66,7 +64,7 @@ def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
         targets=person.targets,
         index_alias=names.alias(person.id),
         zone=person.zone,
-        exclusions=tuple(Exclusion(one.start, one.end, one.reason) for one in exclusions),
+        exclusions=store.exclusions.list(person.id),
     )
 
 

@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
-from glucoflow.analytics import Exclusion, Series
+from glucoflow.analytics import Series
 from glucoflow.analytics.episodes import Event
 from glucoflow.analytics.series import moment_of
 from glucoflow.es.queries import Queries
-from glucoflow.store import Person, Store
+from glucoflow.store import Exclusion, Person, Store
 
 _A_DAY = timedelta(days=1)
 """Local dates begin up to 14 hours before or after those of UTC."""
@@ -23,8 +23,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 def subject_of(store: Store, user_id: str) -> Subject:
     """The person as they are now. Raises Rejected for an unknown one."""
-    spans = tuple(Exclusion(one.start, one.end, one.reason) for one in store.exclusions.list(user_id))
-    return Subject(person=store.people.get(user_id), exclusions=spans)
+    return Subject(person=store.people.get(user_id), exclusions=store.exclusions.list(user_id))
 
 
 def series_of(queries: Queries, subject: Subject, first: date, end: date) -> Series:

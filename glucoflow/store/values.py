@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from glucoflow.model.glycemia import ExcludedSpan
 from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.model.targets import Targets, own_targets, targets_for
 from glucoflow.model.units import MG_DL, Unit
@@ -172,14 +173,11 @@ class OAuthState(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: str | None
 
 
-class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """A half-open span that a person left out of the figures. Its data stays; `undone_at` brings it back."""
+class Exclusion(ExcludedSpan, frozen=True, kw_only=True):
+    """A span that a person excluded from all figures. Its data stays; `undone_at` brings it back."""
 
     id: int
     user_id: str
-    start: datetime
-    end: datetime
-    reason: str
     created_at: datetime
     undone_at: datetime | None
 

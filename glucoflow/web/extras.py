@@ -58,7 +58,7 @@ class EpisodeRow(msgspec.Struct, frozen=True, kw_only=True):
     """Meals, boluses and activity within 2 hours of its start, in words."""
 
 
-class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+class NotedRow(msgspec.Struct, frozen=True, kw_only=True):
     """One thing the person noted or a pump did, in words."""
 
     time: datetime
@@ -171,10 +171,10 @@ def _events(queries: ExcludingQueries, person: Person, unit: Unit, span: Span) -
     return {"events": [_event(hit, unit) for hit in _hits(events)], "event_count": events.get("doc_count", 0)}
 
 
-def _event(source: Mapping[str, Any], unit: Unit) -> EventRow:
+def _event(source: Mapping[str, Any], unit: Unit) -> NotedRow:
     what, amount = _described(source, unit)
     time = source["time"]
-    return EventRow(
+    return NotedRow(
         time=_time(source["@timestamp"]), offset_min=time["utc_offset_min"], date=time["date"], what=what, amount=amount
     )
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from glucoflow.analytics import Exclusion, Series, metrics_of, summarize_day, summarize_period, summarize_windows
+from glucoflow.analytics import ExcludedSpan, Series, metrics_of, summarize_day, summarize_period, summarize_windows
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, epoch_ms
 from tests.analytics.traces import MIDNIGHT, walk
@@ -99,7 +99,7 @@ def test_the_four_windows() -> None:
 
 def test_excluded_spans_can_be_marked_and_unmarked() -> None:
     trace = joined(stretch(datetime(2026, 2, 2, tzinfo=UTC), 24, 0))
-    span = Exclusion(datetime(2026, 2, 2, 3, tzinfo=UTC), datetime(2026, 2, 2, 4, tzinfo=UTC), "compression low")
+    span = ExcludedSpan(datetime(2026, 2, 2, 3, tzinfo=UTC), datetime(2026, 2, 2, 4, tzinfo=UTC), "compression low")
     marked = summarize_day(trace.excluding([span]), date(2026, 2, 2))
     assert (marked.metrics.n, marked.metrics.excluded_counts.excluded) == (276, 12)
     assert summarize_day(trace.excluding([]), date(2026, 2, 2)).metrics.n == 288

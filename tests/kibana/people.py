@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from glucoflow.analytics.episodes import find_episodes
-from glucoflow.analytics.series import Exclusion, Series
+from glucoflow.analytics.series import Series
 from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.model import records as r
+from glucoflow.model.glycemia import ExcludedSpan
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.service.derived_documents import episode_document
 
@@ -27,8 +28,8 @@ GAPS = ((3.2, 3.5), (9.0, 10.6), (0.2, 0.28))
 """Days before END, from and to, without any reading."""
 
 LEFT_OUT = (
-    Exclusion(END - timedelta(days=5, hours=1), END - timedelta(days=3), "faulty sensor"),
-    Exclusion(END - timedelta(days=1), END - timedelta(hours=22), "compression low"),
+    ExcludedSpan(END - timedelta(days=5, hours=1), END - timedelta(days=3), "faulty sensor"),
+    ExcludedSpan(END - timedelta(days=1), END - timedelta(hours=22), "compression low"),
 )
 """Spans that one of the people does not want counted. Things were noted in the first of them."""
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from glucoflow.analytics import Series, metrics_of
 from glucoflow.analytics.series import moment_of
-from glucoflow.report.errors import UnreadableFile
+from glucoflow.model.errors import UnreadableFile
 from glucoflow.report.run import report
 from tests.analytics.traces import walk
 from tests.report.conftest import Files

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glucoflow.analytics.series import MINUTE_MS, epoch_ms, moment_of
-from glucoflow.report.errors import UnreadableFile
+from glucoflow.model.errors import UnreadableFile
 from glucoflow.report.reading import read_people
 from tests.report.conftest import Files, egv, every, libre_row
 
