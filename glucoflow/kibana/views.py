@@ -8,7 +8,7 @@ from glucoflow.kibana.template import Json, text
 from glucoflow.model.target_bands import NAMES
 from glucoflow.model.trends import ARROWS
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
 
 WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
