@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.analytics import Series, figures_of
+from glucoflow.analytics import Series, metrics_of
 from glucoflow.enrich import Enricher
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user, ensure_index
@@ -70,11 +70,11 @@ def local_dates() -> list[str]:
 
 
 def test_the_key_figures_chart(queries: Queries) -> None:
-    figures, row = figures_of(TRACE), drawn(queries, "key_figures")
-    assert row["n"]["value"] == figures.n
-    assert row["st"]["avg"] == pytest.approx(figures.mean_mg_dl, rel=1e-9)
-    assert row["st"]["std_deviation_sampling"] == pytest.approx(figures.sd_mg_dl, rel=1e-9)
-    assert (row["st"]["min"], row["st"]["max"]) == (figures.min_mg_dl, figures.max_mg_dl)
+    metrics, row = metrics_of(TRACE), drawn(queries, "key_figures")
+    assert row["n"]["value"] == metrics.n
+    assert row["st"]["avg"] == pytest.approx(metrics.mean_mg_dl, rel=1e-9)
+    assert row["st"]["std_deviation_sampling"] == pytest.approx(metrics.sd_mg_dl, rel=1e-9)
+    assert (row["st"]["min"], row["st"]["max"]) == (metrics.min_mg_dl, metrics.max_mg_dl)
 
 
 def test_hourly_boxes(queries: Queries) -> None:
