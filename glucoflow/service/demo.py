@@ -12,7 +12,7 @@ from glucoflow.service.providers import SIMULATOR
 from glucoflow.service.runtime import Runtime
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.people import demo_scenario
-from glucoflow.simulators.scenario import Person
+from glucoflow.simulators.scenario import SimulatedPerson
 
 
 def connect_people(rt: Runtime) -> Sequence[str]:
@@ -23,7 +23,7 @@ def connect_people(rt: Runtime) -> Sequence[str]:
     return [person.id for person in people]
 
 
-def connect(rt: Runtime, person: Person) -> None:
+def connect(rt: Runtime, person: SimulatedPerson) -> None:
     """Add one of the simulator's people and connect them, where that is not done already."""
     now = rt.clock()
     if rt.store.people.find(person.id) is None:
@@ -32,7 +32,7 @@ def connect(rt: Runtime, person: Person) -> None:
         _consent(rt, person, now)
 
 
-def _consent(rt: Runtime, person: Person, now: datetime) -> None:
+def _consent(rt: Runtime, person: SimulatedPerson, now: datetime) -> None:
     """What a browser would do: ask for consent, follow the redirect back, exchange the code, store the credentials."""
     authorizer = rt.providers.authorizer(DEMO, SIMULATOR)
     again = connection_for(rt.store, person.id, DEMO)

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 
 from glucoflow.simulators.chance import dice
-from glucoflow.simulators.scenario import Habits, Person
+from glucoflow.simulators.scenario import Habits, SimulatedPerson
 from glucoflow.simulators.wallclock import at_wall
 
 
@@ -68,7 +68,7 @@ class Plan:
     notes: tuple[tuple[int, str], ...]
 
 
-def plan_day(person: Person, seed: int, day: date) -> Plan:
+def plan_day(person: SimulatedPerson, seed: int, day: date) -> Plan:
     """The plan of one local day; depends on nothing but its arguments."""
     rng = dice(seed, person.id, "plan", day.toordinal())
     habits, body = person.habits, person.body
@@ -90,7 +90,7 @@ def plan_day(person: Person, seed: int, day: date) -> Plan:
     )
 
 
-def _meals(person: Person, day: date, rng: np.random.Generator) -> tuple[Eating, ...]:
+def _meals(person: SimulatedPerson, day: date, rng: np.random.Generator) -> tuple[Eating, ...]:
     habits = person.habits
     late = 40.0 if day.isoweekday() > 5 else 0.0
     eaten = []
@@ -127,7 +127,7 @@ def _corrections(
     return tuple(found)
 
 
-def _bouts(person: Person, day: date, rng: np.random.Generator) -> tuple[Bout, ...]:
+def _bouts(person: SimulatedPerson, day: date, rng: np.random.Generator) -> tuple[Bout, ...]:
     minute, minutes = float(rng.normal(person.habits.exercise_hour * 60, 35)), 5 * int(rng.integers(5, 16))
     strength = int(rng.integers(3))
     if rng.random() >= person.habits.exercise:
@@ -136,7 +136,7 @@ def _bouts(person: Person, day: date, rng: np.random.Generator) -> tuple[Bout, .
     return (Bout(at_wall(person, day, minute), minutes, ("light", "medium", "heavy")[strength], drop),)
 
 
-def _lows(person: Person, day: date, rng: np.random.Generator) -> tuple[Dip, ...]:
+def _lows(person: SimulatedPerson, day: date, rng: np.random.Generator) -> tuple[Dip, ...]:
     night, afternoon = rng.random(2) < (person.body.night_lows, person.body.day_lows)
     minute, length, target = float(rng.uniform(105, 135)), int(rng.integers(75, 130)), float(rng.uniform(46, 63))
     later, short, mild = float(rng.uniform(900, 1110)), int(rng.integers(45, 80)), float(rng.uniform(50, 67))
@@ -149,12 +149,12 @@ def _lows(person: Person, day: date, rng: np.random.Generator) -> tuple[Dip, ...
     return tuple(found)
 
 
-def _compressions(person: Person, day: date, rng: np.random.Generator) -> tuple[Dip, ...]:
+def _compressions(person: SimulatedPerson, day: date, rng: np.random.Generator) -> tuple[Dip, ...]:
     minute, length, target = float(rng.uniform(270, 390)), int(rng.integers(20, 40)), float(rng.uniform(48, 66))
     return (Dip(at_wall(person, day, minute), length, target),) if rng.random() < person.body.compressions else ()
 
 
-def _silences(person: Person, day: date, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
+def _silences(person: SimulatedPerson, day: date, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
     """Short losses of signal whose readings never come: the phone left behind, the Bluetooth gone."""
     found = []
     for _ in range(int(rng.poisson(0.25))):
@@ -163,7 +163,9 @@ def _silences(person: Person, day: date, rng: np.random.Generator) -> tuple[tupl
     return tuple(found)
 
 
-def _health(person: Person, day: date, lows: tuple[Dip, ...], rng: np.random.Generator) -> tuple[tuple[int, str], ...]:
+def _health(
+    person: SimulatedPerson, day: date, lows: tuple[Dip, ...], rng: np.random.Generator
+) -> tuple[tuple[int, str], ...]:
     found = [(low.at + low.minutes * 33, "lowSymptoms") for low in lows if rng.random() < 0.5]
     if rng.random() < 0.05:
         kind = ("stress", "illness", "highSymptoms", "alcohol")[int(rng.integers(4))]
@@ -171,7 +173,7 @@ def _health(person: Person, day: date, lows: tuple[Dip, ...], rng: np.random.Gen
     return tuple(found)
 
 
-def _notes(person: Person, day: date, rng: np.random.Generator) -> tuple[tuple[int, str], ...]:
+def _notes(person: SimulatedPerson, day: date, rng: np.random.Generator) -> tuple[tuple[int, str], ...]:
     if rng.random() >= 0.08:
         return ()
     texts = ("Pizza with friends", "New insulin pen", "Long meeting, sat all day", "Slept badly", "Birthday cake")

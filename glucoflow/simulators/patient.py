@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glucoflow.simulators.chance import DAY, STEP, Floats, Ints, wandering
 from glucoflow.simulators.day_plan import Dip, Plan, plan_day
-from glucoflow.simulators.scenario import Person
+from glucoflow.simulators.scenario import SimulatedPerson
 from glucoflow.simulators.sensor import Sensors, Session
 from glucoflow.simulators.wallclock import epoch, local_dates, offsets
 
@@ -39,7 +39,7 @@ class Readings:
 class PatientModel:
     """One person's days under one seed. Any stretch may be asked for at any time."""
 
-    def __init__(self, person: Person, seed: int) -> None:
+    def __init__(self, person: SimulatedPerson, seed: int) -> None:
         self.person = person
         self.seed = seed
         self.sensors = Sensors(person, seed)

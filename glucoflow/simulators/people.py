@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from glucoflow.model.units import MMOL_L
 from glucoflow.simulators.chance import DAY, dice
-from glucoflow.simulators.scenario import AlertSettings, Habits, Meal, Person, Physiology, Scenario, Span
+from glucoflow.simulators.scenario import AlertSettings, Gap, Habits, Meal, Physiology, Scenario, SimulatedPerson
 from glucoflow.simulators.wallclock import epoch, moment
 
 GAP_EVERY = 45 * DAY
@@ -21,9 +21,9 @@ def demo_scenario(now: datetime, days: int = 90, seed: int = 0, upload_delay: ti
     return Scenario(people, seed=seed, upload_delay=upload_delay)
 
 
-def alma(since: datetime) -> Person:
+def alma(since: datetime) -> SimulatedPerson:
     """An adult in good control: about 80 % of the time in range."""
-    return Person(
+    return SimulatedPerson(
         id="alma",
         name="Alma",
         zone="Europe/Berlin",
@@ -35,9 +35,9 @@ def alma(since: datetime) -> Person:
     )
 
 
-def bruno(since: datetime) -> Person:
+def bruno(since: datetime) -> SimulatedPerson:
     """An adult with lows between 02:00 and 04:00 in a third of the nights; about 65 % in range."""
-    return Person(
+    return SimulatedPerson(
         id="bruno",
         name="Bruno",
         zone="America/New_York",
@@ -60,10 +60,10 @@ def bruno(since: datetime) -> Person:
     )
 
 
-def chiara(since: datetime) -> Person:
+def chiara(since: datetime) -> SimulatedPerson:
     """A child who reads mmol/L, with a pump; about 58 % in range."""
     meals = (Meal(7.25, 35), Meal(10.5, 16, 0.2), Meal(12.5, 40), Meal(15.75, 25, 0.2), Meal(18.25, 45))
-    return Person(
+    return SimulatedPerson(
         id="chiara",
         name="Chiara",
         zone="Australia/Sydney",
@@ -87,7 +87,7 @@ def chiara(since: datetime) -> Person:
     )
 
 
-def dario(since: datetime, now: datetime, seed: int) -> Person:
+def dario(since: datetime, now: datetime, seed: int) -> SimulatedPerson:
     """A teenager who forgets doses, whose sensor falls off for days, and whose clocks change; about 50 % in range."""
     meals = (
         Meal(7.0, 50, 0.35),
@@ -97,7 +97,7 @@ def dario(since: datetime, now: datetime, seed: int) -> Person:
         Meal(20.25, 95),
         Meal(22.75, 35, 0.6),
     )
-    return Person(
+    return SimulatedPerson(
         id="dario",
         name="Dario",
         zone=zone_with_change(since, now),
@@ -133,7 +133,7 @@ def zone_with_change(since: datetime, now: datetime) -> str:
     return ZONES[0]
 
 
-def sensor_gaps(since: datetime, now: datetime, seed: int) -> tuple[Span, ...]:
+def sensor_gaps(since: datetime, now: datetime, seed: int) -> tuple[Gap, ...]:
     """Three to four and a half days without a sensor in each 45, none of them in the last three days before `now`."""
     spans = []
     for block in range(epoch(since) // GAP_EVERY, epoch(now) // GAP_EVERY + 20):
@@ -141,7 +141,7 @@ def sensor_gaps(since: datetime, now: datetime, seed: int) -> tuple[Span, ...]:
         start = block * GAP_EVERY + int(rng.integers(3 * DAY, 30 * DAY))
         end = start + int(rng.integers(3 * DAY, 4 * DAY + DAY // 2))
         if end < epoch(now) - 3 * DAY or start > epoch(now) + 3 * DAY:
-            spans.append(Span(moment(start), moment(end)))
+            spans.append(Gap(moment(start), moment(end)))
     return tuple(spans)
 
 

@@ -1,4 +1,4 @@
-"""A made-up world, written down before it is played: people, their habits, their phones, and what changes when.
+"""A scenario, written down before it is played: people, their habits, their phones, and what changes when.
 
 All of it is plain frozen values. What a record looks like follows from (seed, person, absolute time) alone; when it
 can be seen follows from the phone (`Offline`, `upload_delay`) and from the changes, compared with the clock.
@@ -84,7 +84,7 @@ class AlertSettings:
 
 
 @dataclass(frozen=True)
-class Span:
+class Gap:
     """Half-open span of time, used for sensor gaps (nothing measured)."""
 
     start: datetime
@@ -155,7 +155,7 @@ Change = ReviseReadings | UpdateEvents | DeleteEvents | AddEvent
 
 
 @dataclass(frozen=True)
-class Person:
+class SimulatedPerson:
     """One account. `since`: nothing is known before; `unit` is what the person reads, the cloud speaks mg/dL."""
 
     id: str
@@ -168,7 +168,7 @@ class Person:
     body: Physiology = Physiology()
     habits: Habits = Habits()
     settings: tuple[AlertSettings, ...] = ()
-    gaps: tuple[Span, ...] = ()
+    gaps: tuple[Gap, ...] = ()
     offline: tuple[Offline, ...] = ()
     journeys: tuple[Journey, ...] = ()
     changes: tuple[Change, ...] = ()
@@ -178,11 +178,11 @@ class Person:
 class Scenario:
     """Everybody there is. `upload_delay`: how long after the measurement a record can be seen (Dexcom: 1 to 3 h)."""
 
-    people: tuple[Person, ...]
+    people: tuple[SimulatedPerson, ...]
     seed: int = 0
     upload_delay: timedelta = timedelta(0)
 
-    def person(self, person_id: str) -> Person:
+    def person(self, person_id: str) -> SimulatedPerson:
         """The person of that id. Raises KeyError."""
         return {person.id: person for person in self.people}[person_id]
 

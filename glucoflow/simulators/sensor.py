@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from glucoflow.simulators.chance import DAY, STEP, Ints, dice
-from glucoflow.simulators.scenario import Person
+from glucoflow.simulators.scenario import SimulatedPerson
 
 SESSION = 10 * DAY
 WARM_UP = {"g6": 2 * 3600, "g7": 30 * 60}
@@ -36,7 +36,7 @@ class Session:
 class Sensors:
     """All sensors and transmitters that one person ever wears, under one seed."""
 
-    def __init__(self, person: Person, seed: int) -> None:
+    def __init__(self, person: SimulatedPerson, seed: int) -> None:
         self._person = person
         self._seed = seed
         self._session = lru_cache(maxsize=512)(self._make)

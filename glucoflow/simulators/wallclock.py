@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from glucoflow.simulators.chance import Ints
-from glucoflow.simulators.scenario import Person
+from glucoflow.simulators.scenario import SimulatedPerson
 
 
 def epoch(moment: datetime) -> int:
@@ -22,13 +22,13 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def offset(person: Person, at: int) -> int:
+def offset(person: SimulatedPerson, at: int) -> int:
     """Seconds that the person's clock is ahead of UTC at a moment."""
     delta = datetime.fromtimestamp(at, _zone_of(person, at)).utcoffset()
     return int(delta.total_seconds()) if delta is not None else 0
 
 
-def offsets(person: Person, times: Ints) -> Ints:
+def offsets(person: SimulatedPerson, times: Ints) -> Ints:
     """`offset` of each of `times` (in any order)."""
     if times.size == 0:
         return times
@@ -39,14 +39,14 @@ def offsets(person: Person, times: Ints) -> Ints:
     return np.array([offset(person, int(at)) for at in times], dtype=np.int64)
 
 
-def local_dates(person: Person, start: int, end: int) -> list[date]:
+def local_dates(person: SimulatedPerson, start: int, end: int) -> list[date]:
     """The local dates that [start, end) touches, in order."""
     first = moment(start + offset(person, start)).date()
     last = moment(end - 1 + offset(person, end - 1)).date()
     return [first + timedelta(days=days) for days in range((last - first).days + 1)]
 
 
-def at_wall(person: Person, day: date, minute: float) -> int:
+def at_wall(person: SimulatedPerson, day: date, minute: float) -> int:
     """The moment at which the person's clock shows `minute` of `day` (minutes over 1,440 reach into the next)."""
     noon = epoch(datetime.combine(day, time(12), ZoneInfo(person.zone)))
     wall = datetime.combine(day, time(), _zone_of(person, noon)) + timedelta(seconds=round(minute * 60))
@@ -60,7 +60,7 @@ def suffix(seconds: int) -> str:
     return f"{sign}{hours:02d}:{minutes:02d}"
 
 
-def _zone_of(person: Person, at: int) -> ZoneInfo:
+def _zone_of(person: SimulatedPerson, at: int) -> ZoneInfo:
     for journey in person.journeys:
         if epoch(journey.start) <= at < epoch(journey.end):
             return _zone(journey.zone)

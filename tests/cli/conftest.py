@@ -90,7 +90,7 @@ class Cloud:
 
     def truth(self) -> dict[str, int]:
         """The same, as the provider holds it."""
-        records = self.sim.truth("alma", "egvs", self.sim.world.person("alma").since, self.began)
+        records = self.sim.truth("alma", "egvs", self.sim.scenario.person("alma").since, self.began)
         return {record["recordId"]: record["value"] for record in records if record["value"] is not None}
 
 
@@ -98,16 +98,16 @@ class Cloud:
 def cloud(clean: pytest.MonkeyPatch, elasticsearch_node: Node, tmp_path: Path) -> Iterator[Cloud]:
     """Alma, connected with the app's own keys and not yet synced; everything else is in the environment."""
     clock = SettableClock(datetime.now(UTC))
-    world = demo_scenario(clock(), days=2)
-    world = replace(world, people=(world.person("alma"),))
+    scenario = demo_scenario(clock(), days=2)
+    scenario = replace(scenario, people=(scenario.person("alma"),))
     client = Client(KEYS["DEXCOM_CLIENT_ID"], KEYS["DEXCOM_CLIENT_SECRET"], Client.redirect_uris)
-    with running_simulator(world, clock=clock, client=client) as sim:
+    with running_simulator(scenario, clock=clock, client=client) as sim:
         password = elasticsearch_node.password.get_secret_value()
         here = {"ES_ENDPOINT": elasticsearch_node.url, "ES_USER": elasticsearch_node.username, "ES_PASSWORD": password}
         prefix = f"cli{os.getpid()}{tmp_path.name.lower()[-12:]}-".replace("_", "")
         for name, value in {**KEYS, **here, "ES_INDEX": prefix, "DEXCOM_BASE_URL": sim.base_url}.items():
             clean.setenv(name, value)
-        _connect(world.person("alma").name)
+        _connect(scenario.person("alma").name)
         yield Cloud(sim, clock, clock())
         with open_runtime(Settings.load()) as rt:
             delete_user(rt.client, rt.names, "alma")

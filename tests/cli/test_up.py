@@ -56,7 +56,7 @@ def values_of(answer: dict[str, Any]) -> dict[str, list[int]]:
         found = {}
         for one in answer["people"]:
             end = datetime.fromisoformat(one["newest"]) + timedelta(seconds=1)
-            records = sim.truth(one["id"], "egvs", sim.world.person(one["id"]).since, end)
+            records = sim.truth(one["id"], "egvs", sim.scenario.person(one["id"]).since, end)
             found[one["id"]] = [record["value"] for record in records if record["value"] is not None]
     return found
 

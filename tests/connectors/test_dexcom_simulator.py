@@ -45,7 +45,7 @@ DAY = timedelta(days=1)
 PATIENT = Limits(read_s=3, first_wait_s=0.01, longest_wait_s=0.05, max_bytes=8 * 2**20)
 
 
-def world() -> Scenario:
+def scenario() -> Scenario:
     """The demo's people; bruno's phone was offline for four weeks, then he revises and deletes."""
     demo = demo_scenario(NOW, days=90)
     bruno = demo.person("bruno")
@@ -63,7 +63,7 @@ def world() -> Scenario:
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[Simulator, SettableClock]]:
     clock = SettableClock(NOW)
-    with running_simulator(world(), clock=clock) as sim:
+    with running_simulator(scenario(), clock=clock) as sim:
         yield sim, clock
 
 

@@ -73,7 +73,7 @@ class House:
 
     def truth(self, user_id: str, since: datetime | None = None) -> dict[str, int]:
         """Glucose by record id, as a perfect client would hold it now; readings without a value are none."""
-        start = since or self.sim.world.person(user_id).since
+        start = since or self.sim.scenario.person(user_id).since
         records = self.sim.truth(user_id, "egvs", start, self.clock() + timedelta(days=1))
         return {record["recordId"]: record["value"] for record in records if record["value"] is not None}
 
@@ -87,11 +87,11 @@ OpenHouse = Callable[..., AbstractContextManager[House]]
 """Opens a house over a world, optionally with a clock of the test's own."""
 
 
-def small_world(days: int = 12, **changes: object) -> Scenario:
+def small_scenario(days: int = 12, **changes: object) -> Scenario:
     """Alma alone, for a few days; keywords replace fields of the person."""
-    world = demo_scenario(NOW, days=days)
-    alma = replace(world.person("alma"), **changes)  # type: ignore[arg-type]
-    return replace(world, people=(alma,))
+    scenario = demo_scenario(NOW, days=days)
+    alma = replace(scenario.person("alma"), **changes)  # type: ignore[arg-type]
+    return replace(scenario, people=(alma,))
 
 
 def settings_of(node: Node, folder: Path, simulator: str, index: str) -> Settings:
@@ -112,20 +112,20 @@ def providers_of(settings: Settings, simulator: str, **more: Any) -> Providers:
 
 
 @contextmanager
-def opened_house(node: Node, folder: Path, world: Scenario, clock: SettableClock | None = None) -> Iterator[House]:
+def opened_house(node: Node, folder: Path, scenario: Scenario, clock: SettableClock | None = None) -> Iterator[House]:
     """Everybody of the world, connected and not yet synced, under an index prefix of the house's own."""
     clock = clock or SettableClock(NOW)
     index = f"t{uuid.uuid4().hex[:8]}-"
-    with running_simulator(world, clock=clock) as sim:
+    with running_simulator(scenario, clock=clock) as sim:
         settings = settings_of(node, folder, sim.base_url, index)
         with open_runtime(settings, clock) as rt:
             rt = replace(rt, providers=providers_of(settings, sim.base_url, limits=IMPATIENT), random=Random(1))
             provision(rt.client, rt.names)
-            for person in world.people:
+            for person in scenario.people:
                 connect(rt, person)
                 ensure_index(rt.client, rt.names, person.id)
             yield House(rt, sim, clock)
-            for person in world.people:
+            for person in scenario.people:
                 delete_user(rt.client, rt.names, person.id)
 
 
@@ -138,13 +138,13 @@ def open_house(elasticsearch_node: Node, tmp_path: Path) -> OpenHouse:
 @pytest.fixture
 def house(open_house: OpenHouse) -> Iterator[House]:
     """Alma's twelve days, connected and not yet synced."""
-    with open_house(small_world()) as opened:
+    with open_house(small_scenario()) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def synced(elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Alma's thirty days after one sync. Tests only look at them."""
-    with opened_house(elasticsearch_node, tmp_path_factory.mktemp("synced"), small_world(days=30)) as opened:
+    with opened_house(elasticsearch_node, tmp_path_factory.mktemp("synced"), small_scenario(days=30)) as opened:
         opened.sync()
         yield opened

@@ -37,7 +37,7 @@ def periods(house: House) -> dict[str, dict[str, Any]]:
 
 def truth(house: House, user_id: str = "alma") -> Truth:
     """Every reading by the wall clock of the person's phone."""
-    since = house.sim.world.person(user_id).since
+    since = house.sim.scenario.person(user_id).since
     records = house.sim.truth(user_id, "egvs", since, house.clock() + timedelta(days=1))
     return [
         (datetime.fromisoformat(record["displayTime"]).replace(tzinfo=None), record["value"])

@@ -11,8 +11,8 @@ import pytest
 
 from glucoflow.model.ingestion import Window
 from glucoflow.service.backfill import backfill_person
-from glucoflow.simulators.dexcom import Span
-from tests.flows.conftest import NOW, House, OpenHouse, small_world
+from glucoflow.simulators.dexcom import Gap
+from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
 
 WORKER = Path(__file__).with_name("killed_worker.py")
 
@@ -34,15 +34,15 @@ def run_and_kill(house: House, point: str, nth: int, job: str = "sync") -> int:
     return subprocess.run(argv, env=environment, check=False, timeout=60).returncode
 
 
-def mostly_off(first: int, last: int) -> Span:
+def mostly_off(first: int, last: int) -> Gap:
     """No sensor between so many days ago: pages are windows of 30 days, however little is in them."""
-    return Span(NOW - timedelta(days=first), NOW - timedelta(days=last))
+    return Gap(NOW - timedelta(days=first), NOW - timedelta(days=last))
 
 
 @pytest.mark.parametrize("point", ["after_fetch", "after_bulk", "after_checkpoint"])
 def test_a_sync_killed_anywhere_is_made_good_by_the_next(open_house: OpenHouse, point: str) -> None:
     # 35 days are two pages of readings; events come first, with two pages of their own: it dies at the last page.
-    with open_house(small_world(days=35, gaps=(mostly_off(33, 6),))) as house:
+    with open_house(small_scenario(days=35, gaps=(mostly_off(33, 6),))) as house:
         assert run_and_kill(house, point, 4) == 9, "the worker must have died at that point"
         stored = len(house.values("alma"))
         assert stored > 500
@@ -63,7 +63,7 @@ def test_a_sync_killed_anywhere_is_made_good_by_the_next(open_house: OpenHouse, 
 
 
 def test_a_backfill_goes_on_where_it_was_killed(open_house: OpenHouse) -> None:
-    with open_house(small_world(days=70, gaps=(mostly_off(68, 38), mostly_off(34, 6)))) as house:
+    with open_house(small_scenario(days=70, gaps=(mostly_off(68, 38), mostly_off(34, 6)))) as house:
         window = Window(NOW - timedelta(days=66), NOW - timedelta(days=2))
         job = f"{window.start.isoformat()}..{window.end.isoformat()}"
         assert run_and_kill(house, "after_checkpoint", 2, job) == 9

@@ -12,7 +12,7 @@ from glucoflow.analytics.adherence import FEWEST_DAYS
 from glucoflow.cli.app import app
 from glucoflow.model.errors import Rejected
 from glucoflow.service.annotations import Annotations, summarizing
-from tests.flows.conftest import NOW, House, OpenHouse, small_world
+from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
 
 FIRST = date(2026, 5, 25)
 Run = Callable[..., str]
@@ -74,7 +74,7 @@ def test_the_commands_mark_and_show(house: House, command: Run, tmp_path: Path) 
 
 
 def test_what_is_said_stands_on_its_numbers(open_house: OpenHouse) -> None:
-    with open_house(small_world(days=40)) as house:
+    with open_house(small_scenario(days=40)) as house:
         house.sync()
         mine = Annotations(house.rt.store, house.rt.queries, summarizing(house.rt))
         found = mine.insights("alma", 14, "mg/dL", NOW)

@@ -16,7 +16,7 @@ from glucoflow.service.providers import Providers
 from glucoflow.service.run_metrics import record_connections
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Fault
-from tests.flows.conftest import NOW, House, OpenHouse, small_world
+from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
 
 Doc = dict[str, Any]
 
@@ -58,7 +58,7 @@ def test_the_time_of_each_stage_adds_up_to_less_than_the_run(house: House) -> No
     house.sync()
     stages = {one["stage"]["kind"]: one["stage"] for one in told(house, "stage")}
     assert set(stages) >= {"readings", "events", "summaries"}
-    since = house.sim.world.person("alma").since
+    since = house.sim.scenario.person("alma").since
     assert stages["readings"]["fetched"] == len(house.sim.truth("alma", "egvs", since, NOW))
     for kind, one in stages.items():
         parts = ("compute",) if kind == "summaries" else ("fetch", "write", "store")
@@ -101,7 +101,7 @@ def test_how_connections_stand_and_which_are_gone(house: House) -> None:
 
 
 def test_a_connection_that_the_store_no_longer_has_is_forgotten(open_house: OpenHouse) -> None:
-    with open_house(small_world(days=1)) as house:
+    with open_house(small_scenario(days=1)) as house:
         record_connections(house.rt)
         assert len(told(house, "connection")) == 1
         house.rt.store.people.delete("alma")

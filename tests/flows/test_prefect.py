@@ -55,8 +55,8 @@ def cloud(
     prefect: None, elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Simulator]:
     """The four people with two days each, connected; where everything is is in the environment, as for a worker."""
-    world = demo_scenario(datetime.now(UTC), days=2)
-    with running_simulator(world, clock=SettableClock(datetime.now(UTC))) as sim:
+    scenario = demo_scenario(datetime.now(UTC), days=2)
+    with running_simulator(scenario, clock=SettableClock(datetime.now(UTC))) as sim:
         for name, value in {
             "ES_ENDPOINT": elasticsearch_node.url,
             "ES_USER": elasticsearch_node.username,
@@ -67,11 +67,11 @@ def cloud(
         }.items():
             monkeypatch.setenv(name, value)
         with open_runtime(Settings.load()) as rt:
-            for person in world.people:
+            for person in scenario.people:
                 connect(rt, person)
         yield sim
         with open_runtime(Settings.load()) as rt:
-            for person in world.people:
+            for person in scenario.people:
                 delete_indices(rt.client, rt.names, person.id)
 
 

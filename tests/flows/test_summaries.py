@@ -40,7 +40,7 @@ def test_every_day_and_period_is_what_the_records_come_to(synced: House) -> None
 
 
 def test_episodes_are_those_of_the_records_with_what_was_around_them(synced: House) -> None:
-    records = synced.sim.truth("alma", "egvs", synced.sim.world.person("alma").since, NOW + timedelta(days=1))
+    records = synced.sim.truth("alma", "egvs", synced.sim.scenario.person("alma").since, NOW + timedelta(days=1))
     read = [r for r in records if r["value"] is not None]
     times = [epoch_ms(instant(r)) for r in read]
     expected = find_episodes(Series.of(times, [float(r["value"]) for r in read], 120, 300_000))
@@ -86,7 +86,7 @@ def test_elasticsearch_comes_to_the_same_figures(synced: House) -> None:
 def test_new_sensors_are_known_by_their_transmitters(synced: House) -> None:
     synced.rt.client.indices.refresh(index=synced.rt.names.alias("alma"))
     seen: dict[str, datetime] = {}
-    for record in synced.sim.truth("alma", "egvs", synced.sim.world.person("alma").since, NOW):
+    for record in synced.sim.truth("alma", "egvs", synced.sim.scenario.person("alma").since, NOW):
         seen.setdefault(record["transmitterId"], instant(record))
     starts = synced.rt.queries.sensor_starts("alma", NOW - timedelta(days=60), NOW)
     assert starts == sorted(seen.values())[1:]

@@ -17,7 +17,7 @@ from glucoflow.service.backfill import backfill_with_summaries
 from glucoflow.service.maintenance import delete_person
 from glucoflow.service.summaries import summarize_changes, summarize_last
 from glucoflow.simulators.dexcom import ReviseReadings, running_simulator
-from tests.flows.conftest import NOW, House, OpenHouse, small_world
+from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
 from tests.flows.counting import (
     SMALL,
     assert_figures,
@@ -49,8 +49,8 @@ def test_computing_them_again_rewrites_nothing(house: House) -> None:
 @pytest.fixture
 def a_high() -> ReviseReadings:
     """A change that reaches the cloud in two hours: a high of five days ago becomes 90 mg/dL lower and none at all."""
-    world = small_world()
-    with running_simulator(world, clock=lambda: NOW) as sim:
+    scenario = small_scenario()
+    with running_simulator(scenario, clock=lambda: NOW) as sim:
         records = sim.truth("alma", "egvs", NOW - timedelta(days=6), NOW - timedelta(days=5))
         moments = [instant(r) for r in records if r["value"]]
         series = Series.of(list(map(epoch_ms, moments)), [float(r["value"]) for r in records if r["value"]], 120)
@@ -62,7 +62,7 @@ def a_high() -> ReviseReadings:
 def test_late_data_change_their_own_day_and_the_periods_and_nothing_else(
     open_house: OpenHouse, a_high: ReviseReadings
 ) -> None:
-    with open_house(small_world(changes=(a_high,))) as house:
+    with open_house(small_scenario(changes=(a_high,))) as house:
         house.sync()
         before, highs = days(house), documents(house, "episode")
         house.clock.advance(timedelta(hours=25))

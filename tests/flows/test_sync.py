@@ -13,13 +13,13 @@ from glucoflow.es.queries import Queries
 from glucoflow.model.errors import Retryable
 from glucoflow.service.sync import Outcome
 from glucoflow.simulators.dexcom import Fault, ReviseReadings
-from tests.flows.conftest import NOW, House, OpenHouse, small_world
+from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
 
 
 @pytest.fixture
 def house(open_house: OpenHouse) -> Iterator[House]:
     """Alma's five days: what is tested here shows on few."""
-    with open_house(small_world(days=5)) as opened:
+    with open_house(small_scenario(days=5)) as opened:
         yield opened
 
 
@@ -37,7 +37,7 @@ def test_the_first_sync_brings_everything_and_the_second_rewrites_nothing(house:
 
 
 def test_a_sync_only_steps_back_by_its_lag(open_house: OpenHouse) -> None:
-    with open_house(small_world(days=35)) as house:
+    with open_house(small_scenario(days=35)) as house:
         house.sync()
         asked = house.sim.requested("egvs")
         assert asked >= 2, "all of it would be two pages"
@@ -53,7 +53,7 @@ def test_a_sync_only_steps_back_by_its_lag(open_house: OpenHouse) -> None:
 def test_once_a_day_it_steps_back_further_and_finds_what_changed(open_house: OpenHouse) -> None:
     ten_days_ago = NOW - timedelta(days=10)
     revised = ReviseReadings(NOW + timedelta(hours=1), ten_days_ago, ten_days_ago + timedelta(hours=2), by=9)
-    with open_house(small_world(days=12, changes=(revised,))) as house:
+    with open_house(small_scenario(days=12, changes=(revised,))) as house:
         house.sync()
         before = house.values("alma")
         house.clock.advance(timedelta(hours=25))
@@ -142,7 +142,7 @@ def test_odd_records_are_kept_aside_with_their_reason_and_their_page_goes_on(hou
 
 
 def test_two_workers_at_once_never_take_the_same_person_nor_refresh_twice(open_house: OpenHouse) -> None:
-    with open_house(small_world(days=3)) as house:
+    with open_house(small_scenario(days=3)) as house:
         house.sync()
         house.clock.advance(timedelta(hours=3))
         before = len(house.sim.refreshes)

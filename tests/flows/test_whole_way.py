@@ -50,7 +50,7 @@ DATASETS: dict[Kind, list[str]] = {
 DERIVED = ["summary.day", "summary.period", "episode"]
 
 
-def world() -> Scenario:
+def scenario() -> Scenario:
     demo = demo_scenario(NOW, days=32)
     bruno = replace(demo.person("bruno"), offline=(OFFLINE,), changes=CHANGES)
     return replace(demo, people=(bruno,))
@@ -60,7 +60,7 @@ def world() -> Scenario:
 def house(elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Bruno's, on the day before his phone goes offline."""
     clock = SettableClock(NOW - 29 * DAY)
-    with opened_house(elasticsearch_node, tmp_path_factory.mktemp("bruno"), world(), clock) as opened:
+    with opened_house(elasticsearch_node, tmp_path_factory.mktemp("bruno"), scenario(), clock) as opened:
         yield opened
 
 
@@ -81,7 +81,7 @@ def held(house: House, kind: Kind) -> dict[str, Any]:
 
 
 def truth(house: House, kind: Kind) -> dict[str, Any]:
-    since = house.sim.world.person("bruno").since
+    since = house.sim.scenario.person("bruno").since
     records = house.sim.truth("bruno", ENDPOINTS[kind], since, house.clock())
     return {record["recordId"]: record for record in records}
 

@@ -101,7 +101,7 @@ def played(place: Place, scenario: w.Written) -> Stage:
     clock = SettableClock(scenario.now)
     archive = GivenArchive({name: records_of(account) for name, account in scenario.accounts.items()})
     with ExitStack() as stack:
-        sim = stack.enter_context(running_simulator(archive.world, clock, archive=archive))
+        sim = stack.enter_context(running_simulator(archive.scenario, clock, archive=archive))
         runtime = stack.enter_context(ExitStack())
         stage = Stage(place, scenario, clock, archive, sim, _NOT_YET, _settings(place, sim), runtime)
         stage.rt = stage.opened()

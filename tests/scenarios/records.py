@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.simulators.dexcom.archive import Kind
+from glucoflow.simulators.dexcom.archive import RecordKind
 from glucoflow.simulators.dexcom.given import Edit, GivenRecord
 from tests.scenarios.written import Account, Series
 
@@ -15,10 +15,12 @@ ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 def records_of(account: Account) -> list[GivenRecord]:
     """All records of an account, as they are to be sent."""
-    return [record for kind, entries in account.items() for record in _of_kind(msgspec.convert(kind, Kind), entries)]
+    return [
+        record for kind, entries in account.items() for record in _of_kind(msgspec.convert(kind, RecordKind), entries)
+    ]
 
 
-def _of_kind(kind: Kind, entries: Iterable[dict[str, Any]]) -> Iterator[GivenRecord]:
+def _of_kind(kind: RecordKind, entries: Iterable[dict[str, Any]]) -> Iterator[GivenRecord]:
     for entry in entries:
         if "series" in entry:
             yield from _series(kind, msgspec.convert(entry["series"], Series, strict=False))
@@ -27,7 +29,7 @@ def _of_kind(kind: Kind, entries: Iterable[dict[str, Any]]) -> Iterator[GivenRec
             yield _record(kind, fields, entry.get("_up", msgspec.UNSET), entry.get("_edits", []), entry.get("_gone"))
 
 
-def _series(kind: Kind, series: Series) -> Iterator[GivenRecord]:
+def _series(kind: RecordKind, series: Series) -> Iterator[GivenRecord]:
     values = series.value if isinstance(series.value, list) else [series.value]
     for i in range(series.count):
         at = series.first + timedelta(seconds=i * series.every_s)
@@ -69,7 +71,7 @@ def _minutes(suffix: str) -> int:
 
 
 def _record(
-    kind: Kind,
+    kind: RecordKind,
     fields: dict[str, Any],
     up: datetime | str | msgspec.UnsetType | None,
     edits: Iterable[dict[str, Any]],

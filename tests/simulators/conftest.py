@@ -22,10 +22,10 @@ CLOCK = SettableClock(NOW)
 
 
 @contextmanager
-def opened(world: Scenario, clock: SettableClock, calls_per_hour: int = 60_000) -> Iterator[Caller]:
+def opened(scenario: Scenario, clock: SettableClock, calls_per_hour: int = 60_000) -> Iterator[Caller]:
     """A caller of a simulator of its own."""
     with (
-        running_simulator(world, clock=clock, calls_per_hour=calls_per_hour) as sim,
+        running_simulator(scenario, clock=clock, calls_per_hour=calls_per_hour) as sim,
         httpx.Client(base_url=sim.base_url, timeout=10, trust_env=False) as http,
     ):
         yield Caller(sim, http)

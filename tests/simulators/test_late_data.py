@@ -9,10 +9,10 @@ from glucoflow.simulators.dexcom import (
     Change,
     DeleteEvents,
     Offline,
-    Person,
     ReviseReadings,
     Scenario,
     SettableClock,
+    SimulatedPerson,
     UpdateEvents,
 )
 from tests.simulators.caller import Caller, Record, plain, utc
@@ -22,9 +22,11 @@ SINCE = NOW - timedelta(days=60)
 AWAY = Offline(NOW - timedelta(days=35), NOW - timedelta(days=7))
 
 
-def world(*changes: Change, offline: Offline | None = None, delay: timedelta = timedelta(0)) -> Scenario:
+def scenario(*changes: Change, offline: Offline | None = None, delay: timedelta = timedelta(0)) -> Scenario:
     away = (offline,) if offline else ()
-    return Scenario((Person("eva", "Eva", "Europe/Berlin", SINCE, offline=away, changes=changes),), upload_delay=delay)
+    return Scenario(
+        (SimulatedPerson("eva", "Eva", "Europe/Berlin", SINCE, offline=away, changes=changes),), upload_delay=delay
+    )
 
 
 def updated(caller: Caller, since: object) -> Record:
@@ -33,7 +35,7 @@ def updated(caller: Caller, since: object) -> Record:
 
 
 def test_an_upload_delay_hides_the_newest(opening: Opening, clock: SettableClock) -> None:
-    with opening(world(delay=timedelta(hours=3)), clock) as caller:
+    with opening(scenario(delay=timedelta(hours=3)), clock) as caller:
         seen = caller.records("eva", "egvs", NOW - timedelta(hours=6), NOW)
         clock.advance(timedelta(hours=3))
         later = caller.records("eva", "egvs", NOW - timedelta(hours=6), NOW)
@@ -43,7 +45,7 @@ def test_an_upload_delay_hides_the_newest(opening: Opening, clock: SettableClock
 
 
 def test_four_weeks_offline_come_all_at_once_when_the_phone_is_back(opening: Opening, clock: SettableClock) -> None:
-    with opening(world(offline=AWAY), clock) as caller:
+    with opening(scenario(offline=AWAY), clock) as caller:
         clock.set(AWAY.end - timedelta(seconds=1))
         for kind in ("egvs", "events", "alerts"):
             assert caller.records("eva", kind, AWAY.start, AWAY.end) == []
@@ -62,7 +64,7 @@ def test_four_weeks_offline_come_all_at_once_when_the_phone_is_back(opening: Ope
 def test_readings_are_revised_at_their_moment(opening: Opening, clock: SettableClock) -> None:
     change = ReviseReadings(at=NOW, start=NOW - timedelta(days=3), end=NOW - timedelta(days=2), by=11)
     span = (NOW - timedelta(days=4), NOW - timedelta(days=1))
-    with opening(world(change), clock) as caller:
+    with opening(scenario(change), clock) as caller:
         clock.set(NOW - timedelta(seconds=1))
         before = caller.records("eva", "egvs", *span)
         assert updated(caller, (NOW - timedelta(minutes=1)).isoformat())["egvs"] is None
@@ -84,7 +86,7 @@ def test_events_are_updated_and_deleted_and_stay_so(opening: Opening, clock: Set
     start, end = NOW - timedelta(days=5), NOW - timedelta(days=4)
     update = UpdateEvents(at=NOW, start=start, end=end, factor=2)
     delete = DeleteEvents(at=NOW + timedelta(days=1), start=start, end=end, kinds=("insulin",))
-    with opening(world(delete, update), clock) as caller:
+    with opening(scenario(delete, update), clock) as caller:
         clock.set(NOW - timedelta(seconds=1))
         created = caller.records("eva", "events", start, end)
         clock.set(NOW)
@@ -110,7 +112,7 @@ def test_events_are_updated_and_deleted_and_stay_so(opening: Opening, clock: Set
 
 def test_an_event_entered_later_appears_then(opening: Opening, clock: SettableClock) -> None:
     at = NOW - timedelta(days=3)
-    with opening(world(AddEvent(NOW, at, "insulin", "4.5", "units", "fastActing")), clock) as caller:
+    with opening(scenario(AddEvent(NOW, at, "insulin", "4.5", "units", "fastActing")), clock) as caller:
         window = (at, at + timedelta(seconds=1))
         clock.set(NOW - timedelta(seconds=1))
         assert caller.records("eva", "events", *window) == []
@@ -124,7 +126,7 @@ def test_what_changed_while_the_phone_was_offline_comes_with_the_upload(opening:
     middle = AWAY.start + timedelta(days=10)
     revise = ReviseReadings(at=middle, start=AWAY.start, end=AWAY.end, by=9)
     delete = DeleteEvents(at=AWAY.end + timedelta(days=1), start=AWAY.start, end=AWAY.end)
-    with opening(world(revise, delete, offline=AWAY), clock) as caller, opening(world(), clock) as plain_cloud:
+    with opening(scenario(revise, delete, offline=AWAY), clock) as caller, opening(scenario(), clock) as plain_cloud:
         clock.set(AWAY.end - timedelta(seconds=1))
         assert caller.records("eva", "egvs", AWAY.start, AWAY.end) == []
         clock.set(AWAY.end)
@@ -151,7 +153,7 @@ def test_truth_is_what_the_wire_shows(caller: Caller, kind: str) -> None:
 def test_a_very_old_last_sync_time_is_answered_wrongly_as_by_the_real_one(
     opening: Opening, clock: SettableClock
 ) -> None:
-    person = Person("eva", "Eva", "Europe/Berlin", NOW - timedelta(days=150))
+    person = SimulatedPerson("eva", "Eva", "Europe/Berlin", NOW - timedelta(days=150))
     with opening(Scenario((person,)), clock) as caller:
         held = updated(caller, (NOW - timedelta(days=140)).isoformat())
         assert utc(held["egvs"]["start"]["systemTime"]) > NOW - timedelta(days=101)

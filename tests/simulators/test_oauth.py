@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from glucoflow.simulators.dexcom import SettableClock
-from glucoflow.simulators.dexcom.grants import Grants, Refused
+from glucoflow.simulators.dexcom.grants import GrantError, Grants
 from tests.simulators.caller import APP, LOGIN, REDIRECT, Caller, landed
 from tests.simulators.conftest import NOW
 
@@ -151,7 +151,7 @@ def test_authorizations_outlive_a_restart_where_a_file_is_given(tmp_path: Path) 
     assert after.opened(pair.access, NOW).person == "alma"
     assert after.rotate(pair.refresh, NOW).refresh != pair.refresh
     assert file.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(Refused, match="invalid_grant"):
+    with pytest.raises(GrantError, match="invalid_grant"):
         Grants(file).rotate(pair.refresh, NOW)
-    with pytest.raises(Refused, match="invalid_token"):
+    with pytest.raises(GrantError, match="invalid_token"):
         Grants().opened(pair.access, NOW)

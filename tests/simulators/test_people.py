@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from glucoflow.simulators.dexcom import Journey, Person, Scenario, SettableClock, demo_scenario
+from glucoflow.simulators.dexcom import Journey, Scenario, SettableClock, SimulatedPerson, demo_scenario
 from glucoflow.simulators.dexcom.archive import Archive
 from glucoflow.simulators.people import zone_with_change
 from glucoflow.simulators.scenario import Physiology
@@ -187,7 +187,7 @@ def test_data_range_is_the_first_and_last_record(caller: Caller, readings: dict[
 
 
 def test_a_receiver_writes_no_offsets_and_no_schedules(opening: Opening, clock: SettableClock) -> None:
-    person = Person("rita", "Rita", "Asia/Tokyo", SINCE, display_device="receiver")
+    person = SimulatedPerson("rita", "Rita", "Asia/Tokyo", SINCE, display_device="receiver")
     with opening(Scenario((person,)), clock) as caller:
         reading = caller.records("rita", "egvs", NOW - timedelta(hours=1), NOW)[0]
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", reading["systemTime"])
@@ -199,7 +199,7 @@ def test_a_receiver_writes_no_offsets_and_no_schedules(opening: Opening, clock: 
 
 def test_a_traveller_lives_by_the_clock_of_the_place(opening: Opening, clock: SettableClock) -> None:
     away = Journey(NOW - timedelta(days=5), NOW - timedelta(days=2), "Asia/Tokyo")
-    person = Person("tim", "Tim", "Europe/London", SINCE, journeys=(away,), body=Physiology())
+    person = SimulatedPerson("tim", "Tim", "Europe/London", SINCE, journeys=(away,), body=Physiology())
     with opening(Scenario((person,)), clock) as caller:
         for reading in caller.records("tim", "egvs", NOW - timedelta(days=6), NOW):
             hours = 9 if away.start <= utc(reading["systemTime"]) < away.end else 0

@@ -11,7 +11,7 @@ from glucoflow.simulators.chance import DAY, STEP, Ints
 from glucoflow.simulators.dexcom.blocks import Block, Ids, block_of_dicts, stamps, uploaded
 from glucoflow.simulators.dexcom.readings import DISPLAY_APP
 from glucoflow.simulators.patient import PatientModel, Readings
-from glucoflow.simulators.scenario import AlertSettings, Person, Scenario
+from glucoflow.simulators.scenario import AlertSettings, Scenario, SimulatedPerson
 from glucoflow.simulators.wallclock import epoch
 
 QUIET = 6
@@ -27,22 +27,22 @@ class Ring:
     state: str
 
 
-def settings_at(person: Person, at: int) -> AlertSettings:
+def settings_at(person: SimulatedPerson, at: int) -> AlertSettings:
     """The alert settings in force at a moment; the first ones before that, defaults where there are none."""
     known = person.settings or (AlertSettings(since=person.since),)
     held = [settings for settings in sorted(known, key=lambda one: one.since) if epoch(settings.since) <= at]
     return held[-1] if held else known[0]
 
 
-def alerts_block(world: Scenario, life: PatientModel, day: int) -> Block:
+def alerts_block(scenario: Scenario, patient: PatientModel, day: int) -> Block:
     """The alerts of a UTC day."""
-    person, start, end = life.person, day * DAY, (day + 1) * DAY
+    person, start, end = patient.person, day * DAY, (day + 1) * DAY
     lead = start - (2 * QUIET + 2) * STEP
-    readings = life.readings(lead, end)
+    readings = patient.readings(lead, end)
     rings = [ring for ring in _rings(person, readings, lead, end) if start <= ring.at < end]
-    ids = Ids(world.seed, person.id, "alert")
-    seen = uploaded(world, person, np.array([ring.at for ring in rings], dtype=np.int64)).tolist()
-    transmitters = {one.number: life.sensors.transmitter_id(one.transmitter) for one in readings.sessions}
+    ids = Ids(scenario.seed, person.id, "alert")
+    seen = uploaded(scenario, person, np.array([ring.at for ring in rings], dtype=np.int64)).tolist()
+    transmitters = {one.number: patient.sensors.transmitter_id(one.transmitter) for one in readings.sessions}
     rows = []
     for ring, visible in zip(rings, seen, strict=True):
         worn = [session for session in readings.sessions if session.start <= ring.at]
@@ -60,7 +60,7 @@ def alerts_block(world: Scenario, life: PatientModel, day: int) -> Block:
     return block_of_dicts(rows)
 
 
-def _rings(person: Person, readings: Readings, lead: int, end: int) -> Iterator[Ring]:
+def _rings(person: SimulatedPerson, readings: Readings, lead: int, end: int) -> Iterator[Ring]:
     if readings.times.size == 0:
         return
     settings = settings_at(person, int(readings.times[-1]))

@@ -14,8 +14,8 @@ from fastapi.exceptions import HTTPException
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp
 
-from glucoflow.simulators.dexcom.archive import Archive, Holdings, Kind
-from glucoflow.simulators.dexcom.grants import Family, Grants, Refused
+from glucoflow.simulators.dexcom.archive import Archive, Holdings, RecordKind
+from glucoflow.simulators.dexcom.grants import Family, GrantError, Grants
 from glucoflow.simulators.dexcom.oauth import RefreshAttempt, oauth_routes
 from glucoflow.simulators.dexcom.wire import Asked, FaultyWire
 from glucoflow.simulators.fault_injection import Faults
@@ -54,7 +54,7 @@ class BadRequest(Exception):
 
 
 def create_app(
-    world: Scenario,
+    scenario: Scenario,
     clock: Clock = real_clock,
     clients: Mapping[str, Client] | None = None,
     records: Records | None = None,
@@ -68,16 +68,16 @@ def create_app(
     before 429, as Dexcom states it.
     """
     records, clients = records or Records(), {Client.id: Client()} if clients is None else clients
-    grants, archive = grants or Grants(), archive or Archive(world)
+    grants, archive = grants or Grants(), archive or Archive(scenario)
     app = FastAPI(title="glucoflow simulator", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _errors(app)
-    _open_routes(app, world)
-    app.include_router(oauth_routes(world, clients, grants, clock, records.refreshes))
-    _data_routes(app, world, grants, archive, clock, calls_per_hour)
+    _open_routes(app, scenario)
+    app.include_router(oauth_routes(scenario, clients, grants, clock, records.refreshes))
+    _data_routes(app, scenario, grants, archive, clock, calls_per_hour)
     return FaultyWire(app, records.faults, clock, records.requests, grants.bearer, records.on_answer)
 
 
-def _open_routes(app: FastAPI, world: Scenario) -> None:
+def _open_routes(app: FastAPI, scenario: Scenario) -> None:
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
@@ -85,11 +85,11 @@ def _open_routes(app: FastAPI, world: Scenario) -> None:
     @app.get("/people")
     async def people() -> list[dict[str, str]]:
         """Who can be connected; not part of the provider's API."""
-        return [{"id": one.id, "name": one.name, "unit": one.unit, "zone": one.zone} for one in world.people]
+        return [{"id": one.id, "name": one.name, "unit": one.unit, "zone": one.zone} for one in scenario.people]
 
 
 def _data_routes(
-    app: FastAPI, world: Scenario, grants: Grants, archive: Holdings, clock: Clock, calls_per_hour: int
+    app: FastAPI, scenario: Scenario, grants: Grants, archive: Holdings, clock: Clock, calls_per_hour: int
 ) -> None:
     calls: Counter[int] = Counter()
 
@@ -108,9 +108,9 @@ def _data_routes(
             if getattr(request.state, "revoke", False):
                 grants.revoke(family.person)
                 family = grants.opened(token, now)
-        except Refused as refused:
-            text = "Access Token expired" if refused.why == "expired" else "Invalid Access Token"
-            raise _fault(401, text, f"keymanagement.service.{text.lower().replace(' ', '_')}") from refused
+        except GrantError as error:
+            text = "Access Token expired" if error.why == "expired" else "Invalid Access Token"
+            raise _fault(401, text, f"keymanagement.service.{text.lower().replace(' ', '_')}") from error
         return family
 
     @app.get("/v3/users/self/dataRange")
@@ -118,16 +118,16 @@ def _data_routes(
         family, since = entered(request), request.query_params.get("lastSyncTime")
         moment = None if since is None else _with_offset("lastSyncTime", since)
         held = archive.data_range(family.person, clock(), moment)
-        return _json(orjson.dumps({**_envelope("dataRange", family, world.seed), **held}))
+        return _json(orjson.dumps({**_envelope("dataRange", family, scenario.seed), **held}))
 
     @app.get("/v3/users/self/{kind}")
     async def data(kind: str, request: Request) -> Response:
-        if kind not in get_args(Kind):
+        if kind not in get_args(RecordKind):
             raise StarletteHTTPException(404)
         family = entered(request)
-        known: Kind = kind  # type: ignore[assignment]  # checked two lines above
+        known: RecordKind = kind  # type: ignore[assignment]  # checked two lines above
         start, end = _window(request) if kind != "devices" else (clock(), clock())
-        envelope = orjson.dumps(_envelope(RECORD_TYPE[kind], family, world.seed))
+        envelope = orjson.dumps(_envelope(RECORD_TYPE[kind], family, scenario.seed))
         records = archive.page(family.person, known, start, end, clock(), family.client)
         return _json(envelope[:-1] + b',"records":' + records + b"}")
 

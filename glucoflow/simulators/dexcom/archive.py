@@ -14,10 +14,10 @@ from glucoflow.simulators.dexcom.devices import devices_of
 from glucoflow.simulators.dexcom.events import calibrations_block, events_block
 from glucoflow.simulators.dexcom.readings import readings_block
 from glucoflow.simulators.patient import PatientModel
-from glucoflow.simulators.scenario import Change, Client, Person, ReviseReadings, Scenario
+from glucoflow.simulators.scenario import Change, Client, ReviseReadings, Scenario, SimulatedPerson
 from glucoflow.simulators.wallclock import epoch
 
-Kind = Literal["egvs", "events", "calibrations", "alerts", "devices"]
+RecordKind = Literal["egvs", "events", "calibrations", "alerts", "devices"]
 
 OLDEST_LAST_SYNC = timedelta(days=100)
 
@@ -26,7 +26,7 @@ class Holdings(Protocol):
     """What a cloud holds. `client` is the app that asks."""
 
     def page(
-        self, person_id: str, kind: Kind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
+        self, person_id: str, kind: RecordKind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
     ) -> bytes:
         """The JSON array of the records with start <= systemTime < end that can be seen at `as_of`, newest first.
 
@@ -40,18 +40,18 @@ class Holdings(Protocol):
 
 
 class Archive:
-    """All records of a world, the same for every app that asks.
+    """All records of a scenario, the same for every app that asks.
 
     Days are made when first asked for, and the last few hundred kept.
     """
 
-    def __init__(self, world: Scenario) -> None:
-        self.world = world
-        self._lives = {person.id: PatientModel(person, world.seed) for person in world.people}
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._patients = {person.id: PatientModel(person, scenario.seed) for person in scenario.people}
         self._blocks = lru_cache(maxsize=768)(self._block)
 
     def page(
-        self, person_id: str, kind: Kind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
+        self, person_id: str, kind: RecordKind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
     ) -> bytes:
         """See `Holdings`."""
         del client  # the same ids for all
@@ -61,7 +61,7 @@ class Archive:
         return b"[" + b",".join(pieces) + b"]"
 
     def truth(
-        self, person_id: str, kind: Kind, start: datetime, end: datetime, as_of: datetime
+        self, person_id: str, kind: RecordKind, start: datetime, end: datetime, as_of: datetime
     ) -> list[dict[str, Any]]:
         """What a perfect client holds at `as_of`: the newest form of each record, without the deleted, oldest first."""
         records: list[dict[str, Any]] = orjson.loads(self.page(person_id, kind, start, end, as_of))
@@ -75,14 +75,14 @@ class Archive:
         """
         if since is not None:
             since = max(since, as_of - OLDEST_LAST_SYNC)
-        kinds: tuple[Kind, ...] = ("calibrations", "egvs", "events")
+        kinds: tuple[RecordKind, ...] = ("calibrations", "egvs", "events")
         return {kind: self._extent(person_id, kind, epoch(as_of), epoch(since) if since else None) for kind in kinds}
 
-    def _extent(self, person_id: str, kind: Kind, as_of: int, since: int | None) -> dict[str, Any] | None:
-        life = self._lives[person_id]
-        if kind == "calibrations" and life.person.generation != "g6":
+    def _extent(self, person_id: str, kind: RecordKind, as_of: int, since: int | None) -> dict[str, Any] | None:
+        patient = self._patients[person_id]
+        if kind == "calibrations" and patient.person.generation != "g6":
             return None
-        days = _candidates(self.world, life.person, as_of, since)
+        days = _candidates(self.scenario, patient.person, as_of, since)
         bounds = []
         for order in (days, list(reversed(days))):
             for day in order:
@@ -93,50 +93,50 @@ class Archive:
                     break
         if len(bounds) < 2:
             return None
-        return {"start": stamps(life.person, bounds[0]), "end": stamps(life.person, bounds[1])}
+        return {"start": stamps(patient.person, bounds[0]), "end": stamps(patient.person, bounds[1])}
 
-    def _pieces(self, person_id: str, kind: Kind, start: int, end: int, as_of: int) -> Iterator[bytes]:
-        first = max(start, epoch(self._lives[person_id].person.since)) // DAY
+    def _pieces(self, person_id: str, kind: RecordKind, start: int, end: int, as_of: int) -> Iterator[bytes]:
+        first = max(start, epoch(self._patients[person_id].person.since)) // DAY
         last = min(end - 1, as_of) // DAY
         for day in range(last, first - 1, -1):
             yield from self._at(person_id, kind, day, as_of).pieces(start, end, as_of)
 
-    def _at(self, person_id: str, kind: Kind, day: int, as_of: int) -> Block:
+    def _at(self, person_id: str, kind: RecordKind, day: int, as_of: int) -> Block:
         changes = [
             change
-            for change in in_force(self._lives[person_id].person, as_of)
+            for change in in_force(self._patients[person_id].person, as_of)
             if touched(change)[0] < (day + 1) * DAY and touched(change)[1] > day * DAY and _alters(change, kind)
         ]
         return self._blocks(person_id, kind, day, tuple(changes))
 
-    def _block(self, person_id: str, kind: Kind, day: int, changes: tuple[Change, ...]) -> Block:
-        life = self._lives[person_id]
+    def _block(self, person_id: str, kind: RecordKind, day: int, changes: tuple[Change, ...]) -> Block:
+        patient = self._patients[person_id]
         if kind == "egvs":
-            return readings_block(self.world, life, day, changes)
+            return readings_block(self.scenario, patient, day, changes)
         if kind == "events":
-            return events_block(self.world, life, day, changes)
+            return events_block(self.scenario, patient, day, changes)
         if kind == "calibrations":
-            return calibrations_block(self.world, life, day)
-        return alerts_block(self.world, life, day)
+            return calibrations_block(self.scenario, patient, day)
+        return alerts_block(self.scenario, patient, day)
 
     def _devices(self, person_id: str, as_of: int) -> list[dict[str, Any]]:
         extent = self._extent(person_id, "egvs", as_of, None)
         if extent is None:
-            return devices_of(self._lives[person_id], None, as_of)
+            return devices_of(self._patients[person_id], None, as_of)
         newest = datetime.fromisoformat(extent["end"]["systemTime"]).replace(tzinfo=UTC)
-        return devices_of(self._lives[person_id], epoch(newest), as_of)
+        return devices_of(self._patients[person_id], epoch(newest), as_of)
 
 
-def _alters(change: Change, kind: Kind) -> bool:
+def _alters(change: Change, kind: RecordKind) -> bool:
     return kind == ("egvs" if isinstance(change, ReviseReadings) else "events")
 
 
-def _candidates(world: Scenario, person: Person, as_of: int, since: int | None) -> list[int]:
+def _candidates(scenario: Scenario, person: SimulatedPerson, as_of: int, since: int | None) -> list[int]:
     """The UTC days that can hold records updated after `since` (all days without it), ascending."""
     first, last = epoch(person.since) // DAY, as_of // DAY
     if since is None:
         return list(range(first, last + 1))
-    days = set(range((since - int(world.upload_delay.total_seconds())) // DAY, last + 1))
+    days = set(range((since - int(scenario.upload_delay.total_seconds())) // DAY, last + 1))
     for offline in person.offline:
         if since < epoch(offline.end) <= as_of:
             days |= set(range(epoch(offline.start) // DAY, epoch(offline.end) // DAY + 1))

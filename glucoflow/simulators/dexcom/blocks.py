@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from glucoflow.simulators.chance import Ints
-from glucoflow.simulators.scenario import AddEvent, Change, Person, Scenario
+from glucoflow.simulators.scenario import AddEvent, Change, Scenario, SimulatedPerson
 from glucoflow.simulators.wallclock import epoch, moment, offset, suffix
 
 _NAMESPACE = uuid.UUID("6f2f0b1c-7c0f-5d38-9f0e-3d1c6a52e0aa")
@@ -65,16 +65,16 @@ def block_of_dicts(records: Sequence[tuple[int, int, dict[str, Any]]]) -> Block:
     )
 
 
-def uploaded(world: Scenario, person: Person, times: Ints) -> Ints:
+def uploaded(scenario: Scenario, person: SimulatedPerson, times: Ints) -> Ints:
     """When what was measured at `times` can first be seen: after the delay, or when the phone is back."""
-    seen = times + int(world.upload_delay.total_seconds())
+    seen = times + int(scenario.upload_delay.total_seconds())
     for offline in person.offline:
         away = (times >= epoch(offline.start)) & (times < epoch(offline.end))
         seen = np.where(away, np.maximum(seen, epoch(offline.end)), seen)
     return seen
 
 
-def in_force(person: Person, as_of: int) -> tuple[Change, ...]:
+def in_force(person: SimulatedPerson, as_of: int) -> tuple[Change, ...]:
     """The changes that have happened by `as_of`, oldest first."""
     happened = [change for change in person.changes if epoch(change.at) <= as_of]
     return tuple(sorted(happened, key=lambda change: change.at))
@@ -102,7 +102,7 @@ class Ids:
         return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
-def stamps(person: Person, at: int) -> dict[str, str]:
+def stamps(person: SimulatedPerson, at: int) -> dict[str, str]:
     """systemTime and displayTime of one record. A receiver writes neither Z nor offset, and shows UTC to the cloud."""
     if person.display_device == "receiver":
         plain = moment(at).strftime("%Y-%m-%dT%H:%M:%S")

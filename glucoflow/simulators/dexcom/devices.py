@@ -5,20 +5,20 @@ from typing import Any
 from glucoflow.simulators.dexcom.alerts import settings_at
 from glucoflow.simulators.dexcom.readings import DISPLAY_APP
 from glucoflow.simulators.patient import PatientModel
-from glucoflow.simulators.scenario import AlertSettings, Person
+from glucoflow.simulators.scenario import AlertSettings, SimulatedPerson
 from glucoflow.simulators.wallclock import epoch, moment, offset, suffix
 
 WEEK = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 
 
-def devices_of(life: PatientModel, newest: int | None, as_of: int) -> list[dict[str, Any]]:
+def devices_of(patient: PatientModel, newest: int | None, as_of: int) -> list[dict[str, Any]]:
     """The devices known at `as_of`; `newest` is the systemTime of the newest reading uploaded, None: no device yet."""
     if newest is None:
         return []
-    person, worn = life.person, life.sensors.worn(newest, newest + 1)
+    person, worn = patient.person, patient.sensors.worn(newest, newest + 1)
     phone = {
         "lastUploadDate": _utc(newest),
-        "transmitterId": life.sensors.transmitter_id(worn[0].transmitter) if worn else None,
+        "transmitterId": patient.sensors.transmitter_id(worn[0].transmitter) if worn else None,
         "transmitterGeneration": person.generation,
         "displayDevice": person.display_device,
         "displayApp": DISPLAY_APP[person.generation],
@@ -30,7 +30,7 @@ def devices_of(life: PatientModel, newest: int | None, as_of: int) -> list[dict[
     return [{**phone, "displayApp": None, "alertSchedules": []}]
 
 
-def _schedules(person: Person, as_of: int) -> list[dict[str, Any]]:
+def _schedules(person: SimulatedPerson, as_of: int) -> list[dict[str, Any]]:
     settings = settings_at(person, as_of)
     first = settings_at(person, 0)
     always = {
@@ -61,7 +61,7 @@ def _schedules(person: Person, as_of: int) -> list[dict[str, Any]]:
     return found
 
 
-def _alerts(person: Person, settings: AlertSettings, sound: str) -> list[dict[str, Any]]:
+def _alerts(person: SimulatedPerson, settings: AlertSettings, sound: str) -> list[dict[str, Any]]:
     rows: list[tuple[str, int, str, int | None, bool]] = [
         ("high", settings.high, "mg/dL", settings.snooze_high, True),
         ("low", settings.low, "mg/dL", settings.snooze_low, True),

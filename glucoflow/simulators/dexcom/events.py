@@ -10,7 +10,7 @@ from glucoflow.simulators.chance import DAY, STEP, dice
 from glucoflow.simulators.day_plan import Plan
 from glucoflow.simulators.dexcom.blocks import Block, Ids, block_of_dicts, stamps, uploaded
 from glucoflow.simulators.patient import PatientModel
-from glucoflow.simulators.scenario import AddEvent, Change, DeleteEvents, Person, Scenario, UpdateEvents
+from glucoflow.simulators.scenario import AddEvent, Change, DeleteEvents, Scenario, SimulatedPerson, UpdateEvents
 from glucoflow.simulators.wallclock import epoch
 
 
@@ -26,38 +26,40 @@ class Entry:
     name: str = ""
 
 
-def events_block(world: Scenario, life: PatientModel, day: int, changes: Sequence[Change]) -> Block:
+def events_block(scenario: Scenario, patient: PatientModel, day: int, changes: Sequence[Change]) -> Block:
     """The events of a UTC day, as they are after `changes`."""
-    person, start, end = life.person, day * DAY, (day + 1) * DAY
+    person, start, end = patient.person, day * DAY, (day + 1) * DAY
     begin = max(start, epoch(person.since))
-    entries = [entry for entry in _entries(life, start, end) if begin <= entry.at < end]
-    rows = [(entry, _seen(world, person, entry.at), "created") for entry in sorted(entries, key=lambda entry: entry.at)]
+    entries = [entry for entry in _entries(patient, start, end) if begin <= entry.at < end]
+    rows = [
+        (entry, _seen(scenario, person, entry.at), "created") for entry in sorted(entries, key=lambda entry: entry.at)
+    ]
     for change in changes:
         if isinstance(change, AddEvent):
             at = epoch(change.time)
             if start <= at < end:
                 entry = Entry(at, change.kind, change.subtype, change.value, change.unit, f"added {epoch(change.at)}")
-                rows.append((entry, max(epoch(change.at), _seen(world, person, at)), "created"))
+                rows.append((entry, max(epoch(change.at), _seen(scenario, person, at)), "created"))
         elif isinstance(change, UpdateEvents | DeleteEvents):
             rows = [_changed(row, change) for row in rows]
-    ids = Ids(world.seed, person.id, "event")
-    return block_of_dicts([(row[0].at, row[1], _record(life, ids, row[0], row[2])) for row in rows])
+    ids = Ids(scenario.seed, person.id, "event")
+    return block_of_dicts([(row[0].at, row[1], _record(patient, ids, row[0], row[2])) for row in rows])
 
 
-def calibrations_block(world: Scenario, life: PatientModel, day: int) -> Block:
+def calibrations_block(scenario: Scenario, patient: PatientModel, day: int) -> Block:
     """Calibrations of a UTC day: for a G6 two after each insertion and one on about every second day; else none."""
-    person, start, end = life.person, day * DAY, (day + 1) * DAY
+    person, start, end = patient.person, day * DAY, (day + 1) * DAY
     if person.generation != "g6":
         return block_of_dicts([])
-    times = [one.first + wait for one in life.sensors.worn(start - DAY, end) for wait in (140, 980)]
-    if (rng := dice(world.seed, person.id, "calibration", day)).random() < 0.5:
+    times = [one.first + wait for one in patient.sensors.worn(start - DAY, end) for wait in (140, 980)]
+    if (rng := dice(scenario.seed, person.id, "calibration", day)).random() < 0.5:
         times.append(start + int(rng.integers(DAY)))
-    ids = Ids(world.seed, person.id, "calibration")
+    ids = Ids(scenario.seed, person.id, "calibration")
     return block_of_dicts(
         [
-            (at, _seen(world, person, at), _calibration(life, ids, at))
+            (at, _seen(scenario, person, at), _calibration(patient, ids, at))
             for at in sorted(set(times))
-            if max(start, epoch(person.since)) <= at < end and life.sensors.worn(at, at + 1)
+            if max(start, epoch(person.since)) <= at < end and patient.sensors.worn(at, at + 1)
         ]
     )
 
@@ -77,8 +79,8 @@ def _changed(row: Row, change: UpdateEvents | DeleteEvents) -> Row:
     return Entry(entry.at, entry.kind, entry.subtype, value, entry.unit, entry.name), seen, "updated"
 
 
-def _entries(life: PatientModel, start: int, end: int) -> Iterator[Entry]:
-    for plan in life.plans(start, end):
+def _entries(patient: PatientModel, start: int, end: int) -> Iterator[Entry]:
+    for plan in patient.plans(start, end):
         yield from _meals(plan)
         yield from _doses(plan)
         for bout in plan.bouts:
@@ -90,7 +92,7 @@ def _entries(life: PatientModel, start: int, end: int) -> Iterator[Entry]:
         for at, text in plan.notes:
             yield Entry(at, "notes", None, text, None)
         for at in plan.fingersticks:
-            yield Entry(at, "bloodGlucose", None, str(_metered(life, at)), "mg/dL")
+            yield Entry(at, "bloodGlucose", None, str(_metered(patient, at)), "mg/dL")
 
 
 def _meals(plan: Plan) -> Iterator[Entry]:
@@ -109,22 +111,22 @@ def _doses(plan: Plan) -> Iterator[Entry]:
         yield Entry(at, "insulin", "longActing", f"{units:g}", "units")
 
 
-def _metered(life: PatientModel, at: int) -> int:
+def _metered(patient: PatientModel, at: int) -> int:
     """What a good meter shows: within a few percent of the blood."""
-    error = float(dice(life.seed, life.person.id, "meter", at).normal(1, 0.04))
-    glucose = float(life.glucose(np.array([at], dtype=np.int64))[0])
+    error = float(dice(patient.seed, patient.person.id, "meter", at).normal(1, 0.04))
+    glucose = float(patient.glucose(np.array([at], dtype=np.int64))[0])
     return round(min(400.0, max(40.0, glucose * error)))
 
 
-def _seen(world: Scenario, person: Person, at: int) -> int:
-    return int(uploaded(world, person, np.array([at], dtype=np.int64))[0])
+def _seen(scenario: Scenario, person: SimulatedPerson, at: int) -> int:
+    return int(uploaded(scenario, person, np.array([at], dtype=np.int64))[0])
 
 
-def _record(life: PatientModel, ids: Ids, entry: Entry, status: str) -> dict[str, Any]:
-    person = life.person
+def _record(patient: PatientModel, ids: Ids, entry: Entry, status: str) -> dict[str, Any]:
+    person = patient.person
     times = stamps(person, entry.at)
     entered = stamps(person, entry.at + 60 + entry.at % 7 * STEP // 10)
-    worn = life.sensors.worn(entry.at, entry.at + 1)
+    worn = patient.sensors.worn(entry.at, entry.at + 1)
     return {
         "recordId": ids.of(f"{entry.kind}/{entry.at}/{entry.name}"),
         **times,
@@ -135,23 +137,23 @@ def _record(life: PatientModel, ids: Ids, entry: Entry, status: str) -> dict[str
         "eventSubType": entry.subtype,
         "value": entry.value,
         "unit": entry.unit,
-        "transmitterId": life.sensors.transmitter_id(worn[0].transmitter) if worn else None,
+        "transmitterId": patient.sensors.transmitter_id(worn[0].transmitter) if worn else None,
         "transmitterGeneration": person.generation,
         "transmitterGenerationVariant": person.generation,
         "displayDevice": person.display_device,
     }
 
 
-def _calibration(life: PatientModel, ids: Ids, at: int) -> dict[str, Any]:
-    person = life.person
-    worn = life.sensors.worn(at, at + 1)[0]
+def _calibration(patient: PatientModel, ids: Ids, at: int) -> dict[str, Any]:
+    person = patient.person
+    worn = patient.sensors.worn(at, at + 1)[0]
     return {
         "recordId": ids.of(str(at)),
         **stamps(person, at),
         "unit": "mg/dL",
-        "value": _metered(life, at),
+        "value": _metered(patient, at),
         "displayDevice": person.display_device,
-        "transmitterId": life.sensors.transmitter_id(worn.transmitter),
+        "transmitterId": patient.sensors.transmitter_id(worn.transmitter),
         "transmitterTicks": at - worn.transmitter_start,
         "transmitterGeneration": person.generation,
     }

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from glucoflow.simulators.dexcom.archive import Kind
-from glucoflow.simulators.scenario import Client, Person, Scenario
+from glucoflow.simulators.dexcom.archive import RecordKind
+from glucoflow.simulators.scenario import Client, Scenario, SimulatedPerson
 
 _NAMESPACE = uuid.UUID("b0a7e0a5-0a5e-5d0f-9d7c-6a1b6c0f2f11")
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ class Edit:
 class GivenRecord:
     """A record as it is to be sent. It is there from `up` (None: from its own time) until `gone` (None: for ever)."""
 
-    kind: Kind
+    kind: RecordKind
     fields: Mapping[str, Any]
     up: datetime | None = None
     edits: tuple[Edit, ...] = ()
@@ -72,12 +72,12 @@ class GivenArchive:
     first_client: str = Client.id
 
     @property
-    def world(self) -> Scenario:
-        """The accounts as people of a world, so that they can be connected."""
-        return Scenario(tuple(Person(id=name, name=name, zone="UTC", since=_EVER) for name in self.accounts))
+    def scenario(self) -> Scenario:
+        """The accounts as people of a scenario, so that they can be connected."""
+        return Scenario(tuple(SimulatedPerson(id=name, name=name, zone="UTC", since=_EVER) for name in self.accounts))
 
     def page(
-        self, person_id: str, kind: Kind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
+        self, person_id: str, kind: RecordKind, start: datetime, end: datetime, as_of: datetime, client: str = Client.id
     ) -> bytes:
         """See `archive.Holdings`."""
         found = []

@@ -18,7 +18,7 @@ CODE_LIFE = timedelta(seconds=60)
 ACCESS_LIFE = timedelta(seconds=7200)
 
 
-class Refused(Exception):
+class GrantError(Exception):
     """A token request that is not answered with tokens; `error` is the OAuth error word."""
 
     def __init__(self, error: str, why: str) -> None:
@@ -95,40 +95,40 @@ class Grants:
         return code
 
     def exchange(self, code: str, redirect_uri: str, now: datetime, client: str = Client.id) -> Pair:
-        """Tokens for a code. Raises Refused (invalid_grant) if unknown, used, expired or sent from elsewhere."""
+        """Tokens for a code. Raises GrantError (invalid_grant) if unknown, used, expired or sent from elsewhere."""
         known = self._book.codes.get(code)
         if known is None or self._book.families[known.family].client != client:
-            raise Refused("invalid_grant", "unknown code")
+            raise GrantError("invalid_grant", "unknown code")
         if known.used:
             self._revoke(known.family)
-            raise Refused("invalid_grant", "code used before; the authorization is revoked")
+            raise GrantError("invalid_grant", "code used before; the authorization is revoked")
         if now >= known.expires:
-            raise Refused("invalid_grant", "code expired")
+            raise GrantError("invalid_grant", "code expired")
         if redirect_uri != known.redirect_uri:
-            raise Refused("invalid_grant", "redirect_uri is not the one of the login")
+            raise GrantError("invalid_grant", "redirect_uri is not the one of the login")
         known.used = True
         return self._issue(known.family, now)
 
     def rotate(self, refresh_token: str, now: datetime, client: str = Client.id) -> Pair:
-        """New tokens for a refresh token, which is spent by this. Raises Refused (invalid_grant)."""
+        """New tokens for a refresh token, which is spent by this. Raises GrantError (invalid_grant)."""
         known = self._book.refresh.get(refresh_token)
         if known is None or self._book.families[known.family].client != client:
-            raise Refused("invalid_grant", "unknown refresh token")
+            raise GrantError("invalid_grant", "unknown refresh token")
         if known.used:
             self._revoke(known.family)
-            raise Refused("invalid_grant", "refresh token used before; the authorization is revoked")
+            raise GrantError("invalid_grant", "refresh token used before; the authorization is revoked")
         if self._book.families[known.family].revoked:
-            raise Refused("invalid_grant", "authorization revoked")
+            raise GrantError("invalid_grant", "authorization revoked")
         known.used = True
         return self._issue(known.family, now)
 
     def opened(self, access_token: str, now: datetime) -> Family:
-        """The consent behind an access token. Raises Refused (invalid_token), with a different reason once expired."""
+        """The consent behind an access token. GrantError (invalid_token) says whether it is expired."""
         known = self._book.access.get(access_token)
         if known is None or self._book.families[known.family].revoked:
-            raise Refused("invalid_token", "invalid")
+            raise GrantError("invalid_token", "invalid")
         if now >= known.expires:
-            raise Refused("invalid_token", "expired")
+            raise GrantError("invalid_token", "expired")
         return self._book.families[known.family]
 
     def bearer(self, access_token: str) -> str | None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-from glucoflow.simulators.dexcom.grants import Grants, Pair, Refused
+from glucoflow.simulators.dexcom.grants import GrantError, Grants, Pair
 from glucoflow.simulators.scenario import Client, Scenario
 from glucoflow.simulators.settable_clock import Clock
 
@@ -26,7 +26,7 @@ class RefreshAttempt:
 
 
 def oauth_routes(
-    world: Scenario, clients: Mapping[str, Client], grants: Grants, clock: Clock, refreshes: list[RefreshAttempt]
+    scenario: Scenario, clients: Mapping[str, Client], grants: Grants, clock: Clock, refreshes: list[RefreshAttempt]
 ) -> APIRouter:
     """Login and token, under v2 and v3 alike. `clients` are the registered apps by their id."""
     router = APIRouter()
@@ -41,7 +41,7 @@ def oauth_routes(
             return _error(400, "invalid_client", "client_id is not registered")
         if query.get("redirect_uri") not in client.redirect_uris:
             return _error(400, "invalid_request", "redirect_uri is not registered for this client")
-        return _decide(world, grants, clock(), query)
+        return _decide(scenario, grants, clock(), query)
 
     @router.post("/{version}/oauth2/token")
     async def token(version: str, request: Request) -> Response:
@@ -49,16 +49,16 @@ def oauth_routes(
             return _error(404, "not_found", "there is no such page")
         try:
             if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-                raise Refused("invalid_request", "the body must be form-urlencoded")
+                raise GrantError("invalid_request", "the body must be form-urlencoded")
             form = _form((await request.body()).decode("utf-8", "replace"))
             return _tokens(_grant(form, clients, grants, clock(), refreshes))
-        except Refused as refused:
-            return _error(401 if refused.error == "invalid_client" else 400, refused.error, refused.why)
+        except GrantError as error:
+            return _error(401 if error.error == "invalid_client" else 400, error.error, error.why)
 
     return router
 
 
-def _decide(world: Scenario, grants: Grants, now: datetime, query: dict[str, str]) -> Response:
+def _decide(scenario: Scenario, grants: Grants, now: datetime, query: dict[str, str]) -> Response:
     """Redirects with a code or an error once a person has chosen, else shows the page to choose on."""
     back = query["redirect_uri"]
     state = {"state": query["state"]} if "state" in query else {}
@@ -70,13 +70,13 @@ def _decide(world: Scenario, grants: Grants, now: datetime, query: dict[str, str
     if decision == "deny":
         return _back(back, {"error": "access_denied", **state})
     if decision == "approve" or query.get("auto") == "1":
-        if person not in {one.id for one in world.people}:
+        if person not in {one.id for one in scenario.people}:
             return _error(400, "invalid_request", f"there is no person {person!r}")
         return _back(back, {"code": grants.consent(person, back, now, query["client_id"]), **state})
-    return HTMLResponse(_page(world, query))
+    return HTMLResponse(_page(scenario, query))
 
 
-def _page(world: Scenario, query: dict[str, str]) -> str:
+def _page(scenario: Scenario, query: dict[str, str]) -> str:
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in query.items()
@@ -85,7 +85,7 @@ def _page(world: Scenario, query: dict[str, str]) -> str:
     people = "".join(
         f'<label><input type="radio" name="person" value="{escape(person.id)}"{" checked" if first else ""}> '
         f"{escape(person.name)} <small>{escape(person.zone)}, {person.generation.upper()}</small></label>"
-        for first, person in zip((True, *(False,) * len(world.people)), world.people, strict=False)
+        for first, person in zip((True, *(False,) * len(scenario.people)), scenario.people, strict=False)
     )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -103,7 +103,7 @@ def _grant(
 ) -> Pair:
     client = clients.get(form.get("client_id", ""))
     if client is None or form.get("client_secret") != client.secret:
-        raise Refused("invalid_client", "client_id and client_secret do not belong together")
+        raise GrantError("invalid_client", "client_id and client_secret do not belong together")
     kind = form.get("grant_type")
     if kind == "authorization_code":
         _needs(form, "code", "redirect_uri")
@@ -113,26 +113,26 @@ def _grant(
         owner = grants.owner(form["refresh_token"])
         try:
             pair = grants.rotate(form["refresh_token"], now, client.id)
-        except Refused:
+        except GrantError:
             refreshes.append(RefreshAttempt(now, owner, accepted=False))
             raise
         refreshes.append(RefreshAttempt(now, owner, accepted=True))
         return pair
     if kind is None:
-        raise Refused("invalid_request", "grant_type is missing")
-    raise Refused("unsupported_grant_type", "authorization_code and refresh_token are supported")
+        raise GrantError("invalid_request", "grant_type is missing")
+    raise GrantError("unsupported_grant_type", "authorization_code and refresh_token are supported")
 
 
 def _needs(form: dict[str, str], *names: str) -> None:
     missing = [name for name in names if not form.get(name)]
     if missing:
-        raise Refused("invalid_request", f"{', '.join(missing)} missing")
+        raise GrantError("invalid_request", f"{', '.join(missing)} missing")
 
 
 def _form(body: str) -> dict[str, str]:
     fields = parse_qs(body, keep_blank_values=True)
     if any(len(values) > 1 for values in fields.values()):
-        raise Refused("invalid_request", "a parameter is given twice")
+        raise GrantError("invalid_request", "a parameter is given twice")
     return {name: values[0] for name, values in fields.items()}
 
 

@@ -8,28 +8,28 @@ import numpy as np
 from glucoflow.simulators.chance import DAY, Floats, Ints
 from glucoflow.simulators.dexcom.blocks import Block, Ids, block_of, uploaded
 from glucoflow.simulators.patient import HIGHEST, LOWEST, PatientModel
-from glucoflow.simulators.scenario import Change, Person, ReviseReadings, Scenario
+from glucoflow.simulators.scenario import Change, ReviseReadings, Scenario, SimulatedPerson
 from glucoflow.simulators.wallclock import epoch, offsets, suffix
 
 DISPLAY_APP = {"g6": "G6", "g7": "G7"}
 
 
-def readings_block(world: Scenario, life: PatientModel, day: int, changes: Sequence[Change]) -> Block:
+def readings_block(scenario: Scenario, patient: PatientModel, day: int, changes: Sequence[Change]) -> Block:
     """The readings of a UTC day, as they are after `changes`."""
-    person = life.person
-    readings = life.readings(day * DAY, (day + 1) * DAY)
+    person = patient.person
+    readings = patient.readings(day * DAY, (day + 1) * DAY)
     times, values = readings.times, readings.values
-    updated = uploaded(world, person, times)
+    updated = uploaded(scenario, person, times)
     for change in changes:
         if isinstance(change, ReviseReadings):
             hit = (times >= epoch(change.start)) & (times < epoch(change.end))
             values = np.where(hit, np.clip(values + change.by, LOWEST, HIGHEST), values)
             updated = np.where(hit, np.maximum(updated, epoch(change.at)), updated)
     worn = [readings.sessions[index] for index in readings.session.tolist()]
-    names = {one.transmitter: life.sensors.transmitter_id(one.transmitter) for one in readings.sessions}
+    names = {one.transmitter: patient.sensors.transmitter_id(one.transmitter) for one in readings.sessions}
     rendered = _render(
         person,
-        Ids(world.seed, person.id, "egv"),
+        Ids(scenario.seed, person.id, "egv"),
         times,
         values,
         np.where((values <= LOWEST) | (values >= HIGHEST), np.nan, readings.rates),
@@ -51,7 +51,13 @@ def trend_word(rate: float) -> str:
 
 
 def _render(
-    person: Person, ids: Ids, times: Ints, values: Ints, rates: Floats, ticks: list[int], transmitters: list[str]
+    person: SimulatedPerson,
+    ids: Ids,
+    times: Ints,
+    values: Ints,
+    rates: Floats,
+    ticks: list[int],
+    transmitters: list[str],
 ) -> list[str]:
     ahead = offsets(person, times)
     system = _iso(times)
@@ -82,7 +88,7 @@ def _feel(value: int, rate: float) -> str:
     return f'"status":{status},"trend":"{trend}","trendRate":{rate if known else "null"}'
 
 
-def _app(person: Person) -> str:
+def _app(person: SimulatedPerson) -> str:
     return "null" if person.display_device == "receiver" else f'"{DISPLAY_APP[person.generation]}"'
 
 

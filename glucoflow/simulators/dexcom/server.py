@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from glucoflow.simulators.dexcom.app import Records, create_app
-from glucoflow.simulators.dexcom.archive import Archive, Holdings, Kind
+from glucoflow.simulators.dexcom.archive import Archive, Holdings, RecordKind
 from glucoflow.simulators.dexcom.grants import Grants
 from glucoflow.simulators.dexcom.oauth import RefreshAttempt
 from glucoflow.simulators.dexcom.wire import Asked
@@ -30,7 +30,7 @@ class Simulator:
     """A running simulator, seen from the side of a test."""
 
     base_url: str
-    world: Scenario
+    scenario: Scenario
     clients: dict[str, Client]
     clock: Clock
     grants: Grants
@@ -57,7 +57,7 @@ class Simulator:
         return Counter(asked.path.endswith(ending) for asked in self.requests)[True]
 
     def truth(
-        self, person: str, kind: Kind, start: datetime, end: datetime, as_of: datetime | None = None
+        self, person: str, kind: RecordKind, start: datetime, end: datetime, as_of: datetime | None = None
     ) -> list[dict[str, Any]]:
         """What a perfect client holds of [start, end) at `as_of` (default: the clock's now); see `Archive.truth`."""
         assert isinstance(self.archive, Archive)  # noqa: S101 – records given one by one are their own truth
@@ -74,7 +74,7 @@ class Simulator:
 
 @contextmanager
 def running_simulator(
-    world: Scenario,
+    scenario: Scenario,
     clock: Clock = real_clock,
     client: Client | None = None,
     calls_per_hour: int = 60_000,
@@ -82,11 +82,11 @@ def running_simulator(
 ) -> Iterator[Simulator]:
     """A simulator on a free loopback port, in a thread of this process, for as long as the block runs.
 
-    It holds what the world's people live through, or the `archive` that is given (for `given.GivenArchive`).
+    It holds what the scenario's people live through, or the `archive` that is given (for `given.GivenArchive`).
     """
-    client, records, grants, archive = client or Client(), Records(), Grants(), archive or Archive(world)
+    client, records, grants, archive = client or Client(), Records(), Grants(), archive or Archive(scenario)
     clients = {client.id: client}
-    app = create_app(world, clock, clients, records, grants, archive, calls_per_hour)
+    app = create_app(scenario, clock, clients, records, grants, archive, calls_per_hour)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="simulator", daemon=True)
@@ -94,7 +94,7 @@ def running_simulator(
     try:
         _wait(server, thread)
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield Simulator(base_url, world, clients, clock, grants, archive, records)
+        yield Simulator(base_url, scenario, clients, clock, grants, archive, records)
     finally:
         server.should_exit = True
         server.force_exit = True
