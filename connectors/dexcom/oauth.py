@@ -12,12 +12,13 @@ import requests
 from oauthlib.oauth2 import OAuth2Error
 from pydantic import SecretStr
 from requests_oauthlib import OAuth2Session
+from urllib3.exceptions import NewConnectionError
 
 from connectors.dexcom import DexcomSettings
 from connectors.dexcom.api import TITLE, Hosts, hosts
 from glucoflow.http import BoundedAdapter, bound, retry_after_seconds
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import AnswerLost, GlucoflowError, Misconfigured, Reauthorize, Retryable
 from glucoflow.provider import Limits, Site
 
 log = logging.getLogger(__name__)
@@ -104,12 +105,17 @@ class DexcomAuthorizer:
             return _token_from(answer, now)
         except OAuth2Error as error:
             raise self._fate(error.error) from None
+        except requests.ConnectTimeout:
+            raise Retryable("Dexcom's sign-in could not be reached in time.") from None
         except requests.Timeout:
-            raise Retryable("Dexcom's sign-in did not answer in time.") from None
+            raise AnswerLost("Dexcom's sign-in did not answer in time.") from None
         except requests.RequestException as error:
-            raise Retryable(f"Dexcom's sign-in could not be reached ({type(error).__name__}).") from None
+            kind = type(error).__name__
+            if _never_sent(error):
+                raise Retryable(f"Dexcom's sign-in could not be reached ({kind}).") from None
+            raise AnswerLost(f"The answer of Dexcom's sign-in was lost on its way ({kind}).") from None
         except (ValueError, KeyError, TypeError):
-            raise Retryable("Dexcom's sign-in gave an answer that is not a token.") from None
+            raise AnswerLost("Dexcom's sign-in gave an answer that is not a token.") from None
 
     def _fate(self, code: str | None) -> GlucoflowError:
         match code:
@@ -148,6 +154,8 @@ def _check_answer(response: requests.Response) -> requests.Response:
             "Dexcom's sign-in is not at this address (404).",
             remedy="Set DEXCOM_OAUTH_PREFIX to v2 (or v3), and look at DEXCOM_REGION and DEXCOM_BASE_URL.",
         )
+    if status in (500, 502, 504):  # whatever failed may have done so after the token was spent
+        raise AnswerLost(f"Dexcom's sign-in answered {status}.", retry_after=retry_after_seconds(response.headers))
     if status == 429 or status >= 500 or 300 <= status < 400:
         raise Retryable(f"Dexcom's sign-in answered {status}.", retry_after=retry_after_seconds(response.headers))
     try:
@@ -155,8 +163,16 @@ def _check_answer(response: requests.Response) -> requests.Response:
     except ValueError:
         is_object = False
     if not is_object:
-        raise Retryable(f"Dexcom's sign-in answered {status} with something that is not JSON.")
+        lost = AnswerLost if status < 300 else Retryable
+        raise lost(f"Dexcom's sign-in answered {status} with something that is not JSON.")
     return response
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    """Whether the request cannot have reached anybody: no connection was made."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    early = requests.exceptions.SSLError | requests.exceptions.ProxyError
+    return isinstance(error, early) or isinstance(reason, NewConnectionError)
 
 
 def _https(url: str) -> str:

@@ -51,6 +51,7 @@ def checks(settings: Settings, quick: bool) -> Iterator[Check]:
     if settings.es.endpoint is None:
         yield "Java", lambda: _java()
     yield "disk", lambda: _disk(settings)
+    yield "consents", lambda: _consents(settings)
     yield "Prefect", lambda: _prefect(settings)
     for provider in installed().providers.values():
         yield provider.title, partial(_provider, settings, provider)
@@ -63,6 +64,20 @@ def _store(settings: Settings) -> str:
         people = len(store.people.list())
     where = "PostgreSQL" if settings.store.database_url else "SQLite"
     return f"{where}, {people} people; the key fits"
+
+
+def _consents(settings: Settings) -> str:
+    with store_of(settings.store) as store:
+        waves = store.connections.refusal_waves(datetime.now(UTC))
+        asked = sum(one.state == "needs_reauthorization" for one in store.connections.list())
+    if waves:
+        said = "; ".join(f"{one.provider} ({one.region}) refuses {one.refused} of {one.tried} people" for one in waves)
+        raise Misconfigured(
+            f"{said}: that is a fault of the provider or of your app, not of their consent.",
+            remedy="Look at the provider's status page and at your app in its developer portal (suspended, keys, "
+            "rights). Nobody was asked to connect again; syncs go on by themselves once it is mended.",
+        )
+    return f"{asked} people have to connect again" if asked else "nobody has to connect again"
 
 
 def _elasticsearch(settings: Settings) -> str:

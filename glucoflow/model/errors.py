@@ -2,7 +2,9 @@
 
     GlucoflowError
     ├── Retryable        the other side may answer later: wait (`retry_after` seconds if it said so), then try again
+    │   └── AnswerLost       it may have been carried out, but the answer did not arrive
     ├── Reauthorize      the person's consent is gone: stop this connection and ask them to connect again
+    │   └── OtherAccount     another account than before: stop before anything of it is written
     ├── Unreadable       a part of a connection's data is refused (a kind, a window): remember it, go on with the rest
     ├── Rejected         one record cannot be understood or stored: keep it aside with its reason and go on
     ├── UnreadableFile   what a person handed in is no file that is known here: say so, nothing was changed
@@ -39,8 +41,15 @@ class Retryable(GlucoflowError):
         self.retry_after = retry_after
 
 
+class AnswerLost(Retryable):
+    """What was asked for may have been carried out, but its answer did not arrive: a time-out, a broken connection.
+
+    For a renewal this means that a refresh token may be spent: it is tried once more later, never at once.
+    """
+
+
 class Reauthorize(GlucoflowError):
-    """The provider no longer accepts this connection's tokens; only its person can renew the consent."""
+    """The provider no longer accepts this connection's credentials; only its person can renew the consent."""
 
     exit_code = 77  # EX_NOPERM
 
@@ -53,6 +62,10 @@ class Unreadable(GlucoflowError):
     def __init__(self, message: str, *, remedy: str = "", narrower: bool = False) -> None:
         super().__init__(message, remedy=remedy)
         self.narrower = narrower
+
+
+class OtherAccount(Reauthorize):
+    """Good credentials, but of another account than the connection's, or of one that is somebody else's."""
 
 
 class Rejected(GlucoflowError):

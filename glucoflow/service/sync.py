@@ -273,11 +273,12 @@ def _failed(
 ) -> Outcome:
     """Write the failure down where the person sees it, and when to try again."""
     now = rt.clock()
-    failures = rt.store.connections.get(connection.id).failures + 1
     polling = rt.providers.polling(connection.provider, connection.region)
-    retry_after = error.retry_after if isinstance(error, Retryable) else None
-    again = after_failure(polling, now, failures, retry_after, rt.random)
-    rt.store.connections.record_error(connection.id, error, now, next_poll_at=again, owner=owner)
+
+    def again(failures: int, retry_after: float | None) -> datetime:
+        return after_failure(polling, now, failures, retry_after, rt.random)
+
+    error = rt.store.connections.record_error(connection.id, error, now, again, owner=owner)
     finished = rt.store.runs.finish(run.id, "failed", now, message=error.message, remedy=error.remedy)
     if not isinstance(error, Unavailable | Misconfigured):
         record_run(rt, connection, finished, spent, type(error).__name__)

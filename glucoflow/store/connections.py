@@ -1,6 +1,7 @@
 """Connections: a person's ways to their accounts at providers, how each is doing and when it is polled next."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
@@ -10,16 +11,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected
+from glucoflow.model.errors import GlucoflowError, OtherAccount, Reauthorize, Rejected, Retryable
 from glucoflow.model.ingestion import Kind
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
+from glucoflow.store.refusals import judged, waves
 from glucoflow.store.tables import CheckpointRow, ConnectionRow, PersonRow
-from glucoflow.store.values import Checkpoint, Connection, ConnectionState
+from glucoflow.store.values import Checkpoint, Connection, ConnectionState, RefusalWave
 
 SYNC = "sync"
 """The checkpoints of the ordinary sync. A backfill has a scope of its own, so that it cannot make sync skip a span."""
+
+NextPoll = Callable[[int, float | None], datetime]
+"""When to try again after so many failures in a row, and not before the seconds that were asked for."""
 
 
 class Connections:
@@ -101,22 +106,29 @@ class Connections:
         connection_id: str,
         error: GlucoflowError,
         now: datetime,
-        next_poll_at: datetime | None = None,
+        next_poll: NextPoll | None = None,
         *,
         owner: str | None = None,
-    ) -> int:
-        """Keep what went wrong and its cure; Reauthorize stops the connection. Returns the failures in a row.
+    ) -> GlucoflowError:
+        """Keep what went wrong and its cure, and when to try again; what is to be told.
 
-        Nothing is kept, and 0 returned, if the connection is gone or `owner` (if given) no longer has its lease.
+        A provider's no (Reauthorize) is believed only after several over hours (`refusals.py`): until then it comes
+        back as Retryable and the connection stays `connected`. `next_poll` is given the failures in a row.
+
+        Nothing is kept if the connection is gone or `owner` (if given) no longer has its lease.
         """
         with self._database.write() as session:
             row = _still(session, connection_id, owner)
             if row is None:
-                return 0
-            put_error(row, error, now)
-            if next_poll_at is not None:
-                row.next_poll_at = next_poll_at
-            return row.failures
+                return error
+            told = error
+            if isinstance(error, Reauthorize) and not isinstance(error, OtherAccount) and row.state == "connected":
+                told = judged(session, row, error, "data", now)
+            put_error(row, told, now)
+            if next_poll is not None:
+                retry_after = told.retry_after if isinstance(told, Retryable) else None
+                row.next_poll_at = next_poll(row.failures, retry_after)
+            return told
 
     def record_success(
         self,
@@ -136,12 +148,18 @@ class Connections:
             if row is None:
                 return False
             row.last_success_at, row.failures = now, 0
+            row.refusals, row.refused_at = 0, None
             row.last_error = row.last_remedy = row.last_error_at = None
             if deep:
                 row.last_deep_at = now
             if next_poll_at is not None:
                 row.next_poll_at = next_poll_at
         return True
+
+    def refusal_waves(self, now: datetime) -> tuple[RefusalWave, ...]:
+        """Providers that refuse most people lately: nobody is asked to connect again, the operator has to look."""
+        with self._database.read() as session:
+            return tuple(waves(session, now))
 
     def schedule(self, connection_id: str, next_poll_at: datetime) -> None:
         """When the connection is due next."""
@@ -226,6 +244,7 @@ def put_credentials(row: ConnectionRow, credentials: Credentials, cipher: Cipher
     row.expires_at, row.refresh_intent_at = credentials.expires_at, None
     row.credentials_version += 1
     row.state, row.next_poll_at, row.failures = "connected", now, 0
+    row.refusals, row.refused_at, row.account_found = 0, None, None
     row.last_error = row.last_remedy = row.last_error_at = None
 
 

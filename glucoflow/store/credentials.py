@@ -3,7 +3,7 @@
 To renew is to refresh an OAuth pair or to sign in again; the lock and the ledger are the same. A refresh token works
 once: the answer to a renewal is the only copy of the next one. So a renewal goes lock → re-read → still expiring? →
 mark the intent → call → commit → use, with nothing between answer and commit. An intent mark that is found later tells
-that a process died in between.
+that a process died in between, or that the answer was lost on its way.
 """
 
 import logging
@@ -18,11 +18,12 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, Reauthorize, Unavailable
+from glucoflow.model.errors import AnswerLost, GlucoflowError, Reauthorize, Unavailable
 from glucoflow.store.connections import locked, open_credentials, put_error, seal_credentials, unknown_connection
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.refresh_lock import Turns
+from glucoflow.store.refusals import RECONNECT, judged
 from glucoflow.store.tables import ConnectionRow
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ Renew = Callable[[Credentials, datetime], Credentials]
 MARGIN = timedelta(minutes=5)
 SAVE_PATIENCE = 120.0
 """Seconds for which renewed credentials are tried to be stored while the database fails: they exist nowhere else."""
-RECONNECT = "Connect the account again; what was read stays, and the sync goes on where it stopped."
 _SIBLING_SECONDS = 1.0
 
 
@@ -86,9 +86,9 @@ class CredentialStore:
         store holds others by now, these are returned instead. However many ask at the same moment, the provider is
         called once.
 
-        Raises Reauthorize if the consent is gone (recorded with its cure), what `renew` raises (then nothing is
-        changed), WrongKey, Unavailable if the database fails (before the call: nothing happened) and Rejected for an
-        unknown connection.
+        Raises Reauthorize if the consent is gone (recorded with its cure), Retryable while a no is not believed yet,
+        what `renew` raises (after AnswerLost an intent mark is left), WrongKey, Unavailable if the database fails
+        (before the call: nothing happened) and Rejected for an unknown connection.
         """
         seen = self._read(connection_id)
         if not force and _good(seen, margin, now, rejected):
@@ -103,15 +103,25 @@ class CredentialStore:
     def source(
         self, connection_id: str, renew: Renew, clock: Callable[[], datetime], margin: timedelta = MARGIN
     ) -> Callable[[bool], Credentials]:
-        """A function for a connector: `source(False)` gives good credentials, `source(True)` others than the last."""
+        """A function for a connector: `source(False)` gives good credentials, `source(True)` others than the last.
+
+        It is for one run: a renewal that failed is not repeated in it, whoever asks, but fails again as it did.
+        """
         last: Credentials | None = None
+        failed: GlucoflowError | None = None
 
         def credentials(force: bool) -> Credentials:
-            nonlocal last
+            nonlocal last, failed
+            if failed is not None:
+                raise failed
             rejected = last if force else None
-            last = self.current(
-                connection_id, clock(), renew, margin, force=force and rejected is None, rejected=rejected
-            )
+            try:
+                last = self.current(
+                    connection_id, clock(), renew, margin, force=force and rejected is None, rejected=rejected
+                )
+            except GlucoflowError as error:
+                failed = error
+                raise
             return last
 
         return credentials
@@ -122,11 +132,13 @@ class CredentialStore:
             renewed = renew(held.credentials, now)
         except Reauthorize as error:
             return self._refused(held, error, now)
+        except AnswerLost:
+            raise  # and the mark stays
         except GlucoflowError:
             self._unmark(held)
             raise
         self._on_point("after_renewal")
-        kept = self._insist(partial(self._keep, held, renewed))
+        kept = self._insist(partial(self._keep, held, renewed, now))
         self._on_point("after_renewal_save")
         if not kept:  # a new consent, or a disconnect, came in between and wins
             return self._read(held.connection_id).credentials
@@ -134,7 +146,7 @@ class CredentialStore:
         return renewed
 
     def _refused(self, held: _Held, error: Reauthorize, now: datetime) -> Credentials:
-        """The provider says that the consent is gone: true, unless a sibling renewed it just before us."""
+        """The provider says no: true, unless a sibling renewed just before us; believed by the rule of `refusals`."""
         tries = int(_SIBLING_SECONDS / 0.25) if held.interrupted else 1
         for attempt in range(tries):
             if attempt:
@@ -142,20 +154,18 @@ class CredentialStore:
             current = self._read(held.connection_id)
             if current.version != held.version:
                 return current.credentials
-        final = Reauthorize(error.message, remedy=error.remedy or RECONNECT)
-        if held.interrupted:
-            final = Reauthorize(
-                "The provider no longer accepts the stored token: glucoflow stopped in the middle of a renewal, and "
-                "the new token was lost in a crash.",
-                remedy=RECONNECT,
-            )
         with self._database.write() as session:
             row = locked(session, held.connection_id)
+            told = None
             if row.credentials_version == held.version:
                 row.refresh_intent_at = None
-                put_error(row, final, now)
-        log.warning("consent is gone", extra={"connection": held.connection_id, "interrupted": held.interrupted})
-        raise final from None
+                told = _lost() if held.interrupted else judged(session, row, error, "sign-in", now)
+                if isinstance(told, Reauthorize):
+                    put_error(row, told, now)
+        if told is None:
+            return self._read(held.connection_id).credentials
+        log.warning("a renewal was refused", extra={"connection": held.connection_id, "lost": held.interrupted})
+        raise told from None
 
     def _read(self, connection_id: str) -> _Held:
         with self._database.read() as session:
@@ -186,13 +196,19 @@ class CredentialStore:
         except Unavailable:
             log.warning("an intent mark could not be taken back", extra={"connection": held.connection_id})
 
-    def _keep(self, held: _Held, renewed: Credentials) -> bool:
+    def _keep(self, held: _Held, renewed: Credentials, now: datetime) -> bool:
         sealed = seal_credentials(renewed, self._cipher)
         with self._database.write() as session:
-            return _change(
-                session, held, credentials=sealed, key_id=self._cipher.key_id, expires_at=renewed.expires_at,
-                credentials_version=held.version + 1, refresh_intent_at=None,
-            )  # fmt: skip
+            row = session.get(ConnectionRow, held.connection_id, with_for_update={"key_share": True})
+            if row is None or row.credentials_version != held.version:
+                return False
+            row.credentials, row.key_id, row.expires_at = sealed, self._cipher.key_id, renewed.expires_at
+            row.credentials_version, row.refresh_intent_at = held.version + 1, None
+            if row.state == "needs_reauthorization" and row.account_found is None:
+                # A sibling spent the old token while we waited for this answer; what it was told is not true any more.
+                row.state, row.next_poll_at = "connected", now
+                row.last_error = row.last_remedy = row.last_error_at = None
+        return True
 
     def _insist(self, save: Callable[[], bool]) -> bool:
         """Save, and again while the database fails: what is to be saved exists nowhere else."""
@@ -209,6 +225,14 @@ class CredentialStore:
                 log.warning("new credentials could not be stored yet, trying again: %s", error.message)
                 self._sleep(delay)
                 delay = min(delay * 2, 5.0)
+
+
+def _lost() -> Reauthorize:
+    return Reauthorize(
+        "The answer to a renewal was lost: glucoflow stopped in the middle of it, or the network failed. The provider "
+        "no longer accepts the token from before it.",
+        remedy=RECONNECT,
+    )
 
 
 def _good(held: _Held, margin: timedelta, now: datetime, rejected: Credentials | None) -> bool:

@@ -164,6 +164,15 @@ class RejectedRecordCount(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
 
 
+class RefusalWave(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider that refuses most of the connections that were tried lately: its fault, or the app's."""
+
+    provider: str
+    region: str
+    refused: int
+    tried: int
+
+
 class OAuthState(msgspec.Struct, frozen=True, kw_only=True):
     """What an authorization that came back was started for. `connection_id` if it is to connect that one again."""
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from connectors.dexcom.api import BASE_URLS, Hosts
 from connectors.dexcom.oauth import DexcomAuthorizer
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import AnswerLost, GlucoflowError, Misconfigured, Reauthorize, Retryable
 from tests.connectors.conftest import Answer, Provider
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
@@ -93,17 +93,20 @@ TEXT = {"Content-Type": "text/html"}
         (Answer(b'{"error": 7}', 400), Retryable),
         (Answer(b'{"errors": ["dates"]}', 400), Retryable),
         (Answer(b'{"error": "invalid_grant"}', 503), Retryable),  # an outage is never a refused consent
-        (Answer(b"<html>secret-old</html>", 200, TEXT), Retryable),
+        (Answer(b"<html>secret-old</html>", 200, TEXT), AnswerLost),
         (Answer(b"<html>Bad request</html>", 400, TEXT), Retryable),
         (Answer(b"", 400), Retryable),
-        (Answer(b"[]", 200), Retryable),
+        (Answer(b"[]", 200), AnswerLost),
         (Answer(b"{}", 200), Retryable),
-        (Answer(b'{"access_token": "secret-access"', 200), Retryable),
-        (Answer(b'{"access_token": 5, "refresh_token": null, "token_type": "Bearer"}', 200), Retryable),
+        (Answer(b'{"access_token": "secret-access"', 200), AnswerLost),
+        (Answer(b'{"access_token": 5, "refresh_token": null, "token_type": "Bearer"}', 200), AnswerLost),
+        (Answer(b"", 500), AnswerLost),  # it may have spent the token before it failed
+        (Answer(b"", 502), AnswerLost),
+        (Answer(b"", 504), AnswerLost),
         (Answer(b"", 429, {"Retry-After": "30"}), Retryable),
         (Answer(b"", 302, {"Location": "https://elsewhere.example/"}), Retryable),
         (Answer(b"", 404), Misconfigured),
-        (Answer(json.dumps(GOOD).encode(), 200, cut=20), Retryable),
+        (Answer(json.dumps(GOOD).encode(), 200, cut=20), AnswerLost),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else f"{value.status}-{value.body[:40]!r}",
 )

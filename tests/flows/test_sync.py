@@ -76,10 +76,13 @@ def test_the_documents_carry_what_the_reading_said(synced: House) -> None:
         assert document["time"]["hour"] == int(shown[11:13])  # type: ignore[index]
 
 
-def test_a_lost_token_stops_one_person_and_says_what_to_do(house: House) -> None:
+def test_a_revoked_consent_stops_one_person_and_says_what_to_do(house: House) -> None:
     house.sync()
     house.sim.revoke("alma")
     house.clock.advance(timedelta(hours=3))
+    (outcome,) = house.sync("alma")
+    assert outcome.status == "retry", "one no is not believed"
+    house.clock.advance(timedelta(hours=1))
     (outcome,) = house.sync("alma")
     assert outcome.status == "reauthorize"
     (connection,) = house.rt.store.connections.for_user("alma")

@@ -67,7 +67,7 @@ class Renewals(RuleBasedStateMachine):
         except Reauthorize as error:
             told = str(error)
             assert self.lost
-            assert "lost in a crash" in told
+            assert "was lost" in told
         except Retryable:
             assert fault == "outage"
         else:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import create_engine, text
 
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import Misconfigured, Reauthorize, Rejected, Retryable, Unavailable
+from glucoflow.model.errors import AnswerLost, Misconfigured, Reauthorize, Rejected, Retryable, Unavailable
 from glucoflow.store import Store, open_store
 from glucoflow.store.credentials import CredentialStore
 from glucoflow.store.crypto import Cipher, load_keys
@@ -88,17 +88,20 @@ def test_force_renews_once_for_those_who_wait_for_it(store: Store, provider: Pro
 def test_consent_that_is_gone_stops_the_connection(store: Store, provider: Provider) -> None:
     connection = connect(store)
     provider.generation = 7  # revoked
-    with pytest.raises(Reauthorize):
+    with pytest.raises(Retryable, match="no 1 of 2"):
         store.credentials.current(connection.id, NOW, provider.refresh)
+    assert store.connections.get(connection.id).state == "connected"
+    with pytest.raises(Reauthorize):
+        store.credentials.current(connection.id, NOW + HOUR, provider.refresh)
     after = store.connections.get(connection.id)
-    assert (after.state, after.failures, after.last_error_at) == ("needs_reauthorization", 1, NOW)
+    assert (after.state, after.failures, after.last_error_at) == ("needs_reauthorization", 1, NOW + HOUR)
     assert after.last_error == "The provider no longer accepts this connection."
     assert after.last_remedy is not None
     assert "Connect the account again" in after.last_remedy
     with pytest.raises(Reauthorize, match="Connect the account again"):
-        store.credentials.current(connection.id, NOW, never)  # and the provider is left alone
-    store.connections.reconnect(connection.id, "us", NOW, pair(7))
-    assert access(store.credentials.current(connection.id, NOW, provider.refresh)) == "access-8"
+        store.credentials.current(connection.id, NOW + HOUR, never)  # and the provider is left alone
+    store.connections.reconnect(connection.id, "us", NOW + HOUR, pair(7))
+    assert access(store.credentials.current(connection.id, NOW + HOUR, provider.refresh)) == "access-8"
     assert store.connections.get(connection.id).state == "connected"
 
 
@@ -109,9 +112,75 @@ def test_an_outage_changes_nothing(store: Store, provider: Provider) -> None:
         store.credentials.current(connection.id, NOW, provider.refresh)
     assert store.connections.get(connection.id) == connection
     provider.broken, provider.generation = False, 5
-    with pytest.raises(Reauthorize) as caught:  # no crash happened, so none is told of
+    with pytest.raises(Retryable, match="no 1 of 2") as caught:  # nothing was lost, so none is told of
         store.credentials.current(connection.id, NOW, provider.refresh)
-    assert "crash" not in str(caught.value)
+    assert "lost" not in str(caught.value)
+
+
+def test_a_lost_answer_is_told_of_once_the_provider_says_no(store: Store, provider: Provider) -> None:
+    connection = connect(store)
+
+    def lost(credentials: Credentials, now: datetime) -> Credentials:
+        provider.refresh(credentials, now)  # carried out
+        raise AnswerLost("The connection broke.")
+
+    with pytest.raises(AnswerLost):
+        store.credentials.current(connection.id, NOW, lost)
+    assert store.connections.get(connection.id).state == "connected"
+    with pytest.raises(Reauthorize, match="answer to a renewal was lost"):
+        store.credentials.current(connection.id, NOW + HOUR, provider.refresh)
+    after = store.connections.get(connection.id)
+    assert (after.state, provider.calls) == ("needs_reauthorization", 2)
+    assert "lost" in (after.last_error or "")
+
+
+def test_a_lost_answer_of_what_was_not_carried_out_is_no_loss(store: Store, provider: Provider) -> None:
+    connection = connect(store)
+
+    def broken(_credentials: Credentials, _now: datetime) -> Credentials:
+        raise AnswerLost("The connection broke.")
+
+    with pytest.raises(AnswerLost):
+        store.credentials.current(connection.id, NOW, broken)
+    assert access(store.credentials.current(connection.id, NOW + HOUR, provider.refresh)) == "access-1"
+    provider.generation = 9
+    with pytest.raises(Retryable) as caught:  # the mark is gone with the renewal that worked
+        store.credentials.current(connection.id, NOW + 4 * HOUR, provider.refresh)
+    assert "lost" not in str(caught.value)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_renewal_that_failed_is_not_repeated_in_the_same_run(store: Store, provider: Provider, force: bool) -> None:
+    connection = connect(store, expires_at=NOW + HOUR if force else NOW)
+    provider.broken = True
+    source = store.credentials.source(connection.id, provider.refresh, lambda: NOW)
+    if force:
+        source(False)
+    for _ in range(4):  # as a loop of retries does
+        with pytest.raises(Retryable, match="overloaded"):
+            source(force)
+    assert provider.calls == 1
+    provider.broken = False
+    another_run = store.credentials.source(connection.id, provider.refresh, lambda: NOW)
+    assert access(another_run(force)) == "access-1"
+
+
+def test_an_answer_that_outlives_the_turn_wins_over_a_no_to_another_worker(tmp_path: Path, provider: Provider) -> None:
+    """An answer that drips: meanwhile the lease ends, and a second worker is told that the token is spent."""
+    with Place(tmp_path, None).open() as store, Place(tmp_path, None).open() as second:
+        connection = connect(store)
+
+        def dripping(credentials: Credentials, now: datetime) -> Credentials:
+            renewed = provider.refresh(credentials, now)
+            with pytest.raises(Reauthorize):  # it finds the mark of our renewal
+                second.credentials.current(connection.id, NOW + 2 * HOUR, provider.refresh)
+            assert store.connections.get(connection.id).state == "needs_reauthorization"
+            return renewed
+
+        assert access(store.credentials.current(connection.id, NOW, dripping)) == "access-1"
+        after = store.connections.get(connection.id)
+        assert (after.state, after.last_error) == ("connected", None)
+        assert access(second.credentials.current(connection.id, NOW, never)) == "access-1"
 
 
 def test_a_sibling_that_renewed_just_before_wins(store: Store, place: Place, provider: Provider) -> None:
@@ -149,12 +218,12 @@ def test_killed_between_answer_and_save(place: Place, provider: Provider) -> Non
         assert worker.communicate(timeout=60)[0] == ""
         assert (worker.returncode, provider.calls) == (9, 1)
         later = NOW if place.url else NOW + timedelta(minutes=2)  # PostgreSQL frees a dead process's turn at once
-        with pytest.raises(Reauthorize, match="the new token was lost in a crash"):
+        with pytest.raises(Reauthorize, match="answer to a renewal was lost"):
             store.credentials.current(connection.id, later, provider.refresh)
         assert provider.calls == 2  # the stored one was tried, once
         after = store.connections.get(connection.id)
         assert after.state == "needs_reauthorization"
-        assert "lost in a crash" in (after.last_error or "")
+        assert "was lost" in (after.last_error or "")
 
 
 def test_stopped_before_the_provider_spent_the_token(store: Store, provider: Provider) -> None:
@@ -168,9 +237,9 @@ def test_stopped_before_the_provider_spent_the_token(store: Store, provider: Pro
         store.credentials.current(connection.id, NOW, interrupted)
     assert access(store.credentials.current(connection.id, NOW, provider.refresh)) == "access-1"
     provider.generation = 9
-    with pytest.raises(Reauthorize) as caught:
+    with pytest.raises(Retryable) as caught:
         store.credentials.current(connection.id, NOW + 3 * HOUR, provider.refresh)
-    assert "crash" not in str(caught.value)
+    assert "lost" not in str(caught.value)
 
 
 def test_killed_after_the_save(place: Place, provider: Provider) -> None:

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from glucoflow.model.errors import Reauthorize
+from glucoflow.model.errors import OtherAccount
 from glucoflow.store import Store
 from tests.store.conftest import NOW, connect
 
@@ -34,7 +34,7 @@ def test_only_what_is_due_connected_and_free(store: Store) -> None:
     due, later, ended, gone, held = (connect(store, name) for name in ("due", "later", "ended", "gone", "held"))
     store.connections.schedule(later.id, NOW + SECOND)
     store.connections.disconnect(ended.id)
-    store.connections.record_error(gone.id, Reauthorize("gone"), NOW)
+    store.connections.record_error(gone.id, OtherAccount("gone"), NOW)
     assert store.leases.claim(held.id, "another", NOW, LEASE) is not None
     assert [each.id for each in store.leases.claim_due("w", NOW, LEASE, 9)] == [due.id]
     assert [each.id for each in store.leases.claim_due("w", NOW, LEASE, 9, force=True)] == [later.id]

@@ -1,12 +1,12 @@
 """People and their connections: what is kept, what is refused, and that deleting one leaves nothing behind."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from glucoflow.model.errors import Reauthorize, Rejected, Retryable
+from glucoflow.model.errors import Rejected, Retryable
 from glucoflow.model.ingestion import Counts, RejectedRecord, Window
 from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
 from glucoflow.store.tables import Base
@@ -132,11 +132,19 @@ def test_a_connection_waits_for_its_credentials(store: Store) -> None:
 def test_errors_and_successes_are_remembered(store: Store) -> None:
     connection = connect(store)
     outage = Retryable("The provider is down.", remedy="Wait.")
-    assert store.connections.record_error(connection.id, outage, NOW, NOW + DAY) == 1
-    assert store.connections.record_error(connection.id, outage, NOW + DAY) == 2
+    asked: list[tuple[int, float | None]] = []
+
+    def again(failures: int, retry_after: float | None) -> datetime:
+        asked.append((failures, retry_after))
+        return NOW + failures * DAY
+
+    busy = Retryable("The provider is busy.", retry_after=9)
+    assert store.connections.record_error(connection.id, busy, NOW, again) is busy
+    assert store.connections.record_error(connection.id, outage, NOW + DAY, again) is outage
+    assert asked == [(1, 9), (2, None)]
     after = store.connections.get(connection.id)
     assert _state(after) == ("connected", "The provider is down.", "Wait.", NOW + DAY, 2)
-    assert after.next_poll_at == NOW + DAY
+    assert after.next_poll_at == NOW + 2 * DAY
     store.connections.record_success(connection.id, NOW + 2 * DAY, deep=True, next_poll_at=NOW + 3 * DAY)
     after = store.connections.get(connection.id)
     assert _state(after) == ("connected", None, None, None, 0)
@@ -144,21 +152,20 @@ def test_errors_and_successes_are_remembered(store: Store) -> None:
     store.connections.record_success(connection.id, NOW + 3 * DAY)
     after = store.connections.get(connection.id)
     assert (after.last_deep_at, after.next_poll_at) == (NOW + 2 * DAY, NOW + 3 * DAY)
-    store.connections.record_error(connection.id, Reauthorize("Consent is gone.", remedy="Connect."), NOW)
-    assert store.connections.get(connection.id).state == "needs_reauthorization"
 
 
 def test_who_lost_the_lease_records_nothing(store: Store) -> None:
     connection = connect(store)
     store.leases.claim(connection.id, "w2", NOW, DAY)
     claimed = store.connections.get(connection.id)
-    assert store.connections.record_error(connection.id, Retryable("late"), NOW, NOW + DAY, owner="w1") == 0
+    store.connections.record_error(connection.id, Retryable("late"), NOW, lambda *_: NOW + DAY, owner="w1")
     assert not store.connections.record_success(connection.id, NOW, owner="w1")
     assert store.connections.get(connection.id) == claimed
-    assert store.connections.record_error(connection.id, Retryable("now"), NOW, owner="w2") == 1
+    store.connections.record_error(connection.id, Retryable("now"), NOW, owner="w2")
+    assert store.connections.get(connection.id).failures == 1
     assert store.connections.record_success(connection.id, NOW, owner="w2")
     store.people.delete("anna")
-    assert store.connections.record_error(connection.id, Retryable("late"), NOW) == 0
+    store.connections.record_error(connection.id, Retryable("late"), NOW)
     assert not store.connections.record_success(connection.id, NOW)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,11 @@ def work(store: Store, provider: Provider) -> list[object]:
     assert credentials["access"].get_secret_value() == "access-1"
     provider.generation = 3
     answers: list[object] = [credentials, store, connection, run, *store.rejected_records.list()]
-    try:
-        store.credentials.current(connection.id, NOW, provider.refresh, force=True)
-    except Reauthorize as error:
-        answers += [error, "".join(traceback.format_exception(error))]
+    for hours in (0, 1):
+        try:
+            store.credentials.current(connection.id, NOW + timedelta(hours=hours), provider.refresh, force=True)
+        except (Reauthorize, Retryable) as error:
+            answers += [error, "".join(traceback.format_exception(error))]
     answers += [store.rotate(), *store.connections.list()]
     assert state not in _text(answers)
     return [*answers, SecretStr(state)]
