@@ -20,13 +20,13 @@ from connectors.dexcom.wire import (
     MANUFACTURER,
     Common,
     Devices,
-    Refused,
     Word,
     instant,
     page,
-    rejection,
+    rejected_record,
     sized,
 )
+from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
 from glucoflow.model.units import in_mg_dl, parse_unit
@@ -72,7 +72,7 @@ _LEVELS = {
     "urgentlowsoon": "urgent_low_soon_alert",
 }
 _SILENCE = {"outofrange", "noreadings"}
-_FAULTS = (Refused, msgspec.DecodeError, UnicodeDecodeError)
+_FAULTS = (Rejected, msgspec.DecodeError, UnicodeDecodeError)
 
 
 class DeviceStates:
@@ -95,9 +95,7 @@ class DeviceStates:
                 try:
                     settings = self._settings(wire, uploaded, schedule, rejected)
                 except _FAULTS as error:
-                    refusal = rejection(error, schedule)
-                    field = f"alertSchedules[{number}].{refusal.field}"
-                    rejected.append(msgspec.structs.replace(refusal, field=field))
+                    rejected.append(rejected_record(error, schedule, f"alertSchedules[{number}]."))
                 else:
                     records += [] if settings is None else [settings]
         return page(window, records, rejected)
@@ -113,7 +111,7 @@ class DeviceStates:
                 said = wire.last_upload_date
                 devices.append((wire, instant(said, self._now, "lastUploadDate") if said else None, raw))
             except _FAULTS as error:
-                rejected.append(rejection(error, raw))
+                rejected.append(rejected_record(error, raw))
         return sorted(devices, key=lambda device: (device[1] or EARLIEST, device[0].transmitter_id or ""))
 
     def _status(self, wire: _Device, uploaded: datetime, raw: msgspec.Raw) -> DeviceStatus:
@@ -140,7 +138,7 @@ class DeviceStates:
                 changed = (time, setting.display_time)
         if changed is None:
             if uploaded is None:
-                raise Refused("lastUploadDate", "missing, and no alert setting has a time")
+                raise Rejected("lastUploadDate", "missing, and no alert setting has a time")
             changed = (uploaded, None)
         content = _content(raw)
         return DeviceSettings(
@@ -164,8 +162,7 @@ def _understood(
             time = instant(setting.system_time, now) if setting.system_time else None
             _alert(setting, {})
         except _FAULTS as error:
-            refusal = rejection(error, raw)
-            rejected.append(msgspec.structs.replace(refusal, field=f"alertSettings[{number}].{refusal.field}"))
+            rejected.append(rejected_record(error, raw, f"alertSettings[{number}]."))
         else:
             yield setting, time
 
@@ -183,7 +180,7 @@ def _newest_of_each(
 
 
 def _alert(setting: _Setting, known: dict[str, Any]) -> dict[str, LevelAlert | OutOfRangeAlert | RateAlert]:
-    """The field and value of our settings that it means; nothing for an alert we have no field for. Raises Refused."""
+    """The field and value of our settings that it means; nothing for an alert we have no field for. Raises Rejected."""
     name = setting.alert_name.lower()
     snooze = _minutes(setting.snooze, "snooze")
     if name in _LEVELS:
@@ -199,7 +196,7 @@ def _alert(setting: _Setting, known: dict[str, Any]) -> dict[str, LevelAlert | O
     if name in ("rise", "fall"):
         rate = setting.value
         if rate is not None and not abs(rate) <= 10:
-            raise Refused("value", "beyond 10 mg/dL/min")
+            raise Rejected("value", "beyond 10 mg/dL/min")
         if rate is not None:
             rate = abs(rate) if name == "rise" else -abs(rate)  # fall rates come with either sign
         return {f"{name}_alert": RateAlert(enabled=setting.enabled, rate_mg_dl_min=rate)}
@@ -212,10 +209,10 @@ def _level(setting: _Setting) -> float | None:
     try:
         unit = parse_unit(setting.unit) if setting.unit and setting.unit != "unknown" else "mg/dL"
     except ValueError:
-        raise Refused("unit", "neither mg/dL nor mmol/L") from None
+        raise Rejected("unit", "neither mg/dL nor mmol/L") from None
     level = in_mg_dl(setting.value, unit)
     if not 0 <= level <= 1000:
-        raise Refused("value", "outside 0 to 1000 mg/dL")
+        raise Rejected("value", "outside 0 to 1000 mg/dL")
     return level
 
 
@@ -224,7 +221,7 @@ def _minutes(value: float | None, field: str) -> int | None:
     if value is None:
         return None
     if not 0 <= value <= LONGEST_MIN:
-        raise Refused(field, f"outside 0 to {LONGEST_MIN:g} minutes")
+        raise Rejected(field, f"outside 0 to {LONGEST_MIN:g} minutes")
     return round(value * MINUTE_MS)
 
 
@@ -241,7 +238,7 @@ def _loads(raw: msgspec.Raw) -> Any:
     try:
         return json.loads(bytes(raw))
     except ValueError:  # an integer of thousands of digits, which JSON allows and Python refuses
-        raise Refused("record", "not readable") from None
+        raise Rejected("record", "not readable") from None
 
 
 def _content(raw: msgspec.Raw) -> bytes:

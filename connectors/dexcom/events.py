@@ -20,15 +20,15 @@ from connectors.dexcom.times import offset_min, system_time
 from connectors.dexcom.wire import (
     Common,
     Devices,
-    Refused,
     Word,
     instant,
     natural_key,
     page,
-    rejection,
+    rejected_record,
     sized,
     understand,
 )
+from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import (
     Alert,
@@ -97,8 +97,8 @@ class Events:
         for raw in raws:
             try:
                 key, version, record = self._event(sized(raw))
-            except (Refused, msgspec.DecodeError, UnicodeDecodeError) as error:
-                rejected.append(rejection(error, raw))
+            except (Rejected, msgspec.DecodeError, UnicodeDecodeError) as error:
+                rejected.append(rejected_record(error, raw))
                 continue
             if key not in newest or version >= newest[key][0]:
                 newest[key] = (version, record)
@@ -156,38 +156,38 @@ def _record(wire: _Event, kind: str, frame: _Frame) -> Record:
         case "note" | "notes":
             text = str(wire.value or "").strip()
             if not text:
-                raise Refused("value", "a note without text")
+                raise Rejected("value", "a note without text")
             if len(text) > LONGEST_NOTE:
-                raise Refused("value", f"a note of more than {LONGEST_NOTE} characters")
+                raise Rejected("value", f"a note of more than {LONGEST_NOTE} characters")
             return Note(**own, text=text)
         case "bloodglucose":
             value, unit = meter_value(_number(wire.value), wire.unit)
             return Fingerstick(**own, value=value, unit=unit, subtype="manual")
-    raise Refused("eventType", "missing" if not kind else "a kind of event that is not known")
+    raise Rejected("eventType", "missing" if not kind else "a kind of event that is not known")
 
 
 def _number(value: str | float | None) -> float | None:
-    """A number that may be written as text. Raises Refused."""
+    """A number that may be written as text. Raises Rejected."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     try:
         number = float(value)
     except ValueError:
-        raise Refused("value", "not a number") from None
+        raise Rejected("value", "not a number") from None
     if not math.isfinite(number):
-        raise Refused("value", "not a number")
+        raise Rejected("value", "not a number")
     return number
 
 
 def _amount(wire: _Event, unit: str, most: float, *, minus_is_none: bool = False) -> float | None:
     """A value from 0 to `most` in `unit`; None where none was noted. A missing or `unknown` unit is accepted."""
     if (wire.unit or "unknown").lower() not in ("unknown", unit):
-        raise Refused("unit", f"not {unit}, which this kind of event has")
+        raise Rejected("unit", f"not {unit}, which this kind of event has")
     number = _number(wire.value)
     if number is None or (minus_is_none and number < 0):
         return None
     if not 0 <= number <= most:
-        raise Refused("value", f"outside 0 to {most:g} {unit}")
+        raise Rejected("value", f"outside 0 to {most:g} {unit}")
     return number
 
 
@@ -213,7 +213,7 @@ class Calibrations:
         return page(window, *understand(raws, self.calibration))
 
     def calibration(self, raw: msgspec.Raw) -> Calibration:
-        """One calibration. Raises Refused or msgspec.DecodeError."""
+        """One calibration. Raises Rejected or msgspec.DecodeError."""
         wire = _CALIBRATION.decode(raw)
         time = instant(wire.system_time, self._now)
         value, unit = meter_value(wire.value, wire.unit)
@@ -230,15 +230,15 @@ class Calibrations:
 
 
 def meter_value(value: float | None, unit_word: str | None) -> tuple[float, Unit]:
-    """A meter's value and unit. The unit may be null, and then is mg/dL as everywhere in this API. Raises Refused."""
+    """A meter's value and unit. The unit may be null, and then is mg/dL as everywhere in this API. Raises Rejected."""
     if value is None:
-        raise Refused("value", "missing")
+        raise Rejected("value", "missing")
     try:
         unit = parse_unit(unit_word) if unit_word and unit_word != "unknown" else MG_DL
     except ValueError:
-        raise Refused("unit", "neither mg/dL nor mmol/L") from None
+        raise Rejected("unit", "neither mg/dL nor mmol/L") from None
     if not LOWEST <= in_mg_dl(value, unit) <= HIGHEST:
-        raise Refused("value", "outside 10 to 1000 mg/dL")
+        raise Rejected("value", "outside 10 to 1000 mg/dL")
     return value, unit
 
 
@@ -263,11 +263,11 @@ class Alerts:
         return page(window, *understand(raws, self.alert))
 
     def alert(self, raw: msgspec.Raw) -> Alert:
-        """One alert. Raises Refused or msgspec.DecodeError. Names and states that we do not know are kept."""
+        """One alert. Raises Rejected or msgspec.DecodeError. Names and states that we do not know are kept."""
         wire = _ALERT.decode(raw)
         time = instant(wire.system_time, self._now)
         if not wire.alert_name:
-            raise Refused("alertName", "missing")
+            raise Rejected("alertName", "missing")
         return Alert(
             time=time,
             key=natural_key(wire, time, f"alert/{wire.alert_name}"),

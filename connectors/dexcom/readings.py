@@ -11,13 +11,13 @@ from connectors.dexcom.wire import (
     EARLIEST,
     Common,
     Devices,
-    Refused,
     Word,
     instant,
     natural_key,
     page,
     understand,
 )
+from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import Reading
 from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
@@ -30,7 +30,7 @@ LIKELY = 0.01
 """mg/dL by which a converted mmol/L value may lie outside."""
 
 FASTEST = 100.0
-"""mg/dL/min beyond which a rate is refused, as Tidepool does; Dexcom's own words end at 8."""
+"""mg/dL/min beyond which a rate is rejected, as Tidepool does; Dexcom's own words end at 8."""
 
 
 class _Egv(Common, frozen=True, rename="camel", gc=False):
@@ -64,7 +64,7 @@ class Readings:
         return _once_a_moment(whole)
 
     def reading(self, raw: msgspec.Raw) -> Reading:
-        """One reading. Raises Refused or msgspec.DecodeError."""
+        """One reading. Raises Rejected or msgspec.DecodeError."""
         wire = _EGV.decode(raw)
         time = self._time(wire.system_time)
         unit: Unit = MG_DL
@@ -72,7 +72,7 @@ class Readings:
             unit = _unit(wire.unit)
         value = wire.value
         if value is None:
-            raise Refused("value", "null: the sensor gave none")
+            raise Rejected("value", "null: the sensor gave none")
         if unit != MG_DL or not LOWEST <= value <= HIGHEST:
             value = _bounded(value, unit, wire.status)
         rate = wire.trend_rate
@@ -99,7 +99,7 @@ class Readings:
             try:
                 time = datetime.fromisoformat(text)
             except ValueError:
-                raise Refused("systemTime", "not a time") from None
+                raise Rejected("systemTime", "not a time") from None
             if EARLIEST <= time <= self._latest:
                 return time
         return instant(text, self._now)
@@ -115,11 +115,11 @@ class Readings:
 
 def _unit(word: str | None) -> Unit:
     if not word:
-        raise Refused("unit", "missing")
+        raise Rejected("unit", "missing")
     try:
         return parse_unit(word)
     except ValueError:
-        raise Refused("unit", "neither mg/dL nor mmol/L") from None
+        raise Rejected("unit", "neither mg/dL nor mmol/L") from None
 
 
 def _bounded(value: float, unit: Unit, status: str | None) -> float:
@@ -132,8 +132,8 @@ def _bounded(value: float, unit: Unit, status: str | None) -> float:
         limit = LOWEST if word == "low" else HIGHEST
         return float(limit) if unit == MG_DL else to_mmol_l(limit)
     if mg_dl < LOWEST:
-        raise Refused("value", "below 39 mg/dL without being called low: an error code, not glucose")
-    raise Refused("value", "above 401 mg/dL: no sensor measures that")
+        raise Rejected("value", "below 39 mg/dL without being called low: an error code, not glucose")
+    raise Rejected("value", "above 401 mg/dL: no sensor measures that")
 
 
 def _rate(rate: float, unit: str | None) -> float | None:
@@ -144,14 +144,14 @@ def _rate(rate: float, unit: str | None) -> float | None:
     elif not word.startswith("mg/dl/min"):
         return None
     if not -FASTEST <= rate <= FASTEST:
-        raise Refused("trendRate", "beyond 100 mg/dL/min")
+        raise Rejected("trendRate", "beyond 100 mg/dL/min")
     return rate
 
 
 def _once_a_moment(whole: Page) -> Page:
     """Another integration saw one systemTime twice in an answer: keep the record with the smallest key, every time.
 
-    A twin with the same value is the same reading and held already; one with another value is kept aside.
+    A twin with the same value is the same reading and held already; one with another value is rejected.
     """
     seen: dict[tuple[datetime, str], Reading] = {}
     contrary: list[RejectedRecord] = []

@@ -16,6 +16,7 @@ import msgspec
 from connectors.dexcom import GENERATIONS
 from connectors.dexcom.api import not_understood
 from connectors.dexcom.times import system_time
+from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import Device, Record
 from glucoflow.provider import Page
@@ -24,10 +25,10 @@ EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 """No Dexcom cloud is older: a record before this comes from a device whose clock was never set."""
 
 AHEAD = timedelta(hours=24)
-"""How far a device's clock may run ahead of ours before its records are refused (Tidepool warns from here on)."""
+"""How far a device's clock may run ahead of ours before its records are rejected (Tidepool warns from here on)."""
 
 LARGEST_RECORD = 2**20
-"""Bytes. Real records have half a thousand; one beyond this is refused, since it would be stored as it came."""
+"""Bytes. Real records have half a thousand; one beyond this is rejected, since it would be stored as it came."""
 
 PAYLOAD_LIMIT = 64 * 1024
 
@@ -49,15 +50,6 @@ class Common(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 R = TypeVar("R", bound=Record)
-
-
-class Refused(Exception):
-    """This record, for this field and reason. The reason holds no value of a person's: it is shown and counted."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(field, reason)
-        self.field = field
-        self.reason = reason
 
 
 class Envelope(msgspec.Struct, rename="camel"):
@@ -105,7 +97,7 @@ def _compact(body: bytes) -> bytes:
 
 
 def _leniently(body: bytes) -> Envelope:
-    """For what is not quite JSON: NaN, infinities, broken UTF-8. They are made text, and refused where they matter."""
+    """For what is not quite JSON: NaN, infinities, broken UTF-8. They are made text, and rejected where they matter."""
     try:
         answer = json.loads(body.decode("utf-8", "replace"), parse_constant=str)
         return Envelope(
@@ -119,15 +111,19 @@ def _leniently(body: bytes) -> Envelope:
         raise not_understood(body, "an answer without records") from None
 
 
-def rejection(error: Refused | msgspec.DecodeError | UnicodeDecodeError, raw: msgspec.Raw) -> RejectedRecord:
-    """Which field was wrong, why, and the record as sent."""
+def rejected_record(
+    error: Rejected | msgspec.DecodeError | UnicodeDecodeError, raw: msgspec.Raw, within: str = ""
+) -> RejectedRecord:
+    """Which field was wrong (of the part `within` the record), why, and the record as sent."""
+    if isinstance(error, Rejected):
+        field, reason = error.field, error.reason
+    else:
+        text = str(error)
+        path, missing = _PATH.search(text), _MISSING.search(text)
+        found = (missing and missing.group(1)) or (path and path.group(1)) or "record"
+        field, reason = found[:200], _PATH.sub("", text)[:300]
     payload = bytes(memoryview(raw)[:PAYLOAD_LIMIT])
-    if isinstance(error, Refused):
-        return RejectedRecord(field=error.field, reason=error.reason, key=_record_id(raw), payload=payload)
-    text = str(error)
-    path, missing = _PATH.search(text), _MISSING.search(text)
-    field = (missing and missing.group(1)) or (path and path.group(1)) or "record"
-    return RejectedRecord(field=field[:200], reason=_PATH.sub("", text)[:300], key=_record_id(raw), payload=payload)
+    return RejectedRecord(field=within + field, reason=reason, key=_record_id(raw), payload=payload)
 
 
 def _record_id(raw: msgspec.Raw) -> str | None:
@@ -138,17 +134,17 @@ def _record_id(raw: msgspec.Raw) -> str | None:
 
 
 def instant(text: str | None, now: datetime, field: str = "systemTime") -> datetime:
-    """A record's time, within what a device's clock can mean. Raises Refused."""
+    """A record's time, within what a device's clock can mean. Raises Rejected."""
     if not text:
-        raise Refused(field, "missing")
+        raise Rejected(field, "missing")
     try:
         time = system_time(text)
     except ValueError:
-        raise Refused(field, "not a time") from None
+        raise Rejected(field, "not a time") from None
     if time > now + AHEAD:
-        raise Refused(field, "more than 24 hours in the future: the device's clock is wrong")
+        raise Rejected(field, "more than 24 hours in the future: the device's clock is wrong")
     if time < EARLIEST:
-        raise Refused(field, "before 2010: the device's clock was never set")
+        raise Rejected(field, "before 2010: the device's clock was never set")
     return time
 
 
@@ -162,9 +158,9 @@ def natural_key(wire: Common, time: datetime, kind: str, ticks: int | None = Non
 
 
 def sized(raw: msgspec.Raw) -> msgspec.Raw:
-    """The record, unless it is larger than any can be. Raises Refused."""
+    """The record, unless it is larger than any can be. Raises Rejected."""
     if len(raw) > LARGEST_RECORD:
-        raise Refused("record", "larger than 1 MiB")
+        raise Rejected("record", "larger than 1 MiB")
     return raw
 
 
@@ -234,14 +230,14 @@ def _device(wire: Common) -> Device:
 def understand(
     raws: Iterable[msgspec.Raw], convert: Callable[[msgspec.Raw], R | None]
 ) -> tuple[list[R], list[RejectedRecord]]:
-    """`convert` over all records: those understood (None: nothing to keep), and those refused with their reason."""
+    """`convert` over all records: those understood (None: nothing to keep), and those rejected with their reason."""
     records: list[R] = []
     rejected: list[RejectedRecord] = []
     for raw in raws:
         try:
             record = convert(sized(raw))
-        except (Refused, msgspec.DecodeError, UnicodeDecodeError) as error:
-            rejected.append(rejection(error, raw))
+        except (Rejected, msgspec.DecodeError, UnicodeDecodeError) as error:
+            rejected.append(rejected_record(error, raw))
         else:
             if record is not None:
                 records.append(record)

@@ -33,7 +33,7 @@ DERIVED = ("summary.", "episode")
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """Some documents of a file, in order; what was refused, and how many of which type glucoflow does not hold."""
+    """Some documents of a file, in order; what was rejected, and how many of which type glucoflow does not hold."""
 
     documents: Sequence[Document] = ()
     rejected: Sequence[RejectedRecord] = ()
@@ -43,7 +43,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 def read_file(path: Path, owner: Owner) -> Iterator[Batch]:
     """The documents of a file for `owner.user_id`, a batch at a time, bounded in memory for files of our own.
 
-    A record that cannot be understood is kept aside with its reason. `owner.connection_id` and `.provider` are those of
+    A record that cannot be understood is rejected with its reason. `owner.connection_id` and `.provider` are those of
     records from elsewhere; what glucoflow exported keeps its own. Raises Unavailable for a file that cannot be read,
     Misconfigured for one that is no export.
     """
@@ -62,7 +62,7 @@ def read_file(path: Path, owner: Owner) -> Iterator[Batch]:
 
 
 Item = Document | RejectedRecord | str
-"""A document, a refusal, or the type of a record that is not held."""
+"""A document, a rejected record, or the type of a record that is not held."""
 
 
 def _batches(items: Iterable[Item]) -> Iterator[Batch]:
@@ -102,7 +102,7 @@ def _ndjson(file: BinaryIO, user_id: str) -> Iterator[Item]:
             dataset = _HEAD.decode(found.source).event.dataset
             yield dataset if dataset.startswith(DERIVED) else _restored(found, user_id)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            yield _refusal("document", str(error), line)
+            yield _rejected("document", str(error), line)
 
 
 def _restored(line: _Line, user_id: str) -> Document:
@@ -125,9 +125,9 @@ def _lines(file: BinaryIO, user_id: str) -> Iterator[Item]:
         try:
             document = read_exactly(text, user_id)
         except Rejected as error:
-            yield _refusal(error.field, error.reason, text)
+            yield _rejected(error.field, error.reason, text)
             continue
-        yield document or _refusal("origin", "a record that glucoflow did not write, in a file that it did", text)
+        yield document or _rejected("origin", "a record that glucoflow did not write, in a file that it did", text)
 
 
 def _whole(file: BinaryIO, path: Path) -> Sequence[msgspec.Raw]:
@@ -155,7 +155,7 @@ class _ExportSigns(msgspec.Struct, rename="camel"):
 def _array(raws: Sequence[msgspec.Raw], owner: Owner) -> Iterator[Batch]:
     """Records from elsewhere, in time order, since a reading's gap and trend depend on those before it."""
     records: list[r.Record] = []
-    refused: list[RejectedRecord] = []
+    rejected: list[RejectedRecord] = []
     not_held: Counter[str] = Counter()
     exact: list[Document] = []
     strung = any(_is_strung(raw) for raw in raws)
@@ -168,15 +168,15 @@ def _array(raws: Sequence[msgspec.Raw], owner: Owner) -> Iterator[Batch]:
                 continue
             record = to_record(text)
         except Rejected as error:
-            refused.append(_explained(raw, error))
+            rejected.append(_explained(raw, error))
         except (msgspec.DecodeError, UnicodeDecodeError, AttributeError) as error:
-            refused.append(_refusal("record", str(error), bytes(raw)))
+            rejected.append(_rejected("record", str(error), bytes(raw)))
         else:
             if record is None:
                 not_held[type_of(raw)] += 1
             else:
                 records.append(record)
-    yield Batch(rejected=refused, not_held=dict(not_held))
+    yield Batch(rejected=rejected, not_held=dict(not_held))
     yield from _batches(exact)
     yield from _batches(_enriched(records, owner))
 
@@ -207,9 +207,9 @@ def _explained(raw: msgspec.Raw, error: Rejected) -> RejectedRecord:
     except (msgspec.DecodeError, UnicodeDecodeError):
         broken = b""
     if broken:
-        return _refusal("exportError", "Tidepool's export broke off here: the file is not complete", bytes(raw))
-    return _refusal(error.field, error.reason, bytes(raw))
+        return _rejected("exportError", "Tidepool's export broke off here: the file is not complete", bytes(raw))
+    return _rejected(error.field, error.reason, bytes(raw))
 
 
-def _refusal(field: str, reason: str, payload: bytes) -> RejectedRecord:
+def _rejected(field: str, reason: str, payload: bytes) -> RejectedRecord:
     return RejectedRecord(field=field, reason=reason, payload=payload[: 64 * 1024])

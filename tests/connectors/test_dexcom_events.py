@@ -129,7 +129,7 @@ def test_blood_glucose_is_a_fingerstick() -> None:
         ({"eventStatus": 3}, "eventStatus"),
     ],
 )
-def test_an_event_that_does_not_fit_is_kept_aside(changes: dict[str, object], field: str) -> None:
+def test_an_event_that_does_not_fit_is_rejected(changes: dict[str, object], field: str) -> None:
     assert refused(**changes) == field
 
 

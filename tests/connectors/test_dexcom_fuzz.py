@@ -111,7 +111,7 @@ def test_nothing_in_the_place_of_a_record_can_take_the_page_with_it(kind: str, v
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_record_of_more_than_a_mebibyte_is_kept_aside(kind: str) -> None:
+def test_a_record_of_more_than_a_mebibyte_is_rejected(kind: str) -> None:
     converter, record = KINDS[kind]
     page = understood(converter, kind, record | {"attachment": "x" * 2**20}, good(kind))
     check(kind, page)

@@ -1,4 +1,4 @@
-"""EGVs: the plain record, every quirk, and what is kept aside."""
+"""EGVs: the plain record, every quirk, and what is rejected."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -137,14 +137,14 @@ def test_both_units_and_the_limits() -> None:
         ({"trend": "x" * 300}, "trend"),
     ],
 )
-def test_a_bad_record_is_kept_aside_with_field_and_reason(changes: dict[str, object], field: str) -> None:
+def test_a_bad_record_is_rejected_with_field_and_reason(changes: dict[str, object], field: str) -> None:
     named, reason = refused(**changes)
     assert named == field
     assert reason
 
 
 @pytest.mark.parametrize("record", [None, 5, "text", [], [EGV], True])
-def test_what_is_no_object_is_kept_aside(record: object) -> None:
+def test_what_is_no_object_is_rejected(record: object) -> None:
     made = page(record, EGV)
     assert len(made.records) == 1
     assert [rejection.field for rejection in made.rejected] == ["record"]

@@ -58,7 +58,7 @@ def test_it_draws_without_a_warning_and_says_so_when_there_is_nothing(
         assert (CHARTS[name].meta.empty.split(".")[0] in svg) == (index == EMPTY)
 
 
-def test_its_bars_are_the_records_kept_aside_by_field_and_reason(filled: Elasticsearch) -> None:
+def test_its_bars_are_the_records_rejected_by_field_and_reason(filled: Elasticsearch) -> None:
     kept: Counter[str] = Counter()
     for doc in runs():
         if doc["event"]["dataset"] == "glucoflow.reject":

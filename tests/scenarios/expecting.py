@@ -82,7 +82,7 @@ def _of_connection(rt: Runtime, want: Expect, now: datetime) -> Iterator[str]:
     said = words(connections)
     if want.rejects is not None:
         kept = rt.store.rejected_records.list(user_id=want.user, limit=10_000)
-        yield from _differs("kept aside", want.rejects, len(kept))
+        yield from _differs("rejected", want.rejects, len(kept))
     if want.state is not None:
         yield from _differs("state", want.state, ", ".join(one.state for one in connections))
     if want.error is not None:

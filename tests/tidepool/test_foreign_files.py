@@ -143,7 +143,7 @@ def test_an_export_that_broke_off_says_so(tmp_path: Path) -> None:
         (None, "type"),
     ],
 )
-def test_a_bad_record_is_kept_aside_and_the_file_goes_on(tmp_path: Path, record: object, field: str) -> None:
+def test_a_bad_record_is_rejected_and_the_file_goes_on(tmp_path: Path, record: object, field: str) -> None:
     documents, rejected, _ = imported(tmp_path / "f.json", [record, API[0]])
     assert len(documents) == 1
     assert [(rejection.field, json.loads(rejection.payload)) for rejection in rejected] == [(field, record)]
