@@ -31,12 +31,26 @@ START_MS = 1_609_459_200_000
 """2021-01-01T00:00:00Z"""
 
 IGLU: dict[str, Callable[[pd.DataFrame], Any]] = {
-    "mean": iglu.mean_glu, "sd": iglu.sd_glu, "cv": iglu.cv_glu, "gmi": iglu.gmi, "ea1c": iglu.ea1c,
-    "in_range": iglu.in_range_percent, "below": iglu.below_percent, "above": iglu.above_percent, "lbgi": iglu.lbgi,
-    "hbgi": iglu.hbgi, "adrr": iglu.adrr, "gri": iglu.gri, "j_index": iglu.j_index, "modd": iglu.modd,
-    "conga": iglu.conga, "mag": iglu.mag, "mage": iglu.mage, "active": iglu.active_percent,
+    "mean": iglu.mean_glu,
+    "sd": iglu.sd_glu,
+    "cv": iglu.cv_glu,
+    "gmi": iglu.gmi,
+    "ea1c": iglu.ea1c,
+    "in_range": iglu.in_range_percent,
+    "below": iglu.below_percent,
+    "above": iglu.above_percent,
+    "lbgi": iglu.lbgi,
+    "hbgi": iglu.hbgi,
+    "adrr": iglu.adrr,
+    "gri": iglu.gri,
+    "j_index": iglu.j_index,
+    "modd": iglu.modd,
+    "conga": iglu.conga,
+    "mag": iglu.mag,
+    "mage": iglu.mage,
+    "active": iglu.active_percent,
     "episodes": iglu.episode_calculation,
-}  # fmt: skip
+}
 
 
 def trace(years: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -75,11 +89,16 @@ def theirs(times: np.ndarray, values: np.ndarray) -> tuple[float, dict[str, Any]
 def check(metrics: Metrics, counts: EpisodeCounts, answers: dict[str, Any]) -> None:
     """Raises AssertionError unless both came to the same."""
     pairs = {
-        "mean": (metrics.mean_mg_dl, "mean"), "sd": (metrics.sd_mg_dl, "SD"), "gri": (metrics.gri, "GRI"),
-        "lbgi": (metrics.lbgi, "LBGI"), "modd": (metrics.modd_mg_dl, "MODD"), "conga": (metrics.conga24_mg_dl, "CONGA"),
-        "mage": (metrics.mage_mg_dl, "MAGE"), "mag": (metrics.mag_mg_dl_per_h, "MAG"),
+        "mean": (metrics.mean_mg_dl, "mean"),
+        "sd": (metrics.sd_mg_dl, "SD"),
+        "gri": (metrics.gri, "GRI"),
+        "lbgi": (metrics.lbgi, "LBGI"),
+        "modd": (metrics.modd_mg_dl, "MODD"),
+        "conga": (metrics.conga24_mg_dl, "CONGA"),
+        "mage": (metrics.mage_mg_dl, "MAGE"),
+        "mag": (metrics.mag_mg_dl_per_h, "MAG"),
         "in_range": (metrics.tir_percent, "in_range_70_180"),
-    }  # fmt: skip
+    }
     for name, (mine, column) in pairs.items():
         other = float(answers[name][column].iloc[0])
         assert mine is not None, name

@@ -41,9 +41,7 @@ def summarize(user_id: UserId | None = None, days: Days = NIGHTLY_DAYS) -> State
     return Completed(name=name, message=f"{len(done)} people, {sum(one.written for one in done)} documents written")
 
 
-def summarize_people(
-    rt: Runtime, user_id: str | None, days: int
-) -> tuple[list[Summarized], dict[str, GlucoflowError]]:  # fmt: skip
+def summarize_people(rt: Runtime, user_id: str | None, days: int) -> tuple[list[Summarized], dict[str, GlucoflowError]]:
     """Each person's own outcome: a failure of one stops nobody else."""
     people = rt.store.people.list() if user_id is None else [rt.store.people.get(user_id)]
     done: list[Summarized] = []

@@ -59,9 +59,14 @@ def finished(compiled: Json, data_view: str) -> Json:
         attributes["controlGroupInput"] = _controls(given["controlGroupInput"])
     references.append({"type": "tag", "id": "cgm-tag-{key}", "name": "tag-ref-cgm-tag-{key}"})
     return {
-        "type": "dashboard", "id": compiled["id"], "managed": False, "coreMigrationVersion": "8.8.0",
-        "typeMigrationVersion": "8.9.0", "references": references, "attributes": attributes,
-    }  # fmt: skip
+        "type": "dashboard",
+        "id": compiled["id"],
+        "managed": False,
+        "coreMigrationVersion": "8.8.0",
+        "typeMigrationVersion": "8.9.0",
+        "references": references,
+        "attributes": attributes,
+    }
 
 
 def _controls(given: Json) -> Json:
@@ -121,9 +126,13 @@ def _lens(panel: Json, title: str, wanted: Json, data_view: str) -> tuple[Json, 
     inner = [_reference(view, f"indexpattern-datasource-layer-{layer}") for layer in layers]
     outer = [{**one, "name": f"{panel['panelIndex']}:{one['name']}"} for one in inner]
     attributes = {
-        "title": title, "description": "", "type": "lens", "visualizationType": source["visualizationType"],
-        "references": inner, "state": source["state"],
-    }  # fmt: skip
+        "title": title,
+        "description": "",
+        "type": "lens",
+        "visualizationType": source["visualizationType"],
+        "references": inner,
+        "state": source["state"],
+    }
     enhancements: Json = {}
     if "drilldown" in wanted:
         event = f"open-{panel['panelIndex']}"

@@ -28,4 +28,4 @@ __all__ = [
     "summarize_period",
     "summarize_windows",
     "targets_for",
-]  # fmt: skip
+]

@@ -22,9 +22,12 @@ FEWEST_DAYS = 10
 NAME_LIMIT = 80
 Measure = Literal["in_range", "below", "above", "mean", "cv"]
 MEASURES: Mapping[Measure, str] = {
-    "in_range": "time in range", "below": "time below range", "above": "time above range", "mean": "mean glucose",
+    "in_range": "time in range",
+    "below": "time below range",
+    "above": "time above range",
+    "mean": "mean glucose",
     "cv": "variability (CV)",
-}  # fmt: skip
+}
 _YES = frozenset({"1", "yes", "y", "true", "done", "x", "taken"})
 _NO = frozenset({"0", "no", "n", "false", "", "-", "not"})
 
@@ -106,9 +109,13 @@ def adherence(
             sides[done].append((day, value))
     having, lacking = sides[True], sides[False]
     result = Adherence(
-        protocol=protocol, measure=measure, n_with=len(having), n_without=len(lacking),
-        dates_with=tuple(day for day, _ in having), dates_without=tuple(day for day, _ in lacking),
-    )  # fmt: skip
+        protocol=protocol,
+        measure=measure,
+        n_with=len(having),
+        n_without=len(lacking),
+        dates_with=tuple(day for day, _ in having),
+        dates_without=tuple(day for day, _ in lacking),
+    )
     if min(len(having), len(lacking)) < FEWEST_DAYS:
         text = (
             f"not enough data: {FEWEST_DAYS} days with and without are needed, "
@@ -129,9 +136,15 @@ def _compared(
     days = f"{one} on {found.n_with} days with and {other} on {found.n_without} days without"
     text = f"{MEASURES[result.measure]} was {days} (difference {sign}{gap}, 95 % interval {low} to {high}): {verdict}"
     return msgspec.structs.replace(
-        result, mean_with=found.mean_with, mean_without=found.mean_without, difference=found.difference, low=found.low,
-        high=found.high, clear=found.excludes_zero, text=text,
-    )  # fmt: skip
+        result,
+        mean_with=found.mean_with,
+        mean_without=found.mean_without,
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+        clear=found.excludes_zero,
+        text=text,
+    )
 
 
 def _shown(value: float, measure: Measure, unit: Unit) -> str:

@@ -75,9 +75,14 @@ def day_table(series: Series, start: date, end: date, targets: Targets) -> DayTa
         square = total(minutes * (used.mg_dl - mean[rows]) ** 2) / worn * count / (count - 1)
         below, above = 100 * total(minutes * low) / worn, 100 * total(minutes * high) / worn
         return DayTable(
-            first=start, covered=worn / 1440, in_range=100 - below - above, below=below, above=above, mean=mean,
+            first=start,
+            covered=worn / 1440,
+            in_range=100 - below - above,
+            below=below,
+            above=above,
+            mean=mean,
             cv=100 * np.sqrt(square) / mean,
-        )  # fmt: skip
+        )
 
 
 def block_table(series: Series, start: date, end: date, targets: Targets) -> BlockTable:
@@ -92,6 +97,8 @@ def block_table(series: Series, start: date, end: date, targets: Targets) -> Blo
         return sums[: days * BLOCKS].reshape(days, BLOCKS)
 
     return BlockTable(
-        first=start, worn=total(np.ones(len(used), dtype=np.bool_)), low=total(used.whole < targets.low),
+        first=start,
+        worn=total(np.ones(len(used), dtype=np.bool_)),
+        low=total(used.whole < targets.low),
         high=total(used.whole > targets.high),
-    )  # fmt: skip
+    )

@@ -63,11 +63,7 @@ def find_episodes(
     used = series.used
     grid = grid_of(used, used.whole)
     spans = detect(grid, targets)
-    found = [
-        episode
-        for kind in EPISODE_KINDS
-        for episode in _described(kind, spans, grid, used, targets)
-    ]  # fmt: skip
+    found = [episode for kind in EPISODE_KINDS for episode in _described(kind, spans, grid, used, targets)]
     found.sort(key=lambda episode: (episode.start, EPISODE_KINDS.index(episode.kind)))
     return tuple(with_events(found, events)) if events else tuple(found)
 
@@ -104,9 +100,13 @@ def _described(
     starts, ends = spans[kind]
     low = kind.startswith("low")
     threshold = {
-        "low_l1": targets.low, "low_l2": targets.very_low, "low_extended": targets.low,
-        "high_l1": targets.high, "high_l2": targets.very_high, "high_extended": targets.very_high,
-    }[kind]  # fmt: skip
+        "low_l1": targets.low,
+        "low_l2": targets.very_low,
+        "low_extended": targets.low,
+        "high_l1": targets.high,
+        "high_l2": targets.very_high,
+        "high_extended": targets.very_high,
+    }[kind]
     deeper = contains((starts, ends), spans["low_l2" if low else "high_l2"])
     result = []
     for start, end, deep in zip(starts.tolist(), ends.tolist(), deeper.tolist(), strict=True):
@@ -117,11 +117,17 @@ def _described(
         minutes = (end - start) * STEP_MIN
         result.append(
             Episode(
-                kind=kind, start=moment_of(begins), end=moment_of(begins + minutes * MINUTE_MS), offset_min=offset,
-                minutes=minutes, extreme_mg_dl=float(part[extreme]), extreme_at=moment_of(grid.time(start + extreme)),
+                kind=kind,
+                start=moment_of(begins),
+                end=moment_of(begins + minutes * MINUTE_MS),
+                offset_min=offset,
+                minutes=minutes,
+                extreme_mg_dl=float(part[extreme]),
+                extreme_at=moment_of(grid.time(start + extreme)),
                 mean_mg_dl=float(part.mean()),
                 area_mg_dl_min=float(np.maximum(threshold - part if low else part - threshold, 0).sum() * STEP_MIN),
-                night=(begins + offset * MINUTE_MS) % DAY_MS < NIGHT_END_HOUR * HOUR_MS, reaches_level_2=bool(deep),
+                night=(begins + offset * MINUTE_MS) % DAY_MS < NIGHT_END_HOUR * HOUR_MS,
+                reaches_level_2=bool(deep),
             )
-        )  # fmt: skip
+        )
     return result

@@ -50,10 +50,26 @@ SUGGESTIONS: dict[str, str] = {
     "variability": "Talk to your care team about what makes your glucose swing.",
 }
 _ORDER = (
-    "very_low_goal", "below_goal", "overnight_lows", "lows_by_time", "in_range_change", "below_change",
-    "in_range_goal", "above_goal", "highs_by_time", "lows_by_weekday", "rebound_highs", "after_meals", "dawn_rise",
-    "highs_by_weekday", "variability", "weekend", "sensor_change", "sensor_active", "best_day",
-)  # fmt: skip
+    "very_low_goal",
+    "below_goal",
+    "overnight_lows",
+    "lows_by_time",
+    "in_range_change",
+    "below_change",
+    "in_range_goal",
+    "above_goal",
+    "highs_by_time",
+    "lows_by_weekday",
+    "rebound_highs",
+    "after_meals",
+    "dawn_rise",
+    "highs_by_weekday",
+    "variability",
+    "weekend",
+    "sensor_change",
+    "sensor_active",
+    "best_day",
+)
 
 
 def insights_of(
@@ -85,10 +101,13 @@ def insights_of(
 def _insufficient(period: PeriodSummary) -> Insight:
     reason = period.sufficiency.reason or "not enough data"
     return _insight(
-        period, "sufficiency", "note", reason[0].upper() + reason[1:],
+        period,
+        "sufficiency",
+        "note",
+        reason[0].upper() + reason[1:],
         "Fewer than 70 % of the expected readings in the window; nothing else is said.",
         numbers={"days": period.sufficiency.days, "days_needed": float(period.sufficiency.days_needed)},
-    )  # fmt: skip
+    )
 
 
 def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]:
@@ -164,10 +183,16 @@ def _of_pattern(pattern: Pattern) -> Insight:
         numbers["p_value"] = pattern.p_value
     worse = pattern.kind in SUGGESTIONS
     return Insight(
-        kind=pattern.kind, tone="worse" if worse else "note", text=pattern.text[0].upper() + pattern.text[1:],
-        rule=pattern.rule, start=pattern.start, end=pattern.end, numbers=numbers, dates=pattern.dates,
+        kind=pattern.kind,
+        tone="worse" if worse else "note",
+        text=pattern.text[0].upper() + pattern.text[1:],
+        rule=pattern.rule,
+        start=pattern.start,
+        end=pattern.end,
+        numbers=numbers,
+        dates=pattern.dates,
         suggestion=SUGGESTIONS.get(pattern.kind),
-    )  # fmt: skip
+    )
 
 
 def _insight(
@@ -175,9 +200,15 @@ def _insight(
 ) -> Insight:
     suggestion = SUGGESTIONS.get(kind) if tone == "worse" else None
     return Insight(
-        kind=kind, tone=tone, text=text, rule=rule, start=period.start, end=period.end, numbers=numbers or {},
+        kind=kind,
+        tone=tone,
+        text=text,
+        rule=rule,
+        start=period.start,
+        end=period.end,
+        numbers=numbers or {},
         suggestion=suggestion,
-    )  # fmt: skip
+    )
 
 
 def _pair(now: Metrics, before: Metrics, name: str) -> tuple[float, float] | None:

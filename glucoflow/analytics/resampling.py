@@ -62,9 +62,14 @@ def bootstrap_difference(having: Sequence[float], lacking: Sequence[float], seed
     draws = _means(one, rng) - _means(other, rng)
     low, high = np.quantile(draws, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)).tolist()
     return Difference(
-        n_with=one.size, n_without=other.size, mean_with=float(one.mean()), mean_without=float(other.mean()),
-        difference=float(one.mean() - other.mean()), low=low, high=high,
-    )  # fmt: skip
+        n_with=one.size,
+        n_without=other.size,
+        mean_with=float(one.mean()),
+        mean_without=float(other.mean()),
+        difference=float(one.mean() - other.mean()),
+        low=low,
+        high=high,
+    )
 
 
 def _means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -137,9 +137,14 @@ class Series:
         if bool(mask.all()):
             return self
         return Series(
-            self.utc[mask], self.offset_min[mask], self.mg_dl[mask], self.interval_ms[mask],
-            self.excluded[mask], self.superseded[mask], self.excluded_counts,
-        )  # fmt: skip
+            self.utc[mask],
+            self.offset_min[mask],
+            self.mg_dl[mask],
+            self.interval_ms[mask],
+            self.excluded[mask],
+            self.superseded[mask],
+            self.excluded_counts,
+        )
 
     def between(self, start: date, end: date) -> "Series":
         """Readings whose own local date lies in [start, end); excluded and superseded are counted for this span."""

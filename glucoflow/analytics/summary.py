@@ -88,9 +88,14 @@ def summarize_day(
     start, end = _bounded(start, end, now)
     metrics, episodes = _both(part, end - start, targets)
     return DaySummary(
-        date=day, weekday=day.isoweekday(), start=moment_of(start), end=moment_of(end), metrics=metrics,
-        episodes=episodes, sufficiency=sufficiency(part.used, end - start, days_needed=1),
-    )  # fmt: skip
+        date=day,
+        weekday=day.isoweekday(),
+        start=moment_of(start),
+        end=moment_of(end),
+        metrics=metrics,
+        episodes=episodes,
+        sufficiency=sufficiency(part.used, end - start, days_needed=1),
+    )
 
 
 def summarize_period(
@@ -107,19 +112,22 @@ def summarize_period(
     first, last = _bounded(day_start_ms(series, start), day_start_ms(series, end), now)
     metrics, episodes = _both(part, last - first, targets)
     return PeriodSummary(
-        window=f"{days}d", start=start, end=end, days=days, metrics=metrics, episodes=episodes,
+        window=f"{days}d",
+        start=start,
+        end=end,
+        days=days,
+        metrics=metrics,
+        episodes=episodes,
         sufficiency=sufficiency(part.used, last - first, days_needed=min(days, DAYS_NEEDED)),
         change=changes(metrics, _before(series, start, days, targets)),
-    )  # fmt: skip
+    )
 
 
 def summarize_windows(
     series: Series, end: date, targets: Targets = PROFILES["adult"], now: datetime | None = None
 ) -> tuple[PeriodSummary, ...]:
     """The periods of `WINDOWS` that end before the local date `end`."""
-    return tuple(
-        summarize_period(series, end - timedelta(days=days), end, targets, now) for days in WINDOWS.values()
-    )  # fmt: skip
+    return tuple(summarize_period(series, end - timedelta(days=days), end, targets, now) for days in WINDOWS.values())
 
 
 def changes(metrics: Metrics, before: Metrics) -> dict[str, float]:
@@ -196,10 +204,18 @@ def _centre(used: Series) -> dict[str, object]:
     assert mean is not None  # noqa: S101 - the caller has readings
     low, p25, median, p75, high = np.quantile(used.mg_dl, (0, 0.25, 0.5, 0.75, 1)).tolist()
     return {
-        "mean_mg_dl": mean, "sd_mg_dl": sd, "cv_percent": None if sd is None else 100 * sd / mean,
-        "gmi_percent": gmi(mean), "ea1c_percent": ea1c(mean), "j_index": None if sd is None else j_index(mean, sd),
-        "min_mg_dl": low, "p25_mg_dl": p25, "median_mg_dl": median, "p75_mg_dl": p75, "max_mg_dl": high,
-    }  # fmt: skip
+        "mean_mg_dl": mean,
+        "sd_mg_dl": sd,
+        "cv_percent": None if sd is None else 100 * sd / mean,
+        "gmi_percent": gmi(mean),
+        "ea1c_percent": ea1c(mean),
+        "j_index": None if sd is None else j_index(mean, sd),
+        "min_mg_dl": low,
+        "p25_mg_dl": p25,
+        "median_mg_dl": median,
+        "p75_mg_dl": p75,
+        "max_mg_dl": high,
+    }
 
 
 def _shares(used: Series, targets: Targets) -> dict[str, object]:
@@ -213,10 +229,14 @@ def _shares(used: Series, targets: Targets) -> dict[str, object]:
         values[f"{prefix}above_180_percent"] = shares.above_180
         if not prefix:
             values |= {
-                "titr_percent": shares.tight, "low_percent": shares.low, "high_percent": shares.high,
-                "below_54_percent": shares.very_low, "above_250_percent": shares.very_high,
-                "gri": gri(shares), "gri_zone": gri_zone(gri(shares)),
-            }  # fmt: skip
+                "titr_percent": shares.tight,
+                "low_percent": shares.low,
+                "high_percent": shares.high,
+                "below_54_percent": shares.very_low,
+                "above_250_percent": shares.very_high,
+                "gri": gri(shares),
+                "gri_zone": gri_zone(gri(shares)),
+            }
     own = time_in_target(used, targets)
     if own is not None:
         values |= {"target_in_percent": own.in_range, "target_below_percent": own.below}
@@ -232,15 +252,18 @@ def _risk(used: Series) -> dict[str, object]:
 
 def _daily(grid: Grid) -> dict[str, object]:
     return {
-        "modd_mg_dl": modd(grid), "conga24_mg_dl": conga24(grid), "mage_mg_dl": mage(grid),
+        "modd_mg_dl": modd(grid),
+        "conga24_mg_dl": conga24(grid),
+        "mage_mg_dl": mage(grid),
         "mag_mg_dl_per_h": mag(grid),
-    }  # fmt: skip
+    }
 
 
 _COMPUTED: tuple[str, ...] = tuple(
-    name for name in Metrics.__struct_fields__
+    name
+    for name in Metrics.__struct_fields__
     if name not in {"n", "n_low_limit", "n_high_limit", "excluded_counts", "interval_ms", "active_percent", "missing"}
-)  # fmt: skip
+)
 
 _WHY = {
     "sd_mg_dl": "needs two readings",

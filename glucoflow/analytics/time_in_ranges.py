@@ -48,9 +48,13 @@ def time_in_ranges(series: Series) -> TimeInRanges | None:
     very_low, below, above, very_high = g < 54, g < 70, g > 180, g > 250
     part = [_percent(series, mask) for mask in (very_low, below & ~very_low, above & ~very_high, very_high)]
     return TimeInRanges(
-        very_low=part[0], low=part[1], high=part[2], very_high=part[3],
-        in_range=_percent(series, ~below & ~above), tight=_percent(series, (g >= 70) & (g <= 140)),
-    )  # fmt: skip
+        very_low=part[0],
+        low=part[1],
+        high=part[2],
+        very_high=part[3],
+        in_range=_percent(series, ~below & ~above),
+        tight=_percent(series, (g >= 70) & (g <= 140)),
+    )
 
 
 def time_in_target(series: Series, targets: Targets) -> TimeInTarget | None:

@@ -119,8 +119,13 @@ def joined(pieces: Sequence[ReadingArrays]) -> ReadingArrays:
 
 
 HAPPENING_FIELDS = (
-    "event.dataset", "food.carbs_g", "insulin.normal", "insulin.extended", "insulin.amount", "exercise.duration_ms",
-)  # fmt: skip
+    "event.dataset",
+    "food.carbs_g",
+    "insulin.normal",
+    "insulin.extended",
+    "insulin.amount",
+    "exercise.duration_ms",
+)
 _MINUTE_MS = 60_000
 
 

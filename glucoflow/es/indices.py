@@ -11,9 +11,12 @@ from glucoflow.es.names import Names
 from glucoflow.es.templates import IndexFields
 
 _ASKED = (
-    "*.aliases", "*.mappings._meta", "*.settings.index.uuid", "*.settings.index.creation_date",
+    "*.aliases",
+    "*.mappings._meta",
+    "*.settings.index.uuid",
+    "*.settings.index.creation_date",
     "*.settings.index.verified_before_close",
-)  # fmt: skip
+)
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +55,11 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
 def all_indices(client: Elasticsearch, names: Names) -> tuple[Index, ...]:
     """Every generation of everybody's index and of the runs', by name. Raises the driver's errors."""
     found = client.indices.get(
-        index=[names.pattern, f"{names.runs}-*"], features=["aliases", "mappings", "settings"],
-        filter_path=_ASKED, expand_wildcards="all",
-    )  # fmt: skip
+        index=[names.pattern, f"{names.runs}-*"],
+        features=["aliases", "mappings", "settings"],
+        filter_path=_ASKED,
+        expand_wildcards="all",
+    )
     return tuple(_index(name, entry, names) for name, entry in sorted(found.body.items()) if _ours(name, names))
 
 

@@ -121,10 +121,15 @@ def _put_index_templates(client: Elasticsearch, names: Names) -> Iterator[str]:
         name, body = names.template(kind), index_body(kind, names)
         if _newer(name, body, stored.get(name)):
             client.indices.put_index_template(
-                name=name, index_patterns=body["index_patterns"], composed_of=body["composed_of"],
-                template=body["template"], priority=body["priority"], version=body["version"], meta=body["_meta"],
+                name=name,
+                index_patterns=body["index_patterns"],
+                composed_of=body["composed_of"],
+                template=body["template"],
+                priority=body["priority"],
+                version=body["version"],
+                meta=body["_meta"],
                 allow_auto_create=body["allow_auto_create"],
-            )  # fmt: skip
+            )
             yield name
 
 

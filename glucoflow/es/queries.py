@@ -133,9 +133,14 @@ class Queries:
     def readings(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> ReadingArrays:
         """All readings of [start, end) as arrays, superseded ones included and marked."""
         hits = scan(
-            self._client, self._names.alias(user_id), only(["cgm.reading"], start, end), source=False, ids=False,
-            page=MOST_ROWS, fields=READING_FIELDS,
-        )  # fmt: skip
+            self._client,
+            self._names.alias(user_id),
+            only(["cgm.reading"], start, end),
+            source=False,
+            ids=False,
+            page=MOST_ROWS,
+            fields=READING_FIELDS,
+        )
         pieces = [arrays_of(())]
         while part := list(islice(hits, MOST_ROWS)):
             pieces.append(arrays_of(part))
@@ -144,9 +149,14 @@ class Queries:
     def events_between(self, user_id: str, start: datetime, end: datetime) -> list[EventRow]:
         """Meals, boluses and exercise in [start, end), by time."""
         hits = scan(
-            self._client, self._names.alias(user_id), only(["food", "insulin.bolus", "exercise"], start, end),
-            source=False, ids=False, page=MOST_ROWS, fields=HAPPENING_FIELDS,
-        )  # fmt: skip
+            self._client,
+            self._names.alias(user_id),
+            only(["food", "insulin.bolus", "exercise"], start, end),
+            source=False,
+            ids=False,
+            page=MOST_ROWS,
+            fields=HAPPENING_FIELDS,
+        )
         return [happening_of(hit) for hit in hits]
 
     def sensor_starts(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
@@ -188,9 +198,14 @@ class Queries:
 
     def _hits(self, user_id: str, query: Query, size: int, order: str) -> list[Mapping[str, Any]]:
         answer = self._search(
-            user_id, query=query, size=size, track_total_hits=False, source_excludes=_UNTYPED,
-            sort=[{"@timestamp": order}, {"_seq_no": order}], filter_path="hits.hits._id,hits.hits._source,error.type",
-        )  # fmt: skip
+            user_id,
+            query=query,
+            size=size,
+            track_total_hits=False,
+            source_excludes=_UNTYPED,
+            sort=[{"@timestamp": order}, {"_seq_no": order}],
+            filter_path="hits.hits._id,hits.hits._source,error.type",
+        )
         found: list[Mapping[str, Any]] = answer.get("hits", {}).get("hits", [])
         return found
 

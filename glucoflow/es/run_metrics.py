@@ -23,9 +23,13 @@ from glucoflow.model.ingestion import Counts
 from glucoflow.model.localtime import epoch_ms
 
 RunDataset = Literal[
-    "glucoflow.run", "glucoflow.stage", "glucoflow.reject", "glucoflow.connection", "glucoflow.storage",
+    "glucoflow.run",
+    "glucoflow.stage",
+    "glucoflow.reject",
+    "glucoflow.connection",
+    "glucoflow.storage",
     "glucoflow.disk",
-]  # fmt: skip
+]
 _AT_A_TIME = 5_000
 
 
@@ -154,9 +158,16 @@ def document(
 ) -> RunDocument:
     """A document of that kind."""
     return RunDocument(
-        timestamp=at, event=_Event(dataset, provider), user=_Id(user_id) if user_id else None,
-        connection=connection, run=run, stage=stage, reject=reject, storage=storage, disk=disk,
-    )  # fmt: skip
+        timestamp=at,
+        event=_Event(dataset, provider),
+        user=_Id(user_id) if user_id else None,
+        connection=connection,
+        run=run,
+        stage=stage,
+        reject=reject,
+        storage=storage,
+        disk=disk,
+    )
 
 
 def index_metrics(client: Elasticsearch, names: Names, told: Iterable[MetricDocument]) -> None:

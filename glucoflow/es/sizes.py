@@ -52,9 +52,11 @@ def sizes(client: Elasticsearch, names: Names, now: datetime) -> list[Size]:
     """Every person's, by id. Raises our errors."""
     with translated("measure the indices"):
         found = client.indices.stats(
-            index=names.pattern, metric=["docs", "store"], expand_wildcards="open",
+            index=names.pattern,
+            metric=["docs", "store"],
+            expand_wildcards="open",
             filter_path="indices.*.primaries.docs.count,indices.*.total.store.size_in_bytes",
-        ).body  # fmt: skip
+        ).body
         growth = _growth(client, names, now)
     totals: dict[str, tuple[int, int]] = {}
     for index, stats in found.get("indices", {}).items():
@@ -66,11 +68,13 @@ def sizes(client: Elasticsearch, names: Names, now: datetime) -> list[Size]:
     still = Growth(documents=0, days=1)
     return [
         Size(
-            user_id=user_id, documents=documents, bytes=size,
+            user_id=user_id,
+            documents=documents,
+            bytes=size,
             year_bytes=a_year_on(size, documents, growth.get(user_id, still)),
         )
         for user_id, (documents, size) in sorted(totals.items())
-    ]  # fmt: skip
+    ]
 
 
 def room(client: Elasticsearch) -> Room | None:
@@ -93,9 +97,11 @@ def _growth(client: Elasticsearch, names: Names, now: datetime) -> dict[str, Gro
     since = {"gte": epoch_ms(now - LOOKED_AT), "lte": epoch_ms(now), "format": "epoch_millis"}
     first = {"first": {"min": {"field": "@timestamp"}}}
     answer: Any = client.search(
-        index=names.pattern, size=0, query={"range": {"@timestamp": since}},
+        index=names.pattern,
+        size=0,
+        query={"range": {"@timestamp": since}},
         aggs={"who": {"terms": {"field": "user.id", "size": _MOST_PEOPLE}, "aggs": first}},
-    ).body  # fmt: skip
+    ).body
     made = {}
     for bucket in answer.get("aggregations", {}).get("who", {}).get("buckets", []):
         days = (epoch_ms(now) - bucket["first"]["value"]) / 1000 / _DAY.total_seconds()

@@ -15,9 +15,22 @@ from glucoflow.model.trends import Direction
 from glucoflow.model.units import Unit
 
 Dataset = Literal[
-    "cgm.reading", "cgm.calibration", "glucose.fingerstick", "insulin.bolus", "insulin.basal", "food", "exercise",
-    "health", "note", "device.alert", "device.status", "device.settings", "summary.day", "summary.period", "episode",
-]  # fmt: skip
+    "cgm.reading",
+    "cgm.calibration",
+    "glucose.fingerstick",
+    "insulin.bolus",
+    "insulin.basal",
+    "food",
+    "exercise",
+    "health",
+    "note",
+    "device.alert",
+    "device.status",
+    "device.settings",
+    "summary.day",
+    "summary.period",
+    "episode",
+]
 
 
 EventKind = Literal["metric", "event", "alert", "state"]

@@ -18,8 +18,12 @@ BELOW: Final[tuple[Band, ...]] = ("very_low", "low")
 ABOVE: Final[tuple[Band, ...]] = ("high", "very_high")
 
 NAMES: Final[dict[Band, str]] = {
-    "very_low": "Very low", "low": "Low", "in_range": "In range", "high": "High", "very_high": "Very high",
-}  # fmt: skip
+    "very_low": "Very low",
+    "low": "Low",
+    "in_range": "In range",
+    "high": "High",
+    "very_high": "Very high",
+}
 
 Edges = tuple[int | None, int | None]
 
@@ -29,10 +33,12 @@ _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 def edges_of(targets: Targets, band: Band) -> Edges:
     """The lowest and highest whole mg/dL of a band; None where it is open. A band may be empty (50, 49)."""
     known: dict[Band, Edges] = {
-        "very_low": (None, targets.very_low - 1), "low": (targets.very_low, targets.low - 1),
-        "in_range": (targets.low, targets.high), "high": (targets.high + 1, targets.very_high),
+        "very_low": (None, targets.very_low - 1),
+        "low": (targets.very_low, targets.low - 1),
+        "in_range": (targets.low, targets.high),
+        "high": (targets.high + 1, targets.very_high),
         "very_high": (targets.very_high + 1, None),
-    }  # fmt: skip
+    }
     return known[band]
 
 

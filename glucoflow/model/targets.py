@@ -42,15 +42,25 @@ CV_GOAL = 36.0
 PROFILES: dict[Profile, Targets] = {
     "adult": Targets(),
     "older_high_risk": Targets(
-        profile="older_high_risk", goal_in_range=50.0, goal_below=1.0, goal_very_low=None, goal_above=50.0,
+        profile="older_high_risk",
+        goal_in_range=50.0,
+        goal_below=1.0,
+        goal_very_low=None,
+        goal_above=50.0,
         goal_very_high=10.0,
     ),
     "pregnancy": Targets(profile="pregnancy", low=63, high=140, goal_very_high=None),
     "gestational": Targets(
-        profile="gestational", low=63, high=140, goal_in_range=None, goal_below=None, goal_very_low=None,
-        goal_above=None, goal_very_high=None,
+        profile="gestational",
+        low=63,
+        high=140,
+        goal_in_range=None,
+        goal_below=None,
+        goal_very_low=None,
+        goal_above=None,
+        goal_very_high=None,
     ),
-}  # fmt: skip
+}
 
 
 def targets_for(profile: str) -> Targets:
@@ -65,6 +75,10 @@ def own_targets(base: str, *, low: int, high: int) -> Targets:
     """The goals of profile `base` with a person's own range. Raises ValueError for limits that cannot be."""
     start = targets_for(base)
     return msgspec.structs.replace(
-        start, profile="own", low=low, high=high,
-        very_low=min(start.very_low, low), very_high=max(start.very_high, high),
-    )  # fmt: skip
+        start,
+        profile="own",
+        low=low,
+        high=high,
+        very_low=min(start.very_low, low),
+        very_high=max(start.very_high, high),
+    )

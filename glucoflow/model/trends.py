@@ -8,14 +8,28 @@ from collections.abc import Sequence
 from typing import Literal
 
 Direction = Literal[
-    "doubleUp", "singleUp", "fortyFiveUp", "flat", "fortyFiveDown", "singleDown", "doubleDown",
-    "none", "notComputable", "rateOutOfRange", "unknown",
-]  # fmt: skip
+    "doubleUp",
+    "singleUp",
+    "fortyFiveUp",
+    "flat",
+    "fortyFiveDown",
+    "singleDown",
+    "doubleDown",
+    "none",
+    "notComputable",
+    "rateOutOfRange",
+    "unknown",
+]
 
 ARROWS: dict[str, str] = {
-    "doubleUp": "⇈", "singleUp": "↑", "fortyFiveUp": "↗", "flat": "→",
-    "fortyFiveDown": "↘", "singleDown": "↓", "doubleDown": "⇊",
-}  # fmt: skip
+    "doubleUp": "⇈",
+    "singleUp": "↑",
+    "fortyFiveUp": "↗",
+    "flat": "→",
+    "fortyFiveDown": "↘",
+    "singleDown": "↓",
+    "doubleDown": "⇊",
+}
 """Only words that say a direction have an arrow: a missing arrow is not `flat`."""
 
 SAYS_NOTHING = frozenset({"none", "notComputable", "unknown"})
@@ -27,13 +41,27 @@ MIN_SPAN_MS = 5 * 60_000 - 30_000
 MAX_GAP_MS = 15 * 60_000
 
 _WORDS: dict[str, Direction] = {
-    "doubleup": "doubleUp", "singleup": "singleUp", "fortyfiveup": "fortyFiveUp", "flat": "flat",
-    "fortyfivedown": "fortyFiveDown", "singledown": "singleDown", "doubledown": "doubleDown",
-    "tripleup": "doubleUp", "tripledown": "doubleDown",
-    "rapidrise": "doubleUp", "moderaterise": "singleUp", "slowrise": "fortyFiveUp", "constant": "flat",
-    "slowfall": "fortyFiveDown", "moderatefall": "singleDown", "rapidfall": "doubleDown",
-    "none": "none", "": "none", "notcomputable": "notComputable", "rateoutofrange": "rateOutOfRange",
-}  # fmt: skip
+    "doubleup": "doubleUp",
+    "singleup": "singleUp",
+    "fortyfiveup": "fortyFiveUp",
+    "flat": "flat",
+    "fortyfivedown": "fortyFiveDown",
+    "singledown": "singleDown",
+    "doubledown": "doubleDown",
+    "tripleup": "doubleUp",
+    "tripledown": "doubleDown",
+    "rapidrise": "doubleUp",
+    "moderaterise": "singleUp",
+    "slowrise": "fortyFiveUp",
+    "constant": "flat",
+    "slowfall": "fortyFiveDown",
+    "moderatefall": "singleDown",
+    "rapidfall": "doubleDown",
+    "none": "none",
+    "": "none",
+    "notcomputable": "notComputable",
+    "rateoutofrange": "rateOutOfRange",
+}
 
 
 def direction(word: str | None) -> Direction:

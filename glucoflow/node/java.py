@@ -86,9 +86,16 @@ def _run(java: Path, argument: str, user: ProcessUser | None) -> subprocess.Comp
     if user is None:
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=20, check=False, cwd="/",
-        user=user.uid, group=user.gid, extra_groups=[],
-    )  # fmt: skip
+        command,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        cwd="/",
+        user=user.uid,
+        group=user.gid,
+        extra_groups=[],
+    )
 
 
 def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:

@@ -89,12 +89,19 @@ def _base(rows: list[dict[str, Any]] | None, top: float, unit: Unit, width: int,
         "width": width,
         "height": height,
         "encoding": {
-            "x": {"field": "hour", "type": "quantitative", "scale": {"domain": [0, 24], "nice": False},
-                  "axis": axis | {"title": None, "values": list(HOURS)}},
-            "y": {"type": "quantitative", "scale": {"domain": [in_unit(40, unit), ceiling], "nice": False},
-                  "axis": axis | {"title": unit, "titleFontSize": 10, "titleColor": INK, "titleFontWeight": "normal"}},
+            "x": {
+                "field": "hour",
+                "type": "quantitative",
+                "scale": {"domain": [0, 24], "nice": False},
+                "axis": axis | {"title": None, "values": list(HOURS)},
+            },
+            "y": {
+                "type": "quantitative",
+                "scale": {"domain": [in_unit(40, unit), ceiling], "nice": False},
+                "axis": axis | {"title": unit, "titleFontSize": 10, "titleColor": INK, "titleFontWeight": "normal"},
+            },
         },
-    }  # fmt: skip
+    }
     if rows is not None:
         spec["data"] = {"values": rows}
     return spec

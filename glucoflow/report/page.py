@@ -99,13 +99,21 @@ def page_of(person: PersonInFile, unit: Unit, targets: Targets = PROFILES["adult
     profile = profile_of(used)
     filled = len(used) > 0
     return Sheet(
-        title=person.id, span=_span(used), source=person.source, unit=unit, metrics=metrics,
-        sufficiency=sufficiency(used, span_ms(used)), bars=bars_of(used, unit),
-        main=_main_cells(metrics, unit), more=_more_cells(metrics, unit),
-        episodes=episode_rows(find_episodes(used, targets), used, unit, targets), goals=_goals(metrics, targets, unit),
-        profile_days=profile.days, profile_svg=profile_svg(profile, targets, unit) if filled else "",
+        title=person.id,
+        span=_span(used),
+        source=person.source,
+        unit=unit,
+        metrics=metrics,
+        sufficiency=sufficiency(used, span_ms(used)),
+        bars=bars_of(used, unit),
+        main=_main_cells(metrics, unit),
+        more=_more_cells(metrics, unit),
+        episodes=episode_rows(find_episodes(used, targets), used, unit, targets),
+        goals=_goals(metrics, targets, unit),
+        profile_days=profile.days,
+        profile_svg=profile_svg(profile, targets, unit) if filled else "",
         days_svg=days_svg(used, targets, unit) if filled else "",
-    )  # fmt: skip
+    )
 
 
 def _span(used: Series) -> str:
@@ -128,10 +136,12 @@ def bars_of(used: Series, unit: Unit) -> tuple[Bar, ...]:
     values = (shares.very_high, shares.high, shares.in_range, shares.low, shares.very_low)
     v54, v69, v70, v180, v181, v250 = EDGES[unit]
     texts = (
-        ("very_high", "Very high", f"> {v250}"), ("high", "High", f"{v181}–{v250}"),
-        ("in_range", "In range", f"{v70}–{v180}"), ("low", "Low", f"{v54}–{v69}"),
+        ("very_high", "Very high", f"> {v250}"),
+        ("high", "High", f"{v181}–{v250}"),
+        ("in_range", "In range", f"{v70}–{v180}"),
+        ("low", "Low", f"{v54}–{v69}"),
         ("very_low", "Very low", f"< {v54}"),
-    )  # fmt: skip
+    )
     shown = reconciled(values, 1)
     return tuple(
         Bar(key, name, limits, share, f"{rounded:.1f} %")
@@ -160,15 +170,17 @@ def _tight(unit: Unit) -> str:
 def _more_cells(metrics: Metrics, unit: Unit) -> tuple[Cell, ...]:
     zone = f"zone {metrics.gri_zone}" if metrics.gri_zone else ""
     given = (
-        ("GRI", number(metrics.gri), zone, "gri"), ("LBGI", number(metrics.lbgi), "risk of lows", "lbgi"),
-        ("HBGI", number(metrics.hbgi), "risk of highs", "hbgi"), ("ADRR", number(metrics.adrr), "daily risk", "adrr"),
+        ("GRI", number(metrics.gri), zone, "gri"),
+        ("LBGI", number(metrics.lbgi), "risk of lows", "lbgi"),
+        ("HBGI", number(metrics.hbgi), "risk of highs", "hbgi"),
+        ("ADRR", number(metrics.adrr), "daily risk", "adrr"),
         ("MAGE", glucose(metrics.mage_mg_dl, unit), unit, "mage_mg_dl"),
         ("MODD", glucose(metrics.modd_mg_dl, unit), f"{unit}, day to day", "modd_mg_dl"),
         ("CONGA-24", glucose(metrics.conga24_mg_dl, unit), unit, "conga24_mg_dl"),
         ("MAG", glucose(metrics.mag_mg_dl_per_h, unit), f"{unit} per hour", "mag_mg_dl_per_h"),
         ("J-index", number(metrics.j_index), "", "j_index"),
         ("eA1c", percent(metrics.ea1c_percent, 1), "from the mean", "ea1c_percent"),
-    )  # fmt: skip
+    )
     return tuple(Cell(name, value, note, metrics.missing.get(key, "")) for name, value, note, key in given)
 
 
@@ -184,11 +196,14 @@ def episode_rows(episodes: Sequence[Episode], used: Series, unit: Unit, targets:
         name, rule = EPISODE_NAMES[kind]
         rows.append(
             EpisodeLine(
-                name, rule.format(**limits), getattr(totals, kind),
+                name,
+                rule.format(**limits),
+                getattr(totals, kind),
                 number(len(mine) / weeks) if weeks >= 1 else "–",
-                duration(lengths[len(lengths) // 2]) if lengths else "–", sum(episode.night for episode in mine),
+                duration(lengths[len(lengths) // 2]) if lengths else "–",
+                sum(episode.night for episode in mine),
             )
-        )  # fmt: skip
+        )
     return tuple(rows)
 
 

@@ -47,13 +47,16 @@ def find_insights(store: Store, queries: Queries, user_id: str, days: int, unit:
     period = summarize_period(series, start, end, targets)
     before = summarize_period(series, earlier, start, targets)
     patterns = find_patterns(
-        series, start, end, targets, meals=_meals(queries, user_id, start, end),
-        sensor_starts=queries.sensor_starts(user_id, *instants(start, end)), unit=unit,
-    )  # fmt: skip
+        series,
+        start,
+        end,
+        targets,
+        meals=_meals(queries, user_id, start, end),
+        sensor_starts=queries.sensor_starts(user_id, *instants(start, end)),
+        unit=unit,
+    )
     insights = insights_of(period, before, patterns, targets, unit)
-    return Findings(
-        days=days, targets=targets, period=period, before=before, patterns=patterns, insights=insights
-    )  # fmt: skip
+    return Findings(days=days, targets=targets, period=period, before=before, patterns=patterns, insights=insights)
 
 
 def compare_protocol(store: Store, queries: Queries, user_id: str, name: str, unit: Unit) -> Sequence[Adherence]:

@@ -139,7 +139,7 @@ def _recent(rt: Runtime, subject: Subject, full: date, dates: Collection[date]) 
 
 def _days(
     rt: Runtime, subject: Subject, dates: list[date], latest: Latest | None, recent: _Recent | None
-) -> tuple[list[Document], list[str]]:  # fmt: skip
+) -> tuple[list[Document], list[str]]:
     """Documents of days and episodes, and the ids of those that are stored but no longer true."""
     person = subject.person
     first, last = dates[0] - timedelta(days=REACH + 1), dates[-1] + timedelta(days=REACH + 1)
@@ -214,6 +214,9 @@ def _write(
     if result.rejected:
         log.warning("%d summaries were rejected: %s", len(result.rejected), result.rejected[0].reason)
     return Summarized(
-        user_id=total.user_id, days=total.days + days, written=total.written + result.created + result.updated,
-        unchanged=total.unchanged + result.unchanged, deleted=total.deleted + result.deleted,
-    )  # fmt: skip
+        user_id=total.user_id,
+        days=total.days + days,
+        written=total.written + result.created + result.updated,
+        unchanged=total.unchanged + result.unchanged,
+        deleted=total.deleted + result.deleted,
+    )

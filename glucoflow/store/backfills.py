@@ -44,9 +44,16 @@ class Backfills:
             row = session.scalars(select(BackfillRow).filter_by(**wish).where(BackfillRow.state.in_(_OPEN))).first()
             if row is None:
                 row = BackfillRow(
-                    id=uuid.uuid4().hex, state="asked", progress=0.0, message="", remedy="", tries=0, asked_at=now,
-                    next_try_at=now, **wish,
-                )  # fmt: skip
+                    id=uuid.uuid4().hex,
+                    state="asked",
+                    progress=0.0,
+                    message="",
+                    remedy="",
+                    tries=0,
+                    asked_at=now,
+                    next_try_at=now,
+                    **wish,
+                )
                 session.add(row)
             elif row.state == "waiting":
                 row.next_try_at = now

@@ -67,9 +67,12 @@ class Database:
     def lock_engine(self) -> Engine:
         """PostgreSQL connections outside the pool, one per lock: closing one frees its lock, as does a crash."""
         return create_engine(
-            self._engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True,
+            self._engine.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
             connect_args=_postgres_options(lock_seconds=90, statement_seconds=100),
-        )  # fmt: skip
+        )
 
     def check(self) -> None:
         """Raises Unavailable if the database does not answer or is damaged."""
@@ -118,9 +121,14 @@ def _parse(setting: SecretStr) -> URL:
 
 def _postgres(url: URL) -> Engine:
     return create_engine(
-        url, pool_size=10, max_overflow=20, pool_timeout=30, pool_pre_ping=True, hide_parameters=True,
+        url,
+        pool_size=10,
+        max_overflow=20,
+        pool_timeout=30,
+        pool_pre_ping=True,
+        hide_parameters=True,
         connect_args=_postgres_options(lock_seconds=15, statement_seconds=30),
-    )  # fmt: skip
+    )
 
 
 def _postgres_options(lock_seconds: int, statement_seconds: int) -> dict[str, Any]:

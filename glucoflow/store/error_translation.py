@@ -29,14 +29,30 @@ _CROWDED = ("PostgreSQL has no free connection.", "Raise its max_connections, or
 _SLOW = ("PostgreSQL did not answer in time.", "Check its load and its locks (pg_stat_activity).")
 
 _SQLITE = {
-    "SQLITE_BUSY": _BUSY, "SQLITE_LOCKED": _BUSY, "SQLITE_FULL": _FULL, "SQLITE_READONLY": _READ_ONLY,
-    "SQLITE_CORRUPT": _CORRUPT, "SQLITE_NOTADB": _CORRUPT, "SQLITE_IOERR": _DISK, "SQLITE_CANTOPEN": _CANNOT_OPEN,
-    "SQLITE_PERM": _READ_ONLY, "SQLITE_AUTH": _READ_ONLY,
-}  # fmt: skip
+    "SQLITE_BUSY": _BUSY,
+    "SQLITE_LOCKED": _BUSY,
+    "SQLITE_FULL": _FULL,
+    "SQLITE_READONLY": _READ_ONLY,
+    "SQLITE_CORRUPT": _CORRUPT,
+    "SQLITE_NOTADB": _CORRUPT,
+    "SQLITE_IOERR": _DISK,
+    "SQLITE_CANTOPEN": _CANNOT_OPEN,
+    "SQLITE_PERM": _READ_ONLY,
+    "SQLITE_AUTH": _READ_ONLY,
+}
 _POSTGRES = {
-    "53100": _FULL, "53300": _CROWDED, "55P03": _BUSY, "25006": _READ_ONLY, "57014": _SLOW, "40P01": _BUSY,
-    "40001": _BUSY, "XX001": _CORRUPT, "XX002": _CORRUPT, "58030": _DISK, "25P03": _SLOW,
-}  # fmt: skip
+    "53100": _FULL,
+    "53300": _CROWDED,
+    "55P03": _BUSY,
+    "25006": _READ_ONLY,
+    "57014": _SLOW,
+    "40P01": _BUSY,
+    "40001": _BUSY,
+    "XX001": _CORRUPT,
+    "XX002": _CORRUPT,
+    "58030": _DISK,
+    "25P03": _SLOW,
+}
 _REFUSED = {"28P01": "the password", "28000": "the user", "3D000": "the database name", "42501": "the user's rights"}
 
 

@@ -41,10 +41,14 @@ class OAuthStates:
             session.execute(delete(OAuthStateRow).where(OAuthStateRow.expires_at <= now))
             session.add(
                 OAuthStateRow(
-                    hash=_hash(state), user_id=user_id, provider=provider, region=region, connection_id=connection_id,
+                    hash=_hash(state),
+                    user_id=user_id,
+                    provider=provider,
+                    region=region,
+                    connection_id=connection_id,
                     expires_at=now + valid_for,
                 )
-            )  # fmt: skip
+            )
         return state
 
     def consume(self, state: str, now: datetime) -> OAuthState | None:

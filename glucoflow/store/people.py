@@ -38,9 +38,14 @@ class People:
     ) -> Person:
         """A new person. Raises Rejected for a bad value, or an id that is taken."""
         person = Person(
-            id=user_id, display_name=display_name.strip(), unit=unit, zone=zone, profile=profile,
-            own_targets=own_targets, created_at=now,
-        )  # fmt: skip
+            id=user_id,
+            display_name=display_name.strip(),
+            unit=unit,
+            zone=zone,
+            profile=profile,
+            own_targets=own_targets,
+            created_at=now,
+        )
         _check(person)
         with self._database.write() as session:
             if session.get(PersonRow, user_id) is not None:

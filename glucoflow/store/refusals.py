@@ -68,8 +68,10 @@ def judged(session: Session, row: ConnectionRow, error: Reauthorize, by: By, now
     if wave is not None:
         log.error(
             "%s refuses %d of the %d people asked lately: a fault of the provider or of the app, not of their consent",
-            wave.provider, wave.refused, wave.tried,
-        )  # fmt: skip
+            wave.provider,
+            wave.refused,
+            wave.tried,
+        )
         return Retryable(
             f"{row.provider} refuses most people of this installation at once. That is a fault of the provider or of "
             "the app, not of your consent.",

@@ -28,14 +28,25 @@ MOST_UNITS = 250.0
 MOST_CARBS_G = 1000.0
 
 NOT_HELD = frozenset(
-    {"upload", "pumpSettings", "pumpStatus", "controllerSettings", "controllerStatus", "deviceStatus", "water",
-     "dosingDecision", "bloodKetone"}
-)  # fmt: skip
+    {
+        "upload",
+        "pumpSettings",
+        "pumpStatus",
+        "controllerSettings",
+        "controllerStatus",
+        "deviceStatus",
+        "water",
+        "dosingDecision",
+        "bloodKetone",
+    }
+)
 """Types that glucoflow has no document for. They are counted, not refused."""
 
 _METERS: dict[str, Literal["manual", "linked", "scanned"]] = {
-    "manual": "manual", "linked": "linked", "scanned": "scanned"
-}  # fmt: skip
+    "manual": "manual",
+    "linked": "linked",
+    "scanned": "scanned",
+}
 _DIRECTIONS = {word: direction for direction, word in TREND_WORDS.items()}
 _STATES = {word: kind for kind, word in STATES.items()}
 _INTENSITIES = {word: kind for kind, word in INTENSITIES.items()}

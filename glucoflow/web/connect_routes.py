@@ -33,9 +33,13 @@ def callback(request: Request, parts: InParts, state: str = "", code: str = "", 
         return _failed(request, parts, parts.connect.cancel(state, now) if state else None, error)
     if not state or not code:
         return _page(
-            request, parts, None, "This address is not complete",
-            "The provider sends people here with a code; this call has none.", "Start again from the person's page.",
-        )  # fmt: skip
+            request,
+            parts,
+            None,
+            "This address is not complete",
+            "The provider sends people here with a code; this call has none.",
+            "Start again from the person's page.",
+        )
     try:
         done = parts.connect.complete(state, code, now)
     except Reauthorize as refused:
@@ -71,14 +75,21 @@ def disconnect(parts: InParts, person: InPerson, connection_id: str) -> Response
 def _failed(request: Request, parts: Services, user_id: str | None, error: str) -> Response:
     if error == DENIED:
         return _page(
-            request, parts, user_id, "Not connected",
+            request,
+            parts,
+            user_id,
+            "Not connected",
             "The provider says that access was not allowed, so nothing was stored.",
             "If that was a slip, connect again and choose Allow (Dexcom: Authorize).",
-        )  # fmt: skip
+        )
     return _page(
-        request, parts, user_id, "Not connected", f"The provider answered with the error “{error[:60]}”.",
+        request,
+        parts,
+        user_id,
+        "Not connected",
+        f"The provider answered with the error “{error[:60]}”.",
         "Try again in a few minutes. If it stays, check the redirect URI and the keys with: glucoflow doctor",
-    )  # fmt: skip
+    )
 
 
 def _page(request: Request, parts: Services, user_id: str | None, title: str, message: str, remedy: str) -> Response:

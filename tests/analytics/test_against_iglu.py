@@ -24,15 +24,26 @@ TRACES = {
 }
 
 SAME = {
-    "mean_mg_dl": ("mean_glu", "mean"), "sd_mg_dl": ("sd_glu", "SD"), "cv_percent": ("cv_glu", "CV"),
-    "gmi_percent": ("gmi", "GMI"), "ea1c_percent": ("ea1c", "eA1C"), "lbgi": ("lbgi", "LBGI"),
-    "hbgi": ("hbgi", "HBGI"), "gri": ("gri", "GRI"), "j_index": ("j_index", "J_index"),
-    "modd_mg_dl": ("modd", "MODD"), "conga24_mg_dl": ("conga", "CONGA"), "mag_mg_dl_per_h": ("mag", "MAG"),
-    "mage_mg_dl": ("mage", "MAGE"), "tir_percent": ("in_range_percent", "in_range_70_180"),
-    "below_70_percent": ("below_percent", "below_70"), "below_54_percent": ("below_percent", "below_54"),
-    "above_180_percent": ("above_percent", "above_180"), "above_250_percent": ("above_percent", "above_250"),
+    "mean_mg_dl": ("mean_glu", "mean"),
+    "sd_mg_dl": ("sd_glu", "SD"),
+    "cv_percent": ("cv_glu", "CV"),
+    "gmi_percent": ("gmi", "GMI"),
+    "ea1c_percent": ("ea1c", "eA1C"),
+    "lbgi": ("lbgi", "LBGI"),
+    "hbgi": ("hbgi", "HBGI"),
+    "gri": ("gri", "GRI"),
+    "j_index": ("j_index", "J_index"),
+    "modd_mg_dl": ("modd", "MODD"),
+    "conga24_mg_dl": ("conga", "CONGA"),
+    "mag_mg_dl_per_h": ("mag", "MAG"),
+    "mage_mg_dl": ("mage", "MAGE"),
+    "tir_percent": ("in_range_percent", "in_range_70_180"),
+    "below_70_percent": ("below_percent", "below_70"),
+    "below_54_percent": ("below_percent", "below_54"),
+    "above_180_percent": ("above_percent", "above_180"),
+    "above_250_percent": ("above_percent", "above_250"),
     "active_percent": ("active_percent", "active_percent"),
-}  # fmt: skip
+}
 
 
 def frame(times: np.ndarray, values: np.ndarray) -> pd.DataFrame:
@@ -78,10 +89,14 @@ def test_episode_counts_equal_iglu(trace: tuple[np.ndarray, np.ndarray, Metrics]
     counts = count_detected(detect(grid_of(Series.of(times, values))))
     found = {(row.type, row.level): row.total_episodes for row in table.itertuples()}
     assert found == {
-        ("hypo", "lv1"): counts.low_l1, ("hypo", "lv2"): counts.low_l2, ("hypo", "extended"): counts.low_extended,
-        ("hyper", "lv1"): counts.high_l1, ("hyper", "lv2"): counts.high_l2,
-        ("hypo", "lv1_excl"): counts.low_l1_only, ("hyper", "lv1_excl"): counts.high_l1_only,
-    }  # fmt: skip
+        ("hypo", "lv1"): counts.low_l1,
+        ("hypo", "lv2"): counts.low_l2,
+        ("hypo", "extended"): counts.low_extended,
+        ("hyper", "lv1"): counts.high_l1,
+        ("hyper", "lv2"): counts.high_l2,
+        ("hypo", "lv1_excl"): counts.low_l1_only,
+        ("hyper", "lv1_excl"): counts.high_l1_only,
+    }
 
 
 def test_half_values_are_rounded_before_they_are_judged() -> None:

@@ -48,9 +48,11 @@ def test_band_edges_in_mmol(mmol: float, band: str) -> None:
     """10.0 mmol/L is 180.16 mg/dL and in range; 13.9 is 250.4 and not very high; 3.9 is 70.3; 3.0 is 54.05."""
     metrics = metrics_of(series([mmol * 18.01559]))
     found = {
-        "very_low": metrics.below_54_percent, "low": metrics.low_percent, "in": metrics.tir_percent,
+        "very_low": metrics.below_54_percent,
+        "low": metrics.low_percent,
+        "in": metrics.tir_percent,
         "high": metrics.high_percent,
-    }  # fmt: skip
+    }
     assert found[band] == 100
 
 

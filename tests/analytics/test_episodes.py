@@ -18,9 +18,13 @@ from tests.analytics.traces import MIDNIGHT, series, walk
 
 RULES: dict[EpisodeKind, tuple[float, float, int, int]] = {
     # kind: (threshold to pass, threshold to come back to, minutes beyond needed, out of so many minutes)
-    "low_l1": (70, 70, 15, 15), "low_l2": (54, 54, 15, 15), "low_extended": (70, 70, 125, 125),
-    "high_l1": (180, 180, 15, 15), "high_l2": (250, 250, 15, 15), "high_extended": (250, 180, 90, 120),
-}  # fmt: skip
+    "low_l1": (70, 70, 15, 15),
+    "low_l2": (54, 54, 15, 15),
+    "low_extended": (70, 70, 125, 125),
+    "high_l1": (180, 180, 15, 15),
+    "high_l2": (250, 250, 15, 15),
+    "high_extended": (250, 180, 90, 120),
+}
 
 
 def brute(values: list[float], kind: EpisodeKind) -> list[tuple[int, int]]:
@@ -166,8 +170,10 @@ def test_events_within_two_hours_stand_beside_an_episode() -> None:
     ]
     (episode,) = find_episodes(trace, events=events)
     assert [(near.kind, near.minutes, near.amount) for near in episode.around] == [
-        ("meal", -30, 60), ("bolus", -20, 4.5), ("exercise", 120, 45),
-    ]  # fmt: skip
+        ("meal", -30, 60),
+        ("bolus", -20, 4.5),
+        ("exercise", 120, 45),
+    ]
 
 
 @pytest.mark.parametrize("phase_s", range(7, 300, 31))

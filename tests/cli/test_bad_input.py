@@ -231,8 +231,11 @@ def taken_port() -> Iterator[int]:
 def test_a_taken_port_of_the_pages(cloud: Cloud, taken_port: int) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "glucoflow", "web", "--port", str(taken_port)],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     said = Said(done.returncode, done.stdout, done.stderr)
     assert_says(said, UNAVAILABLE, str(taken_port), "WEB_PORT")
 

@@ -266,7 +266,8 @@ def test_a_device_without_any_time() -> None:
     untimed = [alert_setting("low", 70, "mg/dL", systemTime=None)]
     made = understood(DeviceStates, "device", device(schedule(*untimed), lastUploadDate=None))
     assert (made.records, [rejection.field for rejection in made.rejected]) == (
-        [], ["alertSchedules[0].lastUploadDate"]
-    )  # fmt: skip
+        [],
+        ["alertSchedules[0].lastUploadDate"],
+    )
     (settings,) = settings_of(device(schedule(*untimed)))
     assert settings.time == datetime(2026, 3, 8, 10, tzinfo=UTC)

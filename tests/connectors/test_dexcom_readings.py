@@ -45,9 +45,14 @@ def test_a_plain_record() -> None:
     assert payload(reading) == EGV
     assert reading.device is not None
     assert msgspec.to_builtins(reading.device) == {
-        "id": "DexcomG7_abababababababab", "model": "G7", "manufacturer": "Dexcom", "name": "Dexcom G7",
-        "transmitter_id": "ab" * 32, "generation": "g7", "display": "iOS",
-    }  # fmt: skip
+        "id": "DexcomG7_abababababababab",
+        "model": "G7",
+        "manufacturer": "Dexcom",
+        "name": "Dexcom G7",
+        "transmitter_id": "ab" * 32,
+        "generation": "g7",
+        "display": "iOS",
+    }
 
 
 @pytest.mark.parametrize(
@@ -81,8 +86,17 @@ def test_words_we_do_not_know_are_kept() -> None:
 
 @pytest.mark.parametrize("missing", [None, ...])
 def test_optional_fields_may_be_null_or_absent(missing: object) -> None:
-    names = ("displayTime", "transmitterTicks", "status", "trend", "trendRate", "rateUnit", "displayDevice",
-             "transmitterGeneration", "displayApp")  # fmt: skip
+    names = (
+        "displayTime",
+        "transmitterTicks",
+        "status",
+        "trend",
+        "trendRate",
+        "rateUnit",
+        "displayDevice",
+        "transmitterGeneration",
+        "displayApp",
+    )
     reading = one(**dict.fromkeys(names, missing))
     assert (reading.offset_min, reading.ticks, reading.trend_word, reading.trend_rate) == (None, None, None, None)
 

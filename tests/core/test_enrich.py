@@ -35,13 +35,22 @@ def test_a_reading_carries_both_units_and_its_own_clock() -> None:
     body = json.loads(msgspec.json.encode(source))
     assert body["@timestamp"] == "2026-11-21T06:00:00Z"
     assert body["glucose"] == {
-        "value": 112, "unit": "mg/dL", "mg_dl": 112, "mmol_l": 6.21684, "range": "in_range", "tight": True,
+        "value": 112,
+        "unit": "mg/dL",
+        "mg_dl": 112,
+        "mmol_l": 6.21684,
+        "range": "in_range",
+        "tight": True,
         "context": "unknown",
-    }  # fmt: skip
+    }
     # 22:00 the evening before, a Friday, for somebody in Los Angeles; the home zone's name would be wrong there.
     assert body["time"] == {
-        "utc_offset_min": -480, "minute_of_day": 1320, "hour": 22, "weekday": 5, "date": "2026-11-20",
-    }  # fmt: skip
+        "utc_offset_min": -480,
+        "minute_of_day": 1320,
+        "hour": 22,
+        "weekday": 5,
+        "date": "2026-11-20",
+    }
 
 
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1)), st.integers(-840, 840))  # noqa: DTZ001
@@ -55,9 +64,13 @@ def test_local_time_is_what_datetime_says(naive: datetime, offset: int) -> None:
 
 @pytest.mark.parametrize(
     ("utc", "hour", "offset"),
-    [("2026-10-25T00:30:00Z", 2, 120), ("2026-10-25T01:30:00Z", 2, 60), ("2026-03-29T00:59:00Z", 1, 60),
-     ("2026-03-29T01:00:00Z", 3, 120)],
-)  # fmt: skip
+    [
+        ("2026-10-25T00:30:00Z", 2, 120),
+        ("2026-10-25T01:30:00Z", 2, 60),
+        ("2026-03-29T00:59:00Z", 1, 60),
+        ("2026-03-29T01:00:00Z", 3, 120),
+    ],
+)
 def test_without_an_offset_the_home_zone_decides_summer_time_included(utc: str, hour: int, offset: int) -> None:
     fields = time_fields(epoch_ms(datetime.fromisoformat(utc)), None, None, "Europe/Berlin")
     assert (fields.hour, fields.utc_offset_min, fields.zone) == (hour, offset, "Europe/Berlin")
@@ -75,8 +88,11 @@ def test_meal_context() -> None:
     lunch = epoch_ms(START + timedelta(hours=9))
     meals = Meals([breakfast, lunch], boluses=[breakfast - 60_000])
     # Readings at 07:00, 07:31, 10:00 (after 09:30 = 2 h), 16:01 local.
-    contexts = [s.glucose.context for s in documents(
-        reading(0), reading(31), reading(151), reading(9 * 60 + 1), meals=meals) if s.glucose]  # fmt: skip
+    contexts = [
+        s.glucose.context
+        for s in documents(reading(0), reading(31), reading(151), reading(9 * 60 + 1), meals=meals)
+        if s.glucose
+    ]
     assert contexts == ["fasting", "post_meal", "unknown", "post_meal"]
     without = documents(reading(0), meals=Meals())
     assert without[0].glucose
@@ -135,8 +151,16 @@ def test_documents_do_not_depend_on_where_pages_are_cut(steps: list[int], cut: i
 
 
 def test_ids_depend_on_every_part_and_on_nothing_else() -> None:
-    ids = {document_id(*parts) for parts in [("a", "b", "c", "d"), ("ab", "", "c", "d"), ("a", "b", "cd", ""),
-                                             ("a", "b", "c", "e"), ("a", "b", "x", "d")]}  # fmt: skip
+    ids = {
+        document_id(*parts)
+        for parts in [
+            ("a", "b", "c", "d"),
+            ("ab", "", "c", "d"),
+            ("a", "b", "cd", ""),
+            ("a", "b", "c", "e"),
+            ("a", "b", "x", "d"),
+        ]
+    }
     assert len(ids) == 5
     assert document_id("a", "b", "c", "d") == document_id("a", "b", "c", "d")
 
@@ -144,26 +168,62 @@ def test_ids_depend_on_every_part_and_on_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("record", "dataset", "section", "content"),
     [
-        (r.Bolus(time=START, key="1", normal=4.5, action="fast"), "insulin.bolus", "insulin",
-         {"delivery_type": "normal", "action": "fast", "normal": 4.5}),
-        (r.Basal(time=START, key="1", delivery_type="automated", rate=1.5, duration_ms=2700), "insulin.basal",
-         "insulin", {"delivery_type": "automated", "rate": 1.5, "duration_ms": 2700}),
+        (
+            r.Bolus(time=START, key="1", normal=4.5, action="fast"),
+            "insulin.bolus",
+            "insulin",
+            {"delivery_type": "normal", "action": "fast", "normal": 4.5},
+        ),
+        (
+            r.Basal(time=START, key="1", delivery_type="automated", rate=1.5, duration_ms=2700),
+            "insulin.basal",
+            "insulin",
+            {"delivery_type": "automated", "rate": 1.5, "duration_ms": 2700},
+        ),
         (r.Food(time=START, key="1", carbs_g=40), "food", "food", {"carbs_g": 40}),
-        (r.Exercise(time=START, key="1", intensity="light", duration_ms=60_000), "exercise", "exercise",
-         {"intensity": "light", "duration_ms": 60_000}),
+        (
+            r.Exercise(time=START, key="1", intensity="light", duration_ms=60_000),
+            "exercise",
+            "exercise",
+            {"intensity": "light", "duration_ms": 60_000},
+        ),
         (r.Health(time=START, key="1", kind="stress"), "health", "health", {"kind": "stress"}),
         (r.Note(time=START, key="1", text="pizza"), "note", "note", {"text": "pizza"}),
-        (r.Alert(time=START, key="1", name="low", state="activeAlarming"), "device.alert", "alert",
-         {"name": "low", "state": "activeAlarming"}),
-        (r.Calibration(time=START, key="1", value=5.5, unit="mmol/L"), "cgm.calibration", "glucose",
-         {"value": 5.5, "unit": "mmol/L", "mg_dl": pytest.approx(99.09, abs=0.01), "mmol_l": 5.5, "range": "in_range",
-          "tight": True, "context": "unknown", "classification": "normal"}),
-        (r.DeviceStatus(time=START, key="1", last_upload=START), "device.status", "status",
-         {"last_upload": "2026-11-21T06:00:00Z"}),
-        (r.DeviceSettings(time=START, key="1", low_alert=r.LevelAlert(enabled=True, level_mg_dl=70)),
-         "device.settings", "settings", {"units": "mg/dL", "low_alert": {"enabled": True, "level_mg_dl": 70}}),
+        (
+            r.Alert(time=START, key="1", name="low", state="activeAlarming"),
+            "device.alert",
+            "alert",
+            {"name": "low", "state": "activeAlarming"},
+        ),
+        (
+            r.Calibration(time=START, key="1", value=5.5, unit="mmol/L"),
+            "cgm.calibration",
+            "glucose",
+            {
+                "value": 5.5,
+                "unit": "mmol/L",
+                "mg_dl": pytest.approx(99.09, abs=0.01),
+                "mmol_l": 5.5,
+                "range": "in_range",
+                "tight": True,
+                "context": "unknown",
+                "classification": "normal",
+            },
+        ),
+        (
+            r.DeviceStatus(time=START, key="1", last_upload=START),
+            "device.status",
+            "status",
+            {"last_upload": "2026-11-21T06:00:00Z"},
+        ),
+        (
+            r.DeviceSettings(time=START, key="1", low_alert=r.LevelAlert(enabled=True, level_mg_dl=70)),
+            "device.settings",
+            "settings",
+            {"units": "mg/dL", "low_alert": {"enabled": True, "level_mg_dl": 70}},
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_other_kind_has_its_section(
     record: r.Record, dataset: str, section: str, content: dict[str, object]
 ) -> None:

@@ -86,8 +86,12 @@ def test_bands_are_told_as_the_consensus_writes_them(profile: Any, unit: Any, ex
 def test_a_band_without_room_has_a_name_only() -> None:
     narrow = Targets(very_low=60, low=60, high=200, very_high=200)
     assert [label(narrow, name, MG_DL) for name in BANDS] == [
-        "Very low <60", "Low", "In range 60–200", "High", "Very high >200",
-    ]  # fmt: skip
+        "Very low <60",
+        "Low",
+        "In range 60–200",
+        "High",
+        "Very high >200",
+    ]
 
 
 def test_placeholders_are_filled_once_and_keep_what_they_are() -> None:

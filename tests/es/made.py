@@ -23,10 +23,17 @@ def readings(count: int, value: float = 100, start: datetime = START, **more: ob
     device = r.Device(id="d", transmitter_id="tx")
     for at in range(count):
         fields = {
-            "time": start + timedelta(minutes=5 * at), "key": f"k{at}", "offset_min": 60, "device": device,
-            "value": value + at % 200, "unit": "mg/dL", "trend_word": "flat", "interval_ms": 300_000,
-            "record_id": f"id{at}", "payload": msgspec.Raw(b'{"recordId": "id%d", "value": 1.50}' % at),
-        }  # fmt: skip
+            "time": start + timedelta(minutes=5 * at),
+            "key": f"k{at}",
+            "offset_min": 60,
+            "device": device,
+            "value": value + at % 200,
+            "unit": "mg/dL",
+            "trend_word": "flat",
+            "interval_ms": 300_000,
+            "record_id": f"id{at}",
+            "payload": msgspec.Raw(b'{"recordId": "id%d", "value": 1.50}' % at),
+        }
         yield r.Reading(**{**fields, **more})  # type: ignore[arg-type]
 
 

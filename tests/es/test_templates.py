@@ -66,9 +66,13 @@ def kinds_of(hint: Any) -> set[Any]:
 
 
 FITS = {
-    str: {"keyword", "text"}, float: {"float"}, int: {"integer", "long", "short", "byte"}, bool: {"boolean"},
-    datetime: {"date"}, msgspec.Raw: {"object"},
-}  # fmt: skip
+    str: {"keyword", "text"},
+    float: {"float"},
+    int: {"integer", "long", "short", "byte"},
+    bool: {"boolean"},
+    datetime: {"date"},
+    msgspec.Raw: {"object"},
+}
 
 
 def written_apart() -> set[str]:

@@ -29,9 +29,12 @@ def command(house: House, monkeypatch: pytest.MonkeyPatch) -> Run:
     es = house.rt.settings.es
     assert es.password is not None
     for name, value in {
-        "ES_ENDPOINT": str(es.endpoint), "ES_USER": es.user, "ES_PASSWORD": es.password.get_secret_value(),
-        "ES_INDEX": es.index, "GLUCOFLOW_DATA_DIR": str(house.rt.settings.store.data_dir),
-    }.items():  # fmt: skip
+        "ES_ENDPOINT": str(es.endpoint),
+        "ES_USER": es.user,
+        "ES_PASSWORD": es.password.get_secret_value(),
+        "ES_INDEX": es.index,
+        "GLUCOFLOW_DATA_DIR": str(house.rt.settings.store.data_dir),
+    }.items():
         monkeypatch.setenv(name, str(value))
 
     def run(*words: str) -> str:

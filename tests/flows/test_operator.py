@@ -153,9 +153,7 @@ def test_nothing_stops_when_it_cannot_be_told(house: House, caplog: pytest.LogCa
     assert "could not be told" in caplog.text
 
 
-@given(
-    size=st.integers(0, 10**12), documents=st.integers(0, 10**9), new=st.integers(0, 10**6), days=st.floats(1, 30)
-)  # fmt: skip
+@given(size=st.integers(0, 10**12), documents=st.integers(0, 10**9), new=st.integers(0, 10**6), days=st.floats(1, 30))
 def test_an_index_never_shrinks_by_being_foretold(size: int, documents: int, new: int, days: float) -> None:
     assert a_year_on(size, documents, Growth(documents=new, days=days)) >= size
 

@@ -96,9 +96,13 @@ def test_new_sensors_are_known_by_their_transmitters(synced: House) -> None:
 
 @pytest.mark.parametrize(
     ("newest", "expected"),
-    [("2026-06-20T11:55", "2026-06-19"), ("2026-06-18T21:00", "2026-06-18"), ("2031-01-01T00:00", "2026-06-19"),
-     ("2026-06-19T22:30", "2026-06-19")],
-)  # fmt: skip
+    [
+        ("2026-06-20T11:55", "2026-06-19"),
+        ("2026-06-18T21:00", "2026-06-18"),
+        ("2031-01-01T00:00", "2026-06-19"),
+        ("2026-06-19T22:30", "2026-06-19"),
+    ],
+)
 def test_periods_end_with_the_newest_full_day(newest: str, expected: str) -> None:
     """By the wearer's clock, two hours ahead; a device clock of 2031 moves nothing."""
     time = datetime.fromisoformat(newest).replace(tzinfo=UTC)

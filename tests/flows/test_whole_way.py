@@ -41,12 +41,17 @@ CHANGES = (
     DeleteEvents(at=NOW + 2 * DAY, start=NOW - 11 * DAY, end=NOW - 9 * DAY),
 )
 ENDPOINTS: dict[Kind, Any] = {
-    "readings": "egvs", "events": "events", "calibrations": "calibrations", "alerts": "alerts"
-}  # fmt: skip
+    "readings": "egvs",
+    "events": "events",
+    "calibrations": "calibrations",
+    "alerts": "alerts",
+}
 DATASETS: dict[Kind, list[str]] = {
-    "readings": ["cgm.reading"], "calibrations": ["cgm.calibration"], "alerts": ["device.alert"],
+    "readings": ["cgm.reading"],
+    "calibrations": ["cgm.calibration"],
+    "alerts": ["device.alert"],
     "events": ["insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick"],
-}  # fmt: skip
+}
 DERIVED = ["summary.day", "summary.period", "episode"]
 
 

@@ -70,9 +70,16 @@ def readings(end: datetime, days: float, seed: int) -> Iterator[r.Reading]:
         if any(near <= step / 288 <= far for near, far in GAPS):
             continue
         yield r.Reading(
-            time=time, key=f"r{epoch_ms(time)}", offset_min=offset_min(time), value=curve(time, wobble), unit="mg/dL",
-            interval_ms=300_000, device=sensor(time, end), trend_word="flat", trend_rate=0.4,
-        )  # fmt: skip
+            time=time,
+            key=f"r{epoch_ms(time)}",
+            offset_min=offset_min(time),
+            value=curve(time, wobble),
+            unit="mg/dL",
+            interval_ms=300_000,
+            device=sensor(time, end),
+            trend_word="flat",
+            trend_rate=0.4,
+        )
 
 
 def events(end: datetime, days: float, seed: int) -> Iterator[r.Record]:
@@ -99,10 +106,13 @@ def events(end: datetime, days: float, seed: int) -> Iterator[r.Record]:
     for back, low in ((20, 70.0), (6, 75.0)):
         time = end - timedelta(days=min(back, days / 2))
         yield r.DeviceSettings(
-            time=time, key=f"s{back}", offset_min=offset_min(time), device=sensor(time, end),
+            time=time,
+            key=f"s{back}",
+            offset_min=offset_min(time),
+            device=sensor(time, end),
             low_alert=r.LevelAlert(enabled=True, level_mg_dl=low, snooze_ms=1_800_000),
             high_alert=r.LevelAlert(enabled=True, level_mg_dl=220.0),
-        )  # fmt: skip
+        )
 
 
 def superseded(source: Source) -> Source:
@@ -132,8 +142,10 @@ def documents(user_id: str, end: datetime = END, days: float = 40, seed: int = 7
     owner = Owner(user_id=user_id, connection_id="c1", provider="dexcom", zone="Europe/Berlin", delivers_meals=True)
     noted = list(events(end, days, seed))
     meals = Meals([epoch_ms(one.time) for one in noted if isinstance(one, r.Food)])
-    made = [*Enricher(owner, "readings", meals).documents(readings(end, days, seed)),
-            *Enricher(owner, "events").documents(noted)]  # fmt: skip
+    made = [
+        *Enricher(owner, "readings", meals).documents(readings(end, days, seed)),
+        *Enricher(owner, "events").documents(noted),
+    ]
     sources = [msgspec.json.decode(msgspec.json.encode(one.source)) for one in made]
     worse = [superseded(s) for s in sources[::7] if s["event"]["dataset"] == "cgm.reading"]
     return sources + worse + list(episodes(user_id, sources))

@@ -75,8 +75,11 @@ class Kibana:
     def _import(self, space: str, body: bytes) -> tuple[int, Any]:
         objects = [json.loads(line) for line in body.splitlines() if line.startswith(b"{")]
         assert b'filename="glucoflow.ndjson"' in body
-        errors = [{"type": one["type"], "id": one["id"], "error": {"type": "unknown"}}
-                  for one in objects if one["id"] == self.refuse]  # fmt: skip
+        errors = [
+            {"type": one["type"], "id": one["id"], "error": {"type": "unknown"}}
+            for one in objects
+            if one["id"] == self.refuse
+        ]
         for one in objects:
             if one["id"] != self.refuse:
                 self.objects[(space, one["type"], one["id"])] = one

@@ -34,9 +34,21 @@ RARE = {"after_meals", "alert_settings"}
 """What may have nothing on a single day."""
 
 AGGREGATIONS = {
-    "filter", "filters", "terms", "histogram", "date_histogram", "date_range", "avg", "min", "max", "sum",
-    "percentiles", "extended_stats", "value_count", "top_hits",
-}  # fmt: skip
+    "filter",
+    "filters",
+    "terms",
+    "histogram",
+    "date_histogram",
+    "date_range",
+    "avg",
+    "min",
+    "max",
+    "sum",
+    "percentiles",
+    "extended_stats",
+    "value_count",
+    "top_hits",
+}
 """What the bare node of section 8 has, and the charts use."""
 
 

@@ -28,9 +28,12 @@ ARCHIVE = Archive(WORLD)
 LONGEST = timedelta(days=31)
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "y": timedelta(days=365)}
 KINDS: dict[Any, Any] = {
-    "egvs": ("readings", Readings), "events": ("events", Events), "calibrations": ("calibrations", Calibrations),
-    "alerts": ("alerts", Alerts), "devices": ("devices", DeviceStates),
-}  # fmt: skip
+    "egvs": ("readings", Readings),
+    "events": ("events", Events),
+    "calibrations": ("calibrations", Calibrations),
+    "alerts": ("alerts", Alerts),
+    "devices": ("devices", DeviceStates),
+}
 
 Doc = dict[str, Any]
 
@@ -125,8 +128,10 @@ def test_a_month_without_a_list_would_be_noticed() -> None:
     alma = next(one for one in WORLD.people if one.id == "alma")
     panel = next(p for p in panels(objects_of(alma)) if p.panel["panelIndex"] == "day-table")
     reading = {
-        "event.dataset": "cgm.reading", "glucose.mg_dl": 100.0, "time.date": "2026-11-21",
+        "event.dataset": "cgm.reading",
+        "glucose.mg_dl": 100.0,
+        "time.date": "2026-11-21",
         "epoch": NOW.timestamp() * 1000,
-    }  # fmt: skip
+    }
     assert missing(panel, []) == ["every row", "Mean mg/dL", "Lowest mg/dL", "Highest mg/dL"]
     assert missing(panel, [reading]) == []

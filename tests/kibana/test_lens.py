@@ -89,9 +89,7 @@ def _walk(node: Json, buckets: list[str], columns: dict[str, Json], key: tuple[A
         for bucket in node[buckets[0]]["buckets"]:
             _walk(bucket, buckets[1:], columns, (*key, bucket["key"]), table)
         return
-    table[key] = {
-        name: _value(node[name]["v"], one) for name, one in columns.items() if not one["isBucketed"]
-    }  # fmt: skip
+    table[key] = {name: _value(node[name]["v"], one) for name, one in columns.items() if not one["isBucketed"]}
 
 
 def _value(answer: Json, column: Json) -> Any:
@@ -115,8 +113,10 @@ def by_hand(panel: Panel, layer: Json, docs: list[Doc]) -> Table:
             groups[key].append(doc)
     if not buckets:
         groups.setdefault((), [])
-    return {key: {name: _figure(one, some) for name, one in columns.items() if not one["isBucketed"]}
-            for key, some in groups.items()}  # fmt: skip
+    return {
+        key: {name: _figure(one, some) for name, one in columns.items() if not one["isBucketed"]}
+        for key, some in groups.items()
+    }
 
 
 def _key(column: Json, doc: Doc) -> Any:

@@ -37,8 +37,14 @@ def test_the_compiled_dashboards_are_made_from_these_sources() -> None:
 def test_versions_and_keys_are_those_that_kibana_8_12_takes(objects: list[Json]) -> None:
     for one in objects:
         assert set(one) == {
-            "type", "id", "managed", "coreMigrationVersion", "typeMigrationVersion", "references", "attributes",
-        }  # fmt: skip
+            "type",
+            "id",
+            "managed",
+            "coreMigrationVersion",
+            "typeMigrationVersion",
+            "references",
+            "attributes",
+        }
         assert (one["coreMigrationVersion"], one["typeMigrationVersion"]) == ("8.8.0", VERSIONS[one["type"]])
         assert one["managed"] is False
         assert "showApplySelections" not in json.dumps(one)

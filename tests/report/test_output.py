@@ -18,10 +18,33 @@ from tests.analytics.traces import walk
 from tests.report.conftest import Files
 
 KEYS = {
-    "mean", "sd", "cv", "gmi", "ea1c", "tir", "titr", "below_70", "below_54", "above_180", "above_250", "lbgi", "hbgi",
-    "bgri", "adrr", "gri", "j_index", "modd", "conga24", "mage", "mag", "active_percent", "n", "start", "end",
+    "mean",
+    "sd",
+    "cv",
+    "gmi",
+    "ea1c",
+    "tir",
+    "titr",
+    "below_70",
+    "below_54",
+    "above_180",
+    "above_250",
+    "lbgi",
+    "hbgi",
+    "bgri",
+    "adrr",
+    "gri",
+    "j_index",
+    "modd",
+    "conga24",
+    "mage",
+    "mag",
+    "active_percent",
+    "n",
+    "start",
+    "end",
     "episodes",
-}  # fmt: skip
+}
 
 
 def walk_file(files: Files, days: int = 16, person: str = "Ana") -> Path:

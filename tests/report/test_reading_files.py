@@ -83,8 +83,15 @@ def test_plain_skipped_hour_of_spring_moves_on(files: Files) -> None:
 
 
 def test_plain_with_several_ids_other_columns_and_bad_rows(files: Files) -> None:
-    rows = ["1,Subject 1,2015-06-06 16:50:27,153", "2,Subject 2,2015-06-06T17:00,7.0", "3,Subject 1,nonsense,100",
-            "4,Subject 1,2015-06-06 16:55:27,NA", "5,Subject 1,2015-06-06 17:00:27,160", "", "6,short"]  # fmt: skip
+    rows = [
+        "1,Subject 1,2015-06-06 16:50:27,153",
+        "2,Subject 2,2015-06-06T17:00,7.0",
+        "3,Subject 1,nonsense,100",
+        "4,Subject 1,2015-06-06 16:55:27,NA",
+        "5,Subject 1,2015-06-06 17:00:27,160",
+        "",
+        "6,short",
+    ]
     first, second = read_people(files.plain(rows, header=",ID,Time,GL"))
     assert (first.id, len(first.series), first.series.excluded_counts.invalid) == ("Subject 1", 2, 2)
     assert second.id == "Subject 2"
@@ -105,10 +112,12 @@ def test_all_low_in_plain_is_mg_dl(files: Files) -> None:
 
 def test_libre_month_first_grouped_not_sorted(files: Files) -> None:
     rows = [
-        libre_row("03-14-2026 12:15 AM", 0, "121"), libre_row("03-13-2026 11:45 PM", 0, "119"),
-        libre_row("03-14-2026 12:00 AM", 0, "LO"), libre_row("03-14-2026 12:07 AM", 1, scan="200"),
+        libre_row("03-14-2026 12:15 AM", 0, "121"),
+        libre_row("03-13-2026 11:45 PM", 0, "119"),
+        libre_row("03-14-2026 12:00 AM", 0, "LO"),
+        libre_row("03-14-2026 12:07 AM", 1, scan="200"),
         libre_row("03-14-2026 12:20 AM", 6),
-    ]  # fmt: skip
+    ]
     (person,) = read_people(files.libre(rows), "America/New_York")
     assert person.source == "LibreView export"
     assert person.series.mg_dl.tolist() == [119, 39, 121]
@@ -119,8 +128,9 @@ def test_libre_month_first_grouped_not_sorted(files: Files) -> None:
 def test_libre_in_mmol_with_decimal_comma_day_first_in_utf16(files: Files) -> None:
     rows = ["\t".join(["Libre 3", "S", "14-03-2026 08:15", "0", "5,6", *[""] * 14])]
     title = "Glukose-Werte\tErstellt am\t14-03-2026 09:00 UTC\tErstellt von\tAnna"
-    head = "\t".join(["Gerät", "Seriennummer", "Gerätezeitstempel", "Aufzeichnungstyp", "Glukosewert-Verlauf mmol/L",
-                      *["Feld"] * 14])  # fmt: skip
+    head = "\t".join(
+        ["Gerät", "Seriennummer", "Gerätezeitstempel", "Aufzeichnungstyp", "Glukosewert-Verlauf mmol/L", *["Feld"] * 14]
+    )
     path = files.write("libre.csv", "\ufeff" + "\r\n".join([title, head, *rows]), "utf-16-le")
     (person,) = read_people(path)
     assert person.series.mg_dl.tolist() == [pytest.approx(5.6 * 18.01559)]

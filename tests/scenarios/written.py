@@ -206,9 +206,23 @@ class Expect(Step, frozen=True, kw_only=True, tag="expect"):
 
 
 AnyStep = (
-    Connect | Sync | Backfill | Advance | Skew | During | FaultStep | TokenFault | Clear | DataRangeStep | NewClient
-    | Revoke | DeleteIndex | Restart | Es | Expect
-)  # fmt: skip
+    Connect
+    | Sync
+    | Backfill
+    | Advance
+    | Skew
+    | During
+    | FaultStep
+    | TokenFault
+    | Clear
+    | DataRangeStep
+    | NewClient
+    | Revoke
+    | DeleteIndex
+    | Restart
+    | Es
+    | Expect
+)
 
 Account = dict[str, list[dict[str, Any]]]
 """Records by endpoint: `egvs`, `events`, `calibrations`, `alerts`, `devices`."""

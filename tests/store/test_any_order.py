@@ -52,9 +52,19 @@ class Renewals(RuleBasedStateMachine):
         self.generation += 1
         return pair(self.generation, now + timedelta(hours=2))
 
-    @rule(minutes=st.sampled_from([0, 2, 130]), fault=st.sampled_from([
-        None, None, "before", "outage", "after_renewal", "after_renewal_save",
-    ]))  # fmt: skip
+    @rule(
+        minutes=st.sampled_from([0, 2, 130]),
+        fault=st.sampled_from(
+            [
+                None,
+                None,
+                "before",
+                "outage",
+                "after_renewal",
+                "after_renewal_save",
+            ]
+        ),
+    )
     def ask(self, minutes: int, fault: str | None) -> None:
         self.now += timedelta(minutes=minutes)
         self.die_at, before = fault, self.generation

@@ -97,8 +97,10 @@ def test_rejects_do_not_multiply(store: Store) -> None:
     ledger.advance("events", NOW, Counts(), page[:1], NOW)
     counted = [(each.kind, each.field, each.reason, each.n) for each in store.rejected_records.counts(user_id="anna")]
     assert counted == [
-        ("readings", "value", "null", 4), ("events", "value", "null", 1), ("readings", "systemTime", "not a time", 1),
-    ]  # fmt: skip
+        ("readings", "value", "null", 4),
+        ("events", "value", "null", 1),
+        ("readings", "systemTime", "not a time", 1),
+    ]
     assert {(each.at, each.last_seen_at) for each in store.rejected_records.list() if each.kind == "readings"} == {
         (NOW, NOW + timedelta(hours=2))
     }

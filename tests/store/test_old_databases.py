@@ -62,9 +62,10 @@ def old(new_place: Place, request: pytest.FixtureRequest) -> Place:
                 session.execute(text(CONNECTION), {"id": f"of-{user}", "user": user, **tokens, **_times(database)})
             session.execute(text(CHECKPOINT), _times(database))
             session.execute(text(REJECT), {"payload": seal('{"value": null}'), **_times(database)})
-            session.execute(text("INSERT INTO oauth_states VALUES ('h', 'anna', 'dexcom', 'us', NULL, :later)"), {
-                "later": _instant(database, NOW + timedelta(minutes=9))
-            })  # fmt: skip
+            session.execute(
+                text("INSERT INTO oauth_states VALUES ('h', 'anna', 'dexcom', 'us', NULL, :later)"),
+                {"later": _instant(database, NOW + timedelta(minutes=9))},
+            )
     return new_place
 
 
@@ -76,8 +77,9 @@ def test_tokens_of_an_old_database_go_on_to_work(old: Place) -> None:
     with opened(old, NEW_KEY, OLD_KEY) as store:
         held = store.credentials.current("of-anna", NOW, _never)
         assert {name: value.get_secret_value() for name, value in held.values.items()} == {
-            "access": "access-7", "refresh": "refresh-7",
-        }  # fmt: skip
+            "access": "access-7",
+            "refresh": "refresh-7",
+        }
         assert held.expires_at == NOW + timedelta(hours=1)
         anna, ben = store.connections.get("of-anna"), store.connections.get("of-ben")
         assert (anna.state, anna.has_credentials, anna.next_poll_at) == ("connected", True, NOW)

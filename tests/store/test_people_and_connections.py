@@ -17,14 +17,24 @@ DAY = timedelta(days=1)
 
 def test_a_person_comes_back_as_added(store: Store) -> None:
     added = store.people.add(
-        "mia-2", " Mia ", NOW, unit="mmol/L", zone="Europe/Berlin", profile="gestational",
+        "mia-2",
+        " Mia ",
+        NOW,
+        unit="mmol/L",
+        zone="Europe/Berlin",
+        profile="gestational",
         own_targets=OwnTargets(low=70, high=140),
-    )  # fmt: skip
+    )
     assert added == store.people.get("mia-2") == store.people.find("mia-2")
     assert added == Person(
-        id="mia-2", display_name="Mia", unit="mmol/L", zone="Europe/Berlin", profile="gestational",
-        own_targets=OwnTargets(low=70, high=140), created_at=NOW,
-    )  # fmt: skip
+        id="mia-2",
+        display_name="Mia",
+        unit="mmol/L",
+        zone="Europe/Berlin",
+        profile="gestational",
+        own_targets=OwnTargets(low=70, high=140),
+        created_at=NOW,
+    )
     store.people.add("anna", "Anna", NOW)
     assert [person.id for person in store.people.list()] == ["anna", "mia-2"]
 
@@ -202,5 +212,9 @@ def test_runs_of_dead_processes_are_marked(store: Store) -> None:
 
 def _state(connection: Connection) -> tuple[object, ...]:
     return (
-        connection.state, connection.last_error, connection.last_remedy, connection.last_error_at, connection.failures,
-    )  # fmt: skip
+        connection.state,
+        connection.last_error,
+        connection.last_remedy,
+        connection.last_error_at,
+        connection.failures,
+    )

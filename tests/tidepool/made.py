@@ -18,9 +18,14 @@ START = datetime(2026, 3, 8, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OWNER = Owner(user_id="ann", connection_id="c1", provider="dexcom", zone="Europe/Berlin", delivers_meals=True)
 DEVICE = r.Device(
-    id="DexcomG7_ab", model="G7", manufacturer="Dexcom", name="Dexcom G7", transmitter_id="ab" * 32, generation="g7",
+    id="DexcomG7_ab",
+    model="G7",
+    manufacturer="Dexcom",
+    name="Dexcom G7",
+    transmitter_id="ab" * 32,
+    generation="g7",
     display="iOS",
-)  # fmt: skip
+)
 
 
 NOTES = (r.Annotation("wrong-device-time"), r.Annotation("bg/out-of-range", "low", 40.0))
@@ -67,12 +72,14 @@ COMMON: dict[str, Any] = {
     "offset_min": st.none() | st.sampled_from([-720, -210, 0, 60, 345, 840]),
     "zone": st.none() | st.just("Asia/Kathmandu"),
     "record_id": st.none() | st.uuids().map(str) | st.text("abc", min_size=90, max_size=120),
-    "device": st.none() | st.just(DEVICE) | st.builds(
+    "device": st.none()
+    | st.just(DEVICE)
+    | st.builds(
         r.Device, id=maybe_text, model=maybe_text, manufacturer=maybe_text, name=maybe_text, serial_number=maybe_text
     ),
     "annotations": st.just(()) | st.just(NOTES),
     "payload": st.just(r.NO_PAYLOAD) | st.just(msgspec.Raw(b'{"value": 1.50, "nested": {"a": [null, "\xc3\xbc"]}}')),
-}  # fmt: skip
+}
 
 
 def glucose(unit: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -102,14 +109,21 @@ RECORDS: dict[type[r.Record], st.SearchStrategy[r.Record]] = {
         r.Bolus,
         delivery_type=st.sampled_from(["normal", "square", "dual/square", "automated"]),
         action=st.sampled_from([None, "fast"]),
-        normal=amounts, extended=amounts, expected_normal=amounts, expected_extended=amounts,
-        duration_ms=durations, expected_duration_ms=durations,
+        normal=amounts,
+        extended=amounts,
+        expected_normal=amounts,
+        expected_extended=amounts,
+        duration_ms=durations,
+        expected_duration_ms=durations,
     ),
     r.Basal: made(
         r.Basal,
         delivery_type=st.sampled_from(["manual", "automated", "scheduled", "suspend"]),
         action=st.sampled_from([None, "long"]),
-        rate=amounts, amount=amounts, duration_ms=durations, expected_duration_ms=durations,
+        rate=amounts,
+        amount=amounts,
+        duration_ms=durations,
+        expected_duration_ms=durations,
     ),
     r.Food: made(r.Food, carbs_g=amounts),
     r.Exercise: made(
@@ -123,15 +137,17 @@ RECORDS: dict[type[r.Record], st.SearchStrategy[r.Record]] = {
         r.DeviceSettings,
         units=units,
         manufacturers=st.just(()) | st.just(("Dexcom",)),
-        schedule_name=maybe_text, software_version=maybe_text,
-        low_alert=st.none() | levels, high_alert=st.none() | levels, urgent_low_alert=st.none() | levels,
-        out_of_range_alert=st.none() | st.builds(
-            r.OutOfRangeAlert, enabled=st.booleans(), threshold_ms=durations, snooze_ms=durations
-        ),
+        schedule_name=maybe_text,
+        software_version=maybe_text,
+        low_alert=st.none() | levels,
+        high_alert=st.none() | levels,
+        urgent_low_alert=st.none() | levels,
+        out_of_range_alert=st.none()
+        | st.builds(r.OutOfRangeAlert, enabled=st.booleans(), threshold_ms=durations, snooze_ms=durations),
         rise_alert=st.none() | rates,
         fall_alert=st.none() | rates.map(lambda alert: r.RateAlert(enabled=alert.enabled, rate_mg_dl_min=-3.0)),
     ),
-}  # fmt: skip
+}
 """A strategy for every kind of record there is."""
 
 any_record = st.sampled_from(list(RECORDS)).flatmap(lambda kind: RECORDS[kind])

@@ -36,11 +36,15 @@ COMMON: dict[str, Any] = {
     "associations": [{"type": "url", "url": "https://example.org/manual", "reason": "manual"}],
     "deduplicator": {"name": "org.tidepool.deduplicator.none", "version": "1.0.0"},
     "origin": {
-        "id": "o1", "name": "com.example", "payload": {"free": 1}, "time": "2018-05-14T08:17:07Z", "type": "device",
+        "id": "o1",
+        "name": "com.example",
+        "payload": {"free": 1},
+        "time": "2018-05-14T08:17:07Z",
+        "type": "device",
         "version": "7",
     },
     "payload": {"anything": [1, 2]},
-}  # fmt: skip
+}
 MMOL: dict[str, Any] = COMMON | {
     "highAlerts": {"enabled": True, "level": 10.82396, "snooze": 4_500_000},
     "lowAlerts": {"enabled": True, "level": 3.33045, "snooze": 1_800_000},

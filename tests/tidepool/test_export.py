@@ -32,18 +32,33 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_a_readings_row(tmp_path: Path) -> None:
     reading = r.Reading(
-        time=START + timedelta(seconds=3), key="k", value=39, unit="mg/dL", trend_word="flat", trend_rate=-0.2,
-        offset_min=-480, record_id="id1", device=DEVICE,
-    )  # fmt: skip
+        time=START + timedelta(seconds=3),
+        key="k",
+        value=39,
+        unit="mg/dL",
+        trend_word="flat",
+        trend_rate=-0.2,
+        offset_min=-480,
+        record_id="id1",
+        device=DEVICE,
+    )
     exported = export(stored(enriched([reading])), "csv", tmp_path / "out")
     assert exported.files == (tmp_path / "out" / "cgm.reading.csv",)
     (row,) = table(exported.files[0])
     assert {name: row[name] for name in list(row)[1:13]} == {
-        "@timestamp": "2026-03-08T00:00:03Z", "time.local": "2026-03-07T16:00:03", "time.utc_offset_min": "-480",
-        "time.zone": "", "glucose.value": "39", "glucose.unit": "mg/dL", "glucose.mg_dl": "39",
-        "glucose.mmol_l": "2.16479", "glucose.range": "very_low", "glucose.tight": "false",
-        "glucose.context": "unknown", "glucose.classification": "severe hypoglycemia",
-    }  # fmt: skip
+        "@timestamp": "2026-03-08T00:00:03Z",
+        "time.local": "2026-03-07T16:00:03",
+        "time.utc_offset_min": "-480",
+        "time.zone": "",
+        "glucose.value": "39",
+        "glucose.unit": "mg/dL",
+        "glucose.mg_dl": "39",
+        "glucose.mmol_l": "2.16479",
+        "glucose.range": "very_low",
+        "glucose.tight": "false",
+        "glucose.context": "unknown",
+        "glucose.classification": "severe hypoglycemia",
+    }
     assert (row["device.name"], row["annotations"], row["event.id"]) == ("Dexcom G7", "bg/out-of-range=low", "id1")
 
 
@@ -147,19 +162,40 @@ def test_progress_is_told(tmp_path: Path) -> None:
 
 
 def test_units_of_tidepool_records(tmp_path: Path) -> None:
-    reading = r.Reading(time=START, key="k", value=112, unit="mg/dL", trend_word="singleUp", trend_rate=2.0,
-                        interval_ms=300_000, offset_min=60, device=DEVICE, record_id="id1")  # fmt: skip
+    reading = r.Reading(
+        time=START,
+        key="k",
+        value=112,
+        unit="mg/dL",
+        trend_word="singleUp",
+        trend_rate=2.0,
+        interval_ms=300_000,
+        offset_min=60,
+        device=DEVICE,
+        record_id="id1",
+    )
     export(stored(enriched([reading])), "tidepool", tmp_path / "out", units="mmol/L")
     (record,) = json.loads((tmp_path / "out").read_text())
     assert len(bytes.fromhex(record.pop("id"))) == len(bytes.fromhex(record.pop("uploadId"))) == 16
     origin = record.pop("origin")
     assert (origin["id"], origin["name"], origin["type"]) == ("id1", "dexcom", "service")
     assert record == {
-        "type": "cbg", "time": "2026-03-08T00:00:00Z", "deviceTime": "2026-03-08T01:00:00", "timezoneOffset": 60,
-        "timezone": "Europe/Berlin", "deviceId": "DexcomG7_ab", "deviceManufacturer": "Dexcom", "deviceModel": "G7",
-        "deviceName": "Dexcom G7", "units": "mmol/L", "value": 6.21684, "trend": "moderateRise", "trendRate": 0.11101,
-        "trendRateUnits": "mmol/L/minute", "sampleInterval": 300_000,
-    }  # fmt: skip
+        "type": "cbg",
+        "time": "2026-03-08T00:00:00Z",
+        "deviceTime": "2026-03-08T01:00:00",
+        "timezoneOffset": 60,
+        "timezone": "Europe/Berlin",
+        "deviceId": "DexcomG7_ab",
+        "deviceManufacturer": "Dexcom",
+        "deviceModel": "G7",
+        "deviceName": "Dexcom G7",
+        "units": "mmol/L",
+        "value": 6.21684,
+        "trend": "moderateRise",
+        "trendRate": 0.11101,
+        "trendRateUnits": "mmol/L/minute",
+        "sampleInterval": 300_000,
+    }
 
 
 def test_every_kind_of_record_has_a_table() -> None:

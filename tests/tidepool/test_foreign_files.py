@@ -21,33 +21,59 @@ OWNER = Owner(user_id="ann", connection_id="file", provider="tidepool", zone="Eu
 def at(minute: int) -> dict[str, Any]:
     hour, rest = divmod(minute, 60)
     return {
-        "id": f"{minute:032x}", "time": f"2026-03-08T{hour:02}:{rest:02}:00Z", "timezoneOffset": -480,
-        "deviceTime": "2026-03-07T20:00:00", "deviceId": "DexG7_x", "uploadId": "u",
-    }  # fmt: skip
+        "id": f"{minute:032x}",
+        "time": f"2026-03-08T{hour:02}:{rest:02}:00Z",
+        "timezoneOffset": -480,
+        "deviceTime": "2026-03-07T20:00:00",
+        "deviceId": "DexG7_x",
+        "uploadId": "u",
+    }
 
 
 API = [
-    at(10) | {"type": "cbg", "units": "mmol/L", "value": 6.21684, "trend": "constant", "trendRate": 0.01,
-              "trendRateUnits": "mmol/L/minute", "sampleInterval": 300_000},
-    at(5) | {"type": "cbg", "units": "mmol/L", "value": 2.16479, "origin": {"id": "x"},
-             "annotations": [{"code": "bg/out-of-range", "value": "low", "threshold": 40}]},
+    at(10)
+    | {
+        "type": "cbg",
+        "units": "mmol/L",
+        "value": 6.21684,
+        "trend": "constant",
+        "trendRate": 0.01,
+        "trendRateUnits": "mmol/L/minute",
+        "sampleInterval": 300_000,
+    },
+    at(5)
+    | {
+        "type": "cbg",
+        "units": "mmol/L",
+        "value": 2.16479,
+        "origin": {"id": "x"},
+        "annotations": [{"code": "bg/out-of-range", "value": "low", "threshold": 40}],
+    },
     at(1) | {"type": "smbg", "units": "mg/dL", "value": 111.99999, "subType": "linked"},
-    at(2) | {"type": "basal", "deliveryType": "automated", "rate": 1.5, "duration": 2_700_000,
-             "expectedDuration": 3_000_000},
-    at(3) | {"type": "bolus", "subType": "dual/square", "normal": 2.3, "extended": 1, "expectedExtended": 2,
-             "duration": 3_600_000, "expectedDuration": 7_200_000},
+    at(2)
+    | {"type": "basal", "deliveryType": "automated", "rate": 1.5, "duration": 2_700_000, "expectedDuration": 3_000_000},
+    at(3)
+    | {
+        "type": "bolus",
+        "subType": "dual/square",
+        "normal": 2.3,
+        "extended": 1,
+        "expectedExtended": 2,
+        "duration": 3_600_000,
+        "expectedDuration": 7_200_000,
+    },
     at(4) | {"type": "food", "nutrition": {"carbohydrate": {"net": 45, "units": "grams"}}},
     at(6) | {"type": "wizard", "carbInput": 30, "units": "mg/dL"},
     at(7) | {"type": "physicalActivity", "duration": {"value": 0.5, "units": "hours"}, "reportedIntensity": "high"},
     at(8) | {"type": "reportedState", "states": [{"state": "hypoglycemiaSymptoms"}]},
     at(9) | {"type": "deviceEvent", "subType": "calibration", "units": "mg/dL", "value": 120},
-    at(11) | {"type": "insulin", "dose": {"total": 18, "units": "Units"},
-              "formulation": {"simple": {"actingType": "long"}}},
+    at(11)
+    | {"type": "insulin", "dose": {"total": 18, "units": "Units"}, "formulation": {"simple": {"actingType": "long"}}},
     at(12) | {"type": "cgmSettings", "units": "mg/dL", "lowAlerts": {"enabled": True, "level": 70, "snooze": 0}},
     at(0) | {"type": "upload", "timezone": "America/Los_Angeles"},
     at(0) | {"type": "pumpSettings", "basalSchedules": {}},
     at(0) | {"type": "deviceEvent", "subType": "prime", "volume": 5},
-]  # fmt: skip
+]
 
 
 def imported(path: Path, content: object) -> tuple[list[Document], list[RejectedRecord], dict[str, int]]:
@@ -76,8 +102,10 @@ def test_an_answer_of_the_api(tmp_path: Path) -> None:
     assert found[1].glucose.mg_dl == 112
     assert found[1].fingerstick.subtype == "linked"
     assert (found[2].insulin.rate, found[2].insulin.duration_ms, found[2].insulin.delivery_type) == (
-        1.5, 2_700_000, "automated"
-    )  # fmt: skip
+        1.5,
+        2_700_000,
+        "automated",
+    )
     assert (found[3].insulin.normal, found[3].insulin.extended, found[3].insulin.expected_extended) == (2.3, 1, 2)
     assert found[3].insulin.delivery_type == "dual/square"
     assert found[4].food.carbs_g == 45
@@ -101,12 +129,18 @@ def test_again_is_the_same(tmp_path: Path) -> None:
 
 def test_tidepools_own_export_with_strings_minutes_and_unrounded_values(tmp_path: Path) -> None:
     export_form = [
-        API[0] | {"units": "mg/dL", "value": 112.0000412, "trendRateUnits": "mg/dL/minute", "trendRate": 1.5,
-                  "payload": json.dumps({"status": None})},
+        API[0]
+        | {
+            "units": "mg/dL",
+            "value": 112.0000412,
+            "trendRateUnits": "mg/dL/minute",
+            "trendRate": 1.5,
+            "payload": json.dumps({"status": None}),
+        },
         API[1] | {"annotations": json.dumps(API[1]["annotations"])},
         API[3] | {"duration": 45, "expectedDuration": 50},
         API[4] | {"duration": 60, "expectedDuration": 120},
-    ]  # fmt: skip
+    ]
     documents, rejected, _ = imported(tmp_path / "f.json", export_form)
     assert rejected == []
     found = by_minute(documents)

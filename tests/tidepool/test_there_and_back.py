@@ -16,8 +16,11 @@ from glucoflow.service.export import ExportFormat, export
 from tests.tidepool.made import OWNER, RECORDS, START, any_record, content, enriched, stored
 
 FORMS: list[tuple[ExportFormat, Unit | None]] = [
-    ("ndjson", None), ("tidepool", None), ("tidepool", "mg/dL"), ("tidepool", "mmol/L")
-]  # fmt: skip
+    ("ndjson", None),
+    ("tidepool", None),
+    ("tidepool", "mg/dL"),
+    ("tidepool", "mmol/L"),
+]
 
 
 def there(documents: list[Document], form: ExportFormat, units: Unit | None, out: Path) -> Path:
@@ -65,8 +68,9 @@ def test_for_another_person_the_ids_are_others_and_always_the_same(
 
 
 def test_one_record_a_line_and_the_whole_is_json(tmp_path: Path) -> None:
-    path = there(enriched([r.Food(time=START, key=str(n), carbs_g=n) for n in range(3)]), "tidepool", None,
-                 tmp_path / "out.json")  # fmt: skip
+    path = there(
+        enriched([r.Food(time=START, key=str(n), carbs_g=n) for n in range(3)]), "tidepool", None, tmp_path / "out.json"
+    )
     assert len(json.loads(path.read_text())) == 3
     assert path.read_text().count("\n") == 5
 

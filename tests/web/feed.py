@@ -43,9 +43,14 @@ def readings(
         night = -38 * swing * _bump((hour - 2) % 24) * (1 + math.sin(time.toordinal() * 1.7 + seed))
         value = float(min(401, max(39, round(level + meals + night + wobble * 1.6))))
         yield r.Reading(
-            time=time, key=f"r{epoch_ms(time)}", offset_min=60, value=value, unit="mg/dL", interval_ms=300_000,
+            time=time,
+            key=f"r{epoch_ms(time)}",
+            offset_min=60,
+            value=value,
+            unit="mg/dL",
+            interval_ms=300_000,
             device=SENSOR,
-        )  # fmt: skip
+        )
 
 
 def _bump(hours: float) -> float:
@@ -67,10 +72,13 @@ def events(end: datetime, days: int) -> Iterator[r.Record]:
 def settings(end: datetime) -> Iterator[r.Record]:
     for back, low in ((20, 70.0), (6, 75.0)):
         yield r.DeviceSettings(
-            time=end - timedelta(days=back), key=f"s{back}", offset_min=60, device=SENSOR,
+            time=end - timedelta(days=back),
+            key=f"s{back}",
+            offset_min=60,
+            device=SENSOR,
             low_alert=r.LevelAlert(enabled=True, level_mg_dl=low),
             high_alert=r.LevelAlert(enabled=True, level_mg_dl=220),
-        )  # fmt: skip
+        )
     for hours in (24, 72, 80, 190):
         yield r.Alert(time=end - timedelta(hours=hours), key=f"a{hours}", offset_min=60, name="low", state="active")
 
@@ -78,7 +86,7 @@ def settings(end: datetime) -> Iterator[r.Record]:
 def documents(user_id: str, end: datetime, days: float, seed: int, **how: Any) -> Iterator[Document]:
     owner = Owner(
         user_id=user_id, connection_id=f"{user_id}-c", provider="dexcom", zone="Europe/Berlin", delivers_meals=True
-    )  # fmt: skip
+    )
     noted = list(events(end, int(days)))
     meals = Meals([epoch_ms(one.time) for one in noted if isinstance(one, r.Food)])
     yield from Enricher(owner, "readings", meals).documents(readings(end, days, seed, **how))
@@ -89,8 +97,13 @@ def episode_action(index: str, user_id: str, episode: Episode) -> dict[str, Any]
     """One episode as its document, for the bulk helper."""
     time = time_fields(epoch_ms(episode.start), episode.offset_min, None, "Europe/Berlin")
     return {
-        "_op_type": "index", "_index": index, "_id": f"{episode.kind}{epoch_ms(episode.start)}",
-        "@timestamp": episode.start, "event": {"dataset": "episode", "kind": "event", "provider": "glucoflow"},
-        "user": {"id": user_id}, "connection": {"id": "none"}, "time": msgspec.to_builtins(time),
+        "_op_type": "index",
+        "_index": index,
+        "_id": f"{episode.kind}{epoch_ms(episode.start)}",
+        "@timestamp": episode.start,
+        "event": {"dataset": "episode", "kind": "event", "provider": "glucoflow"},
+        "user": {"id": user_id},
+        "connection": {"id": "none"},
+        "time": msgspec.to_builtins(time),
         "episode": episode_fields(episode),
-    }  # fmt: skip
+    }

@@ -99,9 +99,15 @@ def site(
         )
         with _running(uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")), listening):
             yield Site(
-                url=url, store=store, client=client, names=names, provider=provider, synced=synced,
-                backfilled=backfilled, summarized=summarized,
-            )  # fmt: skip
+                url=url,
+                store=store,
+                client=client,
+                names=names,
+                provider=provider,
+                synced=synced,
+                backfilled=backfilled,
+                summarized=summarized,
+            )
 
 
 @contextmanager

@@ -35,9 +35,11 @@ def answered(spec: dict[str, Any], answer: dict[str, Any], seen: View) -> tuple[
 
 def test_placeholders_become_a_plain_search() -> None:
     url = {
-        "%context%": True, "%timefield%": "@timestamp", "index": "{index}",
+        "%context%": True,
+        "%timefield%": "@timestamp",
+        "index": "{index}",
         "body": {"aggs": {"t": {"date_histogram": {"field": "@timestamp", "interval": {"%autointerval%": 300}}}}},
-    }  # fmt: skip
+    }
     drawn, (asked,) = answered(
         {"data": {"url": url, "format": {"property": "aggregations.t.buckets"}}},
         {"aggregations": {"t": {"buckets": [{"key": 1}]}}},

@@ -53,8 +53,9 @@ def test_a_span_too_short_for_charts_names_them() -> None:
     patterns = dashboard_page("patterns")
     assert patterns is not None
     assert too_short(patterns, rolling("24h", "UTC", NOW)) == {
-        7: ["heatmap_mean", "heatmap_low", "heatmap_high"], 2: ["nights"],
-    }  # fmt: skip
+        7: ["heatmap_mean", "heatmap_low", "heatmap_high"],
+        2: ["nights"],
+    }
     assert too_short(patterns, rolling("7d", "UTC", NOW)) == {}
 
 

@@ -37,12 +37,27 @@ VALUES = """([expressions_asked, datum, both]) => {
 }"""  # noqa: E501
 
 ASKED = [
-    "datum.a.b + 1", "datum['a']['b'] * -2", "datum.none == null ? 'no' : datum.none", "!datum.a && datum.x || 'z'",
-    "{x: datum.a.b, 'y z': [1, datum.s]}", "if(datum.s == 'q', PI, E)", "datum.s + '' + (3 > 2)", "5 % 3 + 2 * 1",
-    "format(datum.a.b, '.2f') + upper(datum.s)", "split('a,b', ',')[1]", "clamp(9, 1, 4)", "7 >>> 1", "~5",
-    "indexof(['a', 'q'], datum.s)", "isValid(datum.none) || isNaN(0 / 0)", "max(1, 2, datum.when)", "-datum.a.b / 3",
-    "utcFormat(toDate('2026-11-21T00:00:00Z'), '%d %b')", "datum.when === 3 ? regexp('q').source : 0", "'b' != 'c'",
-]  # fmt: skip
+    "datum.a.b + 1",
+    "datum['a']['b'] * -2",
+    "datum.none == null ? 'no' : datum.none",
+    "!datum.a && datum.x || 'z'",
+    "{x: datum.a.b, 'y z': [1, datum.s]}",
+    "if(datum.s == 'q', PI, E)",
+    "datum.s + '' + (3 > 2)",
+    "5 % 3 + 2 * 1",
+    "format(datum.a.b, '.2f') + upper(datum.s)",
+    "split('a,b', ',')[1]",
+    "clamp(9, 1, 4)",
+    "7 >>> 1",
+    "~5",
+    "indexof(['a', 'q'], datum.s)",
+    "isValid(datum.none) || isNaN(0 / 0)",
+    "max(1, 2, datum.when)",
+    "-datum.a.b / 3",
+    "utcFormat(toDate('2026-11-21T00:00:00Z'), '%d %b')",
+    "datum.when === 3 ? regexp('q').source : 0",
+    "'b' != 'c'",
+]
 DATUM = {"a": {"b": 4.125}, "s": "q", "x": 0, "when": 3}
 
 

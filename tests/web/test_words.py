@@ -68,9 +68,15 @@ def test_shares_add_up_to_100_and_nothing_there_is_hidden() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(20, "just now"), (240, "4 min ago"), (5280, "88 min ago"), (10_800, "3 h ago"), (345_600, "4 days ago"),
-     (-2820, "in 47 min")],
-)  # fmt: skip
+    [
+        (20, "just now"),
+        (240, "4 min ago"),
+        (5280, "88 min ago"),
+        (10_800, "3 h ago"),
+        (345_600, "4 days ago"),
+        (-2820, "in 47 min"),
+    ],
+)
 def test_ages(seconds: int, text: str) -> None:
     assert wording.age(NOW - timedelta(seconds=seconds), NOW) == text
 

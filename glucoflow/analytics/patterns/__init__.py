@@ -32,8 +32,14 @@ def find_patterns(
     `seed` gives the same intervals.
     """
     question = Question(
-        series=series, start=start, end=end, targets=targets, meals=meals, sensor_starts=sensor_starts, unit=unit,
+        series=series,
+        start=start,
+        end=end,
+        targets=targets,
+        meals=meals,
+        sensor_starts=sensor_starts,
+        unit=unit,
         seed=seed,
-    )  # fmt: skip
+    )
     rules = (by_time, overnight, by_weekday, rebound, after_meals, dawn, weekend, sensor_change, best_day)
     return tuple(pattern for rule in rules for pattern in rule(question))

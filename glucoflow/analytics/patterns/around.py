@@ -61,11 +61,20 @@ def dawn(question: Question) -> list[Pattern]:
     )
     return [
         Pattern(
-            kind="dawn_rise", text=text, days_with=len(strong), days_of=len(rises), rule=DAWN_RULE,
-            start=question.start, end=question.end, dates=tuple(date_of(day) for day in sorted(strong)),
-            numbers={"median_rise_mg_dl": middle}, p_value=chance, minute_from=180, minute_to=420,
+            kind="dawn_rise",
+            text=text,
+            days_with=len(strong),
+            days_of=len(rises),
+            rule=DAWN_RULE,
+            start=question.start,
+            end=question.end,
+            dates=tuple(date_of(day) for day in sorted(strong)),
+            numbers={"median_rise_mg_dl": middle},
+            p_value=chance,
+            minute_from=180,
+            minute_to=420,
         )
-    ]  # fmt: skip
+    ]
 
 
 def rebound(question: Question) -> list[Pattern]:
@@ -89,16 +98,21 @@ def rebound(question: Question) -> list[Pattern]:
     dates = {date_of((epoch_ms(low.start) + low.offset_min * MINUTE_MS) // (24 * HOUR_MS)) for low in rebounds}
     return [
         Pattern(
-            kind="rebound_highs", text=f"{len(rebounds)} of {len(lows)} lows were followed by a high within 3 hours",
-            days_with=len(rebounds), days_of=len(lows), rule=REBOUND_RULE, start=question.start, end=question.end,
-            dates=tuple(sorted(dates)), numbers={"expected_percent": 100 * base}, p_value=chance,
+            kind="rebound_highs",
+            text=f"{len(rebounds)} of {len(lows)} lows were followed by a high within 3 hours",
+            days_with=len(rebounds),
+            days_of=len(lows),
+            rule=REBOUND_RULE,
+            start=question.start,
+            end=question.end,
+            dates=tuple(sorted(dates)),
+            numbers={"expected_percent": 100 * base},
+            p_value=chance,
         )
-    ]  # fmt: skip
+    ]
 
 
-def _after(
-    question: Question, name: Sitting, mine: Sequence[MealResponse], high: Sequence[MealResponse]
-) -> Pattern:  # fmt: skip
+def _after(question: Question, name: Sitting, mine: Sequence[MealResponse], high: Sequence[MealResponse]) -> Pattern:
     rise = float(np.median([response.rise_mg_dl for response in mine]))
     peak = float(np.median([response.minutes_to_peak for response in mine]))
     words = "other meals" if name == "other" else f"meals at {name} time"
@@ -107,10 +121,16 @@ def _after(
         f"median rise {glucose_unit(rise, question.unit)}, peak after {peak:.0f} minutes"
     )
     return Pattern(
-        kind="after_meals", text=text, days_with=len(high), days_of=len(mine), rule=MEAL_RULE, start=question.start,
-        end=question.end, dates=tuple(sorted({_local_date(response) for response in high})),
+        kind="after_meals",
+        text=text,
+        days_with=len(high),
+        days_of=len(mine),
+        rule=MEAL_RULE,
+        start=question.start,
+        end=question.end,
+        dates=tuple(sorted({_local_date(response) for response in high})),
         numbers={"median_rise_mg_dl": rise, "median_minutes_to_peak": peak},
-    )  # fmt: skip
+    )
 
 
 def _local_date(response: MealResponse) -> date:

@@ -64,11 +64,18 @@ def overnight(question: Question) -> list[Pattern]:
         return []
     return [
         Pattern(
-            kind="overnight_lows", text=f"lows between 00:00 and 06:00 on {nights} of {of} nights", days_with=nights,
-            days_of=of, rule=OVERNIGHT_RULE, start=question.start, end=question.end, dates=_dates(question, low),
-            minute_from=0, minute_to=360,
+            kind="overnight_lows",
+            text=f"lows between 00:00 and 06:00 on {nights} of {of} nights",
+            days_with=nights,
+            days_of=of,
+            rule=OVERNIGHT_RULE,
+            start=question.start,
+            end=question.end,
+            dates=_dates(question, low),
+            minute_from=0,
+            minute_to=360,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _recurring(question: Question, table: BlockTable, event: Bools, kind: PatternKind) -> list[Pattern]:
@@ -76,9 +83,10 @@ def _recurring(question: Question, table: BlockTable, event: Bools, kind: Patter
     hits, trials = (event & worn).sum(axis=0), worn.sum(axis=0)
     chances = [_chance(int(hits[b]), int(trials[b]), int(hits.sum()), int(trials.sum()), BLOCKS) for b in range(BLOCKS)]
     chosen = [
-        b for b in range(BLOCKS)
+        b
+        for b in range(BLOCKS)
         if chances[b] < SIGNIFICANT and hits[b] >= FEWEST_DAYS and hits[b] >= FEWEST_SHARE * trials[b]
-    ]  # fmt: skip
+    ]
     side = "low" if kind == "lows_by_time" else "high"
     found = []
     for first, last in _neighbours(chosen):
@@ -89,12 +97,19 @@ def _recurring(question: Question, table: BlockTable, event: Bools, kind: Patter
         unit = "nights" if end <= 360 else "days"
         found.append(
             Pattern(
-                kind=kind, text=f"{side}s between {clock(begin)} and {clock(end)} on {int(days.sum())} of {of} {unit}",
-                days_with=int(days.sum()), days_of=of, rule=BY_TIME_RULE.format(side=side), start=question.start,
-                end=question.end, dates=_dates(question, days), p_value=min(chances[part]), minute_from=begin,
+                kind=kind,
+                text=f"{side}s between {clock(begin)} and {clock(end)} on {int(days.sum())} of {of} {unit}",
+                days_with=int(days.sum()),
+                days_of=of,
+                rule=BY_TIME_RULE.format(side=side),
+                start=question.start,
+                end=question.end,
+                dates=_dates(question, days),
+                p_value=min(chances[part]),
+                minute_from=begin,
                 minute_to=end,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -108,11 +123,18 @@ def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, 
         if chance < SIGNIFICANT and hits >= FEWEST_DAYS and trials >= FEWEST_WEEKS and 2 * hits >= trials:
             found.append(
                 Pattern(
-                    kind=kind, text=f"{words} on {hits} of {trials} {WEEKDAYS[k]}", days_with=hits, days_of=trials,
-                    rule=BY_WEEKDAY_RULE, start=question.start, end=question.end,
-                    dates=_dates(question, event & mine), p_value=chance, weekday=k + 1,
+                    kind=kind,
+                    text=f"{words} on {hits} of {trials} {WEEKDAYS[k]}",
+                    days_with=hits,
+                    days_of=trials,
+                    rule=BY_WEEKDAY_RULE,
+                    start=question.start,
+                    end=question.end,
+                    dates=_dates(question, event & mine),
+                    p_value=chance,
+                    weekday=k + 1,
                 )
-            )  # fmt: skip
+            )
     return found
 
 

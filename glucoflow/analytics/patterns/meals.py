@@ -14,8 +14,10 @@ BEFORE_MS, AFTER_MS = 15 * MINUTE_MS, 3 * HOUR_MS
 FEWEST_READINGS = 0.7
 SAME_MEAL_MS = 30 * MINUTE_MS
 _HOURS: tuple[tuple[Sitting, range], ...] = (
-    ("breakfast", range(5, 11)), ("lunch", range(11, 16)), ("dinner", range(17, 23)),
-)  # fmt: skip
+    ("breakfast", range(5, 11)),
+    ("lunch", range(11, 16)),
+    ("dinner", range(17, 23)),
+)
 
 
 class MealResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +52,14 @@ def meal_responses(series: Series, meals: Sequence[datetime]) -> tuple[MealRespo
         offset = int(used.offset_min[start])
         found.append(
             MealResponse(
-                time=meal, offset_min=offset, sitting=sitting(at + offset * MINUTE_MS),
-                before_mg_dl=float(used.mg_dl[before:start].mean()), peak_mg_dl=float(used.mg_dl[peak]),
+                time=meal,
+                offset_min=offset,
+                sitting=sitting(at + offset * MINUTE_MS),
+                before_mg_dl=float(used.mg_dl[before:start].mean()),
+                peak_mg_dl=float(used.mg_dl[peak]),
                 minutes_to_peak=round((int(used.utc[peak]) - at) / MINUTE_MS),
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 

@@ -11,9 +11,18 @@ from glucoflow.model.targets import Targets
 from glucoflow.model.units import MG_DL, Unit
 
 PatternKind = Literal[
-    "lows_by_time", "highs_by_time", "lows_by_weekday", "highs_by_weekday", "overnight_lows", "after_meals",
-    "dawn_rise", "rebound_highs", "weekend", "sensor_change", "best_day",
-]  # fmt: skip
+    "lows_by_time",
+    "highs_by_time",
+    "lows_by_weekday",
+    "highs_by_weekday",
+    "overnight_lows",
+    "after_meals",
+    "dawn_rise",
+    "rebound_highs",
+    "weekend",
+    "sensor_change",
+    "best_day",
+]
 
 SIGNIFICANT = 0.05
 """A pattern is shown when chance alone would give it in fewer than 1 of 20 windows, after correction for the number of

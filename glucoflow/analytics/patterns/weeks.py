@@ -48,11 +48,17 @@ def best_day(question: Question) -> list[Pattern]:
     share = float(table.in_range[best])
     return [
         Pattern(
-            kind="best_day", text=f"the best day was {day:%A} {day.day} {day:%B} with {share:.0f} % in range",
-            days_with=1, days_of=int(table.enough.sum()), rule=BEST_RULE, start=question.start, end=question.end,
-            dates=(day,), numbers={"in_range_percent": share},
+            kind="best_day",
+            text=f"the best day was {day:%A} {day.day} {day:%B} with {share:.0f} % in range",
+            days_with=1,
+            days_of=int(table.enough.sum()),
+            rule=BEST_RULE,
+            start=question.start,
+            end=question.end,
+            dates=(day,),
+            numbers={"in_range_percent": share},
         )
-    ]  # fmt: skip
+    ]
 
 
 def _table(question: Question) -> DayTable:
@@ -61,7 +67,7 @@ def _table(question: Question) -> DayTable:
 
 def _differing(
     question: Question, table: DayTable, mask: Bools, kind: PatternKind, here: str, there: str, fewest: int
-) -> list[Pattern]:  # fmt: skip
+) -> list[Pattern]:
     mine, others = mask & table.enough, ~mask & table.enough
     if mine.sum() < fewest or others.sum() < fewest:
         return []
@@ -74,11 +80,17 @@ def _differing(
     )
     return [
         Pattern(
-            kind=kind, text=text, days_with=found.n_with, days_of=found.n_with + found.n_without,
-            rule=DIFFERENCE_RULE.format(fewest=fewest), start=question.start, end=question.end, dates=table.dates(mine),
+            kind=kind,
+            text=text,
+            days_with=found.n_with,
+            days_of=found.n_with + found.n_without,
+            rule=DIFFERENCE_RULE.format(fewest=fewest),
+            start=question.start,
+            end=question.end,
+            dates=table.dates(mine),
             numbers={"difference": found.difference, "low": found.low, "high": found.high},
         )
-    ]  # fmt: skip
+    ]
 
 
 def _local_date(question: Question, moment: datetime) -> date:

@@ -36,10 +36,13 @@ def _put_tokens_together() -> None:
     """`{"access": …, "refresh": …}`, sealed with the newest key. Raises WrongKey: nothing is changed then."""
     cipher = op.get_context().opts["cipher"]
     table = sa.table(
-        "connections", sa.column("id", sa.String()), sa.column("user_id", sa.String()),
-        sa.column("provider", sa.String()), sa.column("key_id", sa.String()),
+        "connections",
+        sa.column("id", sa.String()),
+        sa.column("user_id", sa.String()),
+        sa.column("provider", sa.String()),
+        sa.column("key_id", sa.String()),
         *(sa.column(name, sa.LargeBinary()) for name in ("access_token", "refresh_token", "credentials")),
-    )  # fmt: skip
+    )
     connection = op.get_bind()
     query = sa.select(table).where(table.c.access_token.is_not(None), table.c.refresh_token.is_not(None))
     for row in connection.execute(query).all():
