@@ -1,8 +1,8 @@
 """The store: people, connections, encrypted credentials, leases, checkpoints, runs, rejected records, what people mark.
 
 `open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `credentials`, `runs`, `backfills`,
-`unread`, `calls`, `rejected_records`, `oauth_states`, `exclusions`, `protocols`, and `ledger()`) hand out frozen
-values. SQLite or PostgreSQL.
+`unread`, `calls`, `rejected_records`, `oauth_states`, `login_sessions`, `login_waits`, `exclusions`, `protocols`, and
+`ledger()`) hand out frozen values. SQLite or PostgreSQL.
 """
 
 from glucoflow.store.calls import Calls

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, inspect, text
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in `migrations/versions`. Known here, so that an ordinary start does without Alembic."""
 _LOCK_KEY = 0x676C75636F  # "gluco": an advisory lock of PostgreSQL
 

@@ -18,6 +18,8 @@ from glucoflow.store.crypto import Cipher, load_keys
 from glucoflow.store.database import Database, database_url
 from glucoflow.store.leases import Leases
 from glucoflow.store.ledger import StoreLedger
+from glucoflow.store.login_sessions import LoginSessions
+from glucoflow.store.login_waits import LoginWaits
 from glucoflow.store.migrate import migrate
 from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.people import People
@@ -46,6 +48,8 @@ class Store:
         self.rejected_records = RejectedRecords(database, cipher)
         self.unread = UnreadWindows(database)
         self.oauth_states = OAuthStates(database)
+        self.login_sessions = LoginSessions(database)
+        self.login_waits = LoginWaits(database)
         self.exclusions = Exclusions(database)
         self.protocols = Protocols(database)
         self._database = database

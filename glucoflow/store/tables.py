@@ -250,6 +250,28 @@ class OAuthStateRow(Base):
     expires_at: Mapped[datetime]
 
 
+class LoginSessionRow(Base):
+    """`hash` is of the token in the browser's cookie, `password` a keyed fingerprint of the one it was made with."""
+
+    __tablename__ = "login_sessions"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    password: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class LoginWaitRow(Base):
+    """`key` is the account or an address; until `next_at` no password is looked at."""
+
+    __tablename__ = "login_waits"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tries: Mapped[int]
+    last_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+
+
 class ExclusionRow(Base):
     __tablename__ = "exclusions"
 

@@ -14,7 +14,7 @@ from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.store import Person, Store
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import Pages
-from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_ok
+from glucoflow.web.security import CSRF_COOKIE, SESSION_COOKIE, Signer, csrf_ok
 
 
 class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +56,16 @@ def checked_form(request: Request, csrf: Annotated[str, Form()] = "") -> None:
     """Refuses a form without this browser's own token."""
     if not csrf_ok(services_of(request).signer, request.cookies.get(CSRF_COOKIE), csrf):
         raise HTTPException(403, "This form was too old or not ours, so nothing was done. Go back, reload, try again.")
+
+
+def logged_in(request: Request) -> bool:
+    """Whether this browser gave the password that is in use and has not logged out since; True where there is none."""
+    services = services_of(request)
+    password, token = services.options.password, request.cookies.get(SESSION_COOKIE)
+    if password is None:
+        return True
+    known = services.signer.fingerprint("session", password)
+    return token is not None and services.store.login_sessions.valid(token, known, services.clock())
 
 
 def local_path(path: str) -> str:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from glucoflow.es.queries import Queries
@@ -27,10 +28,10 @@ from glucoflow.web import (
     protocol_routes,
     settings_routes,
 )
-from glucoflow.web.access import Services, WebOptions, services_of
+from glucoflow.web.access import Services, WebOptions, logged_in, services_of
 from glucoflow.web.charts import load_charts
 from glucoflow.web.pages import FOLDER, YEAR, Pages, static_version
-from glucoflow.web.security import HEADERS, SESSION_COOKIE, Signer, host_ok, same_origin, session_ok
+from glucoflow.web.security import HEADERS, Signer, host_ok, same_origin
 
 log = logging.getLogger(__name__)
 
@@ -79,22 +80,20 @@ def chart_folder() -> Path:
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
     """Every request: our host name, our own forms, the password if there is one; every answer: our headers."""
     parts = services_of(request)
+    path = request.url.path
     if not host_ok(request.headers.get("host"), parts.options.allowed_hosts):
         return _refusal(421, "This name is not one of this site's. Add it to WEB_ALLOWED_HOSTS, or use localhost.")
     if request.method not in {"GET", "HEAD"} and not same_origin(request.headers):
         return _refusal(403, "This form was sent from another site, so nothing was done.")
-    if _needs_login(request, parts):
+    try:
+        open_to_it = path.startswith(OPEN_PATHS) or await run_in_threadpool(logged_in, request)
+    except GlucoflowError as error:  # the store is away: nobody is let in
+        return _secured(await _our_error(request, error))
+    if not open_to_it:
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             return _secured(RedirectResponse(f"/login?next={_local(request)}", 303))
         return _refusal(401, "Log in first: open this site's front page.")
-    return _secured(await proceed(request), cached=request.url.path.startswith("/static/"))
-
-
-def _needs_login(request: Request, parts: Services) -> bool:
-    password = parts.options.password
-    if password is None or request.url.path.startswith(OPEN_PATHS):
-        return False
-    return not session_ok(parts.signer, password, request.cookies.get(SESSION_COOKIE), parts.clock())
+    return _secured(await proceed(request), cached=path.startswith("/static/"))
 
 
 def _local(request: Request) -> str:

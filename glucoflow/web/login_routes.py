@@ -1,18 +1,20 @@
 """The password, where there is one, and the health check."""
 
-import asyncio
+import logging
+import math
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from glucoflow.web.access import InParts, OurForm, local_path
-from glucoflow.web.security import SESSION_COOKIE, SESSION_LASTS, password_ok, session
+from glucoflow.store.login_sessions import SESSION_LASTS
+from glucoflow.store.login_waits import place
+from glucoflow.web.access import InParts, OurForm, Services, local_path
+from glucoflow.web.security import SESSION_COOKIE, password_ok
 
+log = logging.getLogger(__name__)
 router = APIRouter()
-
-WRONG_PASSWORD_SECONDS = 1.0
-"""How long an answer to a wrong password takes, so that guessing is slow."""
 
 
 @router.get("/healthz")
@@ -23,33 +25,54 @@ def health() -> dict[str, str]:
 
 @router.get("/login")
 def login_page(request: Request, parts: InParts, next: str = "/") -> Response:  # noqa: A002 - the address's word
-    return parts.pages.render(request, "login.html", parts.clock(), wrong=False, next=local_path(next))
+    return _page(request, parts, next)
 
 
 @router.post("/login", dependencies=[OurForm])
-async def login(
+def login(
     request: Request,
     parts: InParts,
     password: Annotated[str, Form()],
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
 ) -> Response:
-    expected = parts.options.password
+    """The try is counted before the password is looked at; within a wait it is not looked at at all."""
+    expected, now = parts.options.password, parts.clock()
     if expected is None:
         return RedirectResponse("/", 303)
-    now = parts.clock()
+    address = request.client.host if request.client else ""
+    tried = parts.store.login_waits.begin(address, now)
+    seconds = math.ceil(tried.wait.total_seconds())
+    if not tried.allowed:
+        log.warning("a log-in from %s came too soon: %d s to wait", place(address), seconds)
+        return _page(request, parts, next, 429, wait=seconds)
     if not password_ok(expected, password):
-        await asyncio.sleep(WRONG_PASSWORD_SECONDS)
-        return parts.pages.render(request, "login.html", now, 401, wrong=True, next=local_path(next))
+        log.warning("a log-in from %s failed: wrong password; the next try in %d s", place(address), seconds)
+        return _page(request, parts, next, 401, wrong=True, wait=seconds)
+    parts.store.login_waits.succeeded(address)
+    token = parts.store.login_sessions.create(parts.signer.fingerprint("session", expected), now)
     response = RedirectResponse(local_path(next), 303)
     response.set_cookie(
-        SESSION_COOKIE, session(parts.signer, expected, now), max_age=int(SESSION_LASTS.total_seconds()),
+        SESSION_COOKIE, token, max_age=int(SESSION_LASTS / timedelta(seconds=1)),
         httponly=True, samesite="lax", secure=request.url.scheme == "https",
     )  # fmt: skip
     return response
 
 
 @router.post("/logout", dependencies=[OurForm])
-def logout() -> Response:
+def logout(request: Request, parts: InParts) -> Response:
+    """The session ends here and for every copy of its cookie."""
+    if token := request.cookies.get(SESSION_COOKIE):
+        parts.store.login_sessions.revoke(token)
     response = RedirectResponse("/login", 303)
     response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+def _page(
+    request: Request, parts: Services, onward: str, status: int = 200, *, wrong: bool = False, wait: int = 0
+) -> Response:
+    values = {"wrong": wrong, "wait": wait, "next": local_path(onward)}
+    response = parts.pages.render(request, "login.html", parts.clock(), status, **values)
+    if wait:
+        response.headers["Retry-After"] = str(wait)
     return response

@@ -5,13 +5,11 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
 CSRF_COOKIE = "glucoflow_csrf"
 SESSION_COOKIE = "glucoflow_session"
-SESSION_LASTS = timedelta(days=30)
 
 HEADERS = {
     # No inline script or style, no eval (Vega runs its expression interpreter), no other host, no framing.
@@ -39,6 +37,10 @@ class Signer:
         """The value, if the signature is ours and for this purpose."""
         value, _, mac = (signed or "").rpartition(".")
         return value if value and hmac.compare_digest(mac.encode(), self._mac(purpose, value).encode()) else None
+
+    def fingerprint(self, purpose: str, value: SecretStr) -> str:
+        """The same for the same value; without our secret nobody can try values against it."""
+        return self._mac(purpose, value.get_secret_value())
 
     def _mac(self, purpose: str, value: str) -> str:
         mac = hmac.new(self._key, f"{purpose}\x1f{value}".encode(), hashlib.sha256).digest()
@@ -73,19 +75,5 @@ def host_ok(host: str | None, allowed: Collection[str]) -> bool:
     return "*" in allowed or name in allowed
 
 
-def session(signer: Signer, password: SecretStr, now: datetime) -> str:
-    """A cookie that says this browser knew the password; void when the password changes or after 30 days."""
-    return signer.sign(_purpose(password), str(int((now + SESSION_LASTS).timestamp())))
-
-
-def session_ok(signer: Signer, password: SecretStr, cookie: str | None, now: datetime) -> bool:
-    expires = signer.verified(_purpose(password), cookie)
-    return expires is not None and expires.isdigit() and int(expires) > now.timestamp()
-
-
 def password_ok(expected: SecretStr, given: str) -> bool:
     return hmac.compare_digest(expected.get_secret_value().encode(), given.encode())
-
-
-def _purpose(password: SecretStr) -> str:
-    return "session" + hashlib.sha256(password.get_secret_value().encode()).hexdigest()[:16]

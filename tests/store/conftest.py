@@ -58,7 +58,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "sqlite":
         return Place(tmp_path, None)
     url: SecretStr = request.getfixturevalue("migrated")
-    request.getfixturevalue("postgres").execute("TRUNCATE people, meta, runs, calls CASCADE", "shared")
+    request.getfixturevalue("postgres").execute(
+        "TRUNCATE people, meta, runs, calls, login_waits, login_sessions CASCADE", "shared"
+    )
     return Place(tmp_path, url)
 
 

@@ -1,14 +1,10 @@
-"""What keeps others out: forged forms, foreign hosts, guessed passwords, scripts from elsewhere."""
-
-from pathlib import Path
+"""What keeps others out: forged forms, foreign hosts, scripts from elsewhere. The password: test_login.py."""
 
 import httpx
 import pytest
-from elasticsearch import Elasticsearch
 
 from glucoflow.web.security import CSRF_COOKIE
-from tests.web.conftest import NAMES
-from tests.web.serving import Site, site
+from tests.web.serving import Site
 
 ADD = {"name": "Mallory", "unit": "mg/dL", "zone": "UTC"}
 
@@ -80,22 +76,3 @@ def test_no_form_sends_people_elsewhere(town: Site, back: str) -> None:
         token = browser.get("/").cookies[CSRF_COOKIE]
         form = {"csrf": token, "unit": "mg/dL", "back": back}
         assert browser.post("/people/anna/unit", data=form).headers["location"] == "/"
-
-
-def test_with_a_password_nothing_is_shown_before_it(es: Elasticsearch, tmp_path: Path) -> None:
-    html = {"accept": "text/html"}
-    with site(tmp_path, es, NAMES, password="open sesame") as served, httpx.Client(base_url=served.url) as browser:
-        assert browser.get("/", headers=html).headers["location"] == "/login?next=/"
-        assert browser.get("/people/anna/charts/last_24h").status_code == 401
-        assert browser.post("/people", data=ADD).status_code == 401
-        assert browser.get("/healthz").json() == {"status": "ok"}
-        token = browser.get("/login?next=//evil.example").cookies[CSRF_COOKIE]
-        wrong = browser.post("/login", data={"csrf": token, "password": "open barley", "next": "/"})
-        assert wrong.status_code == 401
-        assert "not the password" in wrong.text
-        assert wrong.elapsed.total_seconds() >= 1
-        right = browser.post("/login", data={"csrf": token, "password": "open sesame", "next": "//evil.example"})
-        assert right.headers["location"] == "/"
-        assert browser.get("/").status_code == 200
-        browser.cookies.set("glucoflow_session", "9999999999.forged", domain="127.0.0.1")
-        assert browser.get("/", headers=html).status_code == 303
