@@ -7,7 +7,7 @@ which is what makes a time-out, where nobody knows what was done, an ordinary ca
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,8 +16,8 @@ from elastic_transport import ObjectApiResponse, SerializationError
 from elasticsearch import ApiError, Elasticsearch
 
 from glucoflow.es.encode import Item, payload_of
-from glucoflow.es.error_translation import OVERLOADED, blocked, index_closed
-from glucoflow.es.retry_policy import TOO_LARGE, Retrier
+from glucoflow.es.error_translation import OVERLOADED, blocked, index_closed, translated
+from glucoflow.es.retrier import Retrier
 from glucoflow.model.errors import Fatal, Misconfigured, Retryable
 from glucoflow.model.ingestion import RejectedRecord
 
@@ -26,6 +26,7 @@ ANSWER_FIELDS = "errors,items.*.status,items.*.error.type,items.*.error.reason,i
 
 PAYLOAD_KEPT = 64 * 1024
 CONFLICT_ROUNDS = 8
+TOO_LARGE = 413
 
 
 @dataclass
@@ -89,41 +90,68 @@ def replace_unchanged(target: Target, items: Sequence[Item]) -> int:
 
     Raises as `deliver` does.
     """
-    outcome, failures, refused = Outcome(), 0, 0
-    while items:
-        turn = _sort(items, _post(target, items), outcome)
+    outcome, refused = Outcome(), 0
+
+    def settle(turn: _Round) -> list[Item]:
+        nonlocal refused
         refused += len(turn.conflicting)
-        if turn.again:
-            failures += 1
-            target.asking.pause(failures, turn.error or overload())
-        items = turn.again
+        return []
+
+    _send(target, items, outcome, settle)
     return refused + len(outcome.rejected)
 
 
 def deliver(target: Target, items: Sequence[Item]) -> Outcome:
     """Send until each item has an outcome. Raises Retryable when patience ends, Misconfigured or Fatal at once."""
-    outcome = Outcome()
-    failures = conflicts = 0
-    pending = items
-    while pending:
-        turn = _sort(pending, _post(target, pending), outcome)
-        if turn.again:
-            failures += 1
-            target.asking.pause(failures, turn.error or overload())
-        pending = turn.again
-        if turn.conflicting:
-            conflicts += 1
-            if conflicts > CONFLICT_ROUNDS:
-                raise Retryable("Somebody else keeps changing the same documents.", remedy="It is tried again later.")
-            pending = pending + _resolve(target, turn.conflicting, outcome)
+    outcome, conflicts = Outcome(), 0
+
+    def settle(turn: _Round) -> list[Item]:
+        nonlocal conflicts
+        if not turn.conflicting:
+            return []
+        conflicts += 1
+        if conflicts > CONFLICT_ROUNDS:
+            raise _Contended
+        return _resolve(target, turn.conflicting, outcome)
+
+    try:
+        _send(target, items, outcome, settle)
+    except _Contended:
+        raise Retryable("Somebody else keeps changing the same documents.", remedy="It is tried again later.") from None
     return outcome
 
 
+class _Contended(Exception):
+    """Waiting does not help now."""
+
+
+def _send(target: Target, items: Sequence[Item], outcome: Outcome, settle: Callable[[_Round], list[Item]]) -> None:
+    """Request after request until nothing is left; those that failed for now come again after a wait.
+
+    `settle` gives what to send in place of items that conflicted.
+    """
+    pending = list(items)
+
+    def attempt() -> None:
+        nonlocal pending
+        while pending:
+            with translated("write documents"):
+                answers = _post(target, pending)
+            turn = _sort(pending, answers, outcome)
+            pending = [*turn.again, *settle(turn)]
+            if turn.again:
+                raise turn.error or overload()
+
+    target.asking.keep_at(attempt)
+
+
 def _post(target: Target, items: Sequence[Item]) -> list[Mapping[str, Any]]:
-    """The answer to each item, in order. A request that is too large is halved until it fits."""
+    """The answer to each item, in order. A request that is too large is halved until it fits. Driver's errors."""
     try:
-        return target.asking.ask(lambda: post(target.client, target.alias, items, alias=True), "write documents")
-    except ApiError:  # 413, all others are translated
+        return post(target.client, target.alias, items, alias=True)
+    except ApiError as error:
+        if error.meta.status != TOO_LARGE:
+            raise
         if len(items) == 1:
             return [{"status": TOO_LARGE}]
         middle = len(items) // 2

@@ -5,7 +5,6 @@ same as before and its mark stays.
 """
 
 import random
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
@@ -21,7 +20,7 @@ from glucoflow.es.bulk import Target, replace_unchanged
 from glucoflow.es.encode import encode_time, marked
 from glucoflow.es.names import Names
 from glucoflow.es.queries import MOST_ROWS, Queries, only
-from glucoflow.es.retry_policy import Retrier, RetryPolicy
+from glucoflow.es.retrier import PATIENCE, Retrier
 from glucoflow.es.scan import Hit, refresh, scan
 
 _FIELDS = (
@@ -126,7 +125,7 @@ class ReadingMoments:
         target = Target(
             client=self._client,
             alias=self._alias,
-            asking=Retrier(RetryPolicy(), random.Random(), threading.Event().wait),  # noqa: S311 – jitter
+            asking=Retrier(PATIENCE, random.Random()),  # noqa: S311 – jitter
         )
         for part in _slices(marks, _AT_ONCE):
             hits = scan(self._client, self._alias, {"ids": {"values": part}}, versions=True, page=_AT_ONCE)

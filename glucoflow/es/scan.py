@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import threading
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +10,9 @@ from elastic_transport import BinaryApiResponse, TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from glucoflow.es.error_translation import error_type, translated
-from glucoflow.es.retry_policy import Retrier, RetryPolicy
+from glucoflow.es.retrier import PATIENCE, Retrier
 from glucoflow.model.errors import Retryable
+from glucoflow.retry import RetryPolicy
 
 KEEP_ALIVE = "2m"
 """How long Elasticsearch keeps the view between two pages; each page renews it."""
@@ -62,7 +62,7 @@ def scan(
     ids: bool = True,
     versions: bool = False,
     page: int = 2_000,
-    patience: RetryPolicy | None = None,
+    retry: RetryPolicy = PATIENCE,
 ) -> Generator[Hit, None, None]:
     """Every document that matches when the scan starts; none where there is no such index.
 
@@ -70,7 +70,7 @@ def scan(
     is, which is several times as fast. Raises Retryable or Misconfigured; a
     page that some shard could not answer is never taken for a whole one.
     """
-    asking = Retrier(patience or RetryPolicy(), random.Random(), threading.Event().wait)  # noqa: S311 – jitter
+    asking = Retrier(retry, random.Random())  # noqa: S311 – jitter
     body = _body(query, sort, fields, source, ids, page)
     if versions:
         body["seq_no_primary_term"] = True

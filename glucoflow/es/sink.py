@@ -6,11 +6,13 @@ Satisfies `connector.Sink`. Every document is confirmed, found unchanged, or rej
 import logging
 import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -20,10 +22,11 @@ from glucoflow.es.bulk import PAYLOAD_KEPT, Outcome, Target, deliver
 from glucoflow.es.encode import Item, encode, encode_delete, encode_time
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
-from glucoflow.es.retry_policy import Retrier, RetryPolicy
+from glucoflow.es.retrier import PATIENCE, Retrier
 from glucoflow.model.documents import Document
-from glucoflow.model.errors import Fatal, Rejected
+from glucoflow.model.errors import Fatal, Rejected, Retryable
 from glucoflow.model.ingestion import RejectedRecord, SinkResult
+from glucoflow.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
     chunk_documents: int = 1_500
     chunk_bytes: int = 8 * 2**20
     lanes: int = 3
-    patience: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = PATIENCE
     judged: int = 100
     worst_share: float = 0.15
     most_rejected: int = 1_000
@@ -78,7 +81,7 @@ class ElasticsearchSink:
         total = Outcome()
         for outcome in self._outcomes(self._chunks(documents, encode_time(now), total)):
             _add(total, outcome)
-        target = self._target(threading.Event().wait)
+        target = self._target(time.sleep)
         for key in deleted_ids:
             self._held.pop(key, None)
         for ids in _slices(dict.fromkeys(deleted_ids), self._options.chunk_documents):
@@ -146,7 +149,7 @@ class ElasticsearchSink:
         if chunk is not None:
             self._make_index()
         stop = threading.Event()
-        target = self._target(stop.wait)
+        target = self._target(partial(_sleep_unless, stop))
         if upcoming is None:
             if chunk is not None:
                 yield self._seen(chunk, deliver(target, chunk.items_in_order()))
@@ -181,11 +184,11 @@ class ElasticsearchSink:
         self._monitor.see(list(chunk.items), outcome.rejected)
         return outcome
 
-    def _target(self, wait: Callable[[float], bool]) -> Target:
+    def _target(self, sleep: Callable[[float], None]) -> Target:
         return Target(
             client=self._client,
             alias=self._names.alias(self._user_id),
-            asking=Retrier(self._options.patience, self._rng, wait),
+            asking=Retrier(self._options.retry, self._rng, sleep),
         )
 
 
@@ -239,6 +242,11 @@ def _add(total: Outcome, part: Outcome) -> None:
     total.unchanged += part.unchanged
     total.deleted += part.deleted
     total.rejected += part.rejected
+
+
+def _sleep_unless(stop: threading.Event, seconds: float) -> None:
+    if stop.wait(seconds):
+        raise Retryable("Another part of this write failed, so this one is given up.")
 
 
 def _slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -41,6 +41,11 @@ class NodeFiles(msgspec.Struct, frozen=True, kw_only=True):
     logs: Path
     temporary: Path
 
+    @property
+    def ports(self) -> Path:
+        """Where the node writes its addresses, once it listens there. Nobody but its user and root can."""
+        return self.logs / "http.ports"
+
     @classmethod
     def below(cls, place: Path) -> Self:
         """All in one folder."""
@@ -63,6 +68,7 @@ def configure(distribution: Path, files: NodeFiles, settings: NodeSettings, pass
 
     Raises Misconfigured where the distribution has no config folder of its own to copy from.
     """
+    files.ports.unlink(missing_ok=True)
     for folder in (files.config, files.temporary):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
@@ -104,6 +110,7 @@ MOST_SHARDS = 3_000
 _YAML = """\
 cluster.name: glucoflow
 node.name: glucoflow
+node.portsfile: true
 path.data: {data}
 path.logs: {logs}
 network.host: 127.0.0.1

@@ -43,11 +43,18 @@ class RunningNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_running(data_dir: Path, timeout_seconds: float = 2) -> RunningNode | None:
-    """The node that runs on this data folder and answers with our password, or None."""
+    """The node that runs on this data folder and answers with our password, or None.
+
+    The password goes only where a node of ours listens: its guard must hold the lock, which it does exactly as long as
+    the node lives, and the address must be from this node's start. What a killed one left behind leads nowhere.
+    """
     try:
-        url = _address_file(data_dir).read_text().strip()
+        url, started_by = _address_file(data_dir).read_text().split()
         password = SecretStr((data_dir / "elasticsearch.password").read_text().strip())
-    except FileNotFoundError:
+        with _lock_file(data_dir).open() as lock:
+            if _lock(lock, fcntl.LOCK_SH) or lock.read() != started_by:
+                return None
+    except (FileNotFoundError, ValueError):
         return None
     with _client(url, password, timeout_seconds) as client:
         return _ask(client, password, _log_path(data_dir))
@@ -76,17 +83,18 @@ class LocalNode:
         """
         self._data_dir.mkdir(parents=True, exist_ok=True)
         with _claimed(self._data_dir) as lock:
+            _address_file(self._data_dir).unlink(missing_ok=True)
             _refuse_if_taken(self._settings.port)  # cheaper to find out now than after Java's start
-            child, password = self._prepare(on_bytes, lock)
+            child, password, ports = self._prepare(on_bytes, lock)
             self._child = child
             child.start()
         url = f"http://127.0.0.1:{self._settings.port}"
         try:
-            node = _wait_ready(url, password, child, self._settings)
+            node = _wait_ready(url, password, child, self._settings, ports)
         except BaseException:
             self.stop()
             raise
-        _address_file(self._data_dir).write_text(url)
+        _address_file(self._data_dir).write_text(f"{url}\n{os.getpid()}\n")
         return node
 
     def alive(self) -> bool:
@@ -104,8 +112,8 @@ class LocalNode:
             self._child = None
             _address_file(self._data_dir).unlink(missing_ok=True)
 
-    def _prepare(self, on_bytes: OnBytes | None, lock: IO[str]) -> tuple[Child, SecretStr]:
-        """Everything before the process itself; also the password to ask it with."""
+    def _prepare(self, on_bytes: OnBytes | None, lock: IO[str]) -> tuple[Child, SecretStr, Path]:
+        """Everything before the process itself; also the password to ask it with, and where it says its port."""
         user = node_user()
         place = place_for(self._data_dir / "elasticsearch", user)
         self._note(place, user)
@@ -134,7 +142,7 @@ class LocalNode:
             held_open=[lock.fileno()],
             cwd=distribution,
         )
-        return child, password
+        return child, password, files.ports
 
     def _note(self, place: Path, user: ProcessUser | None) -> None:
         """Leave word in the data folder where the data really are."""
@@ -149,6 +157,10 @@ def _address_file(data_dir: Path) -> Path:
     return data_dir / "elasticsearch.url"
 
 
+def _lock_file(data_dir: Path) -> Path:
+    return data_dir / "elasticsearch.lock"
+
+
 def _log_path(data_dir: Path) -> Path:
     return data_dir / "logs" / "elasticsearch.log"
 
@@ -160,10 +172,12 @@ def _claimed(data_dir: Path) -> Iterator[IO[str]]:
     Waits for an orphan: where the parent was killed, its node needs a moment to end. Raises Unavailable where the
     parent lives.
     """
-    with (data_dir / "elasticsearch.lock").open("a+") as handle:
-        deadline = time.monotonic() + GRACE_SECONDS + 2
-        while not _lock(handle):
-            if _owner_lives(handle) or time.monotonic() > deadline:
+    with _lock_file(data_dir).open("a+") as handle:
+        began = time.monotonic()
+        while not _lock(handle, fcntl.LOCK_EX):
+            waited = time.monotonic() - began
+            # Whoever looks for a running node holds the lock for a moment too.
+            if (_owner_lives(handle) and waited > 0.5) or waited > GRACE_SECONDS + 2:
                 running = find_running(data_dir)
                 where = f" at {running.url}" if running else ""
                 raise Unavailable(
@@ -177,9 +191,9 @@ def _claimed(data_dir: Path) -> Iterator[IO[str]]:
         yield handle
 
 
-def _lock(handle: IO[str]) -> bool:
+def _lock(handle: IO[str], how: int) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -222,11 +236,14 @@ def _password(data_dir: Path) -> SecretStr:
     return SecretStr(file.read_text().strip())
 
 
-def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSettings) -> RunningNode:
+def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSettings, ports: Path) -> RunningNode:
+    """The node, once it answers. It is asked only when it has said that the port is its own: else another program,
+    which took the port a moment before, would be sent the password."""
     deadline = time.monotonic() + READY_SECONDS
     with _client(url, password, timeout_seconds=2) as client:
         while time.monotonic() < deadline and child.alive():
-            node = _ask(client, password, child.log_path)
+            listens = ports.exists() and f":{settings.port}\n" in ports.read_text()
+            node = _ask(client, password, child.log_path) if listens else None
             if node is not None:
                 return node
             time.sleep(0.15)

@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import logging
 import os
 import pwd
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +13,17 @@ from pathlib import Path
 from glucoflow.model.errors import Misconfigured
 from glucoflow.node.supervise import ProcessUser
 
+log = logging.getLogger(__name__)
+
+OWN = "glucoflow-es"
 SHARED_PLACE = Path("/var/lib/glucoflow")
 
 
 def node_user() -> ProcessUser | None:
-    """None where we are not root; else whoever called sudo, a user named elasticsearch, or nobody.
+    """None where we are not root; else whoever called sudo, or a user that is the node's own.
 
-    Raises Misconfigured on a system without any of them.
+    That is one named elasticsearch where there is one, else `glucoflow-es`, which is made as a system user. `nobody`,
+    whom other programs share, only where none can be made. Raises Misconfigured on a system without any of them.
     """
     if os.getuid() != 0:
         return None
@@ -25,13 +31,32 @@ def node_user() -> ProcessUser | None:
     if caller.isdecimal() and caller != "0":
         with contextlib.suppress(KeyError):
             return _as_user(pwd.getpwuid(int(caller)))
-    for name in ("elasticsearch", "nobody"):
+    for name in ("elasticsearch", OWN):
         with contextlib.suppress(KeyError):
             return _as_user(pwd.getpwnam(name))
+    if _make_user(OWN):
+        return _as_user(pwd.getpwnam(OWN))
+    with contextlib.suppress(KeyError):
+        nobody = _as_user(pwd.getpwnam("nobody"))
+        log.warning("Elasticsearch runs as nobody, as other programs may: no user %s could be made", OWN)
+        return nobody
     raise Misconfigured(
         "Elasticsearch must not run as root, and there is no other user to run it as.",
         remedy="Run glucoflow as an ordinary user, or create a user named elasticsearch.",
     )
+
+
+def _make_user(name: str) -> bool:
+    """Whether there is such a system user now. Another process may be making it at the same time."""
+    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if useradd is None:
+        return False
+    command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+    subprocess.run([*command, "--comment", "Elasticsearch of glucoflow", name], capture_output=True, check=False)
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam(name)
+        return True
+    return False
 
 
 def _as_user(entry: pwd.struct_passwd) -> ProcessUser:

@@ -9,13 +9,13 @@ from elasticsearch import Elasticsearch
 from glucoflow.es.client import make_client
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user, ensure_index, provision
-from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
 from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES
+from glucoflow.retry import RetryPolicy
 from tests.es.proxy import Proxy, proxied
 from tests.node import Node
 
-QUICK = SinkOptions(chunk_documents=100, patience=RetryPolicy(attempts=4, first_pause_s=0.01, longest_pause_s=0.05))
+QUICK = SinkOptions(chunk_documents=100, retry=RetryPolicy(tries=4, first_wait_s=0.01, longest_wait_s=0.05))
 
 
 def own_names() -> Names:

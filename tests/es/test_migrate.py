@@ -13,14 +13,14 @@ from glucoflow.es.indices import Index, all_indices, index_behind
 from glucoflow.es.migrate import ABANDONED, migrate, retire_left_over
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
-from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
 from glucoflow.model.errors import Fatal, Retryable
+from glucoflow.retry import RetryPolicy
 from tests.es.made import LATER, NOW, documents
 from tests.node import Node
 
-PATIENT = SinkOptions(chunk_documents=50, patience=RetryPolicy(attempts=60, first_pause_s=0.02, longest_pause_s=0.2))
+PATIENT = SinkOptions(chunk_documents=50, retry=RetryPolicy(tries=60, first_wait_s=0.02, longest_wait_s=0.2))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Marks of superseded readings: no content, so nothing is rewritten for them, and never over somebody else's write."""
 
 import random
-import threading
 from datetime import timedelta
 
 from elasticsearch import Elasticsearch
@@ -10,9 +9,10 @@ from glucoflow.es.bulk import Target, replace_unchanged
 from glucoflow.es.encode import encode_time, marked
 from glucoflow.es.moments import ReadingMoments
 from glucoflow.es.names import Names
-from glucoflow.es.retry_policy import Retrier, RetryPolicy
+from glucoflow.es.retrier import Retrier
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.retry import RetryPolicy
 from tests.es.made import LATER, NOW, START, documents
 
 END = START + timedelta(days=1)
@@ -56,7 +56,7 @@ def test_a_document_that_changed_in_between_is_left_alone(
     hits = list(scan(es, alias, versions=True))
     sink.write(documents(1, value=140), [], LATER)
     sink.write([], [made[1].id], LATER)
-    target = Target(es, alias, Retrier(RetryPolicy(attempts=1), random.Random(), threading.Event().wait))
+    target = Target(es, alias, Retrier(RetryPolicy(tries=1), random.Random()))
     marks = [marked(hit.id, hit.source, True, encode_time(LATER)) for hit in hits]
     assert (
         replace_unchanged(target, [a.only_after(b.seq_no, b.primary_term) for a, b in zip(marks, hits, strict=True)])

@@ -10,15 +10,15 @@ from elasticsearch import Elasticsearch
 from glucoflow.es.encode import decode
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
-from glucoflow.es.retry_policy import RetryPolicy
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model import records as r
 from glucoflow.model.errors import Retryable
+from glucoflow.retry import RetryPolicy
 from tests.es.made import LATER, NOW, START, documents, enriched
 from tests.es.proxy import Fault, Proxy
 
-QUICK = RetryPolicy(attempts=4, first_pause_s=0.01, longest_pause_s=0.05)
+QUICK = RetryPolicy(tries=4, first_wait_s=0.01, longest_wait_s=0.05)
 
 
 def filled(es: Elasticsearch, names: Names, sink: ElasticsearchSink, count: int) -> str:
@@ -90,11 +90,11 @@ def test_faults_on_the_way_are_survived_or_said(
         Fault("cut_after", path="/_search"),
         Fault("status", path="/_pit"),
     ]
-    assert len(list(scan(through, alias, page=30, patience=QUICK))) == 100
+    assert len(list(scan(through, alias, page=30, retry=QUICK))) == 100
     assert sorted(proxy.served) == ["cut_after", "status", "status"]
     proxy.faults = [Fault("status", path="/_search", times=99)]
     with pytest.raises(Retryable, match="overloaded"):
-        list(scan(through, alias, page=30, patience=QUICK))
+        list(scan(through, alias, page=30, retry=QUICK))
 
 
 def test_views_are_given_back_even_when_the_reader_stops_early(

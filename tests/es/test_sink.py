@@ -118,7 +118,7 @@ def test_of_documents_with_one_id_the_last_wins(
     es, names = es_names
     base = documents(31)
     made = [_with_value(base[at], value) for at, value in drawn]
-    options = SinkOptions(chunk_documents=7, lanes=3, patience=QUICK.patience)
+    options = SinkOptions(chunk_documents=7, lanes=3, retry=QUICK.retry)
     held = {document.id: encode(document, b"0").hash for document in base} if known else {}
     plain = ElasticsearchSink(es, names, "ann", options)
     plain.write([], [document.id for document in base], NOW)

@@ -65,7 +65,7 @@ def test_patience_ends(es: Elasticsearch, names: Names, proxy: Proxy, damaged: E
     proxy.faults = [fault]
     with pytest.raises(Retryable, match="overloaded"):
         damaged.write(documents(50), [], NOW)
-    assert len(proxy.bulks) == QUICK.patience.attempts
+    assert len(proxy.bulks) == QUICK.retry.tries
     proxy.faults = []
     assert damaged.write(documents(50), [], NOW).created == 50
 

@@ -1,13 +1,16 @@
 """The node of our own, for real: password, second start, crash of the parent, data that stay."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -74,7 +77,7 @@ def test_it_runs_as_an_ordinary_user_with_nothing_of_ours_in_its_environment(ela
         ["ps", "-o", "user=", "-p", str(next(iter(nodes.values()))["process"]["id"])],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert process.stdout.strip() not in ("", "root")
+    assert process.stdout.strip() not in ("", "root", "nobody")
 
 
 def test_a_taken_port_is_named(elasticsearch_node: Node, folder: Path) -> None:
@@ -121,6 +124,68 @@ def test_a_killed_parent_leaves_no_node_and_loses_no_document(
     _nobody_listens(ports[0])
 
 
+class Listener:
+    """A program that listens where a node was expected, and keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.headers: list[dict[str, str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+            def do_GET(self) -> None:
+                outer.headers.append(dict(self.headers))
+                self.send_response(200)
+                self.end_headers()
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("lock", ["absent", "free", "held since another start"])
+def test_an_address_that_a_killed_node_left_behind_gets_no_password(
+    folder: Path, listener: Listener, lock: str
+) -> None:
+    _password(folder)
+    (folder / "elasticsearch.url").write_text(f"http://127.0.0.1:{listener.port}\n4711\n")
+    with ExitStack() as stack:
+        if lock != "absent":
+            (folder / "elasticsearch.lock").write_text("4711")
+        if lock.startswith("held"):
+            held = stack.enter_context((folder / "elasticsearch.lock").open("r+"))
+            fcntl.flock(held, fcntl.LOCK_EX)
+            held.write("4712")
+            held.flush()
+        assert find_running(folder) is None
+    assert listener.headers == []
+
+
+def test_a_program_that_took_the_port_a_moment_before_gets_no_password(
+    folder: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glucoflow.node.local._refuse_if_taken", lambda _port: None)  # it came just after the look
+    settings = NodeSettings(port=listener.port, transport_port=free_ports(1)[0], heap="512m")
+    with pytest.raises(Unavailable, match=f"another program uses port {listener.port}"):
+        LocalNode(folder, cache_folder(None), settings).start()
+    assert listener.headers == []
+
+
 def test_the_password_is_for_its_owner_only(elasticsearch_node: Node, folder: Path) -> None:
     password = _password(folder).get_secret_value()
     assert oct((folder / "elasticsearch.password").stat().st_mode & 0o777) == "0o600"
@@ -130,6 +195,8 @@ def test_the_password_is_for_its_owner_only(elasticsearch_node: Node, folder: Pa
 
 def _closed_to_others(folder: Path) -> bool:
     inside = folder / "elasticsearch"
+    log = folder / "logs" / "elasticsearch.log"
+    assert log.stat().st_mode & 0o777 == 0o600
     return all(part.stat().st_mode & 0o077 == 0 for part in inside.iterdir()) and inside.stat().st_mode & 0o007 == 0
 
 
