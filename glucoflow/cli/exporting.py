@@ -53,6 +53,6 @@ def import_now(settings: Settings, user_id: str, path: Path) -> int:
     say(f"{done.created:,} new, {done.updated:,} changed, {done.unchanged:,} unchanged", error=True)
     for kind, count in sorted(done.not_held.items()):
         say(f"{count:,} of type {kind}: glucoflow does not hold these", error=True)
-    if done.rejects is not None:
-        say(f"{done.rejected:,} rejected; they are in {done.rejects} with their reasons.", error=True)
+    if done.rejected_file is not None:
+        say(f"{done.rejected:,} rejected; they are in {done.rejected_file} with their reasons.", error=True)
     return 65 if done.rejected else 0

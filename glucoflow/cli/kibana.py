@@ -46,8 +46,8 @@ def provision_now(settings: Settings, login: str | None = None, password: Secret
     def tell(one: Shown) -> None:
         if one.whose in readers and one.done:
             console.print(f"{one.whose}: login {readers[one.whose].username}", highlight=False)
-        told = f"{one.done.outcome} in space {one.done.space}" if one.done else f"failed. {one.error}"
-        console.print(f"{one.whose}: {told}", highlight=False, soft_wrap=True)
+        outcome = f"{one.done.outcome} in space {one.done.space}" if one.done else f"failed. {one.error}"
+        console.print(f"{one.whose}: {outcome}", highlight=False, soft_wrap=True)
 
     with open_runtime(settings) as rt:
         if login is not None:

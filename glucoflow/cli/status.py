@@ -28,7 +28,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_poll: datetime | None
     last_error: str | None
     remedy: str | None
-    rejects: list[RejectedRecordCount]
+    rejected_records: list[RejectedRecordCount]
 
 
 def show_people(settings: Settings, as_json: bool) -> None:
@@ -85,7 +85,7 @@ def _status(rt: Runtime, connection: Connection) -> ConnectionStatus:
         next_poll=connection.next_poll_at,
         last_error=connection.last_error,
         remedy=connection.last_remedy,
-        rejects=list(rt.store.rejected_records.counts(connection_id=connection.id)),
+        rejected_records=list(rt.store.rejected_records.counts(connection_id=connection.id)),
     )
 
 
@@ -97,8 +97,8 @@ def _tell(found: list[ConnectionStatus], now: datetime) -> None:
     for one in found:
         if one.last_error:
             say(f"{one.user_id}: {one.last_error} {one.remedy or ''}")
-        for reject in one.rejects[:5]:
-            say(f"{one.user_id}: {reject.n} {reject.kind} rejected, {reject.field}: {reject.reason}")
+        for rejected in one.rejected_records[:5]:
+            say(f"{one.user_id}: {rejected.n} {rejected.kind} rejected, {rejected.field}: {rejected.reason}")
 
 
 def _table(found: list[ConnectionStatus], now: datetime) -> Table:
@@ -118,7 +118,7 @@ def _table(found: list[ConnectionStatus], now: datetime) -> Table:
             "never" if one.newest is None else length(now - one.newest),
             "never" if one.last_success is None else length(now - one.last_success),
             _until(one.next_poll, now),
-            str(sum(reject.n for reject in one.rejects)),
+            str(sum(rejected.n for rejected in one.rejected_records)),
         )
     return table
 

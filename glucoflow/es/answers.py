@@ -118,7 +118,7 @@ def joined(pieces: Sequence[ReadingArrays]) -> ReadingArrays:
     )
 
 
-HAPPENING_FIELDS = (
+EVENT_FIELDS = (
     "event.dataset",
     "food.carbs_g",
     "insulin.normal",
@@ -129,8 +129,8 @@ HAPPENING_FIELDS = (
 _MINUTE_MS = 60_000
 
 
-def happening_of(hit: Hit) -> EventRow:
-    """A hit with `HAPPENING_FIELDS`, sorted by time."""
+def event_of(hit: Hit) -> EventRow:
+    """A hit with `EVENT_FIELDS`, sorted by time."""
     fields = {name: values[0] for name, values in msgspec.json.decode(hit.fields).items()}
     match fields["event.dataset"]:
         case "food":

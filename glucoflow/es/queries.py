@@ -13,7 +13,7 @@ import msgspec
 from elasticsearch import Elasticsearch, NotFoundError
 
 from glucoflow.es.answers import (
-    HAPPENING_FIELDS,
+    EVENT_FIELDS,
     READING_FIELDS,
     Before,
     EventRow,
@@ -22,7 +22,7 @@ from glucoflow.es.answers import (
     ReadingArrays,
     arrays_of,
     device_of,
-    happening_of,
+    event_of,
     joined,
     moment,
     typed,
@@ -155,9 +155,9 @@ class Queries:
             source=False,
             ids=False,
             page=MOST_ROWS,
-            fields=HAPPENING_FIELDS,
+            fields=EVENT_FIELDS,
         )
-        return [happening_of(hit) for hit in hits]
+        return [event_of(hit) for hit in hits]
 
     def sensor_starts(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
         """When new sensors began in [start, end), for devices whose transmitter is the sensor (G7), by time.

@@ -74,7 +74,7 @@ class StageFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RejectFields(msgspec.Struct, frozen=True, kw_only=True):
-    """`reject.*`: records that a run met first and kept aside. The reason names a field, never its value."""
+    """`reject.*`: records that a run met first and rejected. The reason names a field, never its value."""
 
     kind: str
     field: str
@@ -170,18 +170,18 @@ def document(
     )
 
 
-def index_metrics(client: Elasticsearch, names: Names, told: Iterable[MetricDocument]) -> None:
+def index_metrics(client: Elasticsearch, names: Names, metrics: Iterable[MetricDocument]) -> None:
     """Write them all. Raises our errors; the caller may go on, since the store has what matters."""
-    items = [_item(one) for one in told]
+    items = [_item(one) for one in metrics]
     if not items:
         return
-    refused = _refused(client, names, items)
-    if refused:  # the index is not there yet, or was made by an earlier version
+    rejected = _rejected(client, names, items)
+    if rejected:  # the index is not there yet, or was made by an earlier version
         ensure_runs(client, names)
-        refused = _refused(client, names, items)
-    if refused:
+        rejected = _rejected(client, names, items)
+    if rejected:
         raise Fatal(
-            f"{len(refused)} of the operator's documents were refused.",
+            f"{len(rejected)} of the operator's documents were rejected.",
             remedy="Run `glucoflow provision`; the store holds the same.",
         )
 
@@ -211,14 +211,14 @@ def metrics_since(client: Elasticsearch, names: Names, dataset: RunDataset, sinc
         return bool(client.count(index=names.runs, query=query, ignore_unavailable=True).body["count"])
 
 
-def _refused(client: Elasticsearch, names: Names, items: Sequence[Item]) -> list[Mapping[str, Any]]:
+def _rejected(client: Elasticsearch, names: Names, items: Sequence[Item]) -> list[Mapping[str, Any]]:
     with translated("write a run"):
         answers = post(client, names.runs, items, alias=True)
     return [answer for answer in answers if answer["status"] not in (200, 201)]
 
 
-def _item(told: MetricDocument) -> Item:
-    body, key = msgspec.json.encode(told.document), msgspec.json.encode(told.id)
-    if told.update:
-        return Item(told.id, b'{"update":{"_id":%b}}' % key, b'{"doc":%b,"doc_as_upsert":true}' % body)
-    return encode_stored(told.id, body)
+def _item(metrics: MetricDocument) -> Item:
+    body, key = msgspec.json.encode(metrics.document), msgspec.json.encode(metrics.id)
+    if metrics.update:
+        return Item(metrics.id, b'{"update":{"_id":%b}}' % key, b'{"doc":%b,"doc_as_upsert":true}' % body)
+    return encode_stored(metrics.id, body)

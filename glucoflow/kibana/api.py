@@ -96,13 +96,13 @@ class Kibana:
         answer = self._send(method, path, json=body) if body is not None else self._send(method, path)
         if absent_ok and answer.status_code == 404:
             return {}
-        return _told(answer, method, path)
+        return _answered(answer, method, path)
 
     def put_space(self, space: Json) -> bool:
         """Makes or updates a space; True when it is new."""
         answer = self._send("POST", "/api/spaces/space", json=space)
         if answer.status_code != 409:
-            _told(answer, "POST", "/api/spaces/space")
+            _answered(answer, "POST", "/api/spaces/space")
             return True
         self.call("PUT", f"/api/spaces/space/{space['id']}", space)
         return False
@@ -114,14 +114,14 @@ class Kibana:
         if answer.status_code == 400:
             return []  # nothing there to export
         if answer.status_code >= 300:
-            _told(answer, "POST", "/api/saved_objects/_export")
+            _answered(answer, "POST", "/api/saved_objects/_export")
         return [json.loads(line) for line in answer.text.splitlines() if line.strip()]
 
     def import_(self, space: str, ndjson: bytes) -> None:
         """Imports over what is there. Kibana answers 200 even when it failed, so `success` decides."""
         files = {"file": ("glucoflow.ndjson", ndjson, "application/ndjson")}
         path = f"/s/{space}/api/saved_objects/_import"
-        answer = _told(self._send("POST", f"{path}?overwrite=true", files=files), "POST", path)
+        answer = _answered(self._send("POST", f"{path}?overwrite=true", files=files), "POST", path)
         if not answer.get("success"):
             raise Misconfigured(
                 f"Kibana did not take the dashboards: {_reasons(answer)}.",
@@ -155,7 +155,7 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.decode()}" if parts else "the given address"
 
 
-def _told(answer: httpx.Response, method: str, path: str) -> Json:
+def _answered(answer: httpx.Response, method: str, path: str) -> Json:
     """The answer's JSON; raises what its status means."""
     status = answer.status_code
     if status in (401, 403):
@@ -173,12 +173,12 @@ def _told(answer: httpx.Response, method: str, path: str) -> Json:
     if not answer.content:
         return {}
     try:
-        told = answer.json()
+        answered = answer.json()
     except ValueError as error:
         raise Misconfigured(
             "What answers at KIBANA_URL is not Kibana.", remedy="Correct KIBANA_URL, its base path included."
         ) from error
-    return told if isinstance(told, dict) else {"items": told}
+    return answered if isinstance(answered, dict) else {"items": answered}
 
 
 def _message(answer: httpx.Response) -> str:
@@ -202,6 +202,6 @@ def _numbers(version: str) -> tuple[int, int]:
 
 def _reasons(answer: Json) -> str:
     errors = answer.get("errors") or []
-    told = [f"{one.get('type')} {one.get('id')} ({(one.get('error') or {}).get('type')})" for one in errors[:5]]
+    answered = [f"{one.get('type')} {one.get('id')} ({(one.get('error') or {}).get('type')})" for one in errors[:5]]
     more = f" and {len(errors) - 5} more" if len(errors) > 5 else ""
-    return ", ".join(told) + more if told else "no reason given"
+    return ", ".join(answered) + more if answered else "no reason given"

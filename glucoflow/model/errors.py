@@ -6,7 +6,7 @@
     ├── Reauthorize      the person's consent is gone: stop this connection and ask them to connect again
     │   └── OtherAccount     another account than before: stop before anything of it is written
     ├── Unreadable       a part of a connection's data is refused (a kind, a window): remember it, go on with the rest
-    ├── Rejected         one record cannot be understood or stored: keep it aside with its reason and go on
+    ├── Rejected         one record cannot be understood or stored: keep it with its reason and go on
     ├── UnreadableFile   what a person handed in is no file that is known here: say so, nothing was changed
     └── Fatal            nobody but the operator can help: stop loudly
         ├── Misconfigured    a setting or key is missing or wrong
@@ -69,7 +69,7 @@ class OtherAccount(Reauthorize):
 
 
 class Rejected(GlucoflowError):
-    """One record is refused: `field` names what was wrong with it."""
+    """One record is rejected: `field` names what was wrong with it."""
 
     exit_code = 65  # EX_DATAERR
 

@@ -42,22 +42,22 @@ def find_java(
     `user` is who must be able to run it. A download goes into `cache_dir`.
     Raises Unavailable naming what was found and why it cannot be used, and what to install.
     """
-    refused: list[str] = []
+    unusable: list[str] = []
     if bundled is not None and "ES_JAVA_HOME" not in environment and why_not(bundled, user) is None:
         return bundled
-    return find_usable(environment, refused, user) or _download(cache_dir, refused)
+    return find_usable(environment, unusable, user) or _download(cache_dir, unusable)
 
 
 def find_usable(
-    environment: Mapping[str, str] = os.environ, refused: list[str] | None = None, user: ProcessUser | None = None
+    environment: Mapping[str, str] = os.environ, unusable: list[str] | None = None, user: ProcessUser | None = None
 ) -> Path | None:
-    """The first usable home that is there; each that is not is added to `refused` with its reason."""
+    """The first usable home that is there; each that is not is added to `unusable` with its reason."""
     for home in _candidates(environment):
         problem = why_not(home, user)
         if problem is None:
             return home
-        if refused is not None:
-            refused.append(f"{home} ({problem})")
+        if unusable is not None:
+            unusable.append(f"{home} ({problem})")
     return None
 
 
@@ -125,12 +125,12 @@ def _version_in_name(home: Path) -> int:
     return max(numbers, default=0)
 
 
-def _download(cache_dir: Path, refused: list[str]) -> Path:
+def _download(cache_dir: Path, unusable: list[str]) -> Path:
     log.info("no usable Java found; downloading one")
     try:
         return cjdk.java_home(vendor="temurin", version=DOWNLOADED, cache_dir=cache_dir / "java")
     except (cjdk.CjdkError, OSError) as error:
-        looked_at = "; found only " + ", ".join(refused) if refused else ""
+        looked_at = "; found only " + ", ".join(unusable) if unusable else ""
         raise Unavailable(
             f"Elasticsearch needs Java {OLDEST} or later{looked_at}. Downloading one failed ({type(error).__name__}).",
             remedy=f"Install a JDK {OLDEST} or later (Debian: apt install openjdk-21-jdk-headless; macOS: brew install "

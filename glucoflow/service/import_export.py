@@ -27,14 +27,14 @@ DATASETS: tuple[Dataset, ...] = get_args(Dataset)
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file's records. `rejects` names the file that holds the refused ones with their reasons."""
+    """What became of a file's records. `rejected_file` holds the rejected ones with their reasons."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
     not_held: dict[str, int] = {}
-    rejects: Path | None = None
+    rejected_file: Path | None = None
 
 
 def export_person(
@@ -68,7 +68,7 @@ def export_person(
 def import_file(rt: Runtime, user_id: str, path: Path, on_progress: Callable[[int], None] | None = None) -> Imported:
     """Bring an ndjson or Tidepool file into a person's index. Repeating it changes nothing.
 
-    Records that are refused are written, with field and reason, to `<file>.rejects.ndjson`.
+    Rejected records are written, with field and reason, to `<file>.rejected.ndjson`.
     """
     person = rt.store.people.get(user_id)
     began = rt.clock()
@@ -77,31 +77,31 @@ def import_file(rt: Runtime, user_id: str, path: Path, on_progress: Callable[[in
     owner = Owner(user_id=user_id, connection_id="import", provider="tidepool", zone=person.zone)
     total: Counter[str] = Counter()
     not_held: Counter[str] = Counter()
-    refused: list[RejectedRecord] = []
+    rejected: list[RejectedRecord] = []
     for batch in read_file(path, owner):
         result = sink.write(batch.documents, (), rt.clock())
         total.update(created=result.created, updated=result.updated, unchanged=result.unchanged)
-        refused += [*batch.rejected, *result.rejected]
+        rejected += [*batch.rejected, *result.rejected]
         not_held.update(batch.not_held)
         if on_progress:
-            on_progress(total.total() + len(refused))
+            on_progress(total.total() + len(rejected))
     summarize_after(rt, user_id, began)
     return Imported(
         created=total["created"],
         updated=total["updated"],
         unchanged=total["unchanged"],
-        rejected=len(refused),
+        rejected=len(rejected),
         not_held=dict(not_held),
-        rejects=_kept(refused, path.with_name(path.name + ".rejects.ndjson")),
+        rejected_file=_kept(rejected, path.with_name(path.name + ".rejected.ndjson")),
     )
 
 
-def _kept(refused: Sequence[RejectedRecord], path: Path) -> Path | None:
-    if not refused:
+def _kept(rejected: Sequence[RejectedRecord], path: Path) -> Path | None:
+    if not rejected:
         return None
     lines = (
         {"field": one.field, "reason": one.reason, "key": one.key, "record": one.payload.decode(errors="replace")}
-        for one in refused
+        for one in rejected
     )
     with open(path, "wb", opener=private) as file:
         file.writelines(msgspec.json.encode(line) + b"\n" for line in lines)

@@ -1,4 +1,4 @@
-"""What people mark themselves: spans to leave out of the figures, and days on which they kept a protocol."""
+"""What people annotate themselves: spans to exclude from the figures, and days on which they kept a protocol."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -16,13 +16,13 @@ _DAYS_A_STATEMENT = 1000
 
 
 class Exclusions:
-    """Spans that a person left out, each with its reason and undoable."""
+    """Spans that a person excluded, each with its reason and undoable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, user_id: str, start: datetime, end: datetime, reason: str, now: datetime) -> Exclusion:
-        """Leave out `start` to `end` (half-open). Raises Rejected for an empty span or reason, or an unknown person."""
+        """Exclude `start` to `end` (half-open). Raises Rejected for an empty span or reason, or an unknown person."""
         if not start < end:
             raise Rejected("exclusion", "ends after it starts")
         if not 1 <= len(reason.strip()) <= 500:

@@ -19,7 +19,7 @@ _ROWS_A_STATEMENT = 500
 
 
 class RejectedRecords:
-    """What was refused, and why."""
+    """What was rejected, and why."""
 
     def __init__(self, database: Database, cipher: Cipher) -> None:
         self._database = database

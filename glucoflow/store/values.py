@@ -140,7 +140,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredRejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that was kept aside, once however often it is read again. Its payload is asked for separately."""
+    """A rejected record, once however often it is read again. Its payload is asked for separately."""
 
     id: int
     run_id: str | None
@@ -155,7 +155,7 @@ class StoredRejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RejectedRecordCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many records of a kind were refused for one reason."""
+    """How many records of a kind were rejected for one reason."""
 
     kind: Kind
     field: str

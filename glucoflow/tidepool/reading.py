@@ -40,7 +40,7 @@ NOT_HELD = frozenset(
         "bloodKetone",
     }
 )
-"""Types that glucoflow has no document for. They are counted, not refused."""
+"""Types that glucoflow has no document for. They are counted, not rejected."""
 
 _METERS: dict[str, Literal["manual", "linked", "scanned"]] = {
     "manual": "manual",
