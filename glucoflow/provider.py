@@ -40,6 +40,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     records: Sequence[Record]
     deleted: Sequence[str] = ()
     rejected: Sequence[RejectedRecord] = ()
+    without_value: int = 0
+    """Records that came without a value, as while a sensor warms up: nothing to keep, and nothing wrong."""
+    left_out: Mapping[str, int] = {}
+    """Fields that were odd and left out of records that are kept, and how often; payloads hold them."""
     account: str | None = None
     """The provider's own id of the account that this came from, where an answer names it."""
 
@@ -162,6 +166,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     one_piece: bool = False
     """Whether the transmitter is the sensor, so that a new one is a new sensor."""
+    sample_interval_ms: int | None = None
+    """Between two readings, where it is not the provider's usual one."""
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):

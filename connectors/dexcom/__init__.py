@@ -67,9 +67,10 @@ GENERATIONS = {
     "g6pro": Generation(name="G6 Pro"),
     "g7": Generation(name="G7", one_piece=True),
     "g715day": Generation(name="G7 15 Day", one_piece=True),
+    "stelo": Generation(name="Stelo", one_piece=True, sample_interval_ms=900_000),
     "dexcompro": Generation(name="Pro"),
 }
-"""By Dexcom's word in lower case and without blanks."""
+"""By Dexcom's word in lower case and without blanks, hyphens and underscores."""
 
 
 def _polling(settings: DexcomSettings) -> Polling:

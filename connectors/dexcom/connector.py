@@ -116,7 +116,13 @@ class DexcomConnector:
 
     def _page(self, stream: Stream, window: Window, query: dict[str, str]) -> Page:
         answer = self._api.get(stream.endpoint, query, lambda body: envelope(body, stream.record_type))
-        return msgspec.structs.replace(stream.page(window, answer.records), account=answer.account)
+        page = stream.page(window, answer.records)
+        if page.without_value or page.left_out:
+            odd = ", ".join(f"{field} ×{n}" for field, n in sorted(page.left_out.items()))
+            log.info(
+                "%s: %d records without a value; odd fields: %s", stream.endpoint, page.without_value, odd or "none"
+            )
+        return msgspec.structs.replace(page, account=answer.account)
 
 
 def open_connector(settings: DexcomSettings, site: Site, source: CredentialSource, terms: Terms) -> DexcomConnector:

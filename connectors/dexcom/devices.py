@@ -23,6 +23,7 @@ from connectors.dexcom.wire import (
     Word,
     instant,
     page,
+    plain,
     rejected_record,
     sized,
 )
@@ -181,7 +182,7 @@ def _newest_of_each(
 
 def _alert(setting: _Setting, known: dict[str, Any]) -> dict[str, LevelAlert | OutOfRangeAlert | RateAlert]:
     """The field and value of our settings that it means; nothing for an alert we have no field for. Raises Rejected."""
-    name = setting.alert_name.lower()
+    name = plain(setting.alert_name)
     snooze = _minutes(setting.snooze, "snooze")
     if name in _LEVELS:
         if name == "fixedlow" and "urgent_low_alert" in known:

@@ -16,14 +16,17 @@ from datetime import datetime
 
 import msgspec
 
+from connectors.dexcom.lenient import LenientDecoder
 from connectors.dexcom.times import offset_min, system_time
 from connectors.dexcom.wire import (
     Common,
     Devices,
+    NoValue,
     Word,
     instant,
     natural_key,
     page,
+    plain,
     rejected_record,
     sized,
     understand,
@@ -76,7 +79,7 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True):
     payload: msgspec.Raw
 
 
-_EVENT = msgspec.json.Decoder(_Event)
+_EVENT_NEEDS = frozenset({"systemTime", "value", "eventType", "eventStatus", "unit"})
 _RANK = {"deleted": 2, "updated": 1}
 """Of several versions of one event in an answer the last word counts."""
 
@@ -89,6 +92,7 @@ class Events:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._devices = Devices()
+        self._decoder = LenientDecoder(_Event, _EVENT_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
         """The newest version of each event in time order, and the keys of those deleted."""
@@ -104,13 +108,15 @@ class Events:
                 newest[key] = (version, record)
         records = [record for _, record in newest.values() if record is not None]
         deleted = sorted(key for key, (_, record) in newest.items() if record is None)
-        return page(window, records, rejected, deleted)
+        left_out = dict(self._decoder.left_out)
+        self._decoder.left_out.clear()
+        return msgspec.structs.replace(page(window, records, rejected, deleted), left_out=left_out)
 
     def _event(self, raw: msgspec.Raw) -> tuple[str, tuple[int, str], Record | None]:
         """Key, version, and the record, None if it was deleted."""
-        wire = _EVENT.decode(raw)
-        kind = (wire.event_type or "").lower()
-        status = (wire.event_status or "").lower()
+        wire, payload = self._decoder.decode(raw)
+        kind = plain(wire.event_type)
+        status = plain(wire.event_status)
         version = (_RANK.get(status, 0), _recorded(wire.recorded_system_time))
         if status == "deleted" and wire.record_id:
             return wire.record_id, version, None  # whatever else it says, it is to go
@@ -124,7 +130,7 @@ class Events:
             offset_min=offset_min(wire.display_time, time),
             record_id=wire.record_id or None,
             device=self._devices.of(wire),
-            payload=raw,
+            payload=payload,
         )
         return key, version, _record(wire, kind, frame)
 
@@ -142,9 +148,9 @@ def _record(wire: _Event, kind: str, frame: _Frame) -> Record:
     match kind:
         case "insulin":
             units = _amount(wire, "units", MOST_UNITS)
-            if (sub or "").lower() == "longacting":
+            if plain(sub) == "longacting":
                 return Basal(**own, delivery_type="manual", action="long", amount=units)
-            return Bolus(**own, action="fast" if (sub or "").lower() == "fastacting" else None, normal=units)
+            return Bolus(**own, action="fast" if plain(sub) == "fastacting" else None, normal=units)
         case "carbs":
             return Food(**own, carbs_g=_amount(wire, "grams", MOST_CARBS_G))
         case "exercise":
@@ -197,7 +203,7 @@ class _Calibration(Common, frozen=True, rename="camel", gc=False):
     transmitter_ticks: int | None = None
 
 
-_CALIBRATION = msgspec.json.Decoder(_Calibration)
+_CALIBRATION_NEEDS = frozenset({"systemTime", "value"})
 
 
 class Calibrations:
@@ -208,14 +214,17 @@ class Calibrations:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._devices = Devices()
+        self._decoder = LenientDecoder(_Calibration, _CALIBRATION_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
-        return page(window, *understand(raws, self.calibration))
+        return understand(raws, self.calibration).page(window, self._decoder.left_out)
 
     def calibration(self, raw: msgspec.Raw) -> Calibration:
         """One calibration. Raises Rejected or msgspec.DecodeError."""
-        wire = _CALIBRATION.decode(raw)
+        wire, payload = self._decoder.decode(raw)
         time = instant(wire.system_time, self._now)
+        if wire.value is None:
+            raise NoValue
         value, unit = meter_value(wire.value, wire.unit)
         return Calibration(
             time=time,
@@ -223,7 +232,7 @@ class Calibrations:
             offset_min=offset_min(wire.display_time, time),
             record_id=wire.record_id or None,
             device=self._devices.of(wire),
-            payload=raw,
+            payload=payload,
             value=value,
             unit=unit,
         )
@@ -247,7 +256,7 @@ class _Alert(Common, frozen=True, rename="camel", gc=False):
     alert_state: Word | None = None
 
 
-_ALERT = msgspec.json.Decoder(_Alert)
+_ALERT_NEEDS = frozenset({"systemTime", "alertName"})
 
 
 class Alerts:
@@ -258,13 +267,14 @@ class Alerts:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._devices = Devices()
+        self._decoder = LenientDecoder(_Alert, _ALERT_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
-        return page(window, *understand(raws, self.alert))
+        return understand(raws, self.alert).page(window, self._decoder.left_out)
 
     def alert(self, raw: msgspec.Raw) -> Alert:
         """One alert. Raises Rejected or msgspec.DecodeError. Names and states that we do not know are kept."""
-        wire = _ALERT.decode(raw)
+        wire, payload = self._decoder.decode(raw)
         time = instant(wire.system_time, self._now)
         if not wire.alert_name:
             raise Rejected("alertName", "missing")
@@ -274,7 +284,7 @@ class Alerts:
             offset_min=offset_min(wire.display_time, time),
             record_id=wire.record_id or None,
             device=self._devices.of(wire),
-            payload=raw,
+            payload=payload,
             name=wire.alert_name,
             state=wire.alert_state or "unknown",
         )

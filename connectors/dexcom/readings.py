@@ -5,22 +5,24 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.dexcom.times import offset_min
+from connectors.dexcom.lenient import LenientDecoder
+from connectors.dexcom.times import has_zone, offset_min, shows_utc
 from connectors.dexcom.wire import (
     AHEAD,
     EARLIEST,
+    INTERVALS_MS,
     Common,
     Devices,
+    NoValue,
     Word,
     instant,
     natural_key,
-    page,
     understand,
 )
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
-from glucoflow.model.records import Reading
-from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
+from glucoflow.model.records import Reading, Record
+from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
 from glucoflow.provider import Page
 
 LOWEST, HIGHEST = 39, 401
@@ -43,11 +45,11 @@ class _Egv(Common, frozen=True, rename="camel", gc=False):
     transmitter_ticks: int | None = None
 
 
-_EGV = msgspec.json.Decoder(_Egv)
+_NEEDED = frozenset({"systemTime", "value"})
 
 
 class Readings:
-    """Converts pages of EGVs; remembers devices and offsets between records, nothing else."""
+    """Converts pages of EGVs; remembers devices, offsets and what receivers showed between records, nothing else."""
 
     endpoint, record_type = "egvs", "egv"
 
@@ -56,41 +58,40 @@ class Readings:
         self._latest = now + AHEAD
         self._devices = Devices()
         self._offsets: dict[str, int | None] = {}
+        self._egv = LenientDecoder(_Egv, _NEEDED)
+        self._receivers = Receivers()
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
         """All readings of an answer in time order; of two about one moment of one transmitter only one."""
-        records, rejected = understand(raws, self.reading)
-        whole = page(window, records, rejected)
-        return _once_a_moment(whole)
+        whole = understand(raws, self.reading).page(window, self._egv.left_out)
+        return _once_a_moment(self._receivers.placed(whole))
 
     def reading(self, raw: msgspec.Raw) -> Reading:
-        """One reading. Raises Rejected or msgspec.DecodeError."""
-        wire = _EGV.decode(raw)
+        """One reading. Raises Rejected, NoValue or msgspec.DecodeError."""
+        wire, payload = self._egv.decode(raw)
         time = self._time(wire.system_time)
-        unit: Unit = MG_DL
-        if wire.unit != MG_DL:
-            unit = _unit(wire.unit)
-        value = wire.value
+        value, unit = wire.value, MG_DL
         if value is None:
-            raise Rejected("value", "null: the sensor gave none")
-        if unit != MG_DL or not LOWEST <= value <= HIGHEST:
+            raise NoValue
+        if wire.unit != MG_DL or not LOWEST <= value <= HIGHEST:
+            unit = _unit(wire.unit, value)
             value = _bounded(value, unit, wire.status)
-        rate = wire.trend_rate
-        if rate is not None:
-            rate = _rate(rate, wire.rate_unit)
         display = wire.display_time
         ticks = wire.transmitter_ticks
+        key = wire.record_id or natural_key(wire, time, "egv", ticks)
+        device = self._devices.of(wire)
         return Reading(
             time=time,
-            key=wire.record_id or natural_key(wire, time, "egv", ticks),
-            offset_min=self._offset(display, time) if display else None,
+            key=key,
+            offset_min=self._offset(display, time, key, wire.display_device) if display else None,
             record_id=wire.record_id or None,
-            device=self._devices.of(wire),
-            payload=raw,
+            device=device,
+            payload=payload,
             value=value,
             unit=unit,
             trend_word=wire.trend,
-            trend_rate=rate,
+            trend_rate=None if wire.trend_rate is None else self._rate(wire.trend_rate, wire.rate_unit),
+            interval_ms=INTERVALS_MS.get(device.model) if device.model else None,
             ticks=ticks,
         )
 
@@ -104,22 +105,65 @@ class Readings:
                 return time
         return instant(text, self._now)
 
-    def _offset(self, display: str, time: datetime) -> int | None:
+    def _offset(self, display: str, time: datetime, key: str, shown_by: str | None) -> int | None:
         if len(display) == 25 and display[19] in "+-":  # 2026-03-08T01:55:03-08:00
             suffix = display[19:]
             if suffix not in self._offsets:
                 self._offsets[suffix] = offset_min(display, time)
             return self._offsets[suffix]
+        if not has_zone(display):
+            self._receivers.saw(key, shown_by, at_utc=shows_utc(display, time))
         return offset_min(display, time)
 
+    def _rate(self, rate: float, unit: str | None) -> float | None:
+        """mg/dL/min; None where its unit is not known, or it is none that can be (the payload keeps it)."""
+        word = (unit or "mg/dL/min").lower()
+        if word.startswith("mmol/l/min"):
+            rate *= MG_DL_PER_MMOL_L
+        elif not word.startswith("mg/dl/min"):
+            return None
+        if -FASTEST <= rate <= FASTEST:
+            return rate
+        self._egv.left_out["trendRate"] += 1
+        return None
 
-def _unit(word: str | None) -> Unit:
-    if not word:
-        raise Rejected("unit", "missing")
+
+class Receivers:
+    """What displays without a zone mean. One that shows UTC may never have been told where its owner is; one that has
+    shown another difference before, in the same run, means it."""
+
+    def __init__(self) -> None:
+        self._at_utc: dict[str, str] = {}  # a record's key, and what showed it
+        self._elsewhere: dict[str, str] = {}
+        self._told: set[str] = set()
+
+    def saw(self, key: str, shown_by: str | None, *, at_utc: bool) -> None:
+        (self._at_utc if at_utc else self._elsewhere)[key] = shown_by or ""
+
+    def placed(self, whole: Page) -> Page:
+        """The page, with the offset 0 for readings of a receiver that was set to UTC."""
+        if not (self._at_utc or self._elsewhere):
+            return whole
+        records: list[Record] = []
+        for record in whole.records:
+            if record.offset_min is not None and record.key in self._elsewhere:
+                self._told.add(self._elsewhere[record.key])
+            elif self._at_utc.get(record.key) in self._told:
+                record = msgspec.structs.replace(record, offset_min=0)
+            records.append(record)
+        self._at_utc.clear()
+        self._elsewhere.clear()
+        return msgspec.structs.replace(whole, records=records)
+
+
+def _unit(word: str | None, value: float) -> Unit:
+    """The unit named; where none is that we know (`unknown` is one of Dexcom's words), the one in which the value can
+    be. mg/dL is the API's; no whole number is taken for mmol/L, since old receivers' error codes are such."""
     try:
-        return parse_unit(word)
+        return parse_unit(word or "")
     except ValueError:
-        raise Rejected("unit", "neither mg/dL nor mmol/L") from None
+        can_be_mmol = LOWEST - LIKELY <= in_mg_dl(value, MMOL_L) <= HIGHEST + LIKELY
+        return MMOL_L if can_be_mmol and not value.is_integer() else MG_DL
 
 
 def _bounded(value: float, unit: Unit, status: str | None) -> float:
@@ -134,18 +178,6 @@ def _bounded(value: float, unit: Unit, status: str | None) -> float:
     if mg_dl < LOWEST:
         raise Rejected("value", "below 39 mg/dL without being called low: an error code, not glucose")
     raise Rejected("value", "above 401 mg/dL: no sensor measures that")
-
-
-def _rate(rate: float, unit: str | None) -> float | None:
-    """mg/dL/min; None where its unit is not known (the payload keeps it)."""
-    word = (unit or "mg/dL/min").lower()
-    if word.startswith("mmol/l/min"):
-        rate *= MG_DL_PER_MMOL_L
-    elif not word.startswith("mg/dl/min"):
-        return None
-    if not -FASTEST <= rate <= FASTEST:
-        raise Rejected("trendRate", "beyond 100 mg/dL/min")
-    return rate
 
 
 def _once_a_moment(whole: Page) -> Page:

@@ -15,7 +15,8 @@ _ODD = re.compile(
     re.VERBOSE,
 )
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?:?(\d{2})?")
-_HALF_HOUR = timedelta(minutes=30)
+_QUARTER_HOUR = timedelta(minutes=15)
+"""Kathmandu is 5:45 ahead of UTC, Eucla 8:45."""
 FURTHEST_WEST_MIN, FURTHEST_EAST_MIN = -12 * 60, 14 * 60
 
 
@@ -34,8 +35,8 @@ def offset_min(display: str | None, system: datetime) -> int | None:
     """Minutes that the owner's clock was ahead of UTC; None where the record does not say.
 
     An offset with seconds (-06:59:58) is rounded to the minute. Without an offset it is displayTime − systemTime to
-    the nearest half hour, whole days taken off (a display whose date is wrong still shows the right zone). Equal
-    times say nothing: receivers often show UTC. An unreadable displayTime says nothing either.
+    the nearest quarter of an hour, whole days taken off (a display whose date is wrong still shows the right zone).
+    Equal times say nothing: receivers often show UTC. An unreadable displayTime says nothing either.
     """
     if display is None:
         return None
@@ -47,12 +48,27 @@ def offset_min(display: str | None, system: datetime) -> int | None:
         return _bounded(round(offset_s / 60))
     if offset_s == 0 and display.rstrip()[-1] not in "Zz":
         return 0
-    difference = round((local.replace(tzinfo=UTC) - system) / _HALF_HOUR) * 30
+    difference = round((local.replace(tzinfo=UTC) - system) / _QUARTER_HOUR) * 15
     if difference > FURTHEST_EAST_MIN:
         return (difference - FURTHEST_EAST_MIN - 1) % 1440 + FURTHEST_EAST_MIN + 1 - 1440
     if difference < FURTHEST_WEST_MIN:
         return (difference - FURTHEST_WEST_MIN) % 1440 + FURTHEST_WEST_MIN
     return difference or None
+
+
+def has_zone(display: str) -> bool:
+    """Whether a time says its zone, as phones' do and receivers' do not."""
+    match = _ODD.fullmatch(display)
+    return match is not None and match[8] not in (None, "Z", "z")
+
+
+def shows_utc(display: str, system: datetime) -> bool:
+    """Whether a display without a zone shows UTC: its owner is there, or it was never told where they are."""
+    try:
+        local, offset_s = _parse(display)
+    except ValueError:
+        return False
+    return not offset_s and not has_zone(display) and round((local.replace(tzinfo=UTC) - system) / _QUARTER_HOUR) == 0
 
 
 def _bounded(minutes: int) -> int | None:

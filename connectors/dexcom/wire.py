@@ -6,15 +6,17 @@ are its payload.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from connectors.dexcom import GENERATIONS
 from connectors.dexcom.api import not_understood
+from connectors.dexcom.lenient import ABSURD_NUMBER, loads
 from connectors.dexcom.times import system_time
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
@@ -51,6 +53,8 @@ class Common(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 R = TypeVar("R", bound=Record)
 
+NOT_UNDERSTOOD = (Rejected, msgspec.DecodeError, UnicodeDecodeError)
+
 
 class Envelope(msgspec.Struct, rename="camel"):
     """An answer of any endpoint but `dataRange`: the records, undecoded, and the id of the account."""
@@ -79,7 +83,7 @@ def envelope(body: bytes, record_type: str) -> Envelope:
     if b"\n" in body:
         body = _compact(body)  # a payload with line breaks would break the bulk request it is stored by
     try:
-        found = _ENVELOPE.decode(body)
+        found = _leniently(body) if ABSURD_NUMBER.search(body) else _ENVELOPE.decode(body)
     except msgspec.ValidationError:
         raise not_understood(body, "an answer without records") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -97,9 +101,9 @@ def _compact(body: bytes) -> bytes:
 
 
 def _leniently(body: bytes) -> Envelope:
-    """For what is not quite JSON: NaN, infinities, broken UTF-8. They are made text, and rejected where they matter."""
+    """For what is not quite JSON, or holds absurd numbers: they are made text, and rejected where they matter."""
     try:
-        answer = json.loads(body.decode("utf-8", "replace"), parse_constant=str)
+        answer = loads(body)
         return Envelope(
             records=[msgspec.Raw(json.dumps(record, separators=(",", ":")).encode()) for record in answer["records"]],
             record_type=answer.get("recordType"),
@@ -168,9 +172,11 @@ MANUFACTURER = "Dexcom"
 SHORT_ID = 16
 """Characters of the transmitter's 64-character hash that go into a device's id."""
 
-_BY_VARIANT = {"d1+": "ONE+", "g6": "G6", "g7": "G7", "g715day": "G7 15 Day"}
-_BY_APP = {"dexcomone": "ONE", "d1g7": "ONE+"}
+_BY_VARIANT = {"d1+": "ONE+", "g6": "G6", "g7": "G7", "g715day": "G7 15 Day", "stelo": "Stelo"}
+_BY_APP = {"dexcomone": "ONE", "d1g7": "ONE+", "stelo": "Stelo"}
 _BY_GENERATION = {word: generation.name for word, generation in GENERATIONS.items()}
+INTERVALS_MS = {generation.name: generation.sample_interval_ms for generation in GENERATIONS.values()}
+"""By model; None where it is the usual one."""
 
 
 class Devices:
@@ -200,16 +206,25 @@ class Devices:
 
 
 def model(wire: Common) -> str | None:
-    """G6, G7, ONE+ …, None where the record does not say: variant first, then the app, then the generation."""
+    """G6, G7, ONE+ …, None where the record does not say: variant first, then the app, then the generation.
+
+    A generation that we do not know is shown as it is.
+    """
+    word = plain(wire.transmitter_generation)
     return (
-        _BY_VARIANT.get(_plain(wire.transmitter_generation_variant))
-        or _BY_APP.get(_plain(wire.display_app))
-        or _BY_GENERATION.get(_plain(wire.transmitter_generation))
+        _BY_VARIANT.get(plain(wire.transmitter_generation_variant))
+        or _BY_APP.get(plain(wire.display_app))
+        or _BY_GENERATION.get(word)
+        or (None if word in ("", "unknown") else wire.transmitter_generation)
     )
 
 
-def _plain(word: str | None) -> str:
-    return (word or "").lower().replace(" ", "")  # "g6 pro" was seen with its blank
+_BETWEEN = str.maketrans("", "", " -_")
+
+
+def plain(word: str | None) -> str:
+    """A word as it is looked up: "g6 pro" was seen, "g6Pro", and "G7 15-day"."""
+    return (word or "").lower().translate(_BETWEEN)
 
 
 def _device(wire: Common) -> Device:
@@ -227,21 +242,36 @@ def _device(wire: Common) -> Device:
     )
 
 
-def understand(
-    raws: Iterable[msgspec.Raw], convert: Callable[[msgspec.Raw], R | None]
-) -> tuple[list[R], list[RejectedRecord]]:
-    """`convert` over all records: those understood (None: nothing to keep), and those rejected with their reason."""
-    records: list[R] = []
-    rejected: list[RejectedRecord] = []
+class NoValue(Exception):
+    """A record without a value: a sensor's warm-up or failure. It is counted, and nothing is wrong with it."""
+
+
+class Understood(msgspec.Struct, Generic[R], kw_only=True):
+    """What became of an answer's records."""
+
+    records: list[R] = msgspec.field(default_factory=list)
+    rejected: list[RejectedRecord] = msgspec.field(default_factory=list)
+    without_value: int = 0
+
+    def page(self, window: Window, left_out: Counter[str]) -> Page:
+        """The page of them; `left_out` is taken with it, and empty afterwards."""
+        whole = page(window, self.records, self.rejected)
+        found = msgspec.structs.replace(whole, without_value=self.without_value, left_out=dict(left_out))
+        left_out.clear()
+        return found
+
+
+def understand(raws: Iterable[msgspec.Raw], convert: Callable[[msgspec.Raw], R]) -> Understood[R]:
+    """`convert` over all records: those understood, those rejected with their reason, and those without a value."""
+    found: Understood[R] = Understood()
     for raw in raws:
         try:
-            record = convert(sized(raw))
-        except (Rejected, msgspec.DecodeError, UnicodeDecodeError) as error:
-            rejected.append(rejected_record(error, raw))
-        else:
-            if record is not None:
-                records.append(record)
-    return records, rejected
+            found.records.append(convert(sized(raw)))
+        except NoValue:
+            found.without_value += 1
+        except NOT_UNDERSTOOD as error:
+            found.rejected.append(rejected_record(error, raw))
+    return found
 
 
 def page(window: Window, records: list[Any], rejected: list[RejectedRecord], deleted: Sequence[str] = ()) -> Page:

@@ -64,12 +64,15 @@ _WORDS: dict[str, Direction] = {
 }
 
 
+_BETWEEN = str.maketrans("", "", " -_")
+
+
 def direction(word: str | None) -> Direction:
-    """The common word for a provider's word, whatever its case, blanks and underscores; `unknown` for a new one."""
+    """The common word for a provider's, whatever its case, blanks, hyphens and underscores; `unknown` for a new one."""
     if word is None:
         return "none"
     known = _WORDS.get(word)
-    return known if known else _WORDS.get(word.lower().replace(" ", "").replace("_", ""), "unknown")
+    return known if known else _WORDS.get(word.lower().translate(_BETWEEN), "unknown")
 
 
 def direction_of_rate(rate: float) -> Direction:

@@ -159,7 +159,8 @@ def test_calibrations() -> None:
     assert {(record.value, record.unit) for record in made.records if isinstance(record, r.Calibration)} == {
         (121, "mg/dL")
     }
-    bad = [CALIBRATION | {"value": None}, CALIBRATION | {"value": 3}, CALIBRATION | {"unit": "kg"}]
+    assert understood(Calibrations, "calibration", CALIBRATION | {"value": None}).without_value == 1
+    bad = [CALIBRATION | {"value": "many"}, CALIBRATION | {"value": 3}, CALIBRATION | {"unit": "kg"}]
     made = understood(Calibrations, "calibration", *bad)
     assert [rejection.field for rejection in made.rejected] == ["value", "value", "unit"]
 

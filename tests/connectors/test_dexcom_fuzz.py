@@ -80,7 +80,7 @@ def check(kind: str, page: Page) -> None:
         assert any(record.device and record.device.display == "the good one" for record in page.records)
     else:
         assert GOOD in [record.key for record in page.records]
-        assert len(page.records) + len(page.deleted) + len(page.rejected) == 2
+        assert len(page.records) + len(page.deleted) + len(page.rejected) + page.without_value == 2
     for rejection in page.rejected:
         assert rejection.field
         assert rejection.reason

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -65,7 +66,11 @@ def test_a_plain_record() -> None:
         ({"transmitterGenerationVariant": "g715day"}, "G7 15 Day", "Dexcom G7 15 Day"),
         ({"transmitterGeneration": "g6", "displayApp": "DexcomOne"}, "ONE", "Dexcom ONE"),
         ({"transmitterGeneration": "unknown"}, None, "Dexcom"),
-        ({"transmitterGeneration": "g9"}, None, "Dexcom"),
+        ({"transmitterGeneration": "g9"}, "g9", "Dexcom g9"),  # never seen: shown as it is
+        ({"transmitterGeneration": "G7 15-day"}, "G7 15 Day", "Dexcom G7 15 Day"),
+        ({"transmitterGeneration": "G7_15DAY"}, "G7 15 Day", "Dexcom G7 15 Day"),
+        ({"transmitterGeneration": "stelo"}, "Stelo", "Dexcom Stelo"),
+        ({"displayApp": "Stelo"}, "Stelo", "Dexcom Stelo"),
         ({"transmitterGeneration": None}, None, "Dexcom"),
     ],
 )
@@ -123,24 +128,17 @@ def test_both_units_and_the_limits() -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"value": None}, "value"),
-        ({"value": ...}, "value"),
         ({"value": 5}, "value"),  # an old receiver's error code
         ({"value": 0}, "value"),
         ({"value": -112}, "value"),
         ({"value": 402}, "value"),
         ({"value": 39, "unit": "mmol/L"}, "value"),
-        ({"value": "112"}, "value"),
+        ({"value": "many"}, "value"),
+        ({"value": "NaN"}, "value"),
+        ({"value": 5, "unit": None}, "value"),  # 5 mmol/L might be, and so might be an error code
         ({"value": True}, "value"),
         ({"value": [112]}, "value"),
-        ({"value": 10**400}, "value"),
-        ({"unit": None}, "unit"),
-        ({"unit": "unknown"}, "unit"),
-        ({"unit": "furlong"}, "unit"),
-        ({"unit": 1}, "unit"),
-        ({"trendRate": 1000}, "trendRate"),
-        ({"trendRate": "fast"}, "trendRate"),
-        ({"transmitterTicks": "many"}, "transmitterTicks"),
+        ({"value": 10**200}, "value"),
         ({"systemTime": None}, "systemTime"),
         ({"systemTime": ...}, "systemTime"),
         ({"systemTime": "yesterday"}, "systemTime"),
@@ -148,13 +146,105 @@ def test_both_units_and_the_limits() -> None:
         ({"systemTime": "2026-02-30T00:00:00Z"}, "systemTime"),
         ({"systemTime": "2026-03-11T00:00:00Z"}, "systemTime"),  # more than a day ahead of now
         ({"systemTime": "1970-01-01T00:00:00Z"}, "systemTime"),
-        ({"trend": "x" * 300}, "trend"),
     ],
 )
 def test_a_bad_record_is_rejected_with_field_and_reason(changes: dict[str, object], field: str) -> None:
     named, reason = refused(**changes)
     assert named == field
     assert reason
+
+
+@pytest.mark.parametrize("value", [None, ...])
+def test_a_record_without_a_value_is_counted_and_nothing_is_wrong_with_it(value: object) -> None:
+    wire = {name: part for name, part in (EGV | {"value": value}).items() if part is not ...}
+    made = page(wire, EGV | {"recordId": "good", "systemTime": "2026-03-08T10:00:03Z"})
+    assert [record.key for record in made.records] == ["good"]
+    assert (made.without_value, list(made.rejected)) == (1, [])
+
+
+@pytest.mark.parametrize("unit", ["unknown", None, ..., "furlong", 1, ["mg/dL"]])
+def test_without_a_unit_that_is_known_the_value_says_which(unit: object) -> None:
+    assert (one(unit=unit).value, one(unit=unit).unit) == (112, "mg/dL")
+    assert (one(unit=unit, value=6.2).value, one(unit=unit, value=6.2).unit) == (6.2, "mmol/L")
+
+
+@pytest.mark.parametrize(
+    ("changes", "left_out"),
+    [
+        ({"trendRate": 1000}, {"trendRate": 1}),
+        ({"trendRate": "fast"}, {"trendRate": 1}),
+        ({"trendRate": "NaN"}, {"trendRate": 1}),
+        ({"trendRate": True}, {"trendRate": 1}),
+        ({"transmitterTicks": "many"}, {"transmitterTicks": 1}),
+        ({"transmitterTicks": 12.5}, {"transmitterTicks": 1}),
+        ({"trend": "x" * 300}, {"trend": 1}),
+        ({"trend": "\ud800"}, {"trend": 1}),
+        ({"displayDevice": 7, "displayApp": {"name": "G7"}}, {"displayDevice": 1, "displayApp": 1}),
+        ({"status": 0}, {"status": 1}),
+        ({"displayTime": 1772963703}, {"displayTime": 1}),
+    ],
+)
+def test_an_odd_side_field_is_left_out_and_counted_and_the_payload_keeps_it(
+    changes: dict[str, object], left_out: dict[str, int]
+) -> None:
+    made = page(EGV | changes)
+    assert not made.rejected
+    (reading,) = made.records
+    assert isinstance(reading, Reading)
+    assert (reading.value, reading.key) == (112, EGV["recordId"])
+    assert json.loads(bytes(reading.payload)) == EGV | changes
+    assert made.left_out == left_out
+
+
+def test_numbers_are_taken_as_they_come() -> None:
+    reading = one(value="112.0", trendRate="0.4", transmitterTicks="345678")
+    assert (reading.value, reading.trend_rate, reading.ticks) == (112, 0.4, 345678)
+    assert one(transmitterTicks=345678.0).ticks == 345678
+    assert one(recordId=17).key == "17"
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "1" * 4299, "1." + "3" * 5000, "1e999"])
+@pytest.mark.parametrize("field", ["transmitterTicks", "trendRate", "added", "value"])
+def test_numbers_of_any_length_take_nothing_with_them(field: str, digits: str) -> None:
+    good = EGV | {"recordId": "good", "systemTime": "2026-03-08T10:00:03Z"}
+    answer = body("egv", EGV | {field: "HERE"}, good).replace(b'"HERE"', digits.encode())
+    made = Readings(NOW).page(DAY, envelope(answer, "egv").records)
+    assert [rejected.field for rejected in made.rejected] == (["value"] if field == "value" else [])
+    for record in made.records:
+        assert digits not in json.loads(bytes(record.payload))  # parsed by a parser that bounds its numbers
+    assert "good" in [record.key for record in made.records]
+
+
+def test_a_stelo_reads_every_15_minutes() -> None:
+    assert one(transmitterGeneration="stelo").interval_ms == 900_000
+    assert one().interval_ms is None
+
+
+def receiver(number: int, ahead_min: int) -> dict[str, Any]:
+    at = datetime(2026, 3, 8, number, tzinfo=UTC)
+    return EGV | {
+        "recordId": f"r{number}",
+        "systemTime": f"{at:%FT%T}",
+        "displayTime": f"{at + timedelta(minutes=ahead_min):%FT%T}",
+        "displayDevice": "receiver",
+    }
+
+
+def test_a_receiver_that_showed_another_difference_before_means_utc() -> None:
+    phone = EGV | {"displayTime": EGV["systemTime"]}
+    made = page(receiver(5, 0), receiver(3, -480), receiver(1, 0), phone)  # in any order
+    assert [(record.key[:2], record.offset_min) for record in made.records] == [
+        ("r1", None), ("r3", -480), ("r5", 0), ("5f", None),
+    ]  # fmt: skip
+
+
+def test_what_a_receiver_showed_is_remembered_over_the_pages_of_a_run() -> None:
+    readings = Readings(NOW)
+    pages = [
+        readings.page(DAY, envelope(body("egv", receiver(number, ahead)), "egv").records)
+        for number, ahead in ((1, 345), (2, 0))
+    ]
+    assert [record.offset_min for made in pages for record in made.records] == [345, 0]
 
 
 @pytest.mark.parametrize("record", [None, 5, "text", [], [EGV], True])
