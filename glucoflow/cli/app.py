@@ -173,6 +173,26 @@ def demo(
 
 
 @app.command()
+def providers(as_json: Json = False) -> int:
+    """The sources of readings that are installed, and what each needs."""
+    from glucoflow.cli.providers import show_providers
+
+    return show_providers(settings_for(), as_json)
+
+
+@app.command()
+def connect(
+    user: User,
+    provider: Annotated[str, typer.Argument(help="Name of the provider, as in `glucoflow providers`.")],
+    region: Annotated[str | None, typer.Option(help="Where the account lives; default: as set.")] = None,
+) -> None:
+    """Sign a person in at a provider, here instead of on the pages."""
+    from glucoflow.cli.providers import connect_now
+
+    connect_now(settings_for(), user, provider, region)
+
+
+@app.command()
 def disconnect(user: User) -> None:
     """Forget a person's tokens and stop polling. What was read stays."""
     from glucoflow.cli.syncing import disconnect_now

@@ -43,7 +43,6 @@ MOST_DATES = 40_000
 
 _SUPERSEDED = {"term": {"sample.superseded": True}}
 _UNTYPED = ["payload", "summary.missing"]
-_ONE_PIECE = {"term": {"device.generation": "g7"}}
 _FIRST = {"first": {"min": {"field": "@timestamp"}}}
 
 
@@ -159,13 +158,17 @@ class Queries:
         )
         return [event_of(hit) for hit in hits]
 
-    def sensor_starts(self, user_id: str, start: datetime, end: datetime) -> list[datetime]:
-        """When new sensors began in [start, end), for devices whose transmitter is the sensor (G7), by time.
+    def sensor_starts(self, user_id: str, start: datetime, end: datetime, one_piece: Sequence[str]) -> list[datetime]:
+        """When new sensors began in [start, end), by time, for devices whose transmitter is the sensor: those whose
+        generation or model is one of the words `one_piece`.
 
         The first of all known ones is left out: it may have begun before.
         """
+        words = list(one_piece)
+        named = [{"terms": {"device.generation": words}}, {"terms": {"device.model": words}}]
+        devices = {"bool": {"should": named, "minimum_should_match": 1}}
         body = {
-            "query": {"bool": {"filter": [only(["cgm.reading"], superseded=False), _ONE_PIECE]}},
+            "query": {"bool": {"filter": [only(["cgm.reading"], superseded=False), devices]}},
             "aggs": {"sensors": {"terms": {"field": "device.transmitter_id", "size": MOST_ROWS}, "aggs": _FIRST}},
         }
         buckets = self.aggregate(user_id, body).get("aggregations", {}).get("sensors", {}).get("buckets", [])

@@ -13,6 +13,7 @@ from glucoflow.analytics.series import moment_of
 from glucoflow.es.queries import Queries
 from glucoflow.model.units import Unit
 from glucoflow.service.person_series import instants, series_of, subject_of
+from glucoflow.service.providers import one_piece_words
 from glucoflow.service.summaries import newest_full_day
 from glucoflow.store import Store
 
@@ -52,7 +53,7 @@ def find_insights(store: Store, queries: Queries, user_id: str, days: int, unit:
         end,
         targets,
         meals=_meals(queries, user_id, start, end),
-        sensor_starts=queries.sensor_starts(user_id, *instants(start, end)),
+        sensor_starts=queries.sensor_starts(user_id, *instants(start, end), one_piece_words()),
         unit=unit,
     )
     insights = insights_of(period, before, patterns, targets, unit)

@@ -34,6 +34,12 @@ Renew = Callable[[Credentials, datetime], Credentials]
 """The next credentials, for those that expire or were refused."""
 
 
+def one_piece_words() -> list[str]:
+    """The words and names of every generation of sensors whose transmitter is the sensor."""
+    found = [item for one in installed().providers.values() for item in one.quirks.generations.items()]
+    return sorted({said for word, generation in found if generation.one_piece for said in (word, generation.name)})
+
+
 class Providers(msgspec.Struct, frozen=True, kw_only=True):
     """What is installed, its settings by name, and the addresses of the doubles that run."""
 

@@ -2,16 +2,21 @@
 
 import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pydantic import SecretStr
+from pydantic import HttpUrl, SecretStr
 
+from connectors.dexcom import DexcomSettings
 from connectors.dexcom.api import BASE_URLS, Hosts
+from connectors.dexcom.api import hosts as hosts_of
 from connectors.dexcom.oauth import DexcomAuthorizer
+from glucoflow.http import refuse_plain_http
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import AnswerLost, GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.provider import Limits, Site
 from tests.connectors.conftest import Answer, Provider
 
 NOW = datetime(2026, 3, 9, 12, 0, tzinfo=UTC)
@@ -128,6 +133,54 @@ def test_what_each_answer_means_and_that_nothing_is_asked_twice(
     assert not [secret for secret in SECRETS if secret in said]
     if answer.status == 429:
         assert getattr(caught.value, "retry_after", None) == 30
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_another_host_gets_nothing(provider: Provider, status: int) -> None:
+    """307 and 308 ask for the same request, secrets and all, at another address."""
+    elsewhere = Provider()
+    elsewhere.start()
+    try:
+        headers = {"Location": f"{elsewhere.base_url}/v3/oauth2/token", "Content-Type": "application/json"}
+        provider.script = lambda _: Answer(json.dumps(GOOD).encode(), status, headers)
+        with pytest.raises(Retryable):
+            authorizer(provider.base_url).refresh(Credentials(values={"refresh": SecretStr("secret-old")}), NOW)
+        assert (len(provider.requests), elsewhere.requests) == (1, [])
+    finally:
+        elsewhere.stop()
+
+
+def test_an_answer_that_drips_ends_at_its_deadline(provider: Provider) -> None:
+    provider.script = lambda _: Answer(json.dumps(GOOD).encode(), pause=0.1)  # 0.1 s a byte: 12 s in all
+    hosts = Hosts(base_url=provider.base_url)
+    limits = Limits(connect_s=5, read_s=5, answer_s=1)
+    patient = DexcomAuthorizer(hosts, "my-app", SecretStr("secret-client"), REDIRECT, limits)
+    begun = time.monotonic()
+    with pytest.raises(Retryable):
+        patient.refresh(Credentials(values={"refresh": SecretStr("secret-old")}), NOW)
+    assert time.monotonic() - begun < 0.1 * len(json.dumps(GOOD))
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("http://api.example", True),
+        ("http://localhost.example", True),
+        ("http://10.0.0.7:8000", True),
+        ("http://0.0.0.0", True),
+        ("http://127.0.0.1:8399", False),
+        ("http://localhost:8399", False),
+        ("http://[::1]:8399", False),
+        ("https://api.example", False),
+    ],
+)
+def test_secrets_go_unencrypted_to_this_machine_only(url: str, refused: bool) -> None:
+    if not refused:
+        refuse_plain_http(url, "DEXCOM_BASE_URL")
+        return
+    with pytest.raises(Misconfigured, match="DEXCOM_BASE_URL is an http:// address"):
+        hosts_of(DexcomSettings(base_url=HttpUrl(url)), Site(region="us"))
 
 
 def test_nobody_at_the_address() -> None:

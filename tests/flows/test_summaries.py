@@ -9,6 +9,7 @@ from glucoflow.analytics import Series
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.series import epoch_ms
 from glucoflow.es.answers import Latest
+from glucoflow.service.providers import one_piece_words
 from glucoflow.service.summaries import newest_full_day
 from tests.flows.conftest import NOW, House
 from tests.flows.counting import SMALL, assert_figures, by_date, days, documents, instant, periods, truth
@@ -88,10 +89,10 @@ def test_new_sensors_are_known_by_their_transmitters(synced: House) -> None:
     seen: dict[str, datetime] = {}
     for record in synced.sim.truth("alma", "egvs", synced.sim.scenario.person("alma").since, NOW):
         seen.setdefault(record["transmitterId"], instant(record))
-    starts = synced.rt.queries.sensor_starts("alma", NOW - timedelta(days=60), NOW)
+    starts = synced.rt.queries.sensor_starts("alma", NOW - timedelta(days=60), NOW, one_piece_words())
     assert starts == sorted(seen.values())[1:]
     assert len(starts) >= 2
-    assert synced.rt.queries.sensor_starts("alma", starts[0], starts[1]) == starts[:1]
+    assert synced.rt.queries.sensor_starts("alma", starts[0], starts[1], one_piece_words()) == starts[:1]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ ASKED: dict[str, Callable[[Queries, str], Any]] = {
     "overview": lambda queries, who: queries.overview(who, END - timedelta(days=40), END),
     "newest": lambda queries, who: queries.newest(who),
     "dates": lambda queries, who: queries.dates(who),
-    "sensor_starts": lambda queries, who: queries.sensor_starts(who, END - timedelta(days=40), END),
+    "sensor_starts": lambda queries, who: queries.sensor_starts(who, END - timedelta(days=40), END, ["g7"]),
     "events_between": lambda queries, who: queries.events_between(who, END - timedelta(days=40), END),
     "meals": lambda queries, who: queries.meals(who, END - timedelta(days=40), END),
 }
