@@ -139,7 +139,8 @@ def settle(site: Site, now: datetime) -> None:
         connections.record_success(made.id, now - timedelta(minutes=3))
         connections.schedule(made.id, now + timedelta(minutes=47))
         if user_id == "dora":
-            connections.record_error(made.id, REFUSED, now - timedelta(days=4))
+            for hours in (14, 12, 8, 0):  # a no is believed when it stays
+                connections.record_error(made.id, REFUSED, now - timedelta(days=4, hours=hours))
         if user_id == "anna":
             _history(site.store, made.id, now)
     end = now.replace(second=0, microsecond=0) - timedelta(minutes=4)
