@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from glucoflow.model.person_id import PATTERN
 from glucoflow.provider import installed
 
 
@@ -17,7 +18,7 @@ def _choices(schema: dict[str, Any]) -> None:
     schema["enum"] = list(installed().providers)
 
 
-UserId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="id of the person, as in `people`")]
+UserId = Annotated[str, Field(pattern=f"^{PATTERN}$", description="id of the person, as in `people`")]
 Provider = Annotated[
     str,
     AfterValidator(lambda name: installed().get(name).name),

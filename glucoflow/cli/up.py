@@ -18,6 +18,7 @@ from glucoflow.cli.stack import Stack
 from glucoflow.cli.status import people_table
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.model.errors import Unavailable
+from glucoflow.model.person_id import fits
 from glucoflow.service import running
 from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.providers import Providers
@@ -146,7 +147,8 @@ def _first_sync(rt: Runtime, progress: Progress) -> bool:
 def _refreshed(rt: Runtime) -> list[PersonSummary]:
     """Everybody, with what was written a moment ago."""
     for person in rt.store.people.list():
-        rt.client.indices.refresh(index=rt.names.alias(person.id), ignore_unavailable=True)
+        if fits(person.id):
+            rt.client.indices.refresh(index=rt.names.alias(person.id), ignore_unavailable=True)
     return summaries(rt)
 
 

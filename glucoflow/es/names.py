@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from glucoflow.model import person_id
 from glucoflow.model.errors import Misconfigured
 
-USER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 PREFIX = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 GENERATION = re.compile(r"-(\d{6})$")
 
@@ -36,7 +36,7 @@ class Names:
 
     def alias(self, user_id: str) -> str:
         """What readers and writers of one person's documents use."""
-        if not USER_ID.fullmatch(user_id) or GENERATION.search(user_id):
+        if not person_id.fits(user_id):
             raise Misconfigured(
                 f"The person id {user_id!r} cannot be part of an index name.",
                 remedy="Use up to 63 lower-case letters, digits, - and _, not ending with - and six digits.",
@@ -57,7 +57,7 @@ class Names:
         """The person that an index or alias belongs to; None for one that is not ours."""
         bare = GENERATION.sub("", index)
         user_id = bare.removeprefix(self.prefix)
-        return user_id if bare not in (user_id, self.runs) and USER_ID.fullmatch(user_id) else None
+        return user_id if bare not in (user_id, self.runs) and person_id.fits(user_id) else None
 
     @property
     def pattern(self) -> str:

@@ -16,6 +16,7 @@ from glucoflow.es.indices import Index, all_indices, index_behind
 from glucoflow.es.names import Names
 from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES, IndexKind, component_body, index_body, index_fields
 from glucoflow.model.errors import Retryable
+from glucoflow.model.person_id import fits
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,12 @@ def ensure_runs(client: Elasticsearch, names: Names) -> Index:
 
 
 def delete_user(client: Elasticsearch, names: Names, user_id: str) -> int:
-    """Delete all generations of a person's index, and with them every document; returns how many indices went."""
+    """Delete all generations of a person's index, and with them every document; returns how many indices went.
+
+    None, and no error, for an id that can have no index, as a row may have that is older than the rule of ids.
+    """
+    if not fits(user_id):
+        return 0
     alias = names.alias(user_id)
     with translated("delete an index"):
         found = client.indices.get(index=f"{alias}-*", filter_path="*.settings.index.uuid", expand_wildcards="all").body

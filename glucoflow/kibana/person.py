@@ -1,6 +1,5 @@
 """What a person's dashboards depend on, and the words and numbers that fill the templates."""
 
-import re
 from typing import Any, Final
 
 import msgspec
@@ -8,11 +7,9 @@ import msgspec
 from glucoflow.model import target_bands
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.glycemia import ExcludedSpan
+from glucoflow.model.person_id import why_not
 from glucoflow.model.targets import CV_GOAL, Targets
 from glucoflow.model.units import MG_DL, Unit, decimals_of, glucose
-
-KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-"""What a Kibana space id and an index name both allow."""
 
 NOT_FOR_DOSING = (
     "**Not for dosing.** Data from a provider's cloud are 1 to 3 hours old. "
@@ -36,11 +33,16 @@ class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     exclusions: tuple[ExcludedSpan, ...] = ()
 
     def __post_init__(self) -> None:
-        if not KEY.fullmatch(self.user_id):
-            raise Misconfigured(
-                f"The person id {self.user_id!r} cannot be used in Kibana.",
-                remedy="Use up to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
-            )
+        if reason := why_not(self.user_id):
+            raise cannot_be(self.user_id, reason)
+
+
+def cannot_be(user_id: str, reason: str) -> Misconfigured:
+    """The error for an id that Kibana's objects cannot have, the operator's among them."""
+    return Misconfigured(
+        f"The person id {user_id!r} cannot be used in Kibana: {reason}.",
+        remedy="Add the person anew under another id, import their export, and delete this one.",
+    )
 
 
 COMPARED: Final = {"before_days": -14, "this_span": "Last 14 days", "span_before": "The 14 days before"}

@@ -17,10 +17,11 @@ from pydantic import SecretStr
 
 from glucoflow.kibana.api import TIMEOUT_S, Kibana, KibanaCredentials
 from glucoflow.kibana.export import OPERATOR, operator_objects, person_objects
-from glucoflow.kibana.person import KEY, KibanaPerson
+from glucoflow.kibana.person import KibanaPerson, cannot_be
 from glucoflow.kibana.template import Json, text
 from glucoflow.kibana.views import VERSION
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
+from glucoflow.model.person_id import why_not
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,8 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 
 def space_of(user_id: str) -> str:
     """The id of a person's space, and the name of their role. Raises Misconfigured for an id Kibana cannot hold."""
-    if not KEY.fullmatch(user_id):
-        raise Misconfigured(
-            f"The person id {user_id!r} cannot be used in Kibana.",
-            remedy="Use up to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
-        )
+    if reason := why_not(user_id):
+        raise cannot_be(user_id, reason)
     return f"cgm-{user_id}"
 
 

@@ -16,6 +16,7 @@ from glucoflow.es.run_metrics import forget
 from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
 from glucoflow.model.errors import Retryable
+from glucoflow.model.person_id import fits, why_not
 from glucoflow.service.dashboards import credentials_of
 from glucoflow.service.runtime import Runtime
 
@@ -31,6 +32,8 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
     moved: tuple[Migration, ...] = ()
     busy: tuple[str, ...] = ()
     nobodys: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
+    """Ids that can have no index: rows older than the rule of ids."""
 
     def sentences(self) -> list[str]:
         """What there is to say about it."""
@@ -40,6 +43,11 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
             f"{one.old} is still being read; the next provision removes it." for one in self.moved if one.old_stays
         ]
         said += [f"{index} is just being moved by somebody else." for index in self.busy]
+        if self.unusable:
+            said.append(
+                f"{', '.join(self.unusable)}: such an id can have no index. Add that person anew under another id, and "
+                "delete this one with `glucoflow delete-user`."
+            )
         if self.nobodys:
             said.append(nobodys_words(self.nobodys))
         return said
@@ -60,9 +68,16 @@ def provision_everything(rt: Runtime) -> Everything:
     retire_left_over(rt.client, done.indices)
     people = {person.id for person in rt.store.people.list()}
     there = owners(done.indices, rt.names)
-    for user_id in sorted(people - there):
+    without = sorted(user_id for user_id in people if not fits(user_id))
+    for user_id in sorted(people - there - set(without)):
         ensure_index(rt.client, rt.names, user_id)
-    return Everything(people=len(people), moved=tuple(moved), busy=tuple(busy), nobodys=tuple(sorted(there - people)))
+    return Everything(
+        people=len(people) - len(without),
+        moved=tuple(moved),
+        busy=tuple(busy),
+        nobodys=tuple(sorted(there - people)),
+        unusable=tuple(without),
+    )
 
 
 def nobodys(rt: Runtime, user_ids: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -105,7 +120,7 @@ def delete_person(rt: Runtime, user_id: str) -> int:
     elif not nobodys(rt, [user_id]):
         rt.store.people.get(user_id)  # says that there is nobody
     kibana = rt.settings.kibana
-    if kibana.url is not None:
+    if kibana.url is not None and why_not(user_id) is None:  # such an id has no dashboards, or they are the operator's
         endpoint = rt.settings.es.endpoint
         login = endpoint and ReaderUser(
             username=space_of(user_id), password=SecretStr(""), elasticsearch_url=str(endpoint).rstrip("/")
@@ -123,7 +138,9 @@ def forget_old(rt: Runtime, keep_days: int) -> tuple[int, int]:
     """Delete documents older than `keep_days` days, and finished runs older than that; how many of each went."""
     before = rt.clock() - timedelta(days=keep_days)
     documents = sum(
-        delete_before(rt.client, rt.names, person.id, before, rt.clock()) for person in rt.store.people.list()
+        delete_before(rt.client, rt.names, person.id, before, rt.clock())
+        for person in rt.store.people.list()
+        if fits(person.id)
     )
     forget(rt.client, rt.names, older_than(before))
     return documents, rt.store.runs.forget(before)

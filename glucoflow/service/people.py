@@ -1,11 +1,10 @@
 """Who is here: adding a person by name, and what is held of each."""
 
-import re
-import unicodedata
 from datetime import datetime, timedelta
 
 import msgspec
 
+from glucoflow.model.person_id import fits, from_name
 from glucoflow.model.trends import ARROWS
 from glucoflow.model.units import Unit
 from glucoflow.service.runtime import Runtime
@@ -16,11 +15,7 @@ EARLIEST = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 def add_person(store: Store, display_name: str, unit: Unit, zone: str, now: datetime) -> Person:
     """A new person, with an id made from the name. Raises Rejected for a name or zone that cannot be."""
-    plain = unicodedata.normalize("NFKD", display_name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "person"
-    taken = {one.id for one in store.people.list()}
-    numbers = (f"{slug}-{n}" for n in range(2, len(taken) + 3))
-    user_id = slug if slug not in taken else next(name for name in numbers if name not in taken)
+    user_id = from_name(display_name, {one.id for one in store.people.list()})
     return store.people.add(user_id, display_name, now, unit=unit, zone=zone)
 
 
@@ -45,6 +40,11 @@ def summaries(rt: Runtime) -> list[PersonSummary]:
 
 
 def _summary(rt: Runtime, person: Person) -> PersonSummary:
+    if not fits(person.id):  # a row older than the rule: it can have no index
+        return PersonSummary(
+            id=person.id, name=person.display_name, unit=person.unit, readings=0, newest=None, tir=None,
+            mean_mg_dl=None, index="",
+        )  # fmt: skip
     held = rt.queries.overview(person.id, EARLIEST, rt.clock() + timedelta(days=2))
     latest = rt.queries.latest(person.id)
     in_range = held.time_in_ranges.get("in_range") if held.n else None

@@ -1,6 +1,5 @@
 """People: whose readings these are."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
@@ -10,13 +9,12 @@ import msgspec
 from sqlalchemy import select
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.person_id import why_not
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store.database import Database
 from glucoflow.store.tables import PersonRow
 from glucoflow.store.values import OwnTargets, Person
-
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class People:
@@ -100,7 +98,7 @@ class People:
                 profile=profile or old.profile,
                 own_targets=old.own_targets if isinstance(own_targets, msgspec.UnsetType) else own_targets,
             )
-            _check(person)
+            _check_facts(person)
             _fill(row, person)
         return person
 
@@ -144,8 +142,13 @@ def _fill(row: PersonRow, person: Person) -> None:
 
 
 def _check(person: Person) -> None:
-    if not _SLUG.fullmatch(person.id):
-        raise Rejected("user", "an id has 1 to 63 characters of a-z, 0-9, - and _, and starts with a letter or digit")
+    if reason := why_not(person.id):
+        raise Rejected("user", reason)
+    _check_facts(person)
+
+
+def _check_facts(person: Person) -> None:
+    """Everything but the id: rows that are older than its rule can still be changed."""
     if not 1 <= len(person.display_name) <= 200:
         raise Rejected("display name", "has 1 to 200 characters")
     if person.unit not in (MG_DL, MMOL_L):

@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from glucoflow.model.person_id import fits
 from glucoflow.model.units import MG_DL, Unit
 from glucoflow.service.people import add_person
 from glucoflow.store import Connection, Person
@@ -176,7 +177,8 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
 
 
 def _card(request: Request, services: Services, person: Person, now: datetime) -> Card:
-    answer = services.queries.aggregate(person.id, lately_body(now, person.targets))
+    known = fits(person.id)  # a row that is older than the rule of ids has no index
+    answer = services.queries.aggregate(person.id, lately_body(now, person.targets)) if known else {}
     return Card(
         person=person,
         unit=unit_of(request, person),

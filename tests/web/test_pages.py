@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import text
 
 from glucoflow.analytics.series import Series
 from glucoflow.analytics.summary import metrics_of
 from glucoflow.es.queries import Queries
+from glucoflow.web.security import CSRF_COOKIE
 from tests.web.conftest import NAMES, Open
 from tests.web.serving import Site
 
@@ -214,3 +216,18 @@ def test_paper_is_light_even_where_the_screen_is_dark(town: Site, open_page: Ope
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator(".toolbar .segments").is_visible()
+
+
+def test_a_name_that_ends_in_six_digits_breaks_no_page(empty_site: Site) -> None:
+    """Neither a new one, nor a row that an earlier version let in."""
+    with httpx.Client(base_url=empty_site.url) as browser:
+        form = {"name": "X 000001", "unit": "mg/dL", "zone": "UTC", "csrf": browser.get("/").cookies[CSRF_COOKIE]}
+        added = browser.post("/people", data=form)
+        assert added.status_code == 303, added.text
+        assert browser.get(added.headers["location"]).status_code == 200
+        assert "X 000001" in browser.get("/").text
+        with empty_site.store.people._database.write() as session:  # no door of ours lets it in any more
+            session.execute(text("UPDATE people SET id = 'x-000001'"))
+        front = browser.get("/")
+        assert front.status_code == 200
+        assert "X 000001" in front.text
