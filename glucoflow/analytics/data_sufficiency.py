@@ -3,23 +3,13 @@
 Sufficient is what the consensus of 2019 asks for: 14 days with at least 70 % of the expected readings.
 """
 
-import msgspec
 import numpy as np
 
 from glucoflow.analytics.series import DAY_MS, Series
+from glucoflow.model.glycemia import Sufficiency
 
 DAYS_NEEDED = 14
 ACTIVE_NEEDED = 70.0
-
-
-class Sufficiency(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the data bear a judgement; `reason` says what is missing in words, None where nothing is."""
-
-    sufficient: bool
-    days: float
-    days_needed: int
-    active_percent: float | None
-    reason: str | None = None
 
 
 def covered_ms(series: Series) -> int:

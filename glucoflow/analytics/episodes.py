@@ -5,7 +5,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,44 +12,18 @@ import numpy as np
 from glucoflow.analytics.episode_detection import Bounds, contains, detect
 from glucoflow.analytics.grid import STEP_MIN, Grid, grid_of
 from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, NIGHT_END_HOUR, Series, epoch_ms, moment_of
-from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeCounts, EpisodeKind
+from glucoflow.model.glycemia import EPISODE_KINDS, Episode, EpisodeCounts, EpisodeKind, Nearby, NotedKind
 from glucoflow.model.targets import PROFILES, Targets
 
-EventKind = Literal["meal", "bolus", "exercise"]
 AROUND_MS = 2 * HOUR_MS
 
 
 class Event(msgspec.Struct, frozen=True):
     """Something that happened at a time: what may stand around an episode. `amount` in grams, units or minutes."""
 
-    kind: EventKind
+    kind: NotedKind
     time: datetime
     amount: float | None = None
-
-
-class Nearby(msgspec.Struct, frozen=True):
-    """An event within 2 hours of an episode's start; negative minutes are before it."""
-
-    kind: EventKind
-    minutes: int
-    amount: float | None = None
-
-
-class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """One episode. Its end is the first moment after it; `area_mg_dl_min` lies between trace and threshold."""
-
-    kind: EpisodeKind
-    start: datetime
-    end: datetime
-    offset_min: int
-    minutes: int
-    extreme_mg_dl: float
-    extreme_at: datetime
-    mean_mg_dl: float
-    area_mg_dl_min: float
-    night: bool
-    reaches_level_2: bool
-    around: tuple[Nearby, ...] = ()
 
 
 def find_episodes(

@@ -11,7 +11,6 @@ import numpy as np
 
 from glucoflow.analytics.data_sufficiency import (
     DAYS_NEEDED,
-    Sufficiency,
     active_percent,
     sufficiency,
     usual_interval_ms,
@@ -23,7 +22,7 @@ from glucoflow.analytics.risk import adrr, gri, gri_zone, risk_indices
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, epoch_ms, moment_of
 from glucoflow.analytics.time_in_ranges import time_in_ranges, time_in_target
 from glucoflow.analytics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
-from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics
+from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics, Sufficiency
 from glucoflow.model.ranges import USUAL_LIMITS
 from glucoflow.model.targets import PROFILES, Targets
 

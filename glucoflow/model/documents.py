@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, EpisodeKind, GlycemicMetrics
+from glucoflow.model.glycemia import ComparedMetrics, Episode, EpisodeCounts, GlycemicMetrics, Sufficiency
 from glucoflow.model.ranges import Band, Context, Limit
 from glucoflow.model.records import NO_PAYLOAD, Annotation, Device, LevelAlert, OutOfRangeAlert, RateAlert
 from glucoflow.model.trends import Direction
@@ -153,14 +153,8 @@ class SettingsFields(_Fields, frozen=True, kw_only=True):
     fall_alert: RateAlert | None = None
 
 
-class SufficiencyFields(_Fields, frozen=True, kw_only=True):
-    """Whether the data bear a judgement; `reason` says what is missing."""
-
-    sufficient: bool
-    days: float
-    days_needed: int
-    active_percent: float | None = None
-    reason: str | None = None
+class SufficiencyFields(Sufficiency, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether the data bear a judgement."""
 
 
 class ChangeFields(ComparedMetrics, frozen=True, kw_only=True, omit_defaults=True):
@@ -182,30 +176,10 @@ class SummaryFields(GlycemicMetrics, frozen=True, kw_only=True, omit_defaults=Tr
     missing: msgspec.Raw = NO_PAYLOAD
 
 
-class NearbyFields(_Fields, frozen=True, kw_only=True):
-    """An event around an episode; negative minutes are before its start."""
+class EpisodeFields(Episode, frozen=True, kw_only=True, omit_defaults=True):
+    """One episode; what it shows in lists is there in both units."""
 
-    kind: Literal["meal", "bolus", "exercise"]
-    minutes: int
-    amount: float | None = None
-
-
-class EpisodeFields(_Fields, frozen=True, kw_only=True):
-    """One `episodes.Episode`."""
-
-    kind: EpisodeKind
-    start: datetime
-    end: datetime
-    offset_min: int
-    minutes: int
-    extreme_mg_dl: float
     extreme_mmol_l: float
-    extreme_at: datetime
-    mean_mg_dl: float
-    area_mg_dl_min: float
-    night: bool
-    reaches_level_2: bool
-    around: tuple[NearbyFields, ...] = ()
 
 
 class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestamp"}):

@@ -8,6 +8,9 @@ import msgspec
 EpisodeKind = Literal["low_l1", "low_l2", "low_extended", "high_l1", "high_l2", "high_extended"]
 EPISODE_KINDS: tuple[EpisodeKind, ...] = ("low_l1", "low_l2", "low_extended", "high_l1", "high_l2", "high_extended")
 
+NotedKind = Literal["meal", "bolus", "exercise"]
+"""What a person notes or a pump does that may stand around an episode."""
+
 GriZone = Literal["A", "B", "C", "D", "E"]
 """Quintiles of the Glycemia Risk Index, A the best."""
 
@@ -103,3 +106,38 @@ class GlycemicMetrics(ComparedMetrics, frozen=True, kw_only=True):
     day_above_180_percent: float | None = None
     gri_zone: GriZone | None = None
     j_index: float | None = None
+
+
+class Sufficiency(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the data bear a judgement; `reason` says what is missing in words, None where nothing is."""
+
+    sufficient: bool
+    days: float
+    days_needed: int
+    active_percent: float | None
+    reason: str | None = None
+
+
+class Nearby(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An event within 2 hours of an episode's start; negative minutes are before it."""
+
+    kind: NotedKind
+    minutes: int
+    amount: float | None = None
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode. Its end is the first moment after it; `area_mg_dl_min` lies between trace and threshold."""
+
+    kind: EpisodeKind
+    start: datetime
+    end: datetime
+    offset_min: int
+    minutes: int
+    extreme_mg_dl: float
+    extreme_at: datetime
+    mean_mg_dl: float
+    area_mg_dl_min: float
+    night: bool
+    reaches_level_2: bool
+    around: tuple[Nearby, ...] = ()

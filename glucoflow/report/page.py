@@ -6,13 +6,13 @@ from datetime import date, timedelta
 import jinja2
 import msgspec
 
-from glucoflow.analytics.data_sufficiency import Sufficiency, sufficiency
-from glucoflow.analytics.episodes import Episode, counts_of, find_episodes
+from glucoflow.analytics.data_sufficiency import sufficiency
+from glucoflow.analytics.episodes import counts_of, find_episodes
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import Series, date_of
 from glucoflow.analytics.summary import Metrics, metrics_of, span_ms
 from glucoflow.analytics.time_in_ranges import reconciled, time_in_ranges
-from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
+from glucoflow.model.glycemia import EPISODE_KINDS, Episode, EpisodeKind, Sufficiency
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
 from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
 from glucoflow.model.words import count, duration, number, percent

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.analytics.episodes import Episode
-from glucoflow.analytics.fields import episode_fields, summary_fields
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, day_number
 from glucoflow.analytics.summary import DaySummary, PeriodSummary
 from glucoflow.enrich import document_id
 from glucoflow.model.documents import Document, EpisodeFields, EventFields, Id, Source, SummaryFields, TimeFields
+from glucoflow.model.glycemia import Episode
 from glucoflow.model.localtime import epoch_ms, time_fields
 from glucoflow.model.records import NO_PAYLOAD
+from glucoflow.model.units import to_mmol_l
 
 DERIVED = "glucoflow"
 """The provider and connection of what glucoflow computed itself."""
@@ -35,7 +35,7 @@ def day_document(user_id: str, zone: str, summary: DaySummary) -> Document:
         user=Id(id=user_id),
         connection=Id(id=DERIVED),
         time=_time(summary.start, offset, zone),
-        summary=_summary(summary, summary.start, summary.end),
+        summary=summary_fields(summary, summary.start, summary.end),
     )
     return Document(document_id(user_id, DERIVED, "summary.day", summary.date.isoformat()), source)
 
@@ -54,7 +54,7 @@ def period_document(
         user=Id(id=user_id),
         connection=Id(id=DERIVED),
         time=_time(last, offset, zone),
-        summary=_summary(summary, start, end),
+        summary=summary_fields(summary, start, end),
     )
     return Document(document_id(user_id, DERIVED, "summary.period", summary.window), source)
 
@@ -67,20 +67,32 @@ def episode_document(user_id: str, zone: str, episode: Episode) -> Document:
         user=Id(id=user_id),
         connection=Id(id=DERIVED),
         time=_time(episode.start, episode.offset_min, zone),
-        episode=msgspec.convert(_rounded(episode_fields(episode)), EpisodeFields),
+        episode=episode_fields(episode),
     )
     key = f"{episode.kind} {epoch_ms(episode.start)}"
     return Document(document_id(user_id, DERIVED, "episode", key), source)
 
 
-def _summary(summary: DaySummary | PeriodSummary, start: datetime, end: datetime) -> SummaryFields:
-    fields = _rounded(summary_fields(summary))
-    if isinstance(summary, PeriodSummary):
+def summary_fields(summary: DaySummary | PeriodSummary, start: datetime, end: datetime) -> SummaryFields:
+    """The `summary` object of a document. `start` and `end` are instants; a period has the date of its last day."""
+    fields = _rounded(msgspec.to_builtins(summary))
+    metrics = fields.pop("metrics")
+    missing = metrics.pop("missing")
+    fields |= metrics | {"start": start, "end": end}
+    if isinstance(summary, DaySummary):
+        fields["window"] = "day"
+    else:
         fields["date"] = (summary.end - timedelta(days=1)).isoformat()
-    missing = fields.pop("missing", None)
-    made = msgspec.convert(fields | {"start": start, "end": end}, SummaryFields)
+        fields["change"] = fields["change"] or None
+    made = msgspec.convert(fields, SummaryFields)
     reasons = msgspec.Raw(msgspec.json.encode(missing, order="sorted")) if missing else NO_PAYLOAD
     return msgspec.structs.replace(made, missing=reasons)
+
+
+def episode_fields(episode: Episode) -> EpisodeFields:
+    """The `episode` object of a document."""
+    fields = msgspec.to_builtins(episode) | {"extreme_mmol_l": to_mmol_l(episode.extreme_mg_dl)}
+    return msgspec.convert(_rounded(fields), EpisodeFields)
 
 
 def _time(moment: datetime, offset_min: int, zone: str) -> TimeFields:

@@ -10,8 +10,6 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.analytics.data_sufficiency import Sufficiency
-from glucoflow.analytics.episodes import Episode
 from glucoflow.analytics.summary import COMPARED, Metrics
 from glucoflow.es.encode import decode
 from glucoflow.es.names import Names
@@ -21,7 +19,7 @@ from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.es.templates import COMPONENTS, INDEX_TEMPLATES, component_body, mapping_properties
 from glucoflow.files import packaged
 from glucoflow.model.documents import Document, Source
-from glucoflow.model.glycemia import EpisodeCounts, ExcludedCounts
+from glucoflow.model.glycemia import Episode, EpisodeCounts, ExcludedCounts, Sufficiency
 from tests.es.made import NOW
 
 EVERY_NODE_HAS = {"keyword", "text", "float", "integer", "long", "short", "byte", "boolean", "date", "object"}

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
-from glucoflow.analytics.episodes import Episode
-from glucoflow.analytics.fields import episode_fields
 from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
-from glucoflow.model.localtime import epoch_ms, time_fields
+from glucoflow.model.localtime import epoch_ms
 
 MEALS = ((7, 30, 45.0), (12, 30, 60.0), (19, 0, 70.0))
 SENSOR = r.Device(transmitter_id="T1", model="G7", manufacturer="Dexcom")
@@ -91,19 +87,3 @@ def documents(user_id: str, end: datetime, days: float, seed: int, **how: Any) -
     meals = Meals([epoch_ms(one.time) for one in noted if isinstance(one, r.Food)])
     yield from Enricher(owner, "readings", meals).documents(readings(end, days, seed, **how))
     yield from Enricher(owner, "events").documents([*noted, *settings(end)])
-
-
-def episode_action(index: str, user_id: str, episode: Episode) -> dict[str, Any]:
-    """One episode as its document, for the bulk helper."""
-    time = time_fields(epoch_ms(episode.start), episode.offset_min, None, "Europe/Berlin")
-    return {
-        "_op_type": "index",
-        "_index": index,
-        "_id": f"{episode.kind}{epoch_ms(episode.start)}",
-        "@timestamp": episode.start,
-        "event": {"dataset": "episode", "kind": "event", "provider": "glucoflow"},
-        "user": {"id": user_id},
-        "connection": {"id": "none"},
-        "time": msgspec.to_builtins(time),
-        "episode": episode_fields(episode),
-    }

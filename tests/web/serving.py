@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import uvicorn
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import bulk
 from pydantic import HttpUrl, SecretStr
 
 from connectors.dexcom import DexcomSettings
@@ -26,6 +25,7 @@ from glucoflow.model.ingestion import Counts, RejectedRecord
 from glucoflow.provider import Installed
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
+from glucoflow.service.derived_documents import episode_document
 from glucoflow.service.providers import Providers
 from glucoflow.store import Store, open_store
 from glucoflow.web.access import WebOptions
@@ -66,8 +66,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         self.client.indices.refresh(index=self.names.alias(user_id))
         found = Queries(self.client, self.names).readings(user_id)
         series = Series.of(found.utc, found.mg_dl, found.offset_min, found.interval_ms)
-        actions = (feed.episode_action(self.names.alias(user_id), user_id, one) for one in find_episodes(series))
-        bulk(self.client, actions)
+        documents = [episode_document(user_id, "Europe/Berlin", one) for one in find_episodes(series)]
+        ElasticsearchSink(self.client, self.names, user_id).write(documents, (), datetime.now(UTC))
 
 
 @contextmanager
