@@ -44,8 +44,11 @@ class Server:
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
         self._process = subprocess.Popen(
             [self._bin / "postgres", "-D", "data", "-p", str(self.port), *(f"-c{k}={v}" for k, v in settings.items())],
-            cwd=self._folder, user=self._user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=self._folder,
+            user=self._user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for _ in range(600):
             try:
                 psycopg.connect(self.url("postgres")).close()

@@ -231,9 +231,11 @@ def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
 
     def send() -> ObjectApiResponse[Any]:
         return target.client.mget(
-            index=target.alias, ids=list(dict.fromkeys(ids)), source_includes=["event.hash"],
+            index=target.alias,
+            ids=list(dict.fromkeys(ids)),
+            source_includes=["event.hash"],
             filter_path="docs._id,docs.found,docs._seq_no,docs._primary_term,docs._source",
-        )  # fmt: skip
+        )
 
     found = {}
     for doc in target.asking.ask(send, "look up documents").get("docs", []):

@@ -24,8 +24,13 @@ from glucoflow.es.retrier import PATIENCE, Retrier
 from glucoflow.es.scan import Hit, refresh, scan
 
 _FIELDS = (
-    "sample.interval_ms", "sample.superseded", "connection.id", "device.transmitter_id", "device.id", "device.display",
-)  # fmt: skip
+    "sample.interval_ms",
+    "sample.superseded",
+    "connection.id",
+    "device.transmitter_id",
+    "device.id",
+    "device.display",
+)
 _USUAL_INTERVAL_MS = 300_000
 _AT_ONCE = 500
 

@@ -42,9 +42,15 @@ def summaries(rt: Runtime) -> list[PersonSummary]:
 def _summary(rt: Runtime, person: Person) -> PersonSummary:
     if not fits(person.id):  # a row older than the rule: it can have no index
         return PersonSummary(
-            id=person.id, name=person.display_name, unit=person.unit, readings=0, newest=None, tir=None,
-            mean_mg_dl=None, index="",
-        )  # fmt: skip
+            id=person.id,
+            name=person.display_name,
+            unit=person.unit,
+            readings=0,
+            newest=None,
+            tir=None,
+            mean_mg_dl=None,
+            index="",
+        )
     held = rt.queries.overview(person.id, EARLIEST, rt.clock() + timedelta(days=2))
     latest = rt.queries.latest(person.id)
     in_range = held.time_in_ranges.get("in_range") if held.n else None

@@ -52,4 +52,4 @@ __all__ = [
     "Unread",
     "WrongKey",
     "open_store",
-]  # fmt: skip
+]

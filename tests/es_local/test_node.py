@@ -52,9 +52,12 @@ def hold() -> Iterator[Callable[[Path, list[int]], tuple[subprocess.Popen[str], 
             holder = stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-c", HOLD, str(folder), str(cache_folder(None)), *map(str, ports)],
-                    stdout=subprocess.PIPE, cwd=ROOT, text=True, env={**os.environ, "A_SECRET": "hunter2"},
+                    stdout=subprocess.PIPE,
+                    cwd=ROOT,
+                    text=True,
+                    env={**os.environ, "A_SECRET": "hunter2"},
                 )
-            )  # fmt: skip
+            )
             stack.callback(holder.kill)
             assert holder.stdout
             return holder, holder.stdout.readline().strip()
@@ -75,8 +78,10 @@ def test_it_runs_as_an_ordinary_user_with_nothing_of_ours_in_its_environment(ela
     nodes = httpx.get(f"{elasticsearch_node.url}/_nodes/_local/process", auth=auth).json()["nodes"]
     process = subprocess.run(
         ["ps", "-o", "user=", "-p", str(next(iter(nodes.values()))["process"]["id"])],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert process.stdout.strip() not in ("", "root", "nobody")
 
 

@@ -20,9 +20,14 @@ EMPTY, LONE, LONG = "kibana-empty", "kibana-lone", "kibana-long"
 
 ANNA = KibanaPerson(user_id="anna", display_name='Anna "Ä" 😀 O\'Neil {key}', unit=MG_DL, index_alias=INDEX)
 BEN = KibanaPerson(
-    user_id="ben", display_name="Ben", unit=MMOL_L, targets=PROFILES["pregnancy"], index_alias=INDEX,
-    zone=people.ZONE.key, exclusions=people.LEFT_OUT,
-)  # fmt: skip
+    user_id="ben",
+    display_name="Ben",
+    unit=MMOL_L,
+    targets=PROFILES["pregnancy"],
+    index_alias=INDEX,
+    zone=people.ZONE.key,
+    exclusions=people.LEFT_OUT,
+)
 
 
 def make_index(es: Elasticsearch, index: str, properties: dict[str, Any], docs: list[dict[str, Any]]) -> None:
@@ -69,15 +74,27 @@ def run_of(step: int) -> list[told.RunDocument]:
         "connection": told.ConnectionFields(id=f"c{step % 3}"),
     }
     run = told.RunFields(
-        id=f"r{step}", flow="backfill" if step % 40 == 0 else "sync", state="failed" if failed else "completed",
-        started=at, finished=at, seconds=0.9 + step / 100, lag_hours=1 + step / 100, calls=7, calls_cap=60_000,
-        calls_of_the_hour=7 + step % 5, counts=Counts(pages=1, fetched=6, created=4, updated=1, rejected=step % 2),
-        error="Retryable" if failed else None, message="It did not answer." if failed else None,
-    )  # fmt: skip
+        id=f"r{step}",
+        flow="backfill" if step % 40 == 0 else "sync",
+        state="failed" if failed else "completed",
+        started=at,
+        finished=at,
+        seconds=0.9 + step / 100,
+        lag_hours=1 + step / 100,
+        calls=7,
+        calls_cap=60_000,
+        calls_of_the_hour=7 + step % 5,
+        counts=Counts(pages=1, fetched=6, created=4, updated=1, rejected=step % 2),
+        error="Retryable" if failed else None,
+        message="It did not answer." if failed else None,
+    )
     stage = told.StageFields(
-        kind=("readings", "events")[step % 2], fetched=6, fetch_seconds=0.5, write_seconds=0.2 + step / 1000,
+        kind=("readings", "events")[step % 2],
+        fetched=6,
+        fetch_seconds=0.5,
+        write_seconds=0.2 + step / 1000,
         store_seconds=0.01,
-    )  # fmt: skip
+    )
     metrics = told.StageFields(kind="summaries", compute_seconds=1 + step / 100)
     made = [
         told.document("glucoflow.run", at, run=run, **about),

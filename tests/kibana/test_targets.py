@@ -161,9 +161,7 @@ def test_words_name_the_persons_limits_in_their_unit() -> None:
 
 
 @pytest.mark.parametrize("days", [1, 7, 30])
-def test_a_page_compares_with_the_span_directly_before(
-    days: int, filled: Elasticsearch, documents: list[Doc]
-) -> None:  # fmt: skip
+def test_a_page_compares_with_the_span_directly_before(days: int, filled: Elasticsearch, documents: list[Doc]) -> None:
     length = timedelta(days=days)
     view = View(start=END - length, end=END, unit=MG_DL, targets=PROFILES["adult"])
     spec = filled_chart(CHARTS["profile_compare"], view, lambda body: filled.search(index="kibana-full", **body).body)
@@ -173,9 +171,14 @@ def test_a_page_compares_with_the_span_directly_before(
     assert who["first"]["doc_count"] == sum(END - length <= at < END for at in times) > 0
     assert who["second"]["doc_count"] == sum(END - 2 * length <= at < END - length for at in times) > 0
     named = spec["layer"][2]["layer"][0]["encoding"]["color"]["scale"]["domain"]
-    assert named == (["These 24 hours", "The 24 hours before"] if days == 1 else [
-        f"These {days} days", f"The {days} days before",
-    ])  # fmt: skip
+    assert named == (
+        ["These 24 hours", "The 24 hours before"]
+        if days == 1
+        else [
+            f"These {days} days",
+            f"The {days} days before",
+        ]
+    )
 
 
 def test_kibana_compares_the_last_14_days_whatever_is_chosen() -> None:

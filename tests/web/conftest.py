@@ -42,7 +42,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
     def opened(url: str, *, width: int = 1280, theme: Literal["light", "dark"] = "light", wait: bool = True) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, timezone_id="America/Los_Angeles"
-        )  # fmt: skip
+        )
         contexts.append(context)
         page = context.new_page()
         home = url.split("/", 3)[2]
