@@ -1,16 +1,18 @@
 """Which flows run when, and the two ways to run them: served by one process, or by workers of a pool."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from prefect import Flow, serve
+from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, TerminationSignal
+from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from flows.backfill import backfill
@@ -29,46 +31,67 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 IN_TURN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 
 
-def deployments(settings: Settings, work_pool: str | None = None) -> Sequence[RunnerDeployment]:
-    """All of them. With a work pool they are for its workers, else for `serve`.
+def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any]]]:
+    """Every flow with when it runs, and how many of it at a time.
 
     The dashboards' one has a schedule only where a Kibana is configured.
     """
     hourly = timedelta(hours=1)
+    return [
+        (sync, {"interval": timedelta(minutes=settings.sync.every_minutes), "concurrency_limit": ONE_AT_A_TIME}),
+        (backfill, {"concurrency_limit": IN_TURN}),
+        (refresh_tokens, {"interval": hourly, "concurrency_limit": ONE_AT_A_TIME}),
+        (dashboards, {"interval": hourly if settings.kibana.url else None, "concurrency_limit": ONE_AT_A_TIME}),
+        (export_flow, {}),
+        (import_flow, {}),
+        (summarize, {"cron": "30 3 * * *", "concurrency_limit": IN_TURN}),
+        (provision_all, {}),
+        (disconnect, {}),
+        (delete_user, {}),
+        (retention, {}),
+    ]
 
-    def deploy(a_flow: Flow[..., Any], **options: Any) -> RunnerDeployment:
+
+def own_flow(name: str) -> Flow[..., Any]:
+    """The flow of that name in this installation. Raises LookupError where there is none."""
+    for flow, _ in schedule(Settings.load()):
+        if flow.name == name:
+            return flow
+    raise LookupError(f"glucoflow has no flow called {name[:40]!r} and runs no other code")
+
+
+def serve_here(settings: Settings) -> None:
+    """Serve every deployment from this process, until it is told to stop.
+
+    Flows are handed over as objects: a run is a run of what is in this process. Told by name only, as `prefect.serve`
+    is, Prefect's runner would look up in the API what to run, and run whatever pull steps anybody put there.
+    """
+    runner = Runner(pause_on_shutdown=False)
+    for flow, options in schedule(settings):
+        runner.add_flow(flow, name=flow.name, entrypoint_type=EntrypointType.MODULE_PATH, **options)
+    with suppress(KeyboardInterrupt, TerminationSignal):
+        asyncio.run(runner.start())
+
+
+def deployments(settings: Settings) -> Sequence[RunnerDeployment]:
+    """All of them, for the workers of our pool."""
+
+    def deploy(flow: Flow[..., Any], options: dict[str, Any]) -> RunnerDeployment:
         # By module path, not by file: it works from an installed package, in whatever folder the run starts.
-        made = a_flow.to_deployment(
-            name=a_flow.name, entrypoint_type=EntrypointType.MODULE_PATH, work_pool_name=work_pool, **options
+        made = flow.to_deployment(
+            name=flow.name, entrypoint_type=EntrypointType.MODULE_PATH, work_pool_name=POOL, **options
         )
         assert isinstance(made, RunnerDeployment)  # noqa: S101 – a coroutine only inside async code
         return made
 
-    return [
-        deploy(sync, interval=timedelta(minutes=settings.sync.every_minutes), concurrency_limit=ONE_AT_A_TIME),
-        deploy(backfill, concurrency_limit=IN_TURN),
-        deploy(refresh_tokens, interval=hourly, concurrency_limit=ONE_AT_A_TIME),
-        deploy(dashboards, interval=hourly if settings.kibana.url else None, concurrency_limit=ONE_AT_A_TIME),
-        deploy(export_flow),
-        deploy(import_flow),
-        deploy(summarize, cron="30 3 * * *", concurrency_limit=IN_TURN),
-        deploy(provision_all),
-        deploy(disconnect),
-        deploy(delete_user),
-        deploy(retention),
-    ]
-
-
-def serve_here(settings: Settings) -> None:
-    """Serve every deployment from this process, until it is told to stop."""
-    serve(*deployments(settings), print_starting_message=False, pause_on_shutdown=False)
+    return [deploy(flow, options) for flow, options in schedule(settings)]
 
 
 def register(settings: Settings) -> list[str]:
     """Make the work pool and its deployments, or bring them up to date; their names."""
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):  # as at every start but the first
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    made = deployments(settings, POOL)
+    made = deployments(settings)
     for deployment in made:
         deployment.apply()
     return [f"{deployment.flow_name}/{deployment.name}" for deployment in made]

@@ -86,7 +86,16 @@ class PrefectSettings(BaseSettings):
     model_config = settings_config("PREFECT_")
 
     api_url: HttpUrl | None = Field(None, description="address of a running Prefect API")
+    api_auth_string: SecretStr | None = Field(None, description="user:password for it")
     port: int = Field(4200, ge=0, le=65535, description="port of the server of our own (the next free one if taken)")
+    allowed_hosts: str = Field(
+        "localhost,127.0.0.1", description="host names the server of our own answers to, by comma"
+    )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """`allowed_hosts`, one by one."""
+        return tuple(host.strip() for host in self.allowed_hosts.split(",") if host.strip())
 
 
 class KibanaSettings(BaseSettings):

@@ -144,11 +144,20 @@ def serve() -> None:
 
 
 @app.command()
-def worker() -> int:
+def worker() -> None:
     """Run flows from Prefect's work pool (several machines)."""
     from glucoflow.cli.serving import run_worker
 
-    return run_worker(settings_for(command_logs=True))
+    settings_for(command_logs=True)
+    run_worker()
+
+
+@app.command()
+def prefect_server() -> None:
+    """Serve Prefect's API and UI to those who know their password; PREFECT_SERVER_… variables say where."""
+    from glucoflow.cli.prefect_server import serve_prefect
+
+    serve_prefect(Settings.load().prefect.hosts)
 
 
 @app.command()

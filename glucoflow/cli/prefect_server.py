@@ -1,29 +1,93 @@
-"""The Prefect server of our own, and how this process and its children find it.
+"""The Prefect server of our own: who may speak to it, and how this process and its children find it.
+
+Prefect's server as it comes answers every web page that its user opens: no password, any Host, readable from any
+origin. Whoever starts flows commands what this machine does with everybody's data, so ours asks for a password and
+knows its own names and its own pages only (docs/security.md).
 
 Everything is by environment variable, since Prefect reads its settings when it is imported.
 """
 
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
+import uvicorn
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from glucoflow.model.errors import Unavailable
+from glucoflow.model.errors import Misconfigured, Unavailable
 
 READY_SECONDS = 60
+LOGIN_FILE = "prefect.login"
+"""In the data folder: what Prefect's UI asks for, as it asks for it (user:password)."""
 
 
-def server_command(port: int) -> list[str]:
-    return [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+class OwnPagesOnly:
+    """Prefect's UI talks to its own server only, and no page of somebody else may frame it.
+
+    As it comes it asks a vendor's host for the configuration of session recordings, with analytics switched off too.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        sockets = [origin.replace("http", "ws", 1) for origin in origins]
+        self._app = app
+        self._policy = (
+            "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+            f"style-src 'self' 'unsafe-inline'; connect-src {' '.join(["'self'", *origins, *sockets])}; "
+            "form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = self._policy
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, with_policy)
 
 
-def server_environment(home: Path, port: int) -> dict[str, str]:
+def serve_prefect(allowed_hosts: Sequence[str]) -> None:
+    """Be Prefect's server until told to stop, for whoever knows its password and calls it by one of these names.
+
+    Where it listens and the rest is in Prefect's own variables. Raises Misconfigured without a password.
+    """
+    if not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        raise Misconfigured(
+            "Prefect's server would take orders from everybody, web pages included.",
+            remedy="Set PREFECT_SERVER_API_AUTH_STRING to a user and a password, with a colon between them.",
+        )
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    server = get_current_settings().server
+    prefect = OwnPagesOnly(create_app(final=True), [one for one in server.cors_origins.split(",") if "*" not in one])
+    uvicorn.run(
+        TrustedHostMiddleware(prefect, allowed_hosts, www_redirect=False),
+        host=str(server.api.host),
+        port=server.api.port,
+        timeout_keep_alive=server.api.keepalive_timeout,
+        log_level=server.logging_level.lower(),
+    )
+
+
+def server_command() -> list[str]:
+    return [sys.executable, "-m", "glucoflow", "prefect-server"]
+
+
+def server_environment(home: Path, port: int, login: str) -> dict[str, str]:
     """For the server: SQLite in `home`, its UI pointed at its own port, nothing sent to anybody."""
     return {
         "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_API_PORT": str(port),  # --port alone leaves the UI asking port 4200
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": login,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "2d",
@@ -34,11 +98,12 @@ def server_environment(home: Path, port: int) -> dict[str, str]:
     }
 
 
-def client_environment(home: Path, api_url: str) -> dict[str, str]:
-    """For whatever runs flows: where the server is, and how to log and behave."""
+def client_environment(home: Path, api_url: str, login: str | None) -> dict[str, str]:
+    """For whatever runs flows: where the server is, the login if it is ours, and how to log and behave."""
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": api_url,
+        **({"PREFECT_API_AUTH_STRING": login} if login else {}),
         "PREFECT_RUNNER_POLL_FREQUENCY": "2",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import threading
 from contextlib import suppress
 from datetime import date
@@ -13,7 +12,7 @@ import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
 
-from glucoflow.cli.stack import web_secret
+from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
 from glucoflow.service.connect import SiteConnect
@@ -59,7 +58,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
 
 def web_options(settings: WebSettings, data_dir: Path) -> WebOptions:
     hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
-    return WebOptions(secret=SecretStr(web_secret(data_dir)), allowed_hosts=hosts, password=settings.password)
+    return WebOptions(secret=SecretStr(kept_secret(data_dir, "web.secret")), allowed_hosts=hosts, password=settings.password)
 
 
 def request_sync(user_id: str) -> None:
@@ -108,13 +107,12 @@ def serve_flows(settings: Settings) -> None:
     serve_here(settings)
 
 
-def run_worker(settings: Settings) -> int:
-    """Become Prefect's worker of our pool."""
-    del settings
+def run_worker() -> None:
+    """Run flows from our work pool until told to stop."""
     prefect_logging()
-    from flows.deployments import POOL
+    from flows.worker import work
 
-    os.execv(sys.executable, [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"])
+    work()
 
 
 def provision_now(settings: Settings, deployments: bool) -> None:

@@ -4,8 +4,6 @@ The parts start at the same time where they can. `stop` ends all of them within 
 """
 
 import json
-import os
-import secrets
 import sys
 import time
 from collections.abc import Callable
@@ -16,8 +14,9 @@ from pathlib import Path
 import httpx
 from rich.progress import Progress
 
+from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.cli.ports import free_port
-from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
+from glucoflow.cli.prefect_server import LOGIN_FILE, client_environment, server_command, server_environment, wait_ready
 from glucoflow.model.errors import Unavailable
 from glucoflow.node.local import LocalNode, NodeSettings
 from glucoflow.node.supervise import Child, stop_all
@@ -40,6 +39,7 @@ class Stack:
         self._node: LocalNode | None = None
         self.elasticsearch = str(settings.es.endpoint or "").rstrip("/")
         self.prefect_api = str(settings.prefect.api_url or "").rstrip("/")
+        self._prefect_login: str | None = None  # of a server of our own
         self.web: str | None = None
         self.simulator: str | None = None
 
@@ -53,8 +53,9 @@ class Stack:
                 future.result()
 
     def environment(self) -> dict[str, str]:
-        """For this process and its children: where the parts are. Passwords stay in files of the data folder."""
-        found = {"GLUCOFLOW_DATA_DIR": str(self._data), **client_environment(self._prefect_home, self.prefect_api)}
+        """For this process and its children: where the parts are, and Prefect's password."""
+        prefect = client_environment(self._prefect_home, self.prefect_api, self._prefect_login)
+        found = {"GLUCOFLOW_DATA_DIR": str(self._data), **prefect}
         if self.simulator:
             found["DEMO_SIMULATORS"] = json.dumps({DEMO: self.simulator})
         return found
@@ -93,6 +94,11 @@ class Stack:
             self._node.stop()
 
     @property
+    def prefect_login_file(self) -> Path | None:
+        """Where what Prefect's UI asks for is, if the server is ours."""
+        return self._data / LOGIN_FILE if self._prefect_login else None
+
+    @property
     def _prefect_home(self) -> Path:
         return self._data / "prefect"
 
@@ -128,12 +134,12 @@ class Stack:
         bar = self._progress.add_task("Prefect", total=None)
         port = free_port(self._settings.prefect.port)
         self.prefect_api = f"http://{LOOPBACK}:{port}/api"
-        home = self._prefect_home
+        self._prefect_login = kept_secret(self._data, LOGIN_FILE, before="glucoflow:")
         child = Child(
             "prefect",
-            server_command(port),
+            server_command(),
             self._data / "logs" / "prefect.log",
-            env=server_environment(home, port),
+            env=server_environment(self._prefect_home, port, self._prefect_login),
         )
         self._children.append(child)
         child.start()
@@ -151,17 +157,6 @@ class Stack:
         self.simulator = f"http://{LOOPBACK}:{port}"
         _wait_http(self.simulator, child)
         self._progress.update(bar, completed=1, total=1)
-
-
-def web_secret(data_dir: Path) -> str:
-    """What signs the pages' cookies: made once, readable by its owner only."""
-    file = data_dir / "web.secret"
-    if not file.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_urlsafe(32))
-    return file.read_text().strip()
 
 
 def _wait_http(url: str, child: Child) -> None:

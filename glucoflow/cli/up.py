@@ -179,6 +179,8 @@ def _say_addresses(stack: Stack, console: Console, demo: bool) -> None:
     console.print()
     console.print(f"  Pages          {stack.web}", highlight=False)
     console.print(f"  Prefect        {stack.prefect_api.removesuffix('/api')}", highlight=False)
+    if stack.prefect_login_file is not None:
+        console.print(f"                 log in with what is in {stack.prefect_login_file}", highlight=False, soft_wrap=True)
     console.print(f"  Elasticsearch  {stack.elasticsearch}", highlight=False)
     missing = None if demo else missing_keys(Settings.load())
     if missing is not None:

@@ -266,9 +266,9 @@ def test_log_lines_inside_a_run_say_which_run(cloud: Simulator) -> None:
 
 def test_the_deployments_and_when_they_run() -> None:
     settings = Settings.load().model_copy(update={"sync": SyncSettings(every_minutes=7), "kibana": KibanaSettings()})
-    made = {one.name: one for one in deployments(settings, "pool")}
+    made = {one.name: one for one in deployments(settings)}
     assert all(str(one.entrypoint).startswith("flows.") for one in made.values()), "by module, from any folder"
-    assert {one.work_pool_name for one in made.values()} == {"pool"}
+    assert {one.work_pool_name for one in made.values()} == {"glucoflow"}
     schedules = {name: [one.schedule for one in deployment.schedules or []] for name, deployment in made.items()}
     intervals = {
         name: [one.interval for one in found if isinstance(one, IntervalSchedule)] for name, found in schedules.items()
@@ -277,7 +277,7 @@ def test_the_deployments_and_when_they_run() -> None:
     assert intervals["refresh-tokens"] == [timedelta(hours=1)]
     assert intervals["backfill"] == intervals["dashboards"] == []
     kibana = KibanaSettings(url=HttpUrl("http://127.0.0.1:5601"))
-    with_kibana = deployments(settings.model_copy(update={"kibana": kibana}), "pool")
+    with_kibana = deployments(settings.model_copy(update={"kibana": kibana}))
     (hourly,) = next(one for one in with_kibana if one.name == "dashboards").schedules or []
     assert isinstance(hourly.schedule, IntervalSchedule)
     assert hourly.schedule.interval == timedelta(hours=1)

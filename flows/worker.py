@@ -1,0 +1,87 @@
+"""The worker of our work pool: it runs the flows of this installation, whatever Prefect's API says.
+
+Prefect's own process worker runs what it finds in the API: a deployment's pull steps (shell commands among them), its
+entrypoint, and the command, environment and folder of its job variables. Whoever can write to the API would command
+this machine. From there this worker takes which flow is to run, and the parameters, which the flow checks.
+"""
+
+import asyncio
+import os
+from typing import Any, Self
+
+import anyio
+import anyio.abc
+from prefect import Flow
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
+from prefect.runner._process_manager import ProcessHandle
+from prefect.runner._starter_engine import EngineCommandStarter
+from prefect.utilities.processutils import setup_signal_handlers_worker
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
+
+from flows.deployments import POOL, own_flow
+
+
+class OwnConfiguration(ProcessJobConfiguration):
+    """How every run is started: the interpreter, environment and folder of the worker itself."""
+
+    @classmethod
+    async def from_template_and_values(
+        cls, base_job_template: dict[str, Any], values: dict[str, Any], client: PrefectClient | None = None
+    ) -> Self:
+        """Without a look at the template of the pool and the job variables of the deployment and the run."""
+        del base_job_template, values, client
+        return cls()
+
+
+class OwnWorker(ProcessWorker):
+    """Runs flows of `flows/` only."""
+
+    job_configuration = OwnConfiguration
+
+    @classmethod
+    def __dispatch_key__(cls) -> str:
+        """A name of its own among Prefect's workers; the type of its pool stays `process`."""
+        return "glucoflow"
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: ProcessJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> ProcessWorkerResult:
+        """Start a process for the run and wait for its end. Raises LookupError for a flow that is not ours."""
+        del configuration
+        flow = own_flow((await self.client.read_flow(flow_run.flow_id)).name)
+
+        async def resolve(_run: FlowRun) -> Flow[..., Any]:
+            return flow
+
+        results: list[FlowRunExecutionResult | None] = []
+        async with FlowRunExecutorContext() as context:
+            starter = EngineCommandStarter(entrypoint=_entrypoint(flow), control_channel=context.control_channel)
+            executor = context.create_executor(flow_run, starter, resolve_flow=resolve, propose_submitting=False)
+
+            async def execute(*, task_status: anyio.abc.TaskStatus[ProcessHandle]) -> None:
+                results.append(await executor.submit(task_status=task_status))
+
+            async with anyio.create_task_group() as group:
+                handle: ProcessHandle = await group.start(execute)
+                if task_status is not None:
+                    task_status.started(handle.pid or 0)
+        (result,) = results
+        if result is None or result.status_code is None:
+            raise RuntimeError("the process of the flow run did not start")
+        return ProcessWorkerResult(status_code=result.status_code, identifier=str(result.handle.pid))
+
+
+def work() -> None:
+    """Take runs from our pool until told to stop."""
+    setup_signal_handlers_worker(os.getpid(), "the worker", print)
+    asyncio.run(OwnWorker(work_pool_name=POOL, create_pool_if_not_found=False).start())
+
+
+def _entrypoint(flow: Flow[..., Any]) -> str:
+    """Where the process of a run imports it from."""
+    return f"{flow.fn.__module__}.{flow.fn.__name__}"
