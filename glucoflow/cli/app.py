@@ -157,7 +157,7 @@ def prefect_server() -> None:
     """Serve Prefect's API and UI to those who know their password; PREFECT_SERVER_… variables say where."""
     from glucoflow.cli.prefect_server import serve_prefect
 
-    serve_prefect(Settings.load().prefect.hosts)
+    serve_prefect(settings_for(command_logs=True).prefect.hosts)
 
 
 @app.command()

@@ -35,9 +35,10 @@ class OwnPagesOnly:
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         sockets = [origin.replace("http", "ws", 1) for origin in origins]
         self._app = app
+        allowed = " ".join(["'self'", *origins, *sockets])
         self._policy = (
             "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-            f"style-src 'self' 'unsafe-inline'; connect-src {' '.join(["'self'", *origins, *sockets])}; "
+            f"style-src 'self' 'unsafe-inline'; connect-src {allowed}; "
             "form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
         )
 
@@ -66,7 +67,9 @@ def serve_prefect(allowed_hosts: Sequence[str]) -> None:
     from prefect.settings import get_current_settings
 
     server = get_current_settings().server
-    prefect = OwnPagesOnly(create_app(final=True), [one for one in server.cors_origins.split(",") if "*" not in one])
+    origins = server.api.cors_allowed_origins.split(",")
+    own_pages = [origin.strip() for origin in origins if "*" not in origin]
+    prefect = OwnPagesOnly(create_app(final=True), own_pages)
     uvicorn.run(
         TrustedHostMiddleware(prefect, allowed_hosts, www_redirect=False),
         host=str(server.api.host),
@@ -88,6 +91,8 @@ def server_environment(home: Path, port: int, login: str) -> dict[str, str]:
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_API_AUTH_STRING": login,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+        # In memory, as it comes, a restart would forget who holds a slot, and nobody could ever take it again.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "2d",

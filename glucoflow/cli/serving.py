@@ -58,7 +58,8 @@ def serve_web(settings: Settings, port: int | None) -> None:
 
 def web_options(settings: WebSettings, data_dir: Path) -> WebOptions:
     hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
-    return WebOptions(secret=SecretStr(kept_secret(data_dir, "web.secret")), allowed_hosts=hosts, password=settings.password)
+    secret = SecretStr(kept_secret(data_dir, "web.secret"))
+    return WebOptions(secret=secret, allowed_hosts=hosts, password=settings.password)
 
 
 def request_sync(user_id: str) -> None:

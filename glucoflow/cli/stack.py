@@ -87,6 +87,14 @@ class Stack:
         """Parts that ended by themselves."""
         return [child for child in self._all() if not child.alive()]
 
+    def restart(self, child: Child) -> None:
+        """Start a part that ended by itself again, where it was. Raises Unavailable where it cannot be."""
+        if self._node is not None and child is self._node.child:
+            self._node.stop()
+            self._node.start()
+        else:
+            child.start()
+
     def stop(self) -> None:
         """End everything that was started, all at once."""
         stop_all(self._all())
@@ -157,6 +165,36 @@ class Stack:
         self.simulator = f"http://{LOOPBACK}:{port}"
         _wait_http(self.simulator, child)
         self._progress.update(bar, completed=1, total=1)
+
+
+class Restarts:
+    """When a part that keeps ending by itself may be started again: at once, then after 1, 2, 4 … 60 seconds."""
+
+    MOST_IN_A_ROW = 10
+    QUIET_S = 300.0
+    """A part that lived this long has recovered."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` tells seconds and never goes back."""
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        self._in_a_row: dict[str, int] = {}
+
+    def due(self, name: str) -> bool:
+        """Whether to start it now; counts that as a start. Raises Unavailable after ten in a row that did not last."""
+        now, row = self._clock(), self._in_a_row.get(name, 0)
+        since = now - self._last.get(name, now - self.QUIET_S)
+        if since >= self.QUIET_S:
+            row = 0
+        if row and since < min(60.0, 2.0 ** (row - 1)):
+            return False
+        if row >= self.MOST_IN_A_ROW:
+            raise Unavailable(
+                f"The part called {name} ended by itself {row} times in a row.",
+                remedy=f"Nothing is lost. Look into logs/{name}.log in the data folder, mend the cause, start again.",
+            )
+        self._last[name], self._in_a_row[name] = now, row + 1
+        return True
 
 
 def _wait_http(url: str, child: Child) -> None:

@@ -14,10 +14,9 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from glucoflow.cli.stack import Stack
+from glucoflow.cli.stack import Restarts, Stack
 from glucoflow.cli.status import people_table
 from glucoflow.es.provision import ensure_index, provision
-from glucoflow.model.errors import Unavailable
 from glucoflow.model.person_id import fits
 from glucoflow.service import running
 from glucoflow.service.people import PersonSummary, summaries
@@ -180,7 +179,8 @@ def _say_addresses(stack: Stack, console: Console, demo: bool) -> None:
     console.print(f"  Pages          {stack.web}", highlight=False)
     console.print(f"  Prefect        {stack.prefect_api.removesuffix('/api')}", highlight=False)
     if stack.prefect_login_file is not None:
-        console.print(f"                 log in with what is in {stack.prefect_login_file}", highlight=False, soft_wrap=True)
+        login = f"                 log in with what is in {stack.prefect_login_file}"
+        console.print(login, highlight=False, soft_wrap=True)
     console.print(f"  Elasticsearch  {stack.elasticsearch}", highlight=False)
     missing = None if demo else missing_keys(Settings.load())
     if missing is not None:
@@ -206,14 +206,15 @@ def _say_running(found: running.Running, console: Console) -> None:
 
 
 def _watch(stack: Stack, stop: threading.Event, console: Console) -> None:
-    """Until somebody says stop, or a part dies. Raises Unavailable for the latter."""
+    """Until somebody says stop. A part that ends by itself is started again; Unavailable where that is of no use."""
+    restarts = Restarts(time.monotonic)
     while not stop.wait(0.5):
-        dead = stack.dead()
-        if dead:
-            raise Unavailable(
-                f"The part called {dead[0].name} ended by itself. Its log ends:\n{dead[0].tail(12)}\n",
-                remedy=f"Start again; nothing is lost. The whole log is {dead[0].log_path}.",
-            )
+        for child in stack.dead():
+            if not restarts.due(child.name):
+                continue
+            console.print(f"{child.name} ended by itself and is started again. Its log ended:", highlight=False)
+            console.print(child.tail(6), highlight=False, markup=False, style="dim")
+            stack.restart(child)
     console.print("Stopping …")
 
 

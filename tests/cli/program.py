@@ -60,10 +60,14 @@ class Folder:
         return Said(done.returncode, done.stdout, done.stderr)
 
     def processes(self) -> list[str]:
-        """Command lines of all that was started for this folder and still lives, by its environment."""
+        """Command lines of all that was started for this folder and still lives."""
+        return list(self.pids().values())
+
+    def pids(self) -> dict[int, str]:
+        """The same by process id, found by their environment."""
         mark = f"GLUCOFLOW_DATA_DIR={self.data}\0".encode()
         place = f"{self.home}/".encode()
-        found = []
+        found = {}
         for entry in Path("/proc").iterdir():
             try:
                 line = (entry / "cmdline").read_bytes()
@@ -71,7 +75,7 @@ class Folder:
             except (OSError, NotADirectoryError):
                 continue
             if ours and entry.name != str(os.getpid()) and line:
-                found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+                found[int(entry.name)] = line.replace(b"\0", b" ").decode(errors="replace")
         return found
 
     def gone_within(self, seconds: float) -> bool:

@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page
 
 from glucoflow.simulators.dexcom import demo_scenario, running_simulator
 from glucoflow.web.security import CSRF_COOKIE
+from tests.cli.attack import FOREIGN, ask, foreign_browser, foreign_site, rebound
 from tests.cli.conftest import Command
 from tests.cli.program import Folder, Up
 from tests.ports import is_free
@@ -45,9 +47,28 @@ def here(up: Up, command: Command, clean: pytest.MonkeyPatch) -> Command:
     return command
 
 
+def login(up: Up) -> tuple[str, str]:
+    """What Prefect's server asks for."""
+    user, _, password = (up.folder.data / "prefect.login").read_text().partition(":")
+    return user, password
+
+
 def prefect(up: Up, path: str, **query: Any) -> Any:
-    """Prefect's API."""
-    return httpx.post(f"{up.where().prefect}/{path}", json=query, timeout=20).raise_for_status().json()
+    """Prefect's API, asked again while its SQLite is busy, as Prefect's own client does."""
+    address, deadline = f"{up.where().prefect}/{path}", time.monotonic() + 60
+    while (answer := httpx.post(address, json=query, timeout=20, auth=login(up))).status_code == 503:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return answer.raise_for_status().json()
+
+
+def deployment(up: Up, name: str) -> Any:
+    """A flow's deployment, once the flows are served."""
+    deadline = time.monotonic() + 90
+    while not (found := prefect(up, "deployments/filter", deployments={"name": {"any_": [name]}})):
+        assert time.monotonic() < deadline, "the flows are not served"
+        time.sleep(0.5)
+    return found[0]
 
 
 def values_of(answer: dict[str, Any]) -> dict[str, list[int]]:
@@ -162,7 +183,7 @@ def test_prefect_knows_the_flows_their_forms_and_the_first_sync(up: Up) -> None:
 
 def test_syncs_are_scheduled(up: Up) -> None:
     """Prefect's scheduler writes coming runs down; with an SQLAlchemy it cannot work with it silently never does."""
-    (sync,) = prefect(up, "deployments/filter", deployments={"name": {"any_": ["sync"]}})
+    sync = deployment(up, "sync")
     wanted = {"deployments": {"id": {"any_": [sync["id"]]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     deadline = time.monotonic() + 60
     while not prefect(up, "flow_runs/filter", **wanted):
@@ -173,10 +194,10 @@ def test_syncs_are_scheduled(up: Up) -> None:
 
 
 def test_a_backfill_started_in_prefects_form_runs_and_shows_how_it_went(up: Up) -> None:
-    (deployment,) = prefect(up, "deployments/filter", deployments={"name": {"any_": ["backfill"]}})
+    backfill = deployment(up, "backfill")
     day = str(datetime.now(UTC).date() - timedelta(days=30))
     parameters = {"user_id": "chiara", "start": day, "end": day}
-    run = prefect(up, f"deployments/{deployment['id']}/create_flow_run", parameters=parameters)
+    run = prefect(up, f"deployments/{backfill['id']}/create_flow_run", parameters=parameters)
     run = _ended(up, run)
     assert run["state_type"] == "COMPLETED"
     assert run["name"] == f"backfill-chiara-{day}-{day}"
@@ -206,14 +227,99 @@ def _ended(up: Up, run: dict[str, Any]) -> dict[str, Any]:
     while run["state_type"] not in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
         assert time.monotonic() < deadline, run["state_name"]
         time.sleep(0.5)
-        run = httpx.get(f"{up.where().prefect}/flow_runs/{run['id']}").json()
+        run = httpx.get(f"{up.where().prefect}/flow_runs/{run['id']}", auth=login(up)).json()
     return run
+
+
+def test_a_page_of_somebody_else_can_do_nothing(up: Up, browser: Browser) -> None:
+    """Not from another origin, and not by a name that its owner points here; with the password it would all work."""
+    deployment(up, "retention")  # the last to be served
+    where, before = up.where(), prefect(up, "deployments/filter")
+    ours = {one["name"]: one for one in before}
+    shell = [{"prefect.deployments.steps.run_shell_script": {"script": f"touch {up.folder.home}/owned"}}]
+    deletion = {"parameters": {"user_id": "alma", "confirm": "alma"}}
+    with foreign_browser(browser) as chromium, foreign_site() as elsewhere:
+        page = chromium.new_page()
+        page.goto(elsewhere)
+        for name, address in (("prefect", str(where.prefect)), ("web", str(where.web)), ("es", where.elasticsearch)):
+            url = f"{address}/deployments/filter" if name == "prefect" else address
+            assert ask(page, url, mode="no-cors")["reached"], f"{name} was never reached: this proves nothing"
+            assert not ask(page, url)["reached"], f"{name} lets any page read its answers"
+        for where_from in (str(where.prefect), str(where.prefect).replace("127.0.0.1", "localhost")):
+            attack(page, where_from, ours, shell, deletion)
+        port = int(str(where.prefect).removesuffix("/api").rsplit(":", 1)[1])
+        with rebound(chromium, port) as rebinding:
+            answer = ask(rebinding, f"http://{FOREIGN}:{port}/api/deployments/filter", {}, method="POST")
+            assert (answer["reached"], answer["status"]) == (True, 400), "the name is not one of the server's"
+            attack(rebinding, f"http://{FOREIGN}:{port}/api", ours, shell, deletion)
+        for address in (str(where.web), where.elasticsearch, *where.doubles.values()):
+            port = int(address.rsplit(":", 1)[1])
+            with rebound(chromium, port) as rebinding:
+                answer = ask(rebinding, f"http://{FOREIGN}:{port}/people")
+                assert answer["reached"]
+                assert answer["status"] in {400, 401, 421}, f"{address} answers to a foreign name"
+    assert prefect(up, "deployments/filter") == before
+    assert not [run for run in prefect(up, "flow_runs/filter") if run["parameters"].get("confirm")]
+    assert not (up.folder.home / "owned").exists()
+    assert "alma" in httpx.get(str(where.web), timeout=20).text.lower()
+
+
+def attack(page: Page, api: str, ours: dict[str, Any], shell: list[Any], deletion: dict[str, Any]) -> None:
+    """List, patch, run and delete, as plain text and as JSON."""
+    sync, delete = (ours[name]["id"] for name in ("sync", "delete-user"))
+    for kind in ("text/plain", "application/json"):
+        asked = [
+            ask(page, f"{api}/deployments/filter", {"limit": 5}, method="POST", media=kind),
+            ask(page, f"{api}/deployments/{sync}", {"pull_steps": shell}, method="PATCH", media=kind),
+            ask(page, f"{api}/deployments/{sync}/create_flow_run", {"state": None}, method="POST", media=kind),
+            ask(page, f"{api}/deployments/{delete}/create_flow_run", deletion, method="POST", media=kind),
+            ask(page, f"{api}/deployments/{sync}", method="DELETE"),
+        ]
+        assert all(one["status"] in {0, 400, 401, 403} for one in asked), asked
+
+
+def test_the_flows_that_are_served_run_our_code_whatever_prefect_says(up: Up) -> None:
+    """With the password somebody puts a shell command before the sync and another entrypoint: neither is run."""
+    sync = deployment(up, "sync")
+    mark = up.folder.home / "pulled"
+    changed = {
+        "pull_steps": [{"prefect.deployments.steps.run_shell_script": {"script": f"touch {mark}"}}],
+        "entrypoint": "os.getcwd",
+    }
+    address = f"{up.where().prefect}/deployments/{sync['id']}"
+    httpx.patch(address, json=changed, auth=login(up), timeout=20).raise_for_status()
+    run = prefect(up, f"deployments/{sync['id']}/create_flow_run", parameters={"user_id": "alma"})
+    assert _ended(up, run)["state_type"] == "COMPLETED"
+    assert not mark.exists()
+    back = {"pull_steps": sync["pull_steps"], "entrypoint": sync["entrypoint"]}
+    httpx.patch(address, json=back, auth=login(up), timeout=20).raise_for_status()
+
+
+def test_a_part_that_is_killed_is_started_again(up: Up) -> None:
+    """Prefect's server, with SIGKILL: the pages stay, and flows go on."""
+    line = next(one for one in up.folder.pids().items() if "prefect-server" in one[1])
+    os.kill(line[0], signal.SIGKILL)
+    deadline = time.monotonic() + 90
+    while "prefect ended by itself and is started again" not in up.said():
+        assert time.monotonic() < deadline
+        assert httpx.get(f"{up.where().web}/healthz", timeout=20).status_code == 200
+        time.sleep(0.2)
+    while True:
+        assert time.monotonic() < deadline
+        try:
+            prefect(up, "deployments/filter")
+            break
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    sync = deployment(up, "sync")
+    run = prefect(up, f"deployments/{sync['id']}/create_flow_run", parameters={"user_id": "bruno"})
+    assert _ended(up, run)["state_type"] == "COMPLETED"
 
 
 def test_no_secret_is_in_logs_prefect_or_the_store(up: Up) -> None:
     secrets = _secrets(up.folder.data)
     assert len(secrets) > 12
-    held_by = {"token.key", "web.secret", "elasticsearch.password", "simulator.json"}
+    held_by = {"token.key", "web.secret", "prefect.login", "elasticsearch.password", "simulator.json"}
     files = [file for file in up.folder.data.rglob("*") if file.is_file() and file.name not in held_by]
     files = [file for file in files if "elasticsearch/data" not in str(file)] + [up.folder.home / "up.err"]
     assert {"glucoflow.db", "prefect.db", "flows.log", "web.log", "elasticsearch.log"} <= {file.name for file in files}
@@ -230,7 +336,7 @@ def _secrets(data: Path) -> dict[str, bytes]:
     """What must never be seen: everything the provider handed out, and our own keys and passwords."""
     state = json.loads((data / "simulator.json").read_text())
     found = {f"{kind} {i}": key for kind in state if kind != "families" for i, key in enumerate(state[kind])}
-    for name in ("token.key", "web.secret", "elasticsearch.password"):
+    for name in ("token.key", "web.secret", "prefect.login", "elasticsearch.password"):
         found[name] = (data / name).read_text().strip()
     return {name: secret.encode() for name, secret in found.items() if len(secret) >= 16}
 

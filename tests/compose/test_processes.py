@@ -60,7 +60,7 @@ class Composed:
 
     def argv(self, service: str) -> list[str]:
         """Its command, by the interpreter of the tests."""
-        program = "prefect" if self.services[service].get("entrypoint") == ["prefect"] else "glucoflow"
+        program = "glucoflow"
         words = [self._filled(word) for word in self.services[service]["command"]]
         return [sys.executable, "-m", program, *words]
 
@@ -134,7 +134,7 @@ def composed(
         postgres.execute((ROOT / "docker" / "postgres-init.sql").read_text().splitlines()[-1])
         made = Composed(tmp_path_factory.mktemp("compose"), elasticsearch_node, postgres)
         for service, port, more in (
-            ("prefect-server", made.prefect, ["--host", "127.0.0.1"]),
+            ("prefect-server", made.prefect, []),
             ("simulator", made.simulator, ["--host", "127.0.0.1", "--port", str(made.simulator), "--days", "3"]),
         ):
             url = f"http://127.0.0.1:{port}{made.health_path(service)}"

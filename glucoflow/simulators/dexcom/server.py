@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from glucoflow.simulators.dexcom.app import Records, create_app
@@ -119,9 +120,13 @@ def run(
         uvicorn.Server(_config(app, host, port)).run()
 
 
+NAMES = ("localhost", "127.0.0.1", "simulator")
+"""Whoever calls it by another name is a web page whose owner points that name at this machine (DNS rebinding)."""
+
+
 def _config(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        TrustedHostMiddleware(app, NAMES, www_redirect=False),
         host=host,
         port=port,
         log_level="warning",
