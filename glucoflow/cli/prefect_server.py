@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glucoflow.model.errors import Misconfigured, Unavailable
 
-READY_SECONDS = 60
+READY_SECONDS = 240
+"""A busy machine needs minutes; a server that ended is noticed at once."""
 LOGIN_FILE = "prefect.login"
 """In the data folder: what Prefect's UI asks for, as it asks for it (user:password)."""
 
@@ -120,7 +121,7 @@ def client_environment(home: Path, api_url: str, login: str | None) -> dict[str,
 
 
 def wait_ready(api_url: str, alive: Callable[[], bool], log_tail: Callable[[], str]) -> None:
-    """Return when the API answers. Raises Unavailable with the log's last lines if it does not within a minute."""
+    """Return when the API answers. Raises Unavailable with the log's last lines if it does not in time."""
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if not alive():

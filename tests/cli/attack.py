@@ -18,7 +18,7 @@ FOREIGN = "evil.example"
 
 ASK = """async ([url, method, type, body, mode]) => {
   try {
-    const answer = await fetch(url, {method, mode, credentials: 'include',
+    const answer = await fetch(url, {method, mode, credentials: 'omit', signal: AbortSignal.timeout(20000),
       headers: body ? {'content-type': type} : {}, body: body || undefined});
     return {reached: true, status: answer.status, text: (await answer.text()).slice(0, 2000)};
   } catch (error) { return {reached: false, status: 0, text: String(error)}; }

@@ -18,9 +18,10 @@ import msgspec
 from glucoflow.service import running
 from glucoflow.settings import cache_folder
 from tests.cli.conftest import OURS, Said
+from tests.ports import is_free
 
 ROOT = Path(__file__).parents[2]
-LONGEST_START_S = 150
+LONGEST_START_S = 400
 
 
 class Folder:
@@ -31,7 +32,8 @@ class Folder:
         self.home.chmod(0o755)  # under root the node runs as somebody else
         self.data = self.home / "data"
         # Below the ports that systems hand out for other things, and far enough apart to find the next free one.
-        first = 20_000 + os.getpid() % 100 * 100
+        blocks = (20_000 + (os.getpid() * 7 + n) % 120 * 100 for n in range(120))
+        first = next(block for block in blocks if all(is_free(block + gap) for gap in (0, 30, 60)))
         plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         self.environment = {
             **plain,
