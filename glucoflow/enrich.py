@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from glucoflow.context import Meals, Tail
+from glucoflow.identity import identified
 from glucoflow.model import records as r
 from glucoflow.model.documents import (
     AlertFields,
@@ -32,10 +33,12 @@ from glucoflow.model.documents import (
     StatusFields,
     TrendFields,
 )
+from glucoflow.model.ingestion import RecordIds
 from glucoflow.model.localtime import epoch_ms, time_fields
 from glucoflow.model.ranges import USUAL_LIMITS, Context, SensorLimits, band, classification, limit, tight
 from glucoflow.model.trends import SAYS_NOTHING, direction, direction_of_rate
 from glucoflow.model.units import MG_DL, Unit, in_mg_dl, to_mmol_l
+from glucoflow.provider import Page
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +111,24 @@ class Enricher:
         self._kind = kind
 
     def documents(self, records: Iterable[r.Record]) -> Iterator[Document]:
-        """One document a record, in order. Readings must come in ascending time, after those of the tail."""
-        for record in records:
-            key = document_id(self._owner.user_id, self._owner.provider, self._kind, record.key)
+        """One document a record, in order, of a page that holds each thing once (`identity.once`).
+
+        Readings must come in ascending time, after those of the tail.
+        """
+        for record, identity in identified(records):
+            key = document_id(self._owner.user_id, self._owner.provider, self._kind, identity)
             source = self._reading(record) if type(record) is r.Reading else self._other(record)
             yield Document(key, source)
+
+    def record_ids(self, page: Page) -> RecordIds:
+        """By what the documents are found whose records moved or went."""
+        return RecordIds(
+            provider=self._owner.provider,
+            datasets=KIND_DATASETS.get(self._kind, ()),
+            window=page.window,
+            standing=[record.record_id for record in page.records if record.record_id is not None],
+            gone=page.deleted,
+        )
 
     def deleted_ids(self, keys: Iterable[str]) -> list[str]:
         return [document_id(self._owner.user_id, self._owner.provider, self._kind, key) for key in keys]
@@ -172,6 +188,18 @@ DATASETS: dict[type[r.Record], tuple[Dataset, EventKind]] = {
     r.DeviceSettings: ("device.settings", "state"),
 }
 """Every record but a Reading: its dataset and its ECS event.kind."""
+
+
+KIND_DATASETS: dict[str, tuple[Dataset, ...]] = {
+    "readings": ("cgm.reading",),
+    "events": (
+        "insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick",
+    ),
+    "calibrations": ("cgm.calibration",),
+    "alerts": ("device.alert",),
+    "devices": ("device.status", "device.settings"),
+}  # fmt: skip
+"""What the records of a kind become."""
 
 
 def with_own_fields(base: Source, record: r.Record) -> Source:

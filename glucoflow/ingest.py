@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from glucoflow.enrich import Enricher
+from glucoflow.identity import once
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal
-from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, SinkResult, Window
+from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, SinkResult, Window
 from glucoflow.prefetch import prefetched
 from glucoflow.provider import Connector, Page, Polling
 from glucoflow.stopwatch import Stopwatch
@@ -23,8 +24,13 @@ log = logging.getLogger(__name__)
 class Sink(Protocol):
     """Where documents go. Idempotent: the same document twice changes nothing."""
 
-    def write(self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime) -> SinkResult:
-        """Return only when each is confirmed or rejected. Raises Retryable or Fatal with nothing half-counted."""
+    def write(
+        self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime, by_id: RecordIds | None = None
+    ) -> SinkResult:
+        """Return only when each is confirmed or rejected. Raises Retryable or Fatal with nothing half-counted.
+
+        `by_id` names the documents that must not stay beside those written: of the same records, moved or gone.
+        """
 
 
 class Ledger(Protocol):
@@ -93,10 +99,13 @@ def ingest(
     then stay finished, and the next call goes on behind them.
     """
     total, watch = Counts(), watch or Stopwatch()
-    for page in watch.each("fetch", prefetched(connector.pages(kind, window))):
+    for fetched in watch.each("fetch", prefetched(connector.pages(kind, window))):
         on_point("after_fetch")
         with watch.stage("write"):
-            result = sink.write(enricher.documents(page.records), enricher.deleted_ids(page.deleted), now)
+            page = once(fetched)
+            by_id = enricher.record_ids(page)
+            documents = enricher.documents(page.records)
+            result = sink.write(documents, enricher.deleted_ids(page.deleted), now, by_id)
         on_point("after_bulk")
         counts = _counts(page, result)
         rejected = [*page.rejected, *result.rejected]

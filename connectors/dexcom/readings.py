@@ -20,7 +20,7 @@ from connectors.dexcom.wire import (
     understand,
 )
 from glucoflow.model.errors import Rejected
-from glucoflow.model.ingestion import RejectedRecord, Window
+from glucoflow.model.ingestion import Window
 from glucoflow.model.records import Reading, Record
 from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
 from glucoflow.provider import Page
@@ -62,9 +62,8 @@ class Readings:
         self._receivers = Receivers()
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
-        """All readings of an answer in time order; of two about one moment of one transmitter only one."""
-        whole = understand(raws, self.reading).page(window, self._egv.left_out)
-        return _once_a_moment(self._receivers.placed(whole))
+        """All readings of an answer in time order."""
+        return self._receivers.placed(understand(raws, self.reading).page(window, self._egv.left_out))
 
     def reading(self, raw: msgspec.Raw) -> Reading:
         """One reading. Raises Rejected, NoValue or msgspec.DecodeError."""
@@ -178,28 +177,3 @@ def _bounded(value: float, unit: Unit, status: str | None) -> float:
     if mg_dl < LOWEST:
         raise Rejected("value", "below 39 mg/dL without being called low: an error code, not glucose")
     raise Rejected("value", "above 401 mg/dL: no sensor measures that")
-
-
-def _once_a_moment(whole: Page) -> Page:
-    """Another integration saw one systemTime twice in an answer: keep the record with the smallest key, every time.
-
-    A twin with the same value is the same reading and held already; one with another value is rejected.
-    """
-    seen: dict[tuple[datetime, str], Reading] = {}
-    contrary: list[RejectedRecord] = []
-    for record in whole.records:
-        if isinstance(record, Reading):
-            moment = (record.time, record.device.transmitter_id or "" if record.device else "")
-            first = seen.setdefault(moment, record)
-            if (first.value, first.unit) != (record.value, record.unit):
-                contrary.append(
-                    RejectedRecord(
-                        field="systemTime",
-                        reason="another record has another value at the same moment of the same transmitter",
-                        key=record.key,
-                        payload=bytes(record.payload),
-                    )
-                )
-    if len(seen) == len(whole.records):
-        return whole
-    return msgspec.structs.replace(whole, records=list(seen.values()), rejected=[*whole.rejected, *contrary])

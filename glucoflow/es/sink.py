@@ -20,15 +20,21 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.es.bulk import PAYLOAD_KEPT, Outcome, Target, deliver
 from glucoflow.es.encode import Item, encode, encode_delete, encode_time
+from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.retrier import PATIENCE, Retrier
+from glucoflow.es.scan import refresh, scan
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal, Rejected, Retryable
-from glucoflow.model.ingestion import RejectedRecord, SinkResult
+from glucoflow.model.ingestion import RecordIds, RejectedRecord, SinkResult
 from glucoflow.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
+
+_LOOKED_UP_AT_ONCE = 5_000
+_A_LARGE_PAGE = 1_000
+"""Records from which on it is worth looking first whether anything is there at all."""
 
 
 class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,19 +78,30 @@ class ElasticsearchSink:
         self._held = {} if held is None else held
         self._index_made = False
 
-    def write(self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime) -> SinkResult:
+    def write(
+        self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime, by_id: RecordIds | None = None
+    ) -> SinkResult:
         """Each document is stored, or counted as unchanged or rejected, when this returns; deletes come last.
+
+        With `by_id` those go too that hold the same records elsewhere; that is looked up where anything is new or gone.
 
         Raises Retryable (overload, outage, full disk), Misconfigured (rights, address) or Fatal (too many rejected).
         What was written until then stays; writing all of it again changes nothing.
         """
-        total = Outcome()
-        for outcome in self._outcomes(self._chunks(documents, encode_time(now), total)):
+        total, written = Outcome(), set[str]()
+        gone: list[str] = list(by_id.gone) if by_id else []
+        standing = by_id.standing if by_id else ()
+        if by_id and len(standing) > _A_LARGE_PAGE and self._is_empty(by_id):
+            standing = ()
+        for outcome in self._outcomes(self._chunks(_noting(documents, written), encode_time(now), total)):
             _add(total, outcome)
+        going = dict.fromkeys(deleted_ids)
+        if by_id and (wanted := [*gone, *(standing if total.created else ())]):
+            going |= dict.fromkeys(self._elsewhere(by_id, wanted, written))
         target = self._target(time.sleep)
-        for key in deleted_ids:
-            self._held.pop(key, None)
-        for ids in _slices(dict.fromkeys(deleted_ids), self._options.chunk_documents):
+        for ids in _slices((key for key in going if key not in written), self._options.chunk_documents):
+            for key in ids:
+                self._held.pop(key, None)
             _add(total, deliver(target, [encode_delete(key) for key in ids]))
         return SinkResult(
             created=total.created,
@@ -93,6 +110,25 @@ class ElasticsearchSink:
             deleted=total.deleted,
             rejected=total.rejected,
         )
+
+    def _is_empty(self, by_id: RecordIds) -> bool:
+        """Whether nothing of these datasets is held in the page's window: then nothing of it is elsewhere."""
+        span = {"range": {"@timestamp": {"gte": by_id.window.start.isoformat(), "lt": by_id.window.end.isoformat()}}}
+        with translated("count documents"):
+            answer = self._client.count(
+                index=self._names.alias(self._user_id), query={"bool": {"filter": [*_scope(by_id), span]}},
+                ignore_unavailable=True,
+            )  # fmt: skip
+        return bool(answer["count"] == 0)
+
+    def _elsewhere(self, by_id: RecordIds, wanted: Iterable[str], written: set[str]) -> Iterator[str]:
+        """Documents of these records under an `_id` that was not written just now."""
+        alias = self._names.alias(self._user_id)
+        refresh(self._client, alias)
+        for ids in _slices(wanted, _LOOKED_UP_AT_ONCE):
+            others = {"must_not": [{"ids": {"values": list(written)}}]} if written else {}
+            query = {"bool": {"filter": [*_scope(by_id), {"terms": {"event.id": ids}}], **others}}
+            yield from (hit.id for hit in scan(self._client, alias, query, source=False))
 
     def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Outcome) -> Iterator["_Chunk"]:
         """Encoded documents in chunks. What has no JSON form is rejected here.
@@ -247,6 +283,16 @@ def _add(total: Outcome, part: Outcome) -> None:
 def _sleep_unless(stop: threading.Event, seconds: float) -> None:
     if stop.wait(seconds):
         raise Retryable("Another part of this write failed, so this one is given up.")
+
+
+def _noting(documents: Iterable[Document], ids: set[str]) -> Iterator[Document]:
+    for document in documents:
+        ids.add(document.id)
+        yield document
+
+
+def _scope(by_id: RecordIds) -> list[dict[str, object]]:
+    return [{"term": {"event.provider": by_id.provider}}, {"terms": {"event.dataset": list(by_id.datasets)}}]
 
 
 def _slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:

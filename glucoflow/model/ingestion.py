@@ -36,6 +36,19 @@ class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes = b""
 
 
+class RecordIds(msgspec.Struct, frozen=True, kw_only=True):
+    """A page's records by the provider's own ids: those that stand as they were written, and those that are gone.
+
+    A document of these datasets with one of the ids, that is none of those just written, is one that moved or went.
+    """
+
+    provider: str
+    datasets: Sequence[str]
+    window: Window
+    standing: Sequence[str] = ()
+    gone: Sequence[str] = ()
+
+
 class SinkResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of every document of one write: the counts and the rejected add up to what went in."""
 

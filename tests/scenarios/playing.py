@@ -1,6 +1,7 @@
 """Plays a scenario: a cloud that holds its accounts over HTTP, a real node, a real database, and glucoflow between."""
 
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -305,7 +306,7 @@ def _restart(stage: Stage, _: w.Restart, _number: int) -> None:
 def _es(stage: Stage, step: w.Es, _: int) -> None:
     stage.rt.client.perform_request(
         step.method,
-        step.path,
+        re.sub(r"\{index:(\w+)\}", lambda found: stage.rt.names.alias(found[1]), step.path),
         body=step.body,
         headers={"content-type": "application/json", "accept": "application/json"},
     )
