@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -101,6 +102,7 @@ class Up:
             cwd=folder.home, env=folder.environment, stdout=subprocess.PIPE, stderr=self._err, text=True,
         )  # fmt: skip
         self.answer: dict[str, Any] = {}
+        self.began = datetime.now(UTC)
 
     def __enter__(self) -> Self:
         assert self.process.stdout is not None
