@@ -77,6 +77,7 @@ def serve_prefect(allowed_hosts: Sequence[str]) -> None:
         port=server.api.port,
         timeout_keep_alive=server.api.keepalive_timeout,
         log_level=server.logging_level.lower(),
+        timeout_graceful_shutdown=1,  # flows keep their sockets open: who stops us does not wait for them
     )
 
 

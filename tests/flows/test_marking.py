@@ -64,7 +64,7 @@ def test_the_commands_mark_and_show(house: House, command: Run, tmp_path: Path) 
     file = tmp_path / "days.csv"
     file.write_text("Date,Kept\n2026-06-12,no\n2026-06-13,perhaps\n")
     told = command("protocol", "alma", "walk", "--import", str(file))
-    assert "1 days recorded" in told
+    assert "1 day recorded" in told
     assert "line 3" in told
     assert f"{FEWEST_DAYS} days with and without are needed" in told
     assert "walk: 3 days" in command("protocol", "alma")

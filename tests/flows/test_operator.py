@@ -69,13 +69,13 @@ def test_the_time_of_each_stage_adds_up_to_less_than_the_run(house: House) -> No
 
 def test_what_was_kept_aside_by_reason(house: House) -> None:
     good = house.sim.truth("alma", "egvs", NOW - timedelta(hours=1), NOW)[0]
-    odd = [{**good, "recordId": f"odd-{i}", "unit": "furlongs"} for i in range(3)]
+    odd = [{**good, "recordId": f"odd-{i}", "systemTime": "teatime"} for i in range(3)]
     house.sim.faults.add(Fault("records", path="egvs", records=[*odd, {**good, "recordId": "odd", "value": "lots"}]))
     house.sync()
     rejects = {one["reject"]["field"]: one["reject"] for one in told(house, "reject")}
-    assert rejects["unit"]["records"] == 3
+    assert rejects["systemTime"]["records"] == 3
     assert rejects["value"]["records"] == 1
-    assert all("furlongs" not in str(one) and "lots" not in str(one) for one in rejects.values())
+    assert all("teatime" not in str(one) and "lots" not in str(one) for one in rejects.values())
 
 
 def test_how_connections_stand_and_which_are_gone(house: House) -> None:
