@@ -8,12 +8,13 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from glucoflow.model.ingestion import Counts
-from glucoflow.service.sync import Outcome, Status
+from glucoflow.service.jobs import Outcome, Status
 
 MOST_ROWS = 100
 
 _WORDS: dict[Status, str] = {
     "ok": "done",
+    "partial": "done, but for a part that will be tried again",
     "retry": "will be tried again",
     "reauthorize": "the person must connect again",
     "failed": "failed",
@@ -35,7 +36,10 @@ def show_outcomes(key: str, outcomes: Sequence[Outcome]) -> None:
 
 def end_state(outcomes: Sequence[Outcome]) -> State[None]:
     """Completed; Completed with a name that shows in the UI where some failed; Failed where all did."""
-    bad = [outcome for outcome in outcomes if outcome.status != "ok"]
+    bad = [outcome for outcome in outcomes if outcome.status not in ("ok", "partial")]
+    partial = sum(outcome.status == "partial" for outcome in outcomes)
+    if partial and not bad:
+        return Completed(name="CompletedWithErrors", message=f"{partial} of {len(outcomes)} connections lack a part")
     if not bad:
         total = sum((outcome.counts for outcome in outcomes), Counts())
         return Completed(

@@ -11,8 +11,9 @@ from prefect.runtime import flow_run
 from flows.parameters import UserId
 from flows.reports import end_state, show_outcomes
 from glucoflow.es.provision import provision
+from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.runtime import open_runtime
-from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
+from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import Connection
 
@@ -27,7 +28,7 @@ def sync(user_id: UserId | None = None) -> State[None]:
     owner = uuid4().hex
 
     def as_task(connections: Sequence[Connection]) -> list[Outcome]:
-        return sync_batch([connection.id for connection in connections], owner)
+        return sync_batch([connection.id for connection in connections], owner, now=user_id is not None)
 
     with open_runtime(Settings.load()) as rt:
         provision(rt.client, rt.names)
@@ -37,9 +38,9 @@ def sync(user_id: UserId | None = None) -> State[None]:
 
 
 @task(name="sync-batch", cache_policy=NO_CACHE, persist_result=False)
-def sync_batch(connection_ids: list[str], owner: str) -> list[Outcome]:
-    """One batch of leased connections. Ids go in, never tokens or readings; counts come out."""
+def sync_batch(connection_ids: list[str], owner: str, now: bool = False) -> list[Outcome]:
+    """One batch of leased connections. Ids go in, never tokens or readings; counts come out. `now`: see `SYNC_NOW`."""
     settings = Settings.load()
     with open_runtime(settings) as rt:
         connections = [rt.store.connections.get(connection_id) for connection_id in connection_ids]
-        return run_batch(rt, connections, SYNC_JOB, owner, settings.sync.threads)
+        return run_batch(rt, connections, SYNC_NOW if now else SYNC_JOB, owner, settings.sync.threads)

@@ -7,8 +7,8 @@ from prefect.client.schemas.objects import State
 
 from flows.reports import end_state, show_outcomes
 from glucoflow.model.errors import GlucoflowError, Reauthorize
+from glucoflow.service.jobs import Outcome
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import Outcome
 from glucoflow.settings import Settings
 
 MARGIN = timedelta(minutes=70)

@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CHUNK = 256 * 1024
-LONGEST_RETRY_AFTER = timedelta(hours=1)
-"""A longer `Retry-After` is taken as this: the next poll will ask again anyway."""
+LONGEST_RETRY_AFTER = timedelta(hours=6)
+"""A longer `Retry-After` is taken as this, which is also the longest wait after failures."""
 
 
 class TooMuch(Retryable):
@@ -151,10 +151,14 @@ class SignedHttp:
     ) -> Answer:
         self._terms.on_call()
         signature = self._sign(credentials)
-        return ask(
+        answer = ask(
             self._session, self._title, method, url,
             params={**(query or {}), **signature.query}, json=json, auth=_Headers(signature.headers),
         )  # fmt: skip
+        said = _date(answer.headers.get("Date", ""))
+        if said is not None:
+            self._terms.on_date(said)
+        return answer
 
     def _json(self, answer: Answer) -> bytes:
         """The body of a 200 answer that calls itself JSON (or says nothing of itself)."""

@@ -1,24 +1,33 @@
 """The loop at the heart: pages → documents → sink → checkpoint.
 
 At least once, and idempotent, so in effect exactly once: a page's checkpoint moves only when each of its items is
-confirmed or kept aside with its reason, and writing a page twice changes nothing (`docs/delivery.md` says why).
+confirmed or kept aside with its reason, and writing a page twice changes nothing (`docs/delivery.md` says why). What
+cannot be read is remembered before the checkpoint passes it.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
 
 from glucoflow.enrich import Enricher
 from glucoflow.identity import once
 from glucoflow.model.documents import Document
-from glucoflow.model.errors import Fatal
+from glucoflow.model.errors import GlucoflowError
 from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, SinkResult, Window
-from glucoflow.prefetch import prefetched
-from glucoflow.provider import Connector, Page, Polling
-from glucoflow.stopwatch import Stopwatch
+from glucoflow.provider import Page, Polling
+from glucoflow.reading import Hole, Reader, is_suspicious, prefetched
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Stage = Literal["fetch", "write", "store"]
+"""Waiting for the provider and reading its answer; making documents and indexing them; moving the checkpoint."""
 
 
 class Sink(Protocol):
@@ -34,24 +43,78 @@ class Sink(Protocol):
 
 
 class Ledger(Protocol):
-    """Where one connection's progress is kept. `advance` is one transaction and raises if the lease is lost."""
+    """Where one connection's progress is kept. Each call is one transaction, and raises if the lease is lost."""
 
     def checkpoint(self, kind: Kind) -> datetime | None: ...
 
     def advance(
-        self, kind: Kind, to: datetime | None, counts: Counts, rejected: Sequence[RejectedRecord], now: datetime
+        self,
+        kind: Kind,
+        to: datetime | None,
+        counts: Counts,
+        rejected: Sequence[RejectedRecord],
+        now: datetime,
+        read: Window | None = None,
     ) -> None:
-        """Add a page's counts and rejected records to the run; move the checkpoint forward to `to` (never back)."""
+        """Add a page's counts and rejected records to the run; move the checkpoint forward to `to` (never back).
 
+        Unread windows inside `read` are forgotten.
+        """
 
-SUSPICIOUS_SHARE = 0.15
-SUSPICIOUS_COUNT = 100
-"""More refused records than this in a page, and a larger share, mean that the provider or we changed, not that a few
-records are odd: the run stops before the checkpoint (the error monitors of Elastic's connectors do the same)."""
+    def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:
+        """Remember a window that cannot be read, and move the checkpoint forward to `to`."""
 
 
 def nothing_happens(_point: str) -> None:
     """The default for `on_point`, called at `after_fetch`, `after_bulk`, `after_checkpoint`; tests kill it there."""
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one kind of one connection is brought from, through and to, for a run that began at `now`."""
+
+    kind: Kind
+    reader: Reader
+    enricher: Enricher
+    sink: Sink
+    ledger: Ledger
+    now: datetime
+    clock: Callable[[], datetime]
+    """For signs of life; everything else is judged by `now`."""
+    on_page: Callable[[Window, Counts], None] = lambda _window, _counts: None
+    on_point: Callable[[str], None] = nothing_happens
+
+
+class Stopwatch:
+    """Adds up the time spent in each stage. For one thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """`clock` tells seconds and never goes back."""
+        self._clock = clock
+        self._seconds: dict[Stage, float] = {}
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Counts what happens inside as `name`, also where it raises."""
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + self._clock() - begun
+
+    def each(self, name: Stage, items: Iterable[T]) -> Iterator[T]:
+        """The items; the time it takes to get each counts as `name`, what the caller does between them does not."""
+        iterator = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
+
+    def seconds(self, name: Stage) -> float:
+        """So far, 0 where the stage never began."""
+        return self._seconds.get(name, 0.0)
 
 
 def plan(
@@ -61,75 +124,81 @@ def plan(
     checkpoint: datetime | None,
     now: datetime,
     deep: bool = False,
-) -> Window | None:
-    """What a sync asks for: from the checkpoint less the lag to the end of what the provider holds, never past `now`.
+) -> Window:
+    """What a sync asks for: from the checkpoint less the lag until `now`. What a provider says of itself is a hint.
 
-    `updated` is the span of records changed since the last sync, where the provider can tell; the window reaches back
-    to it, so that what a phone uploads weeks late is found. `deep` steps back further, once a day. None where the
-    provider holds nothing new to read.
+    Without a checkpoint it begins where the provider says that its records do (`extent`), or where it says nothing, as
+    far back as a later sync would. `updated` is the span of records changed since the last sync, where the provider
+    can tell; the window reaches back to it, so that what a phone uploads weeks late is found. `deep` steps back
+    further, once a day. A checkpoint in the future was left by a clock that was wrong, and is taken for now.
     """
-    if extent is None:
-        return None
-    end = min(extent.end, now)
+    lag = max(polling.deep_lag if deep else polling.lag, timedelta(hours=1))
     if checkpoint is None:
-        start = extent.start
+        start = min(extent.start, now - lag) if extent is not None else now - lag
     else:
-        start = checkpoint - (polling.deep_lag if deep else polling.lag)
+        start = min(checkpoint, now) - lag
         if updated is not None:
             start = min(start, updated.start)
-        start = max(start, extent.start)
-    return Window(start, end) if start < end else None
+    return Window(start, now)
 
 
 def ingest(
-    connector: Connector,
-    kind: Kind,
-    window: Window,
-    enricher: Enricher,
-    sink: Sink,
-    ledger: Ledger,
-    now: datetime,
-    on_page: Callable[[Window, Counts], None] | None = None,
-    on_point: Callable[[str], None] = nothing_happens,
-    watch: Stopwatch | None = None,
-) -> Counts:
-    """Bring every record of `window`, two pages in memory at most; returns what was done.
+    parts: Parts, window: Window, watch: Stopwatch, *, move: bool = True, again: bool = False
+) -> tuple[Counts, Sequence[Hole]]:
+    """Bring every record of `window`, two pages in memory at most; what was done, and what could not be read.
 
-    `watch` learns how long each stage took. Raises whatever the connector, sink or ledger raises; pages finished until
-    then stay finished, and the next call goes on behind them.
+    With `move`, the checkpoint follows. Holes are remembered before it passes them, except with `again`: that window
+    was passed over before, and what of it is unread still is the caller's to keep.
+
+    Raises what `Reader.read`, sink and ledger raise; pages finished until then stay finished, and the next call goes
+    on behind them.
     """
-    total, watch = Counts(), watch or Stopwatch()
-    for fetched in watch.each("fetch", prefetched(connector.pages(kind, window))):
-        on_point("after_fetch")
-        with watch.stage("write"):
-            page = once(fetched)
-            by_id = enricher.record_ids(page)
-            documents = enricher.documents(page.records)
-            result = sink.write(documents, enricher.deleted_ids(page.deleted), now, by_id)
-        on_point("after_bulk")
-        counts = _counts(page, result)
-        rejected = [*page.rejected, *result.rejected]
-        suspicious = _suspicious(page)
-        with watch.stage("store"):
-            ledger.advance(kind, None if suspicious else min(page.window.end, now), counts, rejected, now)
-        on_point("after_checkpoint")
-        if suspicious:
-            raise Fatal(
-                f"{len(page.rejected)} of {counts.fetched} {kind} in one page could not be understood.",
-                remedy="The provider's format may have changed. The rejected records are kept; nothing is lost. "
-                "Please look for a newer glucoflow, or report it.",
-            )
-        log.info("page of %s stored", kind, extra={"kind": kind, "counts": _as_extra(counts)})
-        total += counts
-        if on_page:
-            on_page(page.window, total)
-    return total
+    total = Counts()
+    holes: list[Hole] = []
+    with closing(prefetched(parts.reader.read(window, known_bad=again))) as items:
+        for item in watch.each("fetch", items):
+            if isinstance(item, Hole):
+                holes.append(item)
+                if not again:
+                    _pass_over(parts, item, move)
+                continue
+            total += _page(parts, item, watch, move)
+            parts.on_page(item.window, total)
+    if holes:
+        log.warning("%d windows of %s could not be read; first: %s", len(holes), parts.kind, holes[0].error.message)
+    return total, holes
 
 
 def progress(window: Window, done_until: datetime) -> float:
     """How much of a window is behind us, 0 to 1."""
     whole = window.end - window.start
     return min(1.0, max(0.0, (done_until - window.start) / whole)) if whole > timedelta() else 1.0
+
+
+def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
+    parts.on_point("after_fetch")
+    with watch.stage("write"):
+        page = once(fetched)
+        by_id = parts.enricher.record_ids(page)
+        documents = parts.enricher.documents(page.records)
+        result = parts.sink.write(documents, parts.enricher.deleted_ids(page.deleted), parts.now, by_id)
+    parts.on_point("after_bulk")
+    counts = _counts(page, result)
+    # What can hardly be understood is a hole: the reader says so next, and the checkpoint passes it then.
+    suspicious = is_suspicious(page)
+    to = min(page.window.end, parts.now) if move and not suspicious else None
+    read = None if suspicious else page.window
+    with watch.stage("store"):
+        rejected = [*page.rejected, *result.rejected]
+        parts.ledger.advance(parts.kind, to, counts, rejected, parts.clock(), read)
+    parts.on_point("after_checkpoint")
+    log.info("page of %s stored", parts.kind, extra={"kind": parts.kind, "counts": msgspec.structs.asdict(counts)})
+    return counts
+
+
+def _pass_over(parts: Parts, hole: Hole, move: bool) -> None:
+    to = min(hole.window.end, parts.now) if move else None
+    parts.ledger.pass_over(parts.kind, hole.window, hole.error, to, parts.clock())
 
 
 def _counts(page: Page, result: SinkResult) -> Counts:
@@ -142,12 +211,3 @@ def _counts(page: Page, result: SinkResult) -> Counts:
         deleted=result.deleted,
         rejected=len(page.rejected) + len(result.rejected),
     )
-
-
-def _suspicious(page: Page) -> bool:
-    refused = len(page.rejected)
-    return refused > SUSPICIOUS_COUNT and refused > SUSPICIOUS_SHARE * (refused + len(page.records))
-
-
-def _as_extra(counts: Counts) -> dict[str, int]:
-    return {name: getattr(counts, name) for name in counts.__struct_fields__}

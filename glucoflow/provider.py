@@ -49,7 +49,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connector(Protocol):
-    """One connection's stream of records. Raises Retryable, Reauthorize or Fatal; never for a single bad record."""
+    """One connection's stream of records. Raises Retryable, Unreadable (this part is refused, others may be given),
+    Reauthorize (the whole account is) or Fatal; never for a single bad record."""
 
     def extent(self, kind: Kind, updated_since: datetime | None = None) -> Window | None:
         """The span of records the provider holds; None where it holds none.
@@ -98,6 +99,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     on_call: Callable[[], None] = lambda: None
     """To be called before each call of the provider. Raises Retryable where the hour's calls are spent."""
+    on_date: Callable[[datetime], None] = lambda _date: None
+    """To be told the provider's time at each answer that says it (its `Date` header). What it raises goes through."""
     seed: int = 0
     """For the jitter of waits."""
 

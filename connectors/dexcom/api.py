@@ -9,7 +9,7 @@ import msgspec
 from connectors.dexcom import DexcomSettings
 from glucoflow import http
 from glucoflow.http import Answer, SignedHttp, refuse_plain_http
-from glucoflow.model.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unreadable
 from glucoflow.provider import CredentialSource, Site, Terms
 
 T = TypeVar("T")
@@ -80,28 +80,29 @@ def not_understood(body: bytes, what: str) -> Retryable:
 
 
 def refusal(answer: Answer) -> GlucoflowError:
-    """What a 4xx means."""
+    """What a 4xx means: this part of the data is refused. Consent that is gone shows as 401 or at the token."""
     text = _said(answer.body)
     if answer.status == HTTPStatus.FORBIDDEN:
         if any(word in text.lower() for word in ("sandbox", "client", "app ", "application", "tier", "scope")):
-            return Misconfigured(
+            return Unreadable(
                 f"Dexcom says that your app has no right to this data (403: {text}).",
                 remedy="New apps have sandbox rights only: use DEXCOM_REGION=sandbox, or ask for limited access in "
                 "the Dexcom developer portal.",
             )
-        return Reauthorize(
-            "Dexcom does not let this connection read its data (403).",
-            remedy="Connect to Dexcom again on the person's page; if that does not help, look at your app's access "
-            "in the developer portal.",
+        return Unreadable(
+            "Dexcom does not let this connection read it (403).",
+            remedy="If it stays so, connect to Dexcom again on the person's page, or look at your app's access in the "
+            "developer portal.",
         )
     if answer.status == HTTPStatus.NOT_FOUND:
-        return Misconfigured(
-            "There is no Dexcom API at this address (404).",
-            remedy="Look at DEXCOM_REGION, DEXCOM_BASE_URL and DEXCOM_API_PREFIX.",
+        return Unreadable(
+            "Dexcom does not have it for this connection (404).",
+            remedy="If nobody's data can be read, look at the settings of where Dexcom's API is.",
         )
-    return Fatal(
+    return Unreadable(
         f"Dexcom calls the request wrong ({answer.status}: {text or 'no reason given'}).",
-        remedy="Please report this; the records of this window were not read.",
+        remedy="Please report it if it stays so.",
+        narrower=True,
     )
 
 

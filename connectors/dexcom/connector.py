@@ -178,9 +178,12 @@ def data_range(body: bytes) -> DataRange:
 def _window(span: _Span | None) -> Window | None:
     if span is None:
         return None
-    start = max(system_time(span.start.system_time), EARLIEST)  # a clock that was never set starts no walk in year 1
+    first, last = sorted(
+        (system_time(span.start.system_time), system_time(span.end.system_time))
+    )  # turned round or not
+    start = max(first, EARLIEST)  # a clock that was never set starts no walk in year 1
     # `end` is the last record's time and windows are half-open: else the last record would come a sync late
-    end = system_time(span.end.system_time) + ONE_SECOND
+    end = last + ONE_SECOND
     return Window(start, end) if start < end else None
 
 

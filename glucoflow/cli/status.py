@@ -12,7 +12,7 @@ from glucoflow.model.words import count, length
 from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
-from glucoflow.store import Connection, RejectedRecordCount
+from glucoflow.store import Connection, RejectedRecordCount, Unread
 
 
 class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +28,8 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_poll: datetime | None
     last_error: str | None
     remedy: str | None
+    clock_ahead_seconds: int | None
+    unread: list[Unread]
     rejected_records: list[RejectedRecordCount]
 
 
@@ -85,6 +87,8 @@ def _status(rt: Runtime, connection: Connection) -> ConnectionStatus:
         next_poll=connection.next_poll_at,
         last_error=connection.last_error,
         remedy=connection.last_remedy,
+        clock_ahead_seconds=connection.clock_ahead_s,
+        unread=list(rt.store.unread.list(connection_id=connection.id)),
         rejected_records=list(rt.store.rejected_records.counts(connection_id=connection.id)),
     )
 

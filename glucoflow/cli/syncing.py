@@ -11,9 +11,10 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import KINDS, Kind
 from glucoflow.model.words import count
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.maintenance import delete_person, disconnect_person
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
+from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 
 
@@ -24,10 +25,8 @@ def sync_now(settings: Settings, user_id: str | None) -> int:
             rt.store.people.get(user_id)  # says who is known
         provision(rt.client, rt.names)
         bar = progress.add_task("syncing", total=None)
-        owner = uuid4().hex
-        outcomes = sync_due(
-            rt, owner, lambda batch: run_batch(rt, batch, SYNC_JOB, owner, settings.sync.threads), user_id
-        )
+        owner, job = uuid4().hex, SYNC_JOB if user_id is None else SYNC_NOW
+        outcomes = sync_due(rt, owner, lambda batch: run_batch(rt, batch, job, owner, settings.sync.threads), user_id)
         progress.update(bar, completed=1, total=1)
         why = _why_nothing(rt, user_id) if not outcomes else ""
     return _tell(outcomes, why)
@@ -72,8 +71,7 @@ def _tell(outcomes: Sequence[Outcome], why_nothing: str) -> int:
         say(line, error=True)
         if outcome.status != "ok":
             say(f"  {outcome.message} {outcome.remedy}", error=True)
-    codes = {"ok": 0, "retry": 75, "reauthorize": 77, "failed": 70}
-    return max(codes[outcome.status] for outcome in outcomes)
+    return max(outcome.exit_code for outcome in outcomes)
 
 
 def _why_nothing(rt: Runtime, user_id: str | None) -> str:

@@ -1,7 +1,8 @@
 """What provider, loop, sink and store say to one another: kinds of record, windows, rejected records, counts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -25,6 +26,15 @@ class Window(msgspec.Struct, frozen=True):
             end = min(start + longest, self.end)
             yield Window(start, end)
             start = end
+
+    def without(self, others: Iterable["Window"]) -> list["Window"]:
+        """What of this window lies in none of the others, oldest first."""
+        start, left = self.start, []
+        for other in sorted(others, key=attrgetter("start")):
+            if start < min(other.start, self.end):
+                left.append(Window(start, min(other.start, self.end)))
+            start = max(start, other.end)
+        return [*left, Window(start, self.end)] if start < self.end else left
 
 
 class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Kind, Window
+from glucoflow.service.jobs import Job, Outcome
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_after
-from glucoflow.service.sync import Job, Outcome, run_job
+from glucoflow.service.sync import run_job
 from glucoflow.store import Connection
 
 LONGEST_SPAN = timedelta(days=366 * 20)

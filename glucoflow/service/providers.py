@@ -104,8 +104,12 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         source: CredentialSource,
         now: datetime,
         on_call: Callable[[], None] = lambda: None,
+        on_date: Callable[[datetime], None] = lambda _date: None,
     ) -> Connector:
-        """A connector for one connection; close it after use. `on_call` is called before each call of its API."""
+        """A connector for one connection; close it after use. `on_call` is called before each call of its API.
+
+        `on_date` is told the time by the provider's clock at each answer that says it.
+        """
         provider = self.get(name)
         settings, cap = self._settings(provider), self._cap(provider)
 
@@ -114,7 +118,7 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
                 self.budget.take(_app(name, region), cap)
             on_call()
 
-        terms = Terms(now=now, limits=self.limits, on_call=counted)
+        terms = Terms(now=now, limits=self.limits, on_call=counted, on_date=on_date)
         return provider.open(settings, self.site(name, region), source, terms)
 
     def polling(self, name: str, region: str) -> Polling:

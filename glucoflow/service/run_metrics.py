@@ -14,10 +14,10 @@ import msgspec
 from glucoflow.es import run_metrics as runs
 from glucoflow.es.run_metrics import ConnectionFields, MetricDocument, RejectFields, RunFields, StageFields, document
 from glucoflow.es.sizes import room, sizes
+from glucoflow.ingest import Stopwatch
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.model.ingestion import Counts, Kind
 from glucoflow.service.runtime import Runtime
-from glucoflow.stopwatch import Stopwatch
 from glucoflow.store import Connection, Run
 
 log = logging.getLogger(__name__)

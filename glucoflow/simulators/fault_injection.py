@@ -23,7 +23,7 @@ FaultKind = Literal[
     "revoke",
 ]
 """
-- status: answers `status` (with `retry_after` as seconds or as an HTTP date, and `body`); nothing else happens
+- status: answers `status` (with `retry_after` in seconds or as an HTTP date, and `body`, bytes or JSON); nothing else
 - html: a login page with status 200
 - truncated: the right answer, its JSON cut in the middle, Content-Length to match
 - cut: the right answer, the connection closed in the middle of it

@@ -138,8 +138,11 @@ class Connections:
         deep: bool = False,
         next_poll_at: datetime | None = None,
         owner: str | None = None,
+        trouble: tuple[str, str] | None = None,
     ) -> bool:
         """A sync went through: its error is history. `deep` if it stepped back further, as it does once a day.
+
+        `trouble` (message and remedy) where a part of it could not be read: it is shown, and counts as no failure.
 
         Nothing is kept, and False returned, if the connection is gone or `owner` (if given) no longer has its lease.
         """
@@ -149,7 +152,8 @@ class Connections:
                 return False
             row.last_success_at, row.failures = now, 0
             row.refusals, row.refused_at = 0, None
-            row.last_error = row.last_remedy = row.last_error_at = None
+            row.last_error, row.last_remedy = trouble or (None, None)
+            row.last_error_at = now if trouble else None
             if deep:
                 row.last_deep_at = now
             if next_poll_at is not None:
@@ -160,6 +164,11 @@ class Connections:
         """Providers that refuse most people lately: nobody is asked to connect again, the operator has to look."""
         with self._database.read() as session:
             return tuple(waves(session, now))
+
+    def note_clock(self, connection_id: str, ahead_s: int | None) -> None:
+        """How far this machine's clock is ahead of the provider's; None where they agree."""
+        with self._database.write() as session:
+            locked(session, connection_id).clock_ahead_s = ahead_s
 
     def schedule(self, connection_id: str, next_poll_at: datetime) -> None:
         """When the connection is due next."""

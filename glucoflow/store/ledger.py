@@ -111,11 +111,11 @@ class StoreLedger:
             row = unread.stopped(session, self._connection_id, kind)
             return None if row is None else row.next_try_at
 
-    def unread(self, kind: Kind, now: datetime) -> tuple[Unread, ...]:
-        """The windows of a kind that shall be tried again by now, those tried longest ago first."""
+    def unread(self, kind: Kind) -> tuple[Unread, ...]:
+        """The windows of a kind that were passed over, the one to be tried again first first."""
         with self._database.read() as session:
             rows = unread.rows_of(session, self._connection_id, kind)
-            return tuple(unread.unread_of(row) for row in rows if row.end is not None and row.next_try_at <= now)
+            return tuple(unread.unread_of(row) for row in rows if row.end is not None)
 
     def tried_again(self, tried: Unread, holes: Sequence[tuple[Window, GlucoflowError]], now: datetime) -> None:
         """An unread window was tried again, and this is what of it is unread still."""

@@ -70,6 +70,13 @@ class Runs:
                 row.progress = 1.0
             return _run(row)
 
+    def discard(self, run_id: str) -> None:
+        """Forget a run that did nothing, and whose times are wrong."""
+        with self._database.write() as session:
+            row = session.get(RunRow, run_id)
+            if row is not None:
+                session.delete(row)
+
     def get(self, run_id: str) -> Run:
         """The run. Raises Rejected if there is none."""
         with self._database.read() as session:

@@ -38,13 +38,13 @@ class UnreadWindows:
 def put(session: Session, connection_id: str, kind: Kind, window: Window, error: GlucoflowError, now: datetime) -> None:
     """Remember a window. One that it touches, or overlaps, is the same trouble: the two become one."""
     start, end = window.start, window.end
-    first_at, tries = now, 0
+    first_at, tries = now, 1
     for row in rows_of(session, connection_id, kind):
         if row.end is not None and row.start <= end and start <= row.end:
             start, end = min(start, row.start), max(end, row.end)
             first_at, tries = min(first_at, row.first_at), max(tries, row.tries)
             session.delete(row)
-    session.add(_row(connection_id, kind, start, end, error, now, first_at, tries))
+    session.add(_row(connection_id, kind, start, end, error, now, first_at, tries))  # not tried again, only met
 
 
 def put_stopped(
@@ -53,7 +53,7 @@ def put_stopped(
     """Remember that nothing of a kind can be read from `at` on."""
     row = stopped(session, connection_id, kind)
     if row is None:
-        session.add(_row(connection_id, kind, at, None, error, now, now, 0))
+        session.add(_row(connection_id, kind, at, None, error, now, now, 1))
         return
     row.start, row.reason, row.remedy, row.last_at = at, error.message, error.remedy, now
     row.tries += 1
@@ -66,8 +66,10 @@ def replace(session: Session, row_id: int, holes: Sequence[tuple[Window, Glucofl
     if row is None:
         return
     session.delete(row)
-    for window, error in holes:
-        session.add(_row(row.connection_id, row.kind, window.start, window.end, error, now, row.first_at, row.tries))
+    for window, error in _joined(holes):
+        session.add(
+            _row(row.connection_id, row.kind, window.start, window.end, error, now, row.first_at, row.tries + 1)
+        )
 
 
 def close(session: Session, connection_id: str, kind: Kind, read: Window) -> None:
@@ -118,6 +120,17 @@ def unread_of(row: UnreadRow) -> Unread:
     )
 
 
+def _joined(holes: Sequence[tuple[Window, GlucoflowError]]) -> list[tuple[Window, GlucoflowError]]:
+    """Holes in order, those that meet as one."""
+    joined: list[tuple[Window, GlucoflowError]] = []
+    for window, error in holes:
+        if joined and joined[-1][0].end >= window.start:
+            joined[-1] = Window(joined[-1][0].start, window.end), joined[-1][1]
+        else:
+            joined.append((window, error))
+    return joined
+
+
 def _row(
     connection_id: str,
     kind: str,
@@ -130,7 +143,7 @@ def _row(
 ) -> UnreadRow:
     return UnreadRow(
         connection_id=connection_id, kind=kind, start=start, end=end, reason=error.message, remedy=error.remedy,
-        tries=tries + 1, first_at=first_at, last_at=now, next_try_at=_next_try(tries + 1, error, now),
+        tries=tries, first_at=first_at, last_at=now, next_try_at=_next_try(tries, error, now),
     )  # fmt: skip
 
 

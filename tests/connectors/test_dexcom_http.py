@@ -2,12 +2,13 @@
 
 import gzip
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
 
-from glucoflow.model.errors import Fatal, GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import Reauthorize, Retryable, Unreadable
 from glucoflow.model.ingestion import Window
 from glucoflow.provider import Limits
 from tests.connectors.conftest import Answer, Provider, Request
@@ -17,9 +18,11 @@ JSON = {"Content-Type": "application/json; charset=utf-8"}
 ONE = body("egv", EGV)
 
 
-def read(provider: Provider, window: Window = DAY) -> list[str]:
+def read(
+    provider: Provider, window: Window = DAY, on_date: Callable[[datetime], None] = lambda _date: None
+) -> list[str]:
     """The keys of all readings."""
-    open_one = connector(provider.base_url)
+    open_one = connector(provider.base_url, on_date=on_date)
     try:
         return [record.key for page in open_one.pages("readings", window) for record in page.records]
     finally:
@@ -105,7 +108,7 @@ def test_what_passes_is_tried_again(provider: Provider) -> None:
     [
         ({"Retry-After": "77"}, 77),
         ({"Retry-After": "Sun, 08 Mar 2026 10:01:30 GMT", "Date": "Sun, 08 Mar 2026 10:00:00 GMT"}, 90),
-        ({"Retry-After": "99999999"}, 3600),
+        ({"Retry-After": "99999999"}, 21600),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "Sun, 08 Mar 2026 10:01:30 GMT", "Date": "Sun, 08 Mar 2020 10:00:00 GMT"}, None),
@@ -152,23 +155,34 @@ def test_what_the_token_source_raises_comes_through(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "error", "says"),
+    ("status", "answer", "narrower", "says"),
     [
-        (400, b'{"errors": ["endDate is more than 30 days after startDate"]}', Fatal, "more than 30 days"),
-        (400, b"<html>", Fatal, "no reason given"),
-        (403, b'{"fault": {"faultstring": "App has sandbox access only"}}', Misconfigured, "DEXCOM_REGION=sandbox"),
-        (403, b"", Reauthorize, "Connect to Dexcom again"),
-        (404, b"", Misconfigured, "DEXCOM_API_PREFIX"),
+        (400, b'{"errors": ["endDate is more than 30 days after startDate"]}', True, "more than 30 days"),
+        (400, b"<html>", True, "no reason given"),
+        (403, b'{"fault": {"faultstring": "App has sandbox access only"}}', False, "DEXCOM_REGION=sandbox"),
+        (403, b"", False, "connect to Dexcom again"),
+        (404, b"", False, "does not have it for this connection"),
     ],
 )
-def test_refusals_say_what_to_do_and_are_not_repeated(
-    provider: Provider, status: int, answer: bytes, error: type[GlucoflowError], says: str
+def test_refusals_concern_their_part_say_what_to_do_and_are_not_repeated(
+    provider: Provider, status: int, answer: bytes, narrower: bool, says: str
 ) -> None:
     provider.script = lambda _: Answer(answer, status)
-    with pytest.raises(error, match=says) as caught:
+    with pytest.raises(Unreadable, match=says) as caught:
         read(provider)
-    assert type(caught.value) is error
+    assert caught.value.narrower == narrower, "whether a shorter window may be given"
     assert len(provider.requests) == 1
+
+
+def test_the_time_of_each_answer_is_told(provider: Provider) -> None:
+    told: list[datetime] = []
+    headers = JSON | {"Date": "Tue, 24 Nov 2026 12:00:00 GMT"}
+    provider.script = lambda _: Answer(b'{"records": []}', headers=headers)
+    read(provider, on_date=told.append)
+    assert told == [datetime(2026, 11, 24, 12, tzinfo=UTC)]
+    provider.script = lambda _: Answer(b'{"records": []}', headers=JSON | {"Date": "yesterday"})
+    read(provider, on_date=told.append)
+    assert len(told) == 1
 
 
 def hours(request: Request) -> float:
@@ -261,6 +275,12 @@ def test_a_clock_that_was_never_set_does_not_start_the_walk_in_the_year_one(prov
     extent = connector(provider.base_url).extent("readings")
     assert extent is not None
     assert extent.start.year == 2010
+
+
+def test_a_range_that_is_turned_round_says_as_much(provider: Provider) -> None:
+    provider.script = lambda _: Answer(range_of("2026-03-08T09:55:03Z", "2026-01-02T00:00:00Z"))
+    extent = connector(provider.base_url).extent("readings")
+    assert extent == Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 3, 8, 9, 55, 4, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from connectors.dexcom.oauth import DexcomAuthorizer
 from connectors.dexcom.oauth import authorizer as authorizer_of
 from glucoflow.model import records as r
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import Fatal, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import Misconfigured, Reauthorize, Retryable, Unreadable
 from glucoflow.model.ingestion import Kind, Window
 from glucoflow.provider import Double, Limits, Page, Site, Terms
 from glucoflow.simulators.dexcom import (
@@ -193,7 +193,7 @@ def test_updates_and_deletions_arrive(sim: Simulator, running: tuple[Simulator, 
         (Fault("duplicates", path="egvs"), None),
         (Fault("date", path="egvs", shift=timedelta(days=400)), None),
         (Fault("revoke", path="egvs"), Reauthorize),
-        (Fault("status", path="egvs", status=400), Fatal),
+        (Fault("status", path="egvs", status=400), Unreadable),
     ],
     ids=lambda value: f"{value.kind}-{value.status}-{value.times}" if isinstance(value, Fault) else None,
 )

@@ -1,6 +1,7 @@
 """Records as Dexcom sends them, for tests to bend."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,9 +116,14 @@ def double_at(url: str) -> Site:
     )
 
 
-def connector(base_url: str, source: Any = None, limits: Limits = QUICK) -> DexcomConnector:
+def connector(
+    base_url: str,
+    source: Any = None,
+    limits: Limits = QUICK,
+    on_date: Callable[[datetime], None] = lambda _date: None,
+) -> DexcomConnector:
     source = source or (lambda force: bearing("renewed-token" if force else "first-token"))
-    return open_connector(DexcomSettings(), double_at(base_url), source, Terms(now=NOW, limits=limits))
+    return open_connector(DexcomSettings(), double_at(base_url), source, Terms(now=NOW, limits=limits, on_date=on_date))
 
 
 def minutes(count: int) -> timedelta:

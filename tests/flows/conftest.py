@@ -18,9 +18,10 @@ from glucoflow.es.provision import delete_user, ensure_index, provision
 from glucoflow.es.scan import scan
 from glucoflow.provider import Limits
 from glucoflow.service.demo import connect
+from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import SYNC_JOB, Outcome, run_batch, sync_due
+from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import DemoSettings, ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Scenario, SettableClock, Simulator, demo_scenario, running_simulator
@@ -40,7 +41,8 @@ class House:
 
     def sync(self, user_id: str | None = None) -> list[Outcome]:
         owner = uuid.uuid4().hex
-        return sync_due(self.rt, owner, lambda batch: run_batch(self.rt, batch, SYNC_JOB, owner, 8), user_id)
+        job = SYNC_JOB if user_id is None else SYNC_NOW
+        return sync_due(self.rt, owner, lambda batch: run_batch(self.rt, batch, job, owner, 8), user_id)
 
     def stored(self, user_id: str, dataset: str = "cgm.reading") -> dict[str, dict[str, object]]:
         """Documents of a dataset by the provider's record id. Fails where two have the same one."""

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from glucoflow.model.ingestion import Window
 from glucoflow.service.backfill import backfill_person
+from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import open_runtime
-from glucoflow.service.sync import SYNC_JOB, run_job, sync_due
+from glucoflow.service.sync import run_job, sync_due
 from glucoflow.settings import Settings
 
 

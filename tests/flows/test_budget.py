@@ -8,17 +8,17 @@ from tests.flows.test_operator import with_cap
 
 
 def test_a_sync_stops_at_the_cap_and_goes_on_in_the_next_hour(house: House) -> None:
-    house.rt = replace(house.rt, providers=with_cap(house, 4))
+    house.rt = replace(house.rt, providers=with_cap(house, 2))
     before = len(house.sim.requests)
     (outcome,) = house.sync()
     assert outcome.status == "retry"
-    assert len(house.sim.requests) - before == 4
+    assert len(house.sim.requests) - before == 2
     (connection,) = house.rt.store.connections.for_user("alma")
     assert connection.next_poll_at
     assert connection.next_poll_at - NOW >= timedelta(hours=1)
     house.clock.advance(timedelta(minutes=59))
     assert house.sync("alma")[0].status == "retry"
-    assert len(house.sim.requests) - before == 4, "another worker's budget is the same one"
+    assert len(house.sim.requests) - before == 2, "another worker's budget is the same one"
     house.clock.advance(timedelta(hours=1))
     house.rt = replace(house.rt, providers=with_cap(house, 1000))
     assert house.sync()[0].status == "ok"

@@ -11,7 +11,7 @@ from glucoflow.es.client import make_client
 from glucoflow.es.provision import provision
 from glucoflow.es.queries import Queries
 from glucoflow.model.errors import Retryable
-from glucoflow.service.sync import Outcome
+from glucoflow.service.jobs import Outcome
 from glucoflow.simulators.dexcom import Fault, ReviseReadings
 from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
 

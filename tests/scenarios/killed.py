@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.runtime import open_runtime
-from glucoflow.service.sync import SYNC_JOB, run_batch, sync_due
+from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 
 DIED = 9

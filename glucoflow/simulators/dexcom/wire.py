@@ -101,7 +101,7 @@ class FaultyWire:
 
     def _status(self, fault: Fault) -> _Answer:
         made = {"fault": {"faultstring": "Made to fail", "detail": {"errorcode": f"test.{fault.status}"}}}
-        body = orjson.dumps(made if fault.body is None else fault.body)
+        body = fault.body if isinstance(fault.body, bytes) else orjson.dumps(made if fault.body is None else fault.body)
         headers = {b"content-type": b"application/json", b"date": _http_date(self._clock())}
         if isinstance(fault.retry_after, datetime):
             headers[b"retry-after"] = _http_date(fault.retry_after)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glucoflow.prefetch import prefetched
+from glucoflow.reading import prefetched
 
 
 @given(st.lists(st.integers() | st.none()))
@@ -69,7 +69,7 @@ def test_leaving_early_waits_for_the_fetch_under_way() -> None:
     let_go.set()
     items.close()
     assert done.is_set()
-    assert "glucoflow-ahead" not in {thread.name[:15] for thread in threading.enumerate()}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("glucoflow-prefetch")]
 
 
 def test_log_lines_know_their_run() -> None:

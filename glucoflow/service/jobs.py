@@ -1,0 +1,47 @@
+"""What there is to do with a connection, and how it went."""
+
+from typing import Literal
+
+import msgspec
+
+from glucoflow.model.ingestion import Counts, Kind, Window
+from glucoflow.store import SYNC
+
+Status = Literal["ok", "partial", "retry", "reauthorize", "failed"]
+"""`partial`: the readings are here; something else could not be read, and is tried again by itself."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How one connection's turn went; `message` and `remedy` are for its person, `exit_code` for a command."""
+
+    connection_id: str
+    user_id: str
+    status: Status
+    counts: Counts = Counts()
+    message: str = ""
+    remedy: str = ""
+    exit_code: int = 0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do with a connection: an ordinary sync (no window), or a backfill of a window and some kinds."""
+
+    flow: Literal["sync", "backfill"]
+    window: Window | None = None
+    kinds: tuple[Kind, ...] = ()
+    asked: str = ""
+    """Which backfill it is, where one was asked for."""
+    everything: bool = False
+    """Also what is not to be tried again yet: somebody wants it now."""
+
+    @property
+    def scope(self) -> str:
+        """Whose checkpoints these are: a backfill has its own, so that it resumes and never moves a sync's."""
+        if self.window is None:
+            return SYNC
+        span = f"{self.window.start.isoformat()} {self.window.end.isoformat()}"
+        return f"{self.flow} {self.asked or span}"
+
+
+SYNC_JOB = Job(flow="sync")
+SYNC_NOW = Job(flow="sync", everything=True)

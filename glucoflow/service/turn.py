@@ -1,0 +1,283 @@
+"""One connection's turn: each of its kinds is read by itself, and what one of them lacks costs the others nothing."""
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from glucoflow.context import FASTING_MS, TAIL_MS, Meals, Tail
+from glucoflow.enrich import Enricher, Owner
+from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
+from glucoflow.model.credentials import Credentials
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable
+from glucoflow.model.ingestion import Counts, Kind, Window
+from glucoflow.provider import Connector, CredentialSource, Polling, Provider
+from glucoflow.reading import ConnectionStopped, KindStopped, Reader, unforeseen
+from glucoflow.service.clock import checked_clock
+from glucoflow.service.jobs import Job
+from glucoflow.service.run_metrics import RunUsage
+from glucoflow.service.runtime import Runtime
+from glucoflow.store import Connection, Run
+from glucoflow.store.ledger import StoreLedger
+
+MAIN: Kind = "readings"
+"""What a connection is for. Without it a turn has failed; without another kind it is not complete."""
+
+MARGIN = timedelta(minutes=15)
+"""How much earlier than a sync's start the next one asks for what was changed: what is uploaded while it runs, or is
+just being worked on at the provider, is found then."""
+
+DEEP_EVERY = timedelta(hours=24)
+
+MOST_AGAIN = 20
+"""Windows tried again in one turn."""
+
+
+class Turn:
+    """A connection, its connector, checkpoints and progress while it has its turn. For one thread."""
+
+    def __init__(
+        self,
+        rt: Runtime,
+        connection: Connection,
+        job: Job,
+        run: Run,
+        owner: str,
+        on_progress: Callable[[float], None] | None,
+    ) -> None:
+        self._rt = rt
+        self._connection = connection
+        self._job = job
+        self._run = run
+        self._started = run.started_at
+        self._on_progress = on_progress
+        self._person = rt.store.people.get(connection.user_id)
+        self._provider: Provider[Any]
+        self._polling: Polling
+        self._ledger: StoreLedger = rt.store.ledger(connection.id, run.id, owner, scope=job.scope, lease_for=rt.lease)
+        self._extents_failed: dict[datetime | None, GlucoflowError] = {}
+        self._answered = False
+        self._asked_to_wait = False
+        self.deep = job.window is None and _deep_due(connection, self._started)
+        """Whether it steps back further, as it does once a day."""
+        self.spent = RunUsage()
+        self.kinds_read = 0
+        self.stopped: dict[Kind, GlucoflowError] = {}
+        """Kinds that could not be read to their end, and why."""
+        self.clock_ahead = timedelta()
+        """How far our clock is ahead of the provider's, as far as it said."""
+
+    @property
+    def zone(self) -> str:
+        """The person's own."""
+        return self._person.zone
+
+    def work(self) -> None:
+        """Read every kind. Raises ConnectionStopped, and what is everybody's: Unavailable, or of the sink or store."""
+        with closing(self._connector()) as connector:
+            kinds = [k for k in self._provider.kinds if not self._job.kinds or k in self._job.kinds]
+            for done, kind in enumerate(kinds):
+                if not self._is_to_be_left(kind):
+                    self._kind(connector, kind, partial(self._report, done, len(kinds)))
+        if self._job.window is not None and not self.stopped:
+            self._ledger.forget()
+
+    def _connector(self) -> Connector:
+        """Raises ConnectionStopped where settings or a package are missing: other providers' people go on."""
+        provider, region = self._connection.provider, self._connection.region
+        try:
+            self._provider = self._rt.providers.get(provider)
+            self._polling = self._rt.providers.polling(provider, region)
+            renew = self._rt.providers.renew(provider, region)
+            source = self._rt.store.credentials.source(self._connection.id, renew, self._rt.clock)
+            return self._rt.providers.connector(
+                provider, region, _never_asked_twice(source), self._started,
+                on_call=self.spent.count_call, on_date=self._on_date,
+            )  # fmt: skip
+        except Unavailable:
+            raise
+        except GlucoflowError as error:
+            raise ConnectionStopped(error) from error
+
+    def _on_date(self, theirs: datetime) -> None:
+        self.clock_ahead = checked_clock(self._rt.clock(), theirs, self._connection.provider)
+
+    def _is_to_be_left(self, kind: Kind) -> bool:
+        """Whether a kind is not asked for now: nobody answers, or it stopped and its next try is still to come."""
+        if MAIN in self.stopped and not self._answered:
+            return True
+        if self._asked_to_wait and kind != MAIN:
+            return True
+        if kind == MAIN or self._job.everything or self._job.window is not None:
+            return False
+        until = self._ledger.stopped_until(kind)
+        return until is not None and self._started < until <= self._started + timedelta(days=1)
+
+    def _kind(self, connector: Connector, kind: Kind, report: Callable[[float], None]) -> None:
+        watch, done = Stopwatch(), Counts()
+
+        def on_page(window: Window, page: Window, counts: Counts) -> None:
+            nonlocal done
+            done, self._answered = counts, True
+            report(progress(window, page.end))
+
+        try:
+            window, move = self._window(connector, kind)
+            if window is not None:
+                for part in self._without_unread(kind, window):
+                    ingest(self._parts(connector, kind, part, partial(on_page, window)), part, watch, move=move)
+                self._ledger.finished(kind, self._started - self.clock_ahead - MARGIN, self._rt.clock())
+                self.kinds_read += 1
+                if self._job.window is None:
+                    self._again(connector, kind, watch)
+        except KindStopped as stop:
+            self._stop(kind, stop.at, stop.error)
+        except (ConnectionStopped, GlucoflowError):
+            raise
+        except Exception as error:  # noqa: BLE001 – what nobody foresaw costs this kind, and no other
+            self._stop(kind, self._started, unforeseen(error, f"storing {kind}"))
+        finally:
+            self.spent.add(kind, done, watch)
+
+    def _stop(self, kind: Kind, at: datetime, error: GlucoflowError) -> None:
+        self.stopped[kind] = error
+        self._asked_to_wait = isinstance(error, Retryable) and error.retry_after is not None
+        self._ledger.stopped(kind, at, error, self._rt.clock())
+
+    def _again(self, connector: Connector, kind: Kind, watch: Stopwatch) -> None:
+        """Windows that were passed over, once more. A bad one costs the others nothing."""
+        known = [one for one in self._ledger.unread(kind) if one.last_at < self._started]  # not those of this turn
+        due = [one for one in known if one.next_try_at <= self._started or self._job.everything]
+        for unread in due[:MOST_AGAIN]:
+            assert unread.end is not None  # noqa: S101 – for the type: the ledger gives windows only
+            window = Window(unread.start, unread.end)
+            try:
+                parts = self._parts(connector, kind, window, narrow=_worth_narrowing(unread.tries))
+                _, holes = ingest(parts, window, watch, move=False, again=True)
+            except KindStopped as stop:
+                self._ledger.tried_again(unread, [(window, stop.error)], self._rt.clock())
+                return  # an outage began: the others wait for the next turn
+            self._ledger.tried_again(unread, [(one.window, one.error) for one in holes], self._rt.clock())
+
+    def _without_unread(self, kind: Kind, window: Window) -> list[Window]:
+        """What of a window was not passed over before: a sync tries that again by itself. A backfill tries all."""
+        if self._job.window is not None:
+            return [window]
+        known = [Window(one.start, one.end) for one in self._ledger.unread(kind) if one.end is not None]
+        return window.without(known)
+
+    def _window(self, connector: Connector, kind: Kind) -> tuple[Window | None, bool]:
+        """What to ask for, and whether the checkpoint follows: not where nobody knows where the records begin."""
+        checkpoint = self._ledger.checkpoint(kind)
+        if self._job.window is not None:
+            start = max(self._job.window.start, checkpoint or self._job.window.start)
+            end = min(self._job.window.end, self._started)
+            return Window(start, end) if start < end else None, True
+        polling, deep = self._polling, self.deep
+        if checkpoint is None:
+            extent = self._extent(connector, kind, None, needed=True)
+            return plan(polling, extent, None, None, self._started, deep), extent is not None
+        since = self._updated_since(kind)
+        updated = None if since is None else self._extent(connector, kind, since, needed=False)
+        return plan(polling, None, updated, checkpoint, self._started, deep), True
+
+    def _updated_since(self, kind: Kind) -> datetime | None:
+        since = self._ledger.read_at(kind)
+        if since is None and self._connection.last_success_at is not None:
+            since = self._connection.last_success_at - timedelta(hours=1)
+        return None if since is None else min(since, self._started)
+
+    def _extent(self, connector: Connector, kind: Kind, since: datetime | None, needed: bool) -> Window | None:
+        """What the provider says it holds: a hint. Where it does not say, only a first sync cannot do without.
+
+        A call that failed is not repeated for the other kinds.
+        """
+        failed = self._extents_failed.get(since)
+        if failed is None:
+            try:
+                extent = connector.extent(kind, since)
+                self._answered = True
+                return extent
+            except (ConnectionStopped, Unavailable):
+                raise
+            except (Reauthorize, Misconfigured) as error:
+                raise ConnectionStopped(error) from error
+            except Exception as raised:  # noqa: BLE001 – what a connector did not foresee costs its part, nothing else
+                failed = raised if isinstance(raised, GlucoflowError) else unforeseen(raised, f"asking for {kind}")
+                self._extents_failed[since] = failed
+        if needed or (isinstance(failed, Retryable) and failed.retry_after is not None):
+            raise KindStopped(self._started, failed)
+        return None
+
+    def _parts(
+        self,
+        connector: Connector,
+        kind: Kind,
+        window: Window,
+        on_page: Callable[[Window, Counts], None] = lambda _window, _counts: None,
+        narrow: bool = True,
+    ) -> Parts:
+        return Parts(
+            kind=kind,
+            reader=Reader(connector, kind, self._started, answers=self._answered, narrow=narrow),
+            enricher=self._enricher(kind, window),
+            sink=self._rt.sink(self._connection.user_id),
+            ledger=self._ledger,
+            now=self._started,
+            clock=self._rt.clock,
+            on_page=on_page,
+            on_point=self._rt.on_point,
+        )
+
+    def _enricher(self, kind: Kind, window: Window) -> Enricher:
+        quirks = self._provider.quirks
+        owner = Owner(
+            user_id=self._connection.user_id,
+            connection_id=self._connection.id,
+            provider=self._connection.provider,
+            zone=self._person.zone,
+            sample_interval_ms=quirks.sample_interval_ms,
+            delivers_meals=quirks.delivers_meals,
+            sensor_limits=quirks.sensor_limits,
+        )
+        if kind != "readings":
+            return Enricher(owner, kind)
+        meals_from = window.start - timedelta(milliseconds=FASTING_MS)
+        intake = self._rt.queries.meals(owner.user_id, meals_from, window.end)
+        before = self._rt.queries.tail(
+            owner.user_id, window.start, timedelta(milliseconds=TAIL_MS), self._connection.id
+        )
+        tail = Tail(before.times_ms, before.mg_dl, before.devices)
+        return Enricher(owner, kind, Meals(intake.meals_ms, intake.boluses_ms), tail)
+
+    def _report(self, done: int, of: int, share_of_this: float) -> None:
+        share = (done + share_of_this) / of
+        self._rt.store.runs.update_progress(self._run.id, share, self._rt.clock())
+        if self._on_progress:
+            self._on_progress(share)
+
+
+def _deep_due(connection: Connection, now: datetime) -> bool:
+    """Once a day. A time in the future was left by a clock that was wrong."""
+    last = connection.last_deep_at
+    return last is None or not now - DEEP_EVERY < last <= now
+
+
+def _worth_narrowing(tries: int) -> bool:
+    """Whether a window that failed so often is looked into again: at first, and now and then."""
+    return tries <= 2 or tries % 8 == 0
+
+
+def _never_asked_twice(source: CredentialSource) -> CredentialSource:
+    """What refuses credentials stops the connection for this turn: no other kind, and no retry, asks again."""
+
+    def asked(force: bool) -> Credentials:
+        try:
+            return source(force)
+        except Unavailable:
+            raise
+        except GlucoflowError as error:
+            raise ConnectionStopped(error) from error
+
+    return asked
