@@ -18,3 +18,15 @@ def private(path: str, flags: int) -> int:
     descriptor = os.open(path, flags, 0o600)
     os.fchmod(descriptor, 0o600)
     return descriptor
+
+
+def private_folder(path: Path) -> None:
+    """Make the folder where it is missing, for its owner only; one of ours that others could list is closed to them.
+
+    Under root others may still pass through one that was there: what runs as another user may have its files below.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.stat()
+    mine, passing = found.st_uid == os.getuid(), 0o011 if os.getuid() == 0 else 0
+    if mine and found.st_mode & 0o077 & ~passing:
+        path.chmod(found.st_mode & (0o700 | passing))

@@ -44,7 +44,7 @@ def examine(settings: Settings, quick: bool) -> int:
 
 def checks(settings: Settings, quick: bool) -> Iterator[Check]:
     """What to look at, in the order in which one needs the other."""
-    yield "store and key", lambda: _store(settings)
+    yield "store and key", lambda: _store(settings, quick)
     yield "Elasticsearch", lambda: _elasticsearch(settings)
     if quick:
         return
@@ -58,9 +58,12 @@ def checks(settings: Settings, quick: bool) -> Iterator[Check]:
     yield "clock", lambda: _clock(settings)
 
 
-def _store(settings: Settings) -> str:
+def _store(settings: Settings, quick: bool) -> str:
     with store_of(settings.store) as store:
-        store.check()
+        if quick:
+            store.check()
+        else:
+            store.examine()
         people = len(store.people.list())
     where = "PostgreSQL" if settings.store.database_url else "SQLite"
     return f"{where}, {people} people; the key fits"

@@ -4,12 +4,14 @@ import os
 import secrets
 from pathlib import Path
 
+from glucoflow.files import private_folder
+
 
 def kept_secret(data_dir: Path, name: str, before: str = "") -> str:
     """What is in the file `name`: made on first use, `before` and then what nobody can guess, for its owner only."""
     file = data_dir / name
     if not file.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(data_dir)
         made = data_dir / f"{name}.{os.getpid()}"
         made.unlink(missing_ok=True)
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

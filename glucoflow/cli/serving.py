@@ -36,6 +36,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
             remedy="Set WEB_PASSWORD in .env, or WEB_HOST=127.0.0.1.",
         )
     with open_runtime(settings) as rt:
+        rt.store.examine()
         app = create_app(
             rt.store,
             rt.queries,

@@ -78,6 +78,7 @@ def _first_round(stack: Stack, wish: UpOptions, progress: Progress, console: Con
         stack.start_web()
     running.announce(settings.store.data_dir, stack.running(os.getpid(), datetime.now(UTC)))
     with open_runtime(settings) as rt:
+        rt.store.examine()
         provision(rt.client, rt.names)
         if wish.demo:
             _connect_demo(rt)

@@ -15,12 +15,13 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
+from glucoflow.files import private_folder
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.node.config import USERNAME, NodeFiles, NodeSettings, configure
 from glucoflow.node.distribution import OnBytes, find_distribution
 from glucoflow.node.java import find_java
 from glucoflow.node.supervise import Child, ProcessUser
-from glucoflow.node.user import cache_for, give, node_user, place_for, reachable
+from glucoflow.node.user import cache_for, give, node_user, open_way, place_for, reachable
 
 __all__ = ["LocalNode", "NodeSettings", "RunningNode", "find_running"]
 
@@ -81,7 +82,7 @@ class LocalNode:
         Raises Unavailable or Misconfigured with the cure; nothing is left running then. One of the causes is a node
         that runs on this data folder already: `find_running` has it.
         """
-        self._data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(self._data_dir)
         with _claimed(self._data_dir) as lock:
             _address_file(self._data_dir).unlink(missing_ok=True)
             _refuse_if_taken(self._settings.port)  # cheaper to find out now than after Java's start
@@ -115,6 +116,7 @@ class LocalNode:
     def _prepare(self, on_bytes: OnBytes | None, lock: IO[str]) -> tuple[Child, SecretStr, Path]:
         """Everything before the process itself; also the password to ask it with, and where it says its port."""
         user = node_user()
+        open_way(self._data_dir, user)
         place = place_for(self._data_dir / "elasticsearch", user)
         self._note(place, user)
         cache = cache_for(self._cache_dir, user)

@@ -75,6 +75,13 @@ def reachable(path: Path, user: ProcessUser | None) -> bool:
     return probe.returncode == 0
 
 
+def open_way(data_dir: Path, user: ProcessUser | None) -> None:
+    """Let this user pass through root's data folder, and nobody else: Elasticsearch's own folder lies inside."""
+    if user is not None and data_dir.stat().st_uid == os.getuid():
+        os.chown(data_dir, -1, user.gid)
+        data_dir.chmod(0o710)
+
+
 def place_for(wanted: Path, user: ProcessUser | None) -> Path:
     """`wanted`, or, where the user cannot reach it (a clone below /root), a folder of its own under /var/lib."""
     wanted = wanted.resolve()

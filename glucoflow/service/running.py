@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from glucoflow.files import private_folder
 from glucoflow.model.errors import Unavailable
 
 
@@ -41,7 +42,7 @@ def find(data_dir: Path) -> Running | None:
 @contextmanager
 def only_one(data_dir: Path) -> Iterator[None]:
     """Own the data folder for as long as the block runs. Raises Unavailable where another `up` does."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    private_folder(data_dir)
     with (data_dir / "running.lock").open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Encryption of credentials and payloads: MultiFernet, so that keys can be rotated, and the key file of a first start.
+"""Encryption of credentials and payloads: MultiFernet, so that keys can be rotated.
 
 The first key encrypts, any of them decrypts. To rotate: put a new key in front of the old one, restart, run the
 rotation (`Store.rotate`), then drop the old one. Each row keeps the id of its key, so that a missing key can be named.
@@ -6,21 +6,13 @@ rotation (`Store.rotate`), then drop the old one. Each row keeps the id of its k
 
 import base64
 import hashlib
-import logging
-import os
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
-from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import Misconfigured
 
-log = logging.getLogger(__name__)
-
-KEY_FILE = "token.key"
 KEY_SETTING = "GLUCOFLOW_TOKEN_KEY"
 _CANARY = b"glucoflow key canary"
 
@@ -80,61 +72,8 @@ class Cipher:
         self.open(canary, "What is stored here")
 
 
-def load_keys(setting: SecretStr | None, folder: Path, *, create: bool) -> list[SecretStr]:
-    """The keys from the setting (by comma, newest first), else from the key file in `folder`.
-
-    Where neither is, a key file is made (mode 0600) if `create`, that is, if nothing has been encrypted yet. Raises
-    Misconfigured if there is no key, Unavailable if the file cannot be read or written.
-    """
-    if setting is not None and setting.get_secret_value().strip():
-        return _split(setting.get_secret_value().replace("\n", ","))
-    path = folder / KEY_FILE
-    try:
-        if not path.exists():
-            if not create:
-                raise Misconfigured(
-                    f"What is stored is encrypted, but {KEY_SETTING} is not set and the key file {path} is gone.",
-                    remedy="Restore the key from your backup. Without it nothing can be read: then move the database "
-                    "away and connect each person again.",
-                )
-            _create(path)
-        if path.stat().st_mode & 0o077:
-            log.warning("the key file %s can be read by others: chmod 600 it", path)
-        return _split(path.read_text(encoding="ascii").replace("\n", ","))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unavailable(
-            f"The key file {path} cannot be used ({_why(error)}).",
-            remedy="Make it readable for the account that runs glucoflow, or set " + KEY_SETTING + ".",
-        ) from None
-
-
-def _create(path: Path) -> None:
-    """A new key at `path`, whole or not at all, and never over another one."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(Fernet.generate_key() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process was first: its key is the key
-            os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    log.info("made a new encryption key; back it up together with the database")
-
-
-def _split(text: str) -> list[SecretStr]:
-    return [SecretStr(part.strip()) for part in text.split(",") if part.strip()]
-
-
 def _key_id(key: str) -> str:
     return hashlib.sha256(base64.urlsafe_b64decode(key)).hexdigest()[:12]
-
-
-def _why(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or "I/O error") if isinstance(error, OSError) else "not text"
 
 
 def _wrong_key(what: str, key_id: str | None, key_ids: Sequence[str]) -> WrongKey:

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
+from glucoflow.files import private_folder
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.store.error_translation import explained
 from glucoflow.store.tables import Base
@@ -31,8 +32,14 @@ class Database:
     """The engine of a store. Sessions are short, and a value that leaves one is a frozen copy."""
 
     def __init__(self, url: URL, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Makes an SQLite file that is missing, and its folder, for their owner only.
+
+        Raises Unavailable for a folder that cannot be written.
+        """
         self.url = url
-        self._engine = _sqlite(url, busy_seconds) if url.get_backend_name() == "sqlite" else _postgres(url)
+        on_sqlite = url.get_backend_name() == "sqlite"
+        self._file = _File(Path(url.database or "")) if on_sqlite else None
+        self._engine = _sqlite(url, busy_seconds) if on_sqlite else _postgres(url)
         self._writer = self._engine.execution_options(**{_WRITES: True})
 
     def __repr__(self) -> str:
@@ -45,20 +52,27 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading. Raises Unavailable or Misconfigured if the database does not serve."""
-        with explained(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self._served(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction, all or nothing. On SQLite other writers wait from its first statement on."""
-        with explained(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._served(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A writing connection, for migrations."""
-        with explained(), self._writer.connect() as connection:
+        with self._served(), self._writer.connect() as connection:
             yield connection
+
+    @contextmanager
+    def _served(self) -> Iterator[None]:
+        if self._file is not None:
+            self._file.check()
+        with explained():
+            yield
 
     def insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in this database's dialect."""
@@ -74,36 +88,30 @@ class Database:
             connect_args=_postgres_options(lock_seconds=90, statement_seconds=100),
         )
 
-    def check(self) -> None:
-        """Raises Unavailable if the database does not answer or is damaged."""
+    def examine(self) -> None:
+        """Look at every page of an SQLite file. Raises Unavailable if it is damaged."""
         with self.read() as session:
-            if self.is_postgres:
-                session.execute(text("SELECT 1"))
-            elif session.execute(text("PRAGMA quick_check(1)")).scalar() != "ok":
+            if not self.is_postgres and session.execute(text("PRAGMA quick_check(1)")).scalar() != "ok":
                 raise Unavailable("The database file is damaged.", remedy="Stop glucoflow and restore the last backup.")
 
     def close(self) -> None:
         self._engine.dispose()
+        if not self.is_postgres and self.url.database:
+            fold_in(Path(self.url.database))
 
 
 def database_url(setting: SecretStr | None, folder: Path) -> URL:
-    """The address from the setting, else SQLite in `folder` (both made if missing, readable by their owner only).
-
-    Raises Misconfigured for an address that cannot be used, Unavailable for a folder that cannot be written.
-    """
+    """The address from the setting, else SQLite in `folder`. Raises Misconfigured for one that cannot be used."""
     url = _parse(setting) if setting is not None and setting.get_secret_value().strip() else None
     if url is not None and url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     path = Path(url.database) if url is not None and url.database else folder / SQLITE_FILE
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise Unavailable(
-            f"The database {path} cannot be opened ({error.strerror}).",
-            remedy="Give the account that runs glucoflow write access to that folder, or set GLUCOFLOW_DATA_DIR.",
-        ) from None
     return URL.create("sqlite+pysqlite", database=str(path))
+
+
+def is_missing(url: URL) -> bool:
+    """Whether this is an SQLite file that nobody has made yet."""
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
 
 def _parse(setting: SecretStr) -> URL:
@@ -146,7 +154,10 @@ def _postgres_options(lock_seconds: int, statement_seconds: int) -> dict[str, An
 
 
 def _sqlite(url: URL, busy_seconds: float) -> Engine:
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": busy_seconds})
+    path = Path(url.database or "").resolve()
+    # `mode=rw`: a file that is deleted while we run is not made anew, empty, by the next connection.
+    address = URL.create("sqlite+pysqlite", database=path.as_uri(), query={"mode": "rw", "uri": "true"})
+    engine = create_engine(address, hide_parameters=True, connect_args={"timeout": busy_seconds})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -156,6 +167,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
         # The usual NORMAL may lose the last commit at a power cut, and with it a new token.
         connection.execute("PRAGMA synchronous=FULL").close()
         connection.execute("PRAGMA foreign_keys=ON").close()
+        connection.execute("PRAGMA secure_delete=ON").close()  # what was deleted is not left in free pages
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -165,6 +177,52 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def fold_in(path: Path) -> None:
+    """Bring what lies in the write-ahead log into the file, so that the file alone is a whole copy.
+
+    Where another process is just reading or writing, the log is left to whoever comes after it.
+    """
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as own:
+        own.execute("PRAGMA busy_timeout=100").close()
+        own.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+
+class _File:
+    """An SQLite file, made if missing, which must stay the same one for as long as we run on it."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises Unavailable where it cannot be made or written."""
+        self._path = path
+        try:
+            private_folder(path.parent)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            with suppress(PermissionError):  # another account's, which we may write: its owner decides
+                os.fchmod(descriptor, 0o600)
+            os.close(descriptor)
+            self._made = self._identity()
+        except OSError as error:
+            raise Unavailable(
+                f"The database {path} cannot be opened ({error.strerror}).",
+                remedy="Give the account that runs glucoflow write access to that folder, or set GLUCOFLOW_DATA_DIR.",
+            ) from None
+
+    def check(self) -> None:
+        """Raises Unavailable if another file, or none, has its name by now."""
+        if self._identity() != self._made:
+            raise Unavailable(
+                f"The database {self._path} was deleted or replaced while glucoflow runs on it.",
+                remedy="Stop glucoflow, put the file or its backup back, and start again. What is missing in it is "
+                "fetched again; a person whose token was renewed since will be asked to connect again.",
+            )
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return 0, 0
+        return found.st_dev, found.st_ino
 
 
 def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:

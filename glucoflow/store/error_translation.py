@@ -14,6 +14,10 @@ from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 
 _BUSY = ("The database stayed locked by another process.", "Look for a hung glucoflow process or a backup, then retry.")
 _FULL = ("The disk of the database is full.", "Free some space; work goes on from the last checkpoint.")
+_FULL_POSTGRES = (
+    "The disk of PostgreSQL's server is full.",
+    "Free some space there (or let its volume grow); work goes on from the last checkpoint.",
+)
 _READ_ONLY = ("The database is read-only.", "Give the account that runs glucoflow write access to its data folder.")
 _CORRUPT = (
     "The database file is damaged.",
@@ -41,7 +45,7 @@ _SQLITE = {
     "SQLITE_AUTH": _READ_ONLY,
 }
 _POSTGRES = {
-    "53100": _FULL,
+    "53100": _FULL_POSTGRES,
     "53300": _CROWDED,
     "55P03": _BUSY,
     "25006": _READ_ONLY,
@@ -53,6 +57,17 @@ _POSTGRES = {
     "58030": _DISK,
     "25P03": _SLOW,
 }
+_SAID = {
+    "No space left on device": _FULL_POSTGRES, "could not extend file": _FULL_POSTGRES,
+    "too many clients": _CROWDED, "remaining connection slots": _CROWDED,
+}  # fmt: skip
+"""libpq gives no code for what a server says when it turns a connection away, only its text."""
+
+_TLS = (
+    "certificate verify failed", "SSL error", "server does not support SSL", "root certificate file",
+    "does not match host name", "sslmode", "SSL connection is required", "no encryption", "certificate has expired",
+    "sslcert", "private key file",
+)  # fmt: skip
 _REFUSED = {"28P01": "the password", "28000": "the user", "3D000": "the database name", "42501": "the user's rights"}
 
 
@@ -90,6 +105,12 @@ def _explain_sqlite(error: sqlite3.Error) -> Unavailable | None:
 def _explain_postgres(error: psycopg.Error) -> GlucoflowError | None:
     code = error.sqlstate or ""
     text = str(error)
+    if tls := _about_tls(code, text):
+        return tls
+    if code.startswith("53") or not code:
+        for sign, (what, remedy) in _SAID.items():
+            if sign in text:
+                return Unavailable(what, remedy=remedy)
     for refused, what in _REFUSED.items():
         # libpq gives no code for a connection that the server turned away, only its text
         if code == refused or (not code and _turned_away(refused, text)):
@@ -102,6 +123,19 @@ def _explain_postgres(error: psycopg.Error) -> GlucoflowError | None:
     if code.startswith(("08", "57P")) or (not code and isinstance(error, psycopg.OperationalError)):
         return Unavailable(_DOWN[0], remedy=_DOWN[1])
     return None
+
+
+def _about_tls(code: str, text: str) -> Misconfigured | None:
+    """The operator's: no waiting mends a certificate or an address that wants another kind of connection."""
+    if code not in ("", "28000", "08001", "08006") or not any(sign in text for sign in _TLS):
+        return None
+    if "closed unexpectedly" in text or "SYSCALL error" in text or "unexpected eof" in text:
+        return None  # a TLS connection that broke is an outage like any other
+    return Misconfigured(
+        "PostgreSQL's TLS does not fit: its certificate, or the kind of connection that was asked for.",
+        remedy="Look at the server's certificate (expired? issued for this name?) and at sslmode and sslrootcert in "
+        "GLUCOFLOW_DATABASE_URL. Nothing is lost meanwhile.",
+    )
 
 
 def _turned_away(code: str, text: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from glucoflow.store.annotations import Exclusions, Protocols
@@ -14,13 +14,14 @@ from glucoflow.store.backfills import Backfills
 from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC, Connections, whose
 from glucoflow.store.credentials import CredentialStore, nothing_happens
-from glucoflow.store.crypto import Cipher, load_keys
-from glucoflow.store.database import Database, database_url
+from glucoflow.store.crypto import Cipher
+from glucoflow.store.database import Database, database_url, is_missing
+from glucoflow.store.keys import Keys
 from glucoflow.store.leases import Leases
 from glucoflow.store.ledger import StoreLedger
 from glucoflow.store.login_sessions import LoginSessions
 from glucoflow.store.login_waits import LoginWaits
-from glucoflow.store.migrate import migrate
+from glucoflow.store.migrate import CANARY, migrate
 from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.people import People
 from glucoflow.store.rejected import RejectedRecords
@@ -29,7 +30,6 @@ from glucoflow.store.tables import ConnectionRow, MetaRow, RejectedRecordRow
 from glucoflow.store.unread import UnreadWindows
 from glucoflow.store.values import Rotated
 
-_CANARY = "key_canary"
 _ROWS_A_STEP = 200
 
 
@@ -71,12 +71,19 @@ class Store:
         return StoreLedger(self._database, self._cipher, connection_id, run_id, owner, scope=scope, lease_for=lease_for)
 
     def check(self) -> None:
-        """Raises Unavailable if the database does not answer or is damaged, WrongKey if the key does not fit."""
-        self._database.check()
+        """Raises Unavailable if the database does not answer, WrongKey if the key does not fit."""
         with self._database.read() as session:
-            canary = session.get(MetaRow, _CANARY)
+            canary = session.get(MetaRow, CANARY)
             if canary is not None:
                 self._cipher.check(canary.value)
+
+    def examine(self) -> None:
+        """`check`, and on SQLite a look at every page of the file: half a second for 200 MB. For starts and `doctor`.
+
+        Raises Unavailable if it is damaged.
+        """
+        self.check()
+        self._database.examine()
 
     def rotate(self) -> Rotated:
         """Encrypt everything anew with the newest key, in small steps, while work goes on. Raises WrongKey.
@@ -86,11 +93,11 @@ class Store:
         connections = self._in_steps(self._rotate_connections)
         rejected = self._in_steps(self._rotate_rejected_records)
         with self._database.write() as session:
-            session.merge(MetaRow(name=_CANARY, value=self._cipher.canary()))
+            session.merge(MetaRow(name=CANARY, value=self._cipher.canary()))
         return Rotated(connections=connections, rejected_records=rejected)
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Give the database's connections back. On SQLite the file then holds everything, and can be copied alone."""
         self._database.close()
 
     def _in_steps(self, step: Callable[[Session, str], tuple[int, str]]) -> int:
@@ -132,37 +139,17 @@ def open_store(
 
     `token_key`: Fernet keys, newest first, by comma; without, the key file in `data_dir` (made on a first start).
     Raises Misconfigured (bad address, wrong or missing key, database of a newer version) and Unavailable (down,
-    locked, full, damaged), each naming its cure. The caller closes the store.
+    locked, full, damaged), each naming its cure; whether the whole file is sound is `Store.examine`'s question. The
+    caller closes the store.
     """
-    database = Database(database_url(url, data_dir))
+    keys = Keys(token_key, data_dir)
+    place = database_url(url, data_dir)
+    if is_missing(place):
+        keys.refuse_old()
+    database = Database(place)
     try:
-        database.check()
-        canary = _canary(database)
-        cipher = Cipher(load_keys(token_key, data_dir, create=canary is None))
-        if canary is not None:
-            cipher.check(canary)
-        migrate(database, cipher)
-        if canary is None:
-            _leave_canary(database, cipher)
+        cipher = migrate(database, keys)
     except BaseException:
         database.close()
         raise
     return Store(database, cipher, on_point)
-
-
-def _canary(database: Database) -> bytes | None:
-    """What the first start left in the database, to prove the keys with. None in a new one."""
-    with database.read() as session:
-        if not inspect(session.connection()).has_table(MetaRow.__tablename__):
-            return None
-        row = session.get(MetaRow, _CANARY)
-        return None if row is None else row.value
-
-
-def _leave_canary(database: Database, cipher: Cipher) -> None:
-    """Raises WrongKey if another process was first, with another key."""
-    with database.write() as session:
-        row = database.insert(MetaRow).values(name=_CANARY, value=cipher.canary())
-        session.execute(row.on_conflict_do_nothing(index_elements=["name"]))
-    with database.read() as session:
-        cipher.check(session.get_one(MetaRow, _CANARY).value)

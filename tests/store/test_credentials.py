@@ -15,7 +15,7 @@ from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import AnswerLost, Misconfigured, Reauthorize, Rejected, Retryable, Unavailable
 from glucoflow.store import Store, open_store
 from glucoflow.store.credentials import CredentialStore
-from glucoflow.store.crypto import Cipher, load_keys
+from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database, database_url
 from glucoflow.store.refresh_lock import Turns
 from tests.postgres import Server
@@ -355,4 +355,4 @@ def _credentials(
     folder: Path, sleep: Callable[[float], None] = time.sleep, busy_seconds: float = 15.0
 ) -> CredentialStore:
     database = Database(database_url(None, folder), busy_seconds)
-    return CredentialStore(database, Cipher(load_keys(None, folder, create=False)), sleep=sleep)
+    return CredentialStore(database, Cipher([SecretStr((folder / "token.key").read_text().strip())]), sleep=sleep)

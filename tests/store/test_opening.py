@@ -77,6 +77,62 @@ def test_what_is_made_is_for_its_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    open_store(data).close()
+    data.chmod(0o755)
+    (data / "glucoflow.db").chmod(0o644)
+    open_store(data).close()
+    assert stat.S_IMODE((data / "glucoflow.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE(data.stat().st_mode) & 0o066 == 0, "nobody can list it; root's node may pass through"
+
+
+def test_the_file_alone_is_a_whole_copy_once_the_store_is_closed(tmp_path: Path) -> None:
+    with open_store(tmp_path / "data") as store, open_store(tmp_path / "data") as reading_on:
+        connect(store)
+        assert reading_on.people.list()
+        store.close()  # as a sync that ends while the pages go on
+        backup = tmp_path / "backup"
+        backup.mkdir()
+        for name in ("glucoflow.db", "token.key"):
+            (backup / name).write_bytes((tmp_path / "data" / name).read_bytes())
+        with open_store(backup) as copied:
+            assert [one.id for one in copied.people.list()] == ["anna"]
+            [connection] = copied.connections.list()
+            assert copied.credentials.current(connection.id, NOW, _never, margin=timedelta(hours=-1))
+            copied.examine()
+
+
+def test_what_was_deleted_is_not_left_in_the_file(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.people.add("anna", "Somebody With A Name", NOW)
+    assert b"Somebody With A Name" in (tmp_path / "glucoflow.db").read_bytes()
+    with open_store(tmp_path) as store:
+        store.people.delete("anna")
+    assert b"Somebody With A Name" not in (tmp_path / "glucoflow.db").read_bytes()
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_file_that_goes_while_it_is_used_is_said(tmp_path: Path, how: str) -> None:
+    data = tmp_path / "data"
+    other = tmp_path / "other"
+    open_store(other).close()
+    with open_store(data) as store:
+        connect(store)
+        file = data / "glucoflow.db"
+        if how == "deleted":
+            file.unlink()
+        else:
+            (other / "glucoflow.db").replace(file)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=r"deleted or replaced while glucoflow runs.*start again"):
+                store.people.list()
+    assert file.exists() == (how == "replaced"), "it is not made anew, empty"
+    if how == "deleted":
+        with pytest.raises(Misconfigured, match="key of an earlier one"):
+            open_store(data)
+
+
 def test_sqlite_survives_power_cuts_and_concurrent_readers(tmp_path: Path) -> None:
     with Place(tmp_path, None).database() as database, database.read() as session:
         pragmas = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")}
@@ -100,7 +156,49 @@ def test_a_key_file_that_is_gone_is_not_made_anew(place: Place) -> None:
     with pytest.raises(Misconfigured, match="Restore the key from your backup"):
         place.open()
     assert not key.exists()
+    assert [path.name for path in place.folder.iterdir() if "key" in path.name] == []
     open_store(place.folder, url=place.url, token_key=SecretStr(kept)).close()
+
+
+def test_a_new_database_beside_an_old_key_is_refused(new_place: Place) -> None:
+    """Somebody deleted the file, or the address is another one: an empty store would look as if all were well."""
+    (new_place.folder / "token.key").write_text(Fernet.generate_key().decode())
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match=r"new and empty.*key of an earlier one.*restore it from your backup"):
+            new_place.open()
+    assert [path.name for path in new_place.folder.iterdir()] == ["token.key"], "no empty database is left behind"
+    kept = (new_place.folder / "token.key").rename(new_place.folder / "kept.key")
+    new_place.open().close()
+    assert (new_place.folder / "token.key").read_text() != kept.read_text()
+
+
+def test_a_first_start_that_was_killed_begins_again(new_place: Place) -> None:
+    """Killed before its transaction was over, it leaves a draft of a key that opens nothing."""
+    draft = new_place.folder / ".token.key.draft"
+    draft.write_bytes(Fernet.generate_key())
+    with new_place.open() as store:
+        store.check()
+    assert not draft.exists()
+
+
+def test_a_first_start_that_was_killed_at_its_end_is_finished(new_place: Place) -> None:
+    """Killed between its transaction and the key's name: the draft is the key."""
+    new_place.open().close()
+    key = new_place.folder / "token.key"
+    made = key.read_text()
+    key.rename(new_place.folder / ".token.key.draft")
+    with new_place.open() as store:
+        store.check()
+    assert key.read_text() == made
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_a_key_that_others_could_read_is_closed_to_them(place: Place) -> None:
+    place.open().close()
+    key = place.folder / "token.key"
+    key.chmod(0o644)
+    place.open().close()
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
 
 def test_a_malformed_key_is_not_repeated(tmp_path: Path) -> None:
@@ -138,9 +236,13 @@ def test_keys_rotate(place: Place) -> None:
 def test_a_damaged_file(tmp_path: Path) -> None:
     open_store(tmp_path).close()
     path = tmp_path / "glucoflow.db"
-    path.write_bytes(path.read_bytes()[:4096] + os.urandom(8192))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + os.urandom(8192))
     with pytest.raises(Unavailable, match=r"damaged.*restore the last backup"):
         open_store(tmp_path)
+    path.write_bytes(whole[:-4096] + os.urandom(4096))  # in a corner that nothing reads at a start
+    with open_store(tmp_path) as store, pytest.raises(Unavailable, match="damaged"):
+        store.examine()
     path.write_bytes(b"this is not a database " * 100)
     with pytest.raises(Unavailable, match="damaged"):
         open_store(tmp_path)
