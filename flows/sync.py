@@ -1,7 +1,6 @@
 """The sync flow: every few minutes, whatever is due."""
 
 from collections.abc import Sequence
-from uuid import uuid4
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -15,7 +14,7 @@ from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.runtime import open_runtime
 from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
-from glucoflow.store import Connection
+from glucoflow.store import Connection, new_owner
 
 
 def _name() -> str:
@@ -25,7 +24,7 @@ def _name() -> str:
 @flow(name="sync", flow_run_name=_name, persist_result=False)
 def sync(user_id: UserId | None = None) -> State[None]:
     """Fetch what is new for the connections that are due, or for one person now."""
-    owner = uuid4().hex
+    owner = new_owner()
 
     def as_task(connections: Sequence[Connection]) -> list[Outcome]:
         return sync_batch([connection.id for connection in connections], owner, now=user_id is not None)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 from typing import cast
-from uuid import uuid4
 
 from glucoflow.cli.console import bars, listed, say
 from glucoflow.es.provision import provision
@@ -16,6 +15,7 @@ from glucoflow.service.maintenance import delete_person, disconnect_person
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
+from glucoflow.store import new_owner
 
 
 def sync_now(settings: Settings, user_id: str | None) -> int:
@@ -25,7 +25,7 @@ def sync_now(settings: Settings, user_id: str | None) -> int:
             rt.store.people.get(user_id)  # says who is known
         provision(rt.client, rt.names)
         bar = progress.add_task("syncing", total=None)
-        owner, job = uuid4().hex, SYNC_JOB if user_id is None else SYNC_NOW
+        owner, job = new_owner(), SYNC_JOB if user_id is None else SYNC_NOW
         outcomes = sync_due(rt, owner, lambda batch: run_batch(rt, batch, job, owner, settings.sync.threads), user_id)
         progress.update(bar, completed=1, total=1)
         why = _why_nothing(rt, user_id) if not outcomes else ""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from glucoflow.model.errors import Rejected
@@ -12,7 +11,7 @@ from glucoflow.service.jobs import Job, Outcome
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_after
 from glucoflow.service.sync import run_job
-from glucoflow.store import Connection
+from glucoflow.store import Connection, new_owner
 
 LONGEST_SPAN = timedelta(days=366 * 20)
 
@@ -26,7 +25,7 @@ def backfill_person(
     on_progress: Callable[[float], None],
 ) -> list[Outcome]:
     """Each of the person's connections in turn. Raises Rejected if none can be used just now."""
-    owner = uuid4().hex
+    owner = new_owner()
     job = Job(flow="backfill", window=window, kinds=tuple(kinds))
     chosen = [c for c in rt.store.connections.for_user(user_id) if provider in (None, c.provider)]
     claimed = [c for c in (rt.store.leases.claim(c.id, owner, rt.clock(), rt.lease) for c in chosen) if c]

@@ -9,6 +9,7 @@ from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import WrongKey
 from glucoflow.store.opening import Store, open_store
+from glucoflow.store.owners import new_owner
 from glucoflow.store.values import (
     Backfill,
     BackfillState,
@@ -51,5 +52,6 @@ __all__ = [
     "StoredRejectedRecord",
     "Unread",
     "WrongKey",
+    "new_owner",
     "open_store",
 ]

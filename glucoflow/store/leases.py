@@ -3,18 +3,23 @@
 A worker that lost its lease may still write documents (harmless: they are idempotent) but moves no checkpoint.
 """
 
+import logging
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, or_, select, update
+from sqlalchemy.orm import Session
 
 from glucoflow.store.connections import connection_of
 from glucoflow.store.database import Database
+from glucoflow.store.owners import is_gone
 from glucoflow.store.tables import ConnectionRow
 from glucoflow.store.values import Connection
 
+log = logging.getLogger(__name__)
+
 
 class Leases:
-    """Claims on connections. `owner` must be unique to one run of one worker."""
+    """Claims on connections. `owner` must be unique to one run of one worker: `new_owner` makes one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,8 +90,19 @@ class Leases:
         # PostgreSQL skips the rows that another worker is just taking; SQLite lets only one writer in at a time.
         query = query.order_by(ConnectionRow.next_poll_at, ConnectionRow.id).limit(limit)
         with self._database.write() as session:
+            _free_what_is_gone(session)
             rows = session.scalars(query.with_for_update(skip_locked=True, key_share=True)).all()
             for row in rows:
                 row.lease_owner, row.lease_until = owner, until
             session.flush()
             return [connection_of(row) for row in rows]
+
+
+def _free_what_is_gone(session: Session) -> None:
+    """A process that ended without giving its leases back holds nobody up."""
+    held = session.scalars(select(ConnectionRow.lease_owner).where(ConnectionRow.lease_owner.is_not(None)).distinct())
+    gone = [owner for owner in held if owner is not None and is_gone(owner)]
+    if gone:
+        log.info("leases of processes that are gone were freed", extra={"owners": len(gone)})
+        theirs = update(ConnectionRow).where(ConnectionRow.lease_owner.in_(gone))
+        session.execute(theirs.values(lease_owner=None, lease_until=None))
