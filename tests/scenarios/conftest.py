@@ -31,3 +31,10 @@ def place(request: pytest.FixtureRequest, elasticsearch_node: Node, prefix: str,
     database = f"s{uuid.uuid4().hex[:8]}"
     server.execute(f"CREATE DATABASE {database}")
     return Place(elasticsearch_node, prefix, tmp_path, server.url(database))
+
+
+@pytest.fixture(autouse=True)
+def _slow_ones_only_when_asked(request: pytest.FixtureRequest) -> None:
+    """What takes many minutes is not a part of an ordinary run."""
+    if request.node.get_closest_marker("slow") and "slow" not in request.config.getoption("-m"):
+        pytest.skip("takes many minutes: pytest -m slow tests/scenarios")

@@ -1,4 +1,7 @@
-"""A sync or backfill in a process of its own that dies hard at a named point: `killed.py POINT NTH NOW USER JOB`."""
+"""A sync or backfill in a process of its own that dies hard at a named point: `killed.py POINT NTH NOW USER JOB`.
+
+At a point that there is not it goes on to its end, unless somebody kills it.
+"""
 
 import os
 import sys

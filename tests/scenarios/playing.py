@@ -6,8 +6,8 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -97,9 +97,40 @@ class Stage:
         self.runtime.close()
         self.rt = self.opened()
 
+    def process(self, point: str, nth: int, user: str, job: str) -> "subprocess.Popen[str]":
+        """A sync (`sync`) or backfill (`2026-10-01..2026-10-02`) in a process of its own; see `killed.py`."""
+        es, store, dexcom = self.settings.es, self.settings.store, _app(self)
+        assert es.password
+        assert dexcom.client_secret
+        environment = {
+            **os.environ,
+            "ES_ENDPOINT": str(es.endpoint),
+            "ES_USER": es.user or "",
+            "ES_PASSWORD": es.password.get_secret_value(),
+            "ES_INDEX": es.index,
+            "GLUCOFLOW_DATA_DIR": str(store.data_dir),
+            "GLUCOFLOW_DATABASE_URL": store.database_url.get_secret_value() if store.database_url else "",
+            "DEXCOM_BASE_URL": str(dexcom.base_url),
+            "DEXCOM_CLIENT_ID": dexcom.client_id or "",
+            "DEXCOM_CLIENT_SECRET": dexcom.client_secret.get_secret_value(),
+            "PYTHONPATH": str(ROOT),
+        }
+        script = Path(__file__).with_name("killed.py")
+        argv = [sys.executable, str(script), point, str(nth), self.here().isoformat(), user, job]
+        return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
 
 def played(place: Place, scenario: w.Written) -> Stage:
     """The scenario from its first step to its last; then everything of it is gone again."""
+    with staged(place, scenario) as stage:
+        stage.play()
+        _clear(stage, w.Clear(), len(scenario.steps))
+    return stage
+
+
+@contextmanager
+def staged(place: Place, scenario: w.Written) -> Iterator[Stage]:
+    """Everything is there and nobody is connected yet; gone again afterwards."""
     clock = SettableClock(scenario.now)
     archive = GivenArchive({name: records_of(account) for name, account in scenario.accounts.items()})
     with ExitStack() as stack:
@@ -111,12 +142,10 @@ def played(place: Place, scenario: w.Written) -> Stage:
             for one in scenario.people:
                 zone = one.zone or scenario.zone
                 stage.rt.store.people.add(one.id, one.id, stage.here(), unit=one.unit, zone=zone)
-            stage.play()
-            _clear(stage, w.Clear(), len(scenario.steps))
+            yield stage
         finally:
             for one in scenario.people:
                 delete_user(stage.rt.client, stage.rt.names, one.id)
-    return stage
 
 
 _NOT_YET: Any = None
@@ -140,12 +169,15 @@ def _line(step: w.AnyStep) -> str:
 
 
 def _connect(stage: Stage, step: w.Connect, _: int) -> None:
+    sign_in(stage.rt, step.user, step.account, stage.here())
+
+
+def sign_in(rt: Runtime, user: str, account: str, now: datetime) -> None:
     """What a browser would do: consent, follow the redirect back, exchange the code, store the credentials."""
-    rt, now = stage.rt, stage.here()
     authorizer = rt.providers.authorizer(PROVIDER, REGION)
-    again = connection_for(rt.store, step.user, PROVIDER)
-    state = rt.store.oauth_states.create(step.user, PROVIDER, REGION, now, connection_id=again)
-    consent = httpx.get(f"{authorizer.authorize_url(state)}&person={step.account}&auto=1", timeout=10)
+    again = connection_for(rt.store, user, PROVIDER)
+    state = rt.store.oauth_states.create(user, PROVIDER, REGION, now, connection_id=again)
+    consent = httpx.get(f"{authorizer.authorize_url(state)}&person={account}&auto=1", timeout=10)
     answer = parse_qs(urlsplit(consent.headers["location"]).query)
     started = rt.store.oauth_states.consume(answer["state"][0], now)
     assert started is not None
@@ -194,29 +226,10 @@ def _app(stage: Stage) -> DexcomSettings:
 
 
 def _killed(stage: Stage, point: str, nth: int, user: str, job: str, number: int) -> None:
-    es, store, dexcom = stage.settings.es, stage.settings.store, _app(stage)
-    assert es.password
-    assert dexcom.client_secret
-    environment = {
-        **os.environ,
-        "ES_ENDPOINT": str(es.endpoint),
-        "ES_USER": es.user or "",
-        "ES_PASSWORD": es.password.get_secret_value(),
-        "ES_INDEX": es.index,
-        "GLUCOFLOW_DATA_DIR": str(store.data_dir),
-        "GLUCOFLOW_DATABASE_URL": store.database_url.get_secret_value() if store.database_url else "",
-        "DEXCOM_BASE_URL": str(dexcom.base_url),
-        "DEXCOM_CLIENT_ID": dexcom.client_id or "",
-        "DEXCOM_CLIENT_SECRET": dexcom.client_secret.get_secret_value(),
-        "PYTHONPATH": str(ROOT),
-    }
-    script = Path(__file__).with_name("killed.py")
-    argv = [sys.executable, str(script), point, str(nth), stage.here().isoformat(), user, job]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = stage.process(point, nth, user, job)
+    _, said = done.communicate(timeout=120)
     if done.returncode != DIED:
-        stage.wrong.append(
-            f"step {number}: it was not killed at {point} (exit {done.returncode}): {done.stderr[-800:]}"
-        )
+        stage.wrong.append(f"step {number}: it was not killed at {point} (exit {done.returncode}): {said[-800:]}")
 
 
 def _advance(stage: Stage, step: w.Advance, _: int) -> None:
