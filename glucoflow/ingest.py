@@ -80,6 +80,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     clock: Callable[[], datetime]
     """For signs of life; everything else is judged by `now`."""
+    lag: timedelta = timedelta()
+    """How far the checkpoint may stay behind `now` where nothing newer was seen."""
     on_page: Callable[[Window, Counts], None] = lambda _window, _counts: None
     on_point: Callable[[str], None] = nothing_happens
 
@@ -186,7 +188,7 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     counts = _counts(page, result)
     # What can hardly be understood is a hole: the reader says so next, and the checkpoint passes it then.
     suspicious = is_suspicious(page)
-    to = min(page.window.end, parts.now) if move and not suspicious else None
+    to = _reached(page, parts.now, parts.lag) if move and not suspicious else None
     read = None if suspicious else page.window
     with watch.stage("store"):
         rejected = [*page.rejected, *result.rejected]
@@ -194,6 +196,18 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     parts.on_point("after_checkpoint")
     log.info("page of %s stored", parts.kind, extra={"kind": parts.kind, "counts": msgspec.structs.asdict(counts)})
     return counts
+
+
+def _reached(page: Page, now: datetime, lag: timedelta) -> datetime:
+    """Where the checkpoint goes after a page: to its end, or where that is now, to the newest record in it.
+
+    What comes behind the newest record may be missing only because it is late. Somebody who wears no sensor is not read
+    back to their last one each time: the checkpoint stays no further behind than the lag.
+    """
+    if page.window.end < now:
+        return page.window.end
+    newest = max((record.time for record in page.records), default=now - lag) + timedelta(seconds=1)
+    return min(now, max(newest, now - lag))
 
 
 def _pass_over(parts: Parts, hole: Hole, move: bool) -> None:

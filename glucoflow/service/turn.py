@@ -226,6 +226,7 @@ class Turn:
             ledger=self._ledger,
             now=self._started,
             clock=self._rt.clock,
+            lag=self._polling.lag,
             on_page=on_page,
             on_point=self._rt.on_point,
         )

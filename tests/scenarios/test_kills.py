@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from glucoflow.service.sync import SYNC_JOB, run_batch, sync_due
+from glucoflow.service.jobs import SYNC_JOB
+from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.simulators.dexcom import running_simulator
 from glucoflow.simulators.dexcom.given import GivenArchive, GivenRecord
 from glucoflow.simulators.settable_clock import real_clock
