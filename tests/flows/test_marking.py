@@ -70,7 +70,7 @@ def test_the_commands_mark_and_show(house: House, command: Run, tmp_path: Path) 
     assert "walk: 3 days" in command("protocol", "alma")
 
     found = json.loads(command("insights", "alma", "--json"))
-    assert found["period"]["figures"]["n"] > 2000
+    assert found["period"]["metrics"]["n"] > 2000
     assert {"in_range_goal", "best_day"} <= {one["kind"] for one in found["insights"]}
     assert "Not enough data: has 1" in command("insights", "alma", "--days", "30")  # of 12 days, 40 %
     assert "alma: 13 days" in command("summarize", "alma", "--days", "3000")
