@@ -139,7 +139,7 @@ class Enricher:
     def _reading(self, reading: r.Reading) -> Source:
         time_ms = epoch_ms(reading.time)
         time = time_fields(time_ms, reading.offset_min, reading.zone, self._owner.zone)
-        sensor = self._owner.sensor_limits
+        sensor = reading.sensor_limits or self._owner.sensor_limits
         glucose = glucose_fields(reading.value, reading.unit, self._meals.context(time_ms, time.hour), sensor)
         device = reading.device.transmitter_id or reading.device.id or "" if reading.device else ""
         interval = reading.interval_ms or self._owner.sample_interval_ms

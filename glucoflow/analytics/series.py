@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glucoflow.model.glycemia import ExcludedCounts, ExcludedSpan
+from glucoflow.model.ranges import USUAL_LIMITS, SensorLimits
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -38,8 +39,8 @@ T = TypeVar("T", bound=np.generic)
 class Series:
     """Readings in ascending time, one a moment. Build it with `Series.of`.
 
-    utc: epoch ms. offset_min: local = utc + offset. mg_dl: 39 and 401 stand for LOW and HIGH. interval_ms: how long
-    each reading stands for. Excluded and superseded readings are still inside until `used` is asked for.
+    utc: epoch ms. offset_min: local = utc + offset. interval_ms: how long each reading stands for. beyond: −1 where
+    the sensor said LOW, 1 where HIGH, else 0. Excluded and superseded readings are inside until `used` is asked for.
     """
 
     utc: Ints
@@ -48,6 +49,7 @@ class Series:
     interval_ms: Ints
     excluded: Bools
     superseded: Bools
+    beyond: NDArray[np.int8]
     excluded_counts: ExcludedCounts
 
     @staticmethod
@@ -58,8 +60,12 @@ class Series:
         interval_ms: ArrayLike | None = None,
         excluded: ArrayLike | None = None,
         superseded: ArrayLike | None = None,
+        beyond: ArrayLike | None = None,
+        limits: SensorLimits = USUAL_LIMITS,
     ) -> "Series":
         """Sorts, drops impossible values and repeated moments (the last given is kept), and counts what it dropped.
+
+        Where nobody says which readings lie `beyond` their sensor, it is those outside `limits`.
 
         `offset_min` and `interval_ms` may be one number for all. Without `interval_ms` it is taken from the readings'
         own spacing, day by day: 1, 5 or 15 minutes. Raises ValueError when the arrays differ in length.
@@ -70,6 +76,7 @@ class Series:
         offsets = _filled(offset_min, size, np.int16, "offset_min")
         out = _filled(False if excluded is None else excluded, size, np.bool_, "excluded")
         old = _filled(False if superseded is None else superseded, size, np.bool_, "superseded")
+        said = _beyond(values, limits) if beyond is None else _filled(beyond, size, np.int8, "beyond")
         given = None if interval_ms is None else _filled(interval_ms, size, np.int64, "interval_ms")
         with np.errstate(invalid="ignore"):
             valid = np.isfinite(values) & (values >= LOWEST) & (values <= HIGHEST)
@@ -83,7 +90,7 @@ class Series:
         )
         kept = times[keep]
         intervals = infer_intervals(kept) if given is None else given[keep]
-        return Series(kept, offsets[keep], values[keep], intervals, out[keep], old[keep], counts)
+        return Series(kept, offsets[keep], values[keep], intervals, out[keep], old[keep], said[keep], counts)
 
     @cached_property
     def used(self) -> "Series":
@@ -143,6 +150,7 @@ class Series:
             self.interval_ms[mask],
             self.excluded[mask],
             self.superseded[mask],
+            self.beyond[mask],
             self.excluded_counts,
         )
 
@@ -208,6 +216,11 @@ def infer_intervals(utc: Ints) -> Ints:
     distance = np.abs(np.log(np.maximum(by_day, 1.0))[:, None] - np.log(choices)[None, :])
     intervals: Ints = choices[distance.argmin(axis=1)][every_day[1]]
     return intervals
+
+
+def _beyond(values: Floats, limits: SensorLimits) -> NDArray[np.int8]:
+    with np.errstate(invalid="ignore"):
+        return (values > limits.high).astype(np.int8) - (values < limits.low).astype(np.int8)
 
 
 def _filled(given: ArrayLike, size: int, kind: type[T], name: str) -> NDArray[T]:

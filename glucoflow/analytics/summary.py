@@ -23,7 +23,6 @@ from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, ep
 from glucoflow.analytics.time_in_ranges import time_in_ranges, time_in_target
 from glucoflow.analytics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
 from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics, Sufficiency
-from glucoflow.model.ranges import USUAL_LIMITS
 from glucoflow.model.targets import PROFILES, Targets
 
 WINDOWS = {"7d": 7, "14d": 14, "30d": 30, "90d": 90}
@@ -188,8 +187,8 @@ def _metrics(series: Series, grid: Grid, period_ms: int, targets: Targets) -> Me
     }
     return Metrics(
         n=len(used),
-        n_low_limit=int((used.mg_dl < USUAL_LIMITS.low).sum()),
-        n_high_limit=int((used.mg_dl > USUAL_LIMITS.high).sum()),
+        n_low_limit=int((used.beyond < 0).sum()),
+        n_high_limit=int((used.beyond > 0).sum()),
         excluded_counts=series.excluded_counts,
         interval_ms=usual_interval_ms(used),
         missing=missing,

@@ -16,7 +16,13 @@ from glucoflow.model.trends import Direction
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USUAL_INTERVAL_MS = 300_000
 
-READING_FIELDS = ("time.utc_offset_min", "glucose.mg_dl", "sample.interval_ms", "sample.superseded")
+READING_FIELDS = (
+    "time.utc_offset_min",
+    "glucose.mg_dl",
+    "sample.interval_ms",
+    "sample.superseded",
+    "glucose.limit",
+)
 
 
 class Latest(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +62,14 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class ReadingArrays(msgspec.Struct, frozen=True):
-    """Readings by time, one entry each in every array; what `metrics.Series.of` takes. utc in epoch ms."""
+    """Readings by time, one entry each in every array; what `analytics.Series.of` takes. utc in epoch ms."""
 
     utc: NDArray[np.int64]
     offset_min: NDArray[np.int16]
     mg_dl: NDArray[np.float64]
     interval_ms: NDArray[np.int64]
     superseded: NDArray[np.bool_]
+    beyond: NDArray[np.int8]
 
 
 def moment(aggregation: Mapping[str, Any] | None) -> datetime | None:
@@ -82,11 +89,16 @@ def device_of(source: Source) -> str:
     return (device.transmitter_id or device.id or "") if device else ""
 
 
-class _Fields(msgspec.Struct, rename=dict(zip(("offset", "mg_dl", "interval", "superseded"), READING_FIELDS))):  # noqa: B905
+_SHORT = ("offset", "mg_dl", "interval", "superseded", "limit")
+_BEYOND = {"low": -1, "high": 1}
+
+
+class _Fields(msgspec.Struct, rename=dict(zip(_SHORT, READING_FIELDS, strict=True))):
     offset: tuple[int, ...] = (0,)
     mg_dl: tuple[float, ...] = ()
     interval: tuple[int, ...] = (USUAL_INTERVAL_MS,)
     superseded: tuple[bool, ...] = (False,)
+    limit: tuple[str, ...] = ("",)
 
 
 _fields = msgspec.json.Decoder(_Fields)
@@ -108,6 +120,7 @@ def arrays_of(hits: Iterable[Hit]) -> ReadingArrays:
         mg_dl=np.fromiter((row.mg_dl[0] for row in rows), np.float64, size),
         interval_ms=np.fromiter((row.interval[0] for row in rows), np.int64, size),
         superseded=np.fromiter((row.superseded[0] for row in rows), np.bool_, size),
+        beyond=np.fromiter((_BEYOND.get(row.limit[0], 0) for row in rows), np.int8, size),
     )
 
 

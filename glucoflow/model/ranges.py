@@ -23,6 +23,9 @@ class SensorLimits(NamedTuple):
 USUAL_LIMITS = SensorLimits()
 """For readings whose sensor is not known; a provider's description has its own."""
 
+WIDEST_LIMITS = SensorLimits(40.0, 500.0)
+"""For sources that hold readings of sensors of any make: a record of one that ends sooner says so itself."""
+
 
 def band(mg_dl: float) -> Band:
     """The band of one value: <54 very_low, 54–69 low, 70–180 in_range, 181–250 high, >250 very_high (mg/dL)."""

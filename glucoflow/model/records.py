@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from glucoflow.model.ranges import SensorLimits
 from glucoflow.model.units import Unit
 
 NO_PAYLOAD = msgspec.Raw()
@@ -61,6 +62,8 @@ class Reading(Record, frozen=True, kw_only=True):
     interval_ms: int | None = None
     backfilled: bool | None = None
     ticks: int | None = None
+    sensor_limits: SensorLimits | None = None
+    """Where its sensor ends, where that is not where the provider's usual ones do."""
 
 
 class Calibration(Record, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """What every kind of file is read into: one person's readings with wall-clock times."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -71,9 +71,7 @@ def series_of(trace: Trace, zone: ZoneInfo | None, mmol: bool | None) -> Series:
     series = Series.of(local - offset * MINUTE_MS, in_mg_dl(np.array(trace.value), mmol), offset)
     counted = series.excluded_counts
     counts = ExcludedCounts(counted.invalid + trace.unreadable, counted.duplicate + trace.repeated)
-    return Series(
-        series.utc, series.offset_min, series.mg_dl, series.interval_ms, series.excluded, series.superseded, counts
-    )
+    return replace(series, excluded_counts=counts)
 
 
 def in_mg_dl(values: Floats, mmol: bool | None) -> Floats:

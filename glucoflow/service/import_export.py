@@ -18,6 +18,7 @@ from glucoflow.files import private
 from glucoflow.model.documents import Dataset
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord
+from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.model.units import Unit
 from glucoflow.service.export import Exported, ExportFormat, export
 from glucoflow.service.runtime import Runtime
@@ -74,7 +75,9 @@ def import_file(rt: Runtime, user_id: str, path: Path, on_progress: Callable[[in
     began = rt.clock()
     ensure_index(rt.client, rt.names, user_id)
     sink = rt.sink(user_id)
-    owner = Owner(user_id=user_id, connection_id="import", provider="tidepool", zone=person.zone)
+    owner = Owner(
+        user_id=user_id, connection_id="import", provider="tidepool", zone=person.zone, sensor_limits=WIDEST_LIMITS
+    )
     total: Counter[str] = Counter()
     not_held: Counter[str] = Counter()
     rejected: list[RejectedRecord] = []

@@ -30,7 +30,14 @@ def series_of(queries: Queries, subject: Subject, first: date, end: date) -> Ser
     """The readings of the local dates [first, end), excluded and superseded ones marked."""
     start, stop = instants(first, end)
     found = queries.readings(subject.person.id, start, stop)
-    series = Series.of(found.utc, found.mg_dl, found.offset_min, found.interval_ms, superseded=found.superseded)
+    series = Series.of(
+        found.utc,
+        found.mg_dl,
+        found.offset_min,
+        found.interval_ms,
+        superseded=found.superseded,
+        beyond=found.beyond,
+    )
     marked = series.excluding(subject.exclusions) if subject.exclusions else series
     return marked.between(first, end)
 

@@ -12,6 +12,7 @@ import msgspec
 from glucoflow.enrich import Enricher, Owner, document_id
 from glucoflow.model.documents import Document, Source
 from glucoflow.model.errors import Rejected
+from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.model.records import NO_PAYLOAD, DeviceStatus, Record
 from glucoflow.model.units import Unit
 from glucoflow.tidepool.reading import to_record, type_of
@@ -103,7 +104,7 @@ def _plainly(raw: bytes | msgspec.Raw, user_id: str) -> Source | None:
     origin = peek.origin or _Origin()
     own_id = origin.id if origin.id != peek.id else None
     record = msgspec.structs.replace(record, record_id=own_id)
-    owner = Owner(user_id=user_id, connection_id="", provider=origin.name, zone="UTC")
+    owner = Owner(user_id=user_id, connection_id="", provider=origin.name, zone="UTC", sensor_limits=WIDEST_LIMITS)
     (document,) = Enricher(owner, "imported").documents([record])
     return document.source
 

@@ -11,7 +11,7 @@ import msgspec
 
 from glucoflow.model import records as r
 from glucoflow.model.errors import Rejected
-from glucoflow.model.ranges import limit
+from glucoflow.model.ranges import WIDEST_LIMITS, SensorLimits, limit
 from glucoflow.model.units import MG_DL, Unit, in_mg_dl, parse_unit, to_mg_dl
 from glucoflow.tidepool import cgm_settings
 from glucoflow.tidepool.wire import (
@@ -154,7 +154,8 @@ def _reading(wire: TidepoolRecord, frame: dict[str, Any]) -> r.Reading:
     if rate is not None and (wire.trend_rate_units or MG_DL).lower().startswith("mmol"):
         rate = to_mg_dl(rate) if rate >= 0 else -to_mg_dl(-rate)
     word = wire.trend and _DIRECTIONS.get(wire.trend, wire.trend)
-    if limit(in_mg_dl(value, unit)):  # then enrichment says so itself
+    limits = _limits(wire)
+    if limits and limit(in_mg_dl(value, unit), limits):  # then enrichment says so itself
         frame["annotations"] = tuple(note for note in wire.annotations if note.code != "bg/out-of-range")
     return r.Reading(
         **frame,
@@ -164,7 +165,17 @@ def _reading(wire: TidepoolRecord, frame: dict[str, Any]) -> r.Reading:
         trend_rate=rate,
         interval_ms=wire.sample_interval,
         backfilled=wire.backfilled,
+        sensor_limits=limits,
     )
+
+
+def _limits(wire: TidepoolRecord) -> SensorLimits | None:
+    """Where the sensor of a reading beyond it ends, as the reading says itself."""
+    for note in wire.annotations:
+        if note.code == "bg/out-of-range" and note.threshold is not None:
+            low, high = WIDEST_LIMITS
+            return SensorLimits(note.threshold, high) if note.value == "low" else SensorLimits(low, note.threshold)
+    return None
 
 
 def _glucose(wire: TidepoolRecord) -> tuple[float, Unit]:

@@ -12,6 +12,7 @@ from glucoflow.analytics.risk import gri_zone, symmetric
 from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, infer_intervals
 from glucoflow.analytics.time_in_ranges import reconciled
 from glucoflow.analytics.variability import gmi
+from glucoflow.model.ranges import SensorLimits
 from tests.analytics.traces import MIDNIGHT, series
 
 
@@ -180,3 +181,13 @@ def test_targets_follow_the_profile() -> None:
         targets_for("teen")
     with pytest.raises(ValueError, match="must rise"):
         own_targets("adult", low=180, high=160)
+
+
+def test_the_sensor_says_where_it_ends_not_we() -> None:
+    times, values = MIDNIGHT + np.arange(4) * 5 * MINUTE_MS, [450.0, 501.0, 39.0, 120.0]
+    libre = metrics_of(Series.of(times, values, beyond=[0, 1, -1, 0]))
+    assert (libre.n_low_limit, libre.n_high_limit) == (1, 1)
+    by_limits = metrics_of(Series.of(times, values, limits=SensorLimits(40, 500)))
+    assert (by_limits.n_low_limit, by_limits.n_high_limit) == (1, 1)
+    unknown = metrics_of(Series.of(times, values))
+    assert (unknown.n_low_limit, unknown.n_high_limit) == (1, 2)

@@ -105,4 +105,5 @@ def test_a_page_says_the_same_and_follows_a_persons_own_range(queries: Queries) 
 def test_readings_come_back_as_the_series_they_were(queries: Queries) -> None:
     found = queries.readings("ann", START, END)
     again = Series.of(found.utc, found.mg_dl, found.offset_min, found.interval_ms, superseded=found.superseded)
+    assert (again.beyond == found.beyond).all()
     assert metrics_of(again) == metrics_of(TRACE)

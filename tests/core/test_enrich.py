@@ -13,6 +13,7 @@ from glucoflow.enrich import DATASETS, Enricher, Owner, document_id
 from glucoflow.model import records as r
 from glucoflow.model.documents import Source
 from glucoflow.model.localtime import epoch_ms, time_fields
+from glucoflow.model.ranges import SensorLimits
 
 OWNER = Owner(user_id="ann", connection_id="c1", provider="dexcom", zone="Europe/Berlin", delivers_meals=True)
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
@@ -81,6 +82,14 @@ def test_pinned_values_are_marked_with_the_sensors_threshold() -> None:
     assert low.annotations == (r.Annotation("bg/out-of-range", "low", 40),)
     assert high.annotations == (r.Annotation("bg/out-of-range", "high", 400),)
     assert (low.glucose and low.glucose.limit, high.glucose and high.glucose.limit) == ("low", "high")
+
+
+def test_a_reading_knows_better_than_its_provider_where_its_sensor_ends() -> None:
+    owner = msgspec.structs.replace(OWNER, sensor_limits=SensorLimits(40, 500))
+    given = [reading(0, 450), reading(5, 501), reading(10, 401, sensor_limits=SensorLimits(40, 400))]
+    found = [one.source for one in Enricher(owner, "readings").documents(given)]
+    assert [one.glucose and one.glucose.limit for one in found] == [None, "high", "high"]
+    assert [[note.threshold for note in one.annotations] for one in found] == [[], [500], [400]]
 
 
 def test_meal_context() -> None:

@@ -12,10 +12,18 @@ from glucoflow.model import records as r
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.model.ingestion import RejectedRecord
+from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.service.export import ExportFormat, export
 from tests.tidepool.made import START, enriched, stored
 
-OWNER = Owner(user_id="ann", connection_id="file", provider="tidepool", zone="Europe/Berlin", delivers_meals=True)
+OWNER = Owner(
+    user_id="ann",
+    connection_id="file",
+    provider="tidepool",
+    zone="Europe/Berlin",
+    delivers_meals=True,
+    sensor_limits=WIDEST_LIMITS,
+)
 
 
 def at(minute: int) -> dict[str, Any]:
@@ -120,6 +128,21 @@ def test_an_answer_of_the_api(tmp_path: Path) -> None:
     assert found[12].settings.low_alert.level_mg_dl == 70
     assert found[10].time.utc_offset_min == -480
     assert {document.source.event.provider for document in documents} == {"tidepool"}
+
+
+def test_a_value_within_a_wider_sensor_is_a_value(tmp_path: Path) -> None:
+    def cbg(minute: int, value: float, *notes: dict[str, object]) -> dict[str, object]:
+        time = f"2026-03-08T09:{minute:02}:00Z"
+        return {"id": f"c{minute}", "type": "cbg", "time": time, "units": "mg/dL", "value": value, "annotations": notes}
+
+    beyond = {"code": "bg/out-of-range", "value": "high"}
+    documents, _, _ = imported(
+        tmp_path / "f.json",
+        [cbg(0, 450), cbg(5, 501, {**beyond, "threshold": 500}), cbg(10, 401, {**beyond, "threshold": 400})],
+    )
+    found = [document.source for document in documents]
+    assert [one.glucose and one.glucose.limit for one in found] == [None, "high", "high"]
+    assert [[note.threshold for note in one.annotations] for one in found] == [[], [500], [400]]
 
 
 def test_again_is_the_same(tmp_path: Path) -> None:
