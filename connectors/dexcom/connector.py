@@ -13,7 +13,8 @@ from connectors.dexcom.devices import DeviceStates
 from connectors.dexcom.events import Alerts, Calibrations, Events
 from connectors.dexcom.readings import Readings
 from connectors.dexcom.times import request_time, system_time
-from connectors.dexcom.wire import EARLIEST, envelope
+from connectors.dexcom.wire import envelope
+from connectors.understanding import EARLIEST
 from glucoflow.http import TooMuch
 from glucoflow.model.ingestion import Kind, Window
 from glucoflow.provider import CredentialSource, Page, Site, Terms

@@ -16,21 +16,10 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.dexcom.lenient import LenientDecoder
 from connectors.dexcom.times import offset_min, system_time
-from connectors.dexcom.wire import (
-    Common,
-    Devices,
-    NoValue,
-    Word,
-    instant,
-    natural_key,
-    page,
-    plain,
-    rejected_record,
-    sized,
-    understand,
-)
+from connectors.dexcom.wire import Common, Devices, instant, natural_key, plain
+from connectors.lenient import LenientDecoder
+from connectors.understanding import NoValue, Word, page, rejected_record, sized, understand
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import (

@@ -5,20 +5,10 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.dexcom.lenient import LenientDecoder
 from connectors.dexcom.times import has_zone, offset_min, shows_utc
-from connectors.dexcom.wire import (
-    AHEAD,
-    EARLIEST,
-    INTERVALS_MS,
-    Common,
-    Devices,
-    NoValue,
-    Word,
-    instant,
-    natural_key,
-    understand,
-)
+from connectors.dexcom.wire import INTERVALS_MS, Common, Devices, instant, natural_key
+from connectors.lenient import LenientDecoder
+from connectors.understanding import AHEAD, EARLIEST, NoValue, Word, understand
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Window
 from glucoflow.model.records import Reading, Record

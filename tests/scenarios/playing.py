@@ -32,8 +32,8 @@ from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.simulators.dexcom import Client, Fault, SettableClock, Simulator, running_simulator
 from glucoflow.simulators.dexcom.given import GivenArchive
-from glucoflow.simulators.dexcom.wire import Asked
 from glucoflow.simulators.fault_injection import FaultKind
+from glucoflow.simulators.faulty_wire import Asked
 from tests.node import Node
 from tests.scenarios import written as w
 from tests.scenarios.expecting import mistakes, words

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp
 from glucoflow.simulators.dexcom.archive import Archive, Holdings, RecordKind
 from glucoflow.simulators.dexcom.grants import Family, GrantError, Grants
 from glucoflow.simulators.dexcom.oauth import RefreshAttempt, oauth_routes
-from glucoflow.simulators.dexcom.wire import Asked, FaultyWire
 from glucoflow.simulators.fault_injection import Faults
+from glucoflow.simulators.faulty_wire import Asked, FaultyWire
 from glucoflow.simulators.scenario import Client, Scenario
 from glucoflow.simulators.settable_clock import Clock, real_clock
 

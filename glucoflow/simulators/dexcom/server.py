@@ -1,28 +1,22 @@
 """The simulator as a server: for the command line, and in a thread for tests."""
 
-import socket
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp
-
 from glucoflow.simulators.dexcom.app import Records, create_app
 from glucoflow.simulators.dexcom.archive import Archive, Holdings, RecordKind
 from glucoflow.simulators.dexcom.grants import Grants
 from glucoflow.simulators.dexcom.oauth import RefreshAttempt
-from glucoflow.simulators.dexcom.wire import Asked
 from glucoflow.simulators.fault_injection import Faults
+from glucoflow.simulators.faulty_wire import Asked
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.scenario import Client, Scenario
+from glucoflow.simulators.serving import in_thread, until_interrupted
 from glucoflow.simulators.settable_clock import Clock, real_clock
 
 
@@ -88,19 +82,8 @@ def running_simulator(
     client, records, grants, archive = client or Client(), Records(), Grants(), archive or Archive(scenario)
     clients = {client.id: client}
     app = create_app(scenario, clock, clients, records, grants, archive, calls_per_hour)
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(_config(app))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="simulator", daemon=True)
-    thread.start()
-    try:
-        _wait(server, thread)
-        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with in_thread(app) as base_url:
         yield Simulator(base_url, scenario, clients, clock, grants, archive, records)
-    finally:
-        server.should_exit = True
-        server.force_exit = True
-        thread.join(timeout=10)
-        listener.close()
 
 
 def run(
@@ -116,33 +99,4 @@ def run(
     """Serves the four people of the demo until interrupted. With `state`, authorizations outlive a restart."""
     clients = None if client is None else {client.id: client}
     app = create_app(demo_scenario(now, days=days, seed=seed), clients=clients, grants=Grants(state))
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(_config(app, host, port)).run()
-
-
-NAMES = ("localhost", "127.0.0.1", "simulator")
-"""Whoever calls it by another name is a web page whose owner points that name at this machine (DNS rebinding)."""
-
-
-def _config(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
-    return uvicorn.Config(
-        TrustedHostMiddleware(app, NAMES, www_redirect=False),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        date_header=False,  # the cloud's own clock writes it (faults.py)
-        server_header=False,
-        proxy_headers=False,
-        lifespan="off",
-        ws="none",
-        timeout_keep_alive=30,
-    )
-
-
-def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + 10
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise RuntimeError("the simulator did not start")
-        time.sleep(0.005)
+    until_interrupted(app, host, port)

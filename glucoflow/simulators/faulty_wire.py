@@ -47,9 +47,10 @@ class FaultyWire:
         faults: Faults,
         clock: Clock,
         log: list[Asked],
-        bearer: Callable[[str], str | None],
-        on_answer: Sequence[Callable[[Asked], None]],
+        bearer: Callable[[str], str | None] = lambda _token: None,
+        on_answer: Sequence[Callable[[Asked], None]] = (),
     ) -> None:
+        """`bearer`: whose a token is, for faults that are for one person. `on_answer` is called with each answer."""
         self._app = app
         self._faults = faults
         self._clock = clock
@@ -185,7 +186,8 @@ def _changed(answer: _Answer, fault: Fault) -> _Answer:
         return answer.with_body(answer.body[:-1] + b" " * (fault.size - len(answer.body)) + answer.body[-1:])
     if fault.kind in ("records", "duplicates"):
         page = orjson.loads(answer.body)
-        page["records"] += list(fault.records) if fault.kind == "records" else page["records"]
+        records = page if isinstance(page, list) else page["records"]
+        records += list(fault.records) if fault.kind == "records" else list(records)
         return answer.with_body(orjson.dumps(page))
     return answer
 
