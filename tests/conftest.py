@@ -1,18 +1,20 @@
-"""What all tests share: one real Elasticsearch node, PostgreSQL and browser a session."""
+"""What all tests share: one real Elasticsearch node and PostgreSQL a run, a browser a worker."""
 
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
 from hypothesis import settings
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from tests.node import Node, running_node
-from tests.postgres import Server
+from tests.node import Node
+from tests.postgres import RunningServer, Server
+from tests.workers import Dealer, Servers, longest_first, own_environment, servers_of
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,13 +31,34 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.dont_write_bytecode, sys.pycache_prefix = False, folder
         os.environ["PYTHONPYCACHEPREFIX"] = folder
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    home = Path(tempfile.mkdtemp(prefix="glucoflow-home-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    own_environment(home)
+    if config.pluginmanager.hasplugin("dsession"):
+        dealer = Dealer()
+        config.add_cleanup(dealer.servers.close)
+        config.pluginmanager.register(dealer)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: tests wait as often as they compute."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_node() -> Iterator[Node]:
+def servers(pytestconfig: pytest.Config) -> Servers:
+    """Those of the whole run, all workers together."""
+    return servers_of(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_node(servers: Servers) -> Node:
     """A real node, started once. Tests keep apart by their index prefixes."""
-    with running_node() as node:
-        yield node
+    return servers.elasticsearch()
 
 
 @pytest.fixture(scope="session")
@@ -47,15 +70,20 @@ def es(elasticsearch_node: Node) -> Iterator[Elasticsearch]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
+def postgres(servers: Servers) -> Server:
     """A real server. Where PostgreSQL is not installed the test says so, except in CI."""
     try:
-        server = Server()
+        return servers.postgres()
     except FileNotFoundError as error:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
-    with server:
+
+
+@pytest.fixture
+def own_postgres(postgres: Server) -> Iterator[RunningServer]:
+    """A server that a test may stop."""
+    with RunningServer() as server:
         yield server
 
 

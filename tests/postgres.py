@@ -17,14 +17,28 @@ PASSWORD = "made-up-for-tests"
 
 
 class Server:
-    """Started on entry, gone with its data on exit. Passwords are asked for, as in a real one."""
+    """Where one runs. Passwords are asked for, as in a real one."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def url(self, database: str, password: str = PASSWORD) -> str:
+        return f"postgresql://gluco:{password}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+class RunningServer(Server):
+    """Started on entry, gone with its data on exit."""
 
     def __init__(self) -> None:
+        super().__init__(*free_ports(1))
         self._bin = _binaries()
         self._user = "nobody" if os.getuid() == 0 else None  # it refuses to run as root
         self._folder = Path(tempfile.mkdtemp(prefix="glucoflow-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
-        (self.port,) = free_ports(1)
 
     def __enter__(self) -> Self:
         if self._user:
@@ -63,13 +77,6 @@ class Server:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
             self._process = None
-
-    def url(self, database: str, password: str = PASSWORD) -> str:
-        return f"postgresql://gluco:{password}@127.0.0.1:{self.port}/{database}"
-
-    def execute(self, statement: str, database: str = "postgres") -> None:
-        with psycopg.connect(self.url(database), autocommit=True) as connection:
-            connection.execute(statement.encode())
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(

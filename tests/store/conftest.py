@@ -17,6 +17,7 @@ from glucoflow.store import Connection, Store, open_store
 from glucoflow.store.database import Database, database_url
 from tests.postgres import Server
 from tests.store.provider import Provider
+from tests.workers import worker_name
 
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -46,8 +47,9 @@ class Place(NamedTuple):
 @pytest.fixture(scope="session")
 def migrated(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> SecretStr:
     """A database with tables, which tests use one after the other: making one for each takes most of their time."""
-    postgres.execute("CREATE DATABASE shared")
-    url = SecretStr(postgres.url("shared"))
+    name = f"store_{worker_name()}"
+    postgres.execute(f"CREATE DATABASE {name}")
+    url = SecretStr(postgres.url(name))
     open_store(tmp_path_factory.mktemp("migrated"), url=url).close()
     return url
 
@@ -59,7 +61,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         return Place(tmp_path, None)
     url: SecretStr = request.getfixturevalue("migrated")
     request.getfixturevalue("postgres").execute(
-        "TRUNCATE people, meta, runs, calls, login_waits, login_sessions CASCADE", "shared"
+        "TRUNCATE people, meta, runs, calls, login_waits, login_sessions CASCADE", f"store_{worker_name()}"
     )
     return Place(tmp_path, url)
 

@@ -18,7 +18,7 @@ from glucoflow.store.credentials import CredentialStore
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database, database_url
 from glucoflow.store.refresh_lock import Turns
-from tests.postgres import Server
+from tests.postgres import RunningServer
 from tests.store.conftest import NOW, Place, connect, pair
 from tests.store.provider import Provider
 
@@ -294,20 +294,20 @@ def test_a_save_is_tried_again_while_the_database_is_locked(tmp_path: Path, prov
         assert access(store.credentials.current(connection.id, NOW, never)) == "access-1"
 
 
-def test_a_save_outlives_a_restart_of_postgres(postgres: Server, provider: Provider, tmp_path: Path) -> None:
-    postgres.execute("CREATE DATABASE restarts")
-    with open_store(tmp_path, url=SecretStr(postgres.url("restarts"))) as store:
+def test_a_save_outlives_a_restart_of_postgres(own_postgres: RunningServer, provider: Provider, tmp_path: Path) -> None:
+    own_postgres.execute("CREATE DATABASE restarts")
+    with open_store(tmp_path, url=SecretStr(own_postgres.url("restarts"))) as store:
         connection = connect(store)
 
         def then_down(credentials: Credentials, now: datetime) -> Credentials:
             renewed = provider.refresh(credentials, now)
-            postgres.stop()
-            threading.Timer(0.5, postgres.start).start()
+            own_postgres.stop()
+            threading.Timer(0.5, own_postgres.start).start()
             return renewed
 
         assert access(store.credentials.current(connection.id, NOW, then_down)) == "access-1"
         assert access(store.credentials.current(connection.id, NOW, never)) == "access-1"
-    postgres.execute("DROP DATABASE restarts WITH (FORCE)")
+    own_postgres.execute("DROP DATABASE restarts WITH (FORCE)")
 
 
 def test_no_call_while_the_database_is_locked(tmp_path: Path) -> None:
@@ -320,16 +320,16 @@ def test_no_call_while_the_database_is_locked(tmp_path: Path) -> None:
             asked.current(connection.id, NOW, never)
 
 
-def test_no_call_while_postgres_is_down(postgres: Server, tmp_path: Path) -> None:
-    postgres.execute("CREATE DATABASE down")
-    with open_store(tmp_path, url=SecretStr(postgres.url("down"))) as store:
+def test_no_call_while_postgres_is_down(own_postgres: RunningServer, tmp_path: Path) -> None:
+    own_postgres.execute("CREATE DATABASE down")
+    with open_store(tmp_path, url=SecretStr(own_postgres.url("down"))) as store:
         connection = connect(store)
-        postgres.stop()
+        own_postgres.stop()
         try:
             with pytest.raises(Unavailable, match="PostgreSQL cannot be reached"):
                 store.credentials.current(connection.id, NOW, never)
         finally:
-            postgres.start()
+            own_postgres.start()
         with pytest.raises(AssertionError):
             store.credentials.current(connection.id, NOW, never)  # and it goes on by itself
 
