@@ -40,9 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(dealer)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: tests wait as often as they compute."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: one more than there are cores, as tests wait as often as they compute. None for a few named files."""
+    whole = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return (os.cpu_count() or 1) + 1 if whole else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

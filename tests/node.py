@@ -1,5 +1,11 @@
-"""The one Elasticsearch node of a test session: a real one, started and stopped by the suite."""
+"""The one Elasticsearch node of a test run: a real one, started and stopped by the suite.
 
+`uv run python -m tests.node` keeps one running until Ctrl-C, and every run meanwhile uses it: each start saved is ten
+seconds of both cores.
+"""
+
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,3 +43,35 @@ def running_node() -> Iterator[Node]:
         with LocalNode(Path(folder), cache_folder(None), settings) as node:
             running = node.start()
             yield Node(url=running.url, username=running.username, password=running.password)
+
+
+def kept_node() -> Node | None:
+    """The node that `python -m tests.node` keeps running, if one does."""
+    try:
+        url, username, password = _KEPT.read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    node = Node(url=url, username=username, password=SecretStr(password))
+    with node.client() as client:
+        return node if client.options(request_timeout=20).ping() else None
+
+
+def main() -> None:
+    """Keep one running until a signal."""
+    with running_node() as node:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+        _KEPT.parent.mkdir(parents=True, exist_ok=True)
+        _KEPT.touch(0o600)
+        _KEPT.write_text(f"{node.url} {node.username} {node.password.get_secret_value()}\n")
+        sys.stderr.write("Tests use this node now. Ctrl-C ends it.\n")
+        try:
+            signal.sigwait(_ENDS)
+        finally:
+            _KEPT.unlink()
+
+
+_ENDS = {signal.SIGINT, signal.SIGTERM}
+_KEPT = cache_folder(None) / "tests-node"
+
+if __name__ == "__main__":
+    main()

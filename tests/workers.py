@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.node import Node, running_node
+from tests.node import Node, kept_node, running_node
 from tests.postgres import RunningServer, Server
 
 TOGETHER = ("tests/web/", "tests/kibana/")
@@ -56,7 +56,7 @@ class RunningServers:
     def elasticsearch(self) -> Node:
         with self._locks["node"]:
             if self._node is None:
-                self._node = self._running.enter_context(running_node())
+                self._node = kept_node() or self._running.enter_context(running_node())
             return self._node
 
     def postgres(self) -> Server:
@@ -133,6 +133,11 @@ def servers_of(config: pytest.Config) -> Servers:
 def worker_name() -> str:
     """What keeps names in shared servers apart: `gw0` …, or `main` where there is one process."""
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+def own_name() -> str:
+    """A part of a name that no other worker and no other run uses."""
+    return f"{worker_name()}-{os.getpid()}"
 
 
 def own_environment(folder: Path) -> None:

@@ -22,8 +22,9 @@ from tests.compose.test_file import GOOD, ROOT
 from tests.node import Node
 from tests.ports import free_ports
 from tests.postgres import Server
+from tests.workers import own_name
 
-PREFIX = "compose-"
+PREFIX = f"compose-{own_name()}-"
 
 
 class Composed:

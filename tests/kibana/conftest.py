@@ -14,9 +14,11 @@ from glucoflow.model.ingestion import Counts
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L
 from tests.kibana import mapping, people
+from tests.workers import own_name
 
-INDEX, RUNS_INDEX = "kibana-full", "kibana-runs"
-EMPTY, LONE, LONG = "kibana-empty", "kibana-lone", "kibana-long"
+PREFIX = f"kibana-{own_name()}-"
+INDEX, RUNS_INDEX = f"{PREFIX}full", f"{PREFIX}runs"
+EMPTY, LONE, LONG = f"{PREFIX}empty", f"{PREFIX}lone", f"{PREFIX}long"
 
 ANNA = KibanaPerson(user_id="anna", display_name='Anna "Ä" 😀 O\'Neil {key}', unit=MG_DL, index_alias=INDEX)
 BEN = KibanaPerson(

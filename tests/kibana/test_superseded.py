@@ -20,13 +20,13 @@ from glucoflow.web.app import chart_folder
 from glucoflow.web.charts import View, load_charts
 from glucoflow.web.charts import filled as filled_in
 from tests.kibana import mapping
-from tests.kibana.conftest import INDEX, make_index
+from tests.kibana.conftest import INDEX, PREFIX, make_index
 from tests.kibana.objects import LENS, Panel, layers
 from tests.kibana.people import END
 from tests.kibana.test_lens import from_node, index_of, plain
 
 Doc = dict[str, Any]
-BETTER = "kibana-better"
+BETTER = f"{PREFIX}better"
 CHARTS = load_charts(chart_folder())
 PERSONS = [panel for panel in LENS if index_of(panel) == INDEX]
 
@@ -96,7 +96,7 @@ is its own; and a day changes when a reading of it is superseded."""
 
 @pytest.mark.parametrize("name", ASKED)
 def test_queries(both: Elasticsearch, name: str) -> None:
-    queries = Queries(both, Names(prefix="kibana-"))
+    queries = Queries(both, Names(prefix=PREFIX))
     ask = ASKED[name]
     assert ask(queries, "full") == ask(queries, "better")
 
@@ -107,7 +107,7 @@ def test_every_query_is_one_of_these() -> None:
 
 
 def test_readings_carry_the_mark(both: Elasticsearch) -> None:
-    queries = Queries(both, Names(prefix="kibana-"))
+    queries = Queries(both, Names(prefix=PREFIX))
     every, better = queries.readings("full"), queries.readings("better")
     assert every.utc[~every.superseded].tolist() == better.utc.tolist()
     assert every.mg_dl[~every.superseded].tolist() == better.mg_dl.tolist()

@@ -16,12 +16,12 @@ from glucoflow.model.units import MG_DL, MMOL_L, to_mmol_l
 from glucoflow.web.charts import View, meta_for
 from glucoflow.web.charts import filled as filled_chart
 from tests.kibana import kql, mapping, people
-from tests.kibana.conftest import flat, make_index
+from tests.kibana.conftest import INDEX, PREFIX, flat, make_index
 from tests.kibana.objects import panels, state
 from tests.kibana.test_charts import CHARTS
 from tests.kibana.test_lens import Doc, metric_agg
 
-EDGES = "kibana-edges"
+EDGES = f"{PREFIX}edges"
 TARGETS = {
     "pregnancy": PROFILES["pregnancy"],
     "own": own_targets("adult", low=80, high=160),
@@ -164,7 +164,7 @@ def test_words_name_the_persons_limits_in_their_unit() -> None:
 def test_a_page_compares_with_the_span_directly_before(days: int, filled: Elasticsearch, documents: list[Doc]) -> None:
     length = timedelta(days=days)
     view = View(start=END - length, end=END, unit=MG_DL, targets=PROFILES["adult"])
-    spec = filled_chart(CHARTS["profile_compare"], view, lambda body: filled.search(index="kibana-full", **body).body)
+    spec = filled_chart(CHARTS["profile_compare"], view, lambda body: filled.search(index=INDEX, **body).body)
     who = spec["data"]["values"][0]["who"]["buckets"]
     used = [d for d in documents if d["event"]["dataset"] == "cgm.reading" and not d["sample"].get("superseded")]
     times = [datetime.fromisoformat(one["@timestamp"]) for one in used]

@@ -11,8 +11,9 @@ from playwright.sync_api import Browser, Page, Request
 
 from glucoflow.es.names import Names
 from tests.web.serving import Site, settle, site
+from tests.workers import own_name
 
-NAMES = Names(prefix="web-", runs="web-runs")
+NAMES = Names.below(f"web-{own_name()}-")
 
 
 @pytest.fixture(scope="session")
