@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
 from flows.parameters import UserId
+from glucoflow.model.words import count
 from glucoflow.service.maintenance import delete_person, disconnect_person, forget_old, provision_everything
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
@@ -41,4 +42,4 @@ def retention(keep_days: Annotated[int, Field(ge=30, description="days to keep, 
     """Delete documents and finished runs older than that. Nothing brings them back, except a backfill."""
     with open_runtime(Settings.load()) as rt:
         documents, runs = forget_old(rt, keep_days)
-    create_markdown_artifact(f"{documents:,} documents and {runs:,} runs deleted.", key="retention")
+    create_markdown_artifact(f"{count(documents, 'document')} and {count(runs, 'run')} deleted.", key="retention")

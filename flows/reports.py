@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from glucoflow.model.ingestion import Counts
+from glucoflow.model.words import count
 from glucoflow.service.jobs import Outcome, Status
 
 MOST_ROWS = 100
@@ -38,16 +39,17 @@ def end_state(outcomes: Sequence[Outcome]) -> State[None]:
     """Completed; Completed with a name that shows in the UI where some failed; Failed where all did."""
     bad = [outcome for outcome in outcomes if outcome.status not in ("ok", "partial")]
     partial = sum(outcome.status == "partial" for outcome in outcomes)
+    every = count(len(outcomes), "connection")
     if partial and not bad:
-        return Completed(name="CompletedWithErrors", message=f"{partial} of {len(outcomes)} connections lack a part")
+        return Completed(name="CompletedWithErrors", message=f"{partial} of {every} lack a part")
     if not bad:
         total = sum((outcome.counts for outcome in outcomes), Counts())
-        return Completed(
-            message=f"{len(outcomes)} connections, {total.created} new and {total.updated} changed records"
-        )
+        new = f"{total.created:,} new and {count(total.updated, 'changed record')}"
+        return Completed(message=f"{every}, {new}")
     if len(bad) < len(outcomes):
-        return Completed(name="CompletedWithErrors", message=f"{len(bad)} of {len(outcomes)} connections failed")
-    return Failed(message=f"all {len(bad)} connections failed; first: {bad[0].message}")
+        return Completed(name="CompletedWithErrors", message=f"{len(bad)} of {every} failed")
+    said = f"all {every}" if len(bad) > 1 else "the one connection"
+    return Failed(message=f"{said} failed; first: {bad[0].message}")
 
 
 def _trouble(outcome: Outcome) -> dict[str, object]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from flows.parameters import UserId
 from glucoflow.model.errors import Fatal, GlucoflowError
+from glucoflow.model.words import count
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.summaries import NIGHTLY_DAYS, Summarized, summarize_last
 from glucoflow.settings import Settings
@@ -35,10 +36,12 @@ def summarize(user_id: UserId | None = None, days: Days = NIGHTLY_DAYS) -> State
     ]
     rows += [{"person": name, "what happened": str(error)} for name, error in failed.items()]
     create_table_artifact(key="summarize", table=rows or [{"person": "nobody is here yet"}])
+    people = count(len(done), "person", "people")
+    written = count(sum(one.written for one in done), "document")
     if failed and not done:
-        return Failed(message=f"no summaries for {len(failed)} people; see the artifact")
+        return Failed(message=f"no summaries for {count(len(failed), 'person', 'people')}; see the artifact")
     name = "CompletedWithErrors" if failed else "Completed"
-    return Completed(name=name, message=f"{len(done)} people, {sum(one.written for one in done)} documents written")
+    return Completed(name=name, message=f"{people}, {written} written")
 
 
 def summarize_people(rt: Runtime, user_id: str | None, days: int) -> tuple[list[Summarized], dict[str, GlucoflowError]]:

@@ -12,6 +12,8 @@ import numpy as np
 from glucoflow.analytics.data_sufficiency import (
     DAYS_NEEDED,
     active_percent,
+    borne,
+    covered_ms,
     sufficiency,
     usual_interval_ms,
 )
@@ -53,7 +55,8 @@ class DaySummary(msgspec.Struct, frozen=True, kw_only=True):
 class PeriodSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The local days [start, end). `window` is a name of `WINDOWS`, or the number of days with a d.
 
-    `change` is this period's figure minus that of the equally long period before, where both are there.
+    `change` is this period's figure minus that of the equally long period before, where both are there and both
+    periods have enough data.
     """
 
     window: str
@@ -85,14 +88,15 @@ def summarize_day(
     start, end = day_start_ms(series, day), day_start_ms(series, day + timedelta(days=1))
     start, end = _bounded(start, end, now)
     metrics, episodes = _both(part, end - start, targets)
+    state = sufficiency(part.used, end - start, days_needed=1, calendar_days=1)
     return DaySummary(
         date=day,
         weekday=day.isoweekday(),
         start=moment_of(start),
         end=moment_of(end),
-        metrics=metrics,
+        metrics=borne(metrics, covered_ms(part.used), state, targets),
         episodes=episodes,
-        sufficiency=sufficiency(part.used, end - start, days_needed=1),
+        sufficiency=state,
     )
 
 
@@ -106,9 +110,8 @@ def summarize_period(
     days = (end - start).days
     if days < 1:
         raise ValueError(f"the period from {start} to {end} has no day in it")
-    part = series.between(start, end)
-    first, last = _bounded(day_start_ms(series, start), day_start_ms(series, end), now)
-    metrics, episodes = _both(part, last - first, targets)
+    metrics, episodes, state = _judged(series, start, end, targets, now)
+    earlier, _, before = _judged(series, start - timedelta(days=days), start, targets)
     return PeriodSummary(
         window=f"{days}d",
         start=start,
@@ -116,8 +119,8 @@ def summarize_period(
         days=days,
         metrics=metrics,
         episodes=episodes,
-        sufficiency=sufficiency(part.used, last - first, days_needed=min(days, DAYS_NEEDED)),
-        change=changes(metrics, _before(series, start, days, targets)),
+        sufficiency=state,
+        change=changes(metrics, earlier) if state.sufficient and before.sufficient else {},
     )
 
 
@@ -157,10 +160,16 @@ def day_start_ms(series: Series, day: date) -> int:
     return number * DAY_MS - offset * MINUTE_MS
 
 
-def _before(series: Series, start: date, days: int, targets: Targets) -> Metrics:
-    first = start - timedelta(days=days)
-    part = series.between(first, start)
-    return _both(part, day_start_ms(series, start) - day_start_ms(series, first), targets)[0]
+def _judged(
+    series: Series, start: date, end: date, targets: Targets, now: datetime | None = None
+) -> tuple[Metrics, EpisodeCounts, Sufficiency]:
+    """The figures of the local dates [start, end) that their data bear, episodes, and whether there is enough."""
+    days = (end - start).days
+    part = series.between(start, end)
+    first, last = _bounded(day_start_ms(series, start), day_start_ms(series, end), now)
+    metrics, episodes = _both(part, last - first, targets)
+    state = sufficiency(part.used, last - first, min(days, DAYS_NEEDED), days)
+    return borne(metrics, covered_ms(part.used), state, targets), episodes, state
 
 
 def _bounded(start: int, end: int, now: datetime | None) -> tuple[int, int]:

@@ -4,12 +4,11 @@ Every reading is judged after rounding half-even to whole mg/dL and counts for i
 a 1-minute sensor give comparable shares. With one interval throughout this is the plain share of readings (iglu's).
 """
 
-import math
-from collections.abc import Sequence
-
 import msgspec
+import numpy as np
 
 from glucoflow.analytics.series import Bools, Series
+from glucoflow.model.ranges import BANDS, Band
 from glucoflow.model.targets import Targets
 
 
@@ -67,21 +66,15 @@ def time_in_target(series: Series, targets: Targets) -> TimeInTarget | None:
     )
 
 
-def reconciled(percents: Sequence[float], decimals: int = 0) -> tuple[float, ...]:
-    """Percentages rounded for showing so that they still add up to 100 (largest remainder).
-
-    Ties go to the earlier entry. Raises ValueError unless they add up to 100 before rounding.
-    """
-    if abs(sum(percents) - 100) > 1e-6:
-        raise ValueError(f"shares add up to {sum(percents):.6f}, not 100")
-    unit = 10**decimals
-    scaled = [percent * unit for percent in percents]
-    floors = [math.floor(value + 1e-9) for value in scaled]
-    missing = 100 * unit - sum(floors)
-    order = sorted(range(len(scaled)), key=lambda i: (floors[i] - scaled[i], i))
-    for i in order[:missing]:
-        floors[i] += 1
-    return tuple(value / unit for value in floors)
+def target_bands(series: Series, targets: Targets) -> dict[Band, float] | None:
+    """Percent of worn time in the five exclusive bands of a person's own targets; None without readings."""
+    if len(series) == 0:
+        return None
+    edges = (targets.very_low, targets.low, targets.high + 1, targets.very_high + 1)
+    at = np.searchsorted(np.array(edges), series.whole, side="right")
+    weights = np.ones(len(series)) if series.weights is None else series.weights
+    sums = np.bincount(at, weights=weights, minlength=len(BANDS))
+    return {name: float(100 * part / weights.sum()) for name, part in zip(BANDS, sums, strict=True)}
 
 
 def _percent(series: Series, mask: Bools) -> float:

@@ -109,7 +109,7 @@ def insights(
     else:
         for one in found.insights:
             say(f"{_sign(one.tone)} {one.text}." + (f" {one.suggestion}" if one.suggestion else ""))
-        say(f"{found.period.start} to {found.period.end}, {found.period.metrics.n:,} readings. Not for dosing.")
+        say(f"{found.period.start} to {found.period.end}, {count(found.period.metrics.n, 'reading')}. Not for dosing.")
 
 
 def summarize(

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from glucoflow.cli import annotations
 from glucoflow.cli.console import Json, User, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError
+from glucoflow.model.words import count
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.__main__ import main as simulate
 
@@ -287,7 +288,7 @@ def rotate_keys() -> None:
 
     with store_of(settings_for().store) as store:
         done = store.rotate()
-    what = f"{done.connections} connections and {done.rejected_records} rejected records"
+    what = f"{count(done.connections, 'connection')} and {count(done.rejected_records, 'rejected record')}"
     typer.echo(f"Encrypted anew: {what}. Older keys can go now.")
 
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from glucoflow.es.client import check
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
+from glucoflow.model.words import count
 from glucoflow.node.java import find_usable
 from glucoflow.provider import Provider, installed
 from glucoflow.service import running
@@ -66,7 +67,7 @@ def _store(settings: Settings, quick: bool) -> str:
             store.examine()
         people = len(store.people.list())
     where = "PostgreSQL" if settings.store.database_url else "SQLite"
-    return f"{where}, {people} people; the key fits"
+    return f"{where}, {count(people, 'person', 'people')}; the key fits"
 
 
 def _consents(settings: Settings) -> str:
@@ -74,13 +75,16 @@ def _consents(settings: Settings) -> str:
         waves = store.connections.refusal_waves(datetime.now(UTC))
         asked = sum(one.state == "needs_reauthorization" for one in store.connections.list())
     if waves:
-        said = "; ".join(f"{one.provider} ({one.region}) refuses {one.refused} of {one.tried} people" for one in waves)
+        said = "; ".join(
+            f"{one.provider} ({one.region}) refuses {one.refused} of {count(one.tried, 'person', 'people')}"
+            for one in waves
+        )
         raise Misconfigured(
             f"{said}: that is a fault of the provider or of your app, not of their consent.",
             remedy="Look at the provider's status page and at your app in its developer portal (suspended, keys, "
             "rights). Nobody was asked to connect again; syncs go on by themselves once it is mended.",
         )
-    return f"{asked} people have to connect again" if asked else "nobody has to connect again"
+    return f"{count(asked, 'person has', 'people have')} to connect again" if asked else "nobody has to connect again"
 
 
 def _elasticsearch(settings: Settings) -> str:

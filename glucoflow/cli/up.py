@@ -18,6 +18,7 @@ from glucoflow.cli.stack import Restarts, Stack
 from glucoflow.cli.status import people_table
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.model.person_id import fits
+from glucoflow.model.words import count
 from glucoflow.service import running
 from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.providers import Providers
@@ -127,7 +128,7 @@ def _first_sync(rt: Runtime, progress: Progress) -> bool:
             for connection_id, bar in bars.items():
                 run = rt.store.runs.last(connection_id=connection_id)
                 if run is not None and run.started_at >= since:
-                    words = f"{due[connection_id]}, {run.counts.fetched:,} records"
+                    words = f"{due[connection_id]}, {count(run.counts.fetched, 'record')}"
                     progress.update(bar, completed=run.progress, description=words)
 
     follower = threading.Thread(target=follow, daemon=True)
@@ -140,7 +141,9 @@ def _first_sync(rt: Runtime, progress: Progress) -> bool:
     for connection_id, bar in bars.items():
         run = rt.store.runs.last(connection_id=connection_id)
         if run is not None and run.state == "completed":
-            progress.update(bar, completed=1.0, description=f"{due[connection_id]}, {run.counts.fetched:,} records")
+            progress.update(
+                bar, completed=1.0, description=f"{due[connection_id]}, {count(run.counts.fetched, 'record')}"
+            )
     return not (state.is_completed() and state.name == "Completed")
 
 

@@ -28,6 +28,7 @@ from glucoflow.es.scan import refresh, scan
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal, Rejected, Retryable
 from glucoflow.model.ingestion import RecordIds, RejectedRecord, SinkResult
+from glucoflow.model.words import count
 from glucoflow.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
@@ -266,7 +267,7 @@ class _Monitor:
         self._rejected += len(rejected)
         if self._rejected > self._options.most_rejected or worst > self._options.worst_share * self._options.judged:
             raise Fatal(
-                f"Elasticsearch rejected {self._rejected} documents, "
+                f"Elasticsearch rejected {count(self._rejected, 'document')}, "
                 f"the last for its field {rejected[-1].field}: {rejected[-1].reason}.",
                 remedy="Run `glucoflow provision` to bring the mapping up to date; if that does not help, report it.",
             )

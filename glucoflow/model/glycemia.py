@@ -109,11 +109,15 @@ class GlycemicMetrics(ComparedMetrics, frozen=True, kw_only=True):
 
 
 class Sufficiency(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the data bear a judgement; `reason` says what is missing in words, None where nothing is."""
+    """Whether the data bear a judgement; `reason` says what is missing in words, None where nothing is.
+
+    `days` is worn time in days; `calendar_days` is how many dates it is spread over.
+    """
 
     sufficient: bool
     days: float
     days_needed: int
+    calendar_days: int = 0
     active_percent: float | None
     reason: str | None = None
 

@@ -76,17 +76,23 @@ def kql_for(targets: Targets, *bands: Band) -> str:
 
 def label(targets: Targets, band: Band, unit: Unit) -> str:
     """A band with its limits and without its unit: `Very low <54`, `Low 54–69`, `In range 70–180`, `High 181–250`."""
+    where = limits(targets, band, unit)
+    return f"{NAMES[band]} {where}" if where else NAMES[band]
+
+
+def limits(targets: Targets, band: Band, unit: Unit) -> str:
+    """`<54`, `54–69`, `>250`; empty for a band that is: very low begins where low does."""
     low, high = edges_of(targets, band)
     if low is None:
-        return f"{NAMES[band]} <{glucose(targets.very_low, unit)}"
+        return f"<{glucose(targets.very_low, unit)}"
     if high is None:
-        return f"{NAMES[band]} >{glucose(targets.very_high, unit)}"
+        return f">{glucose(targets.very_high, unit)}"
     if high < low:
-        return NAMES[band]  # empty: very low begins where low does
+        return ""
     # In mmol/L a band ends a tenth short of the next, as in mg/dL it ends one short.
     first = _steps(targets.high, unit) + 1 if band == "high" else _steps(low, unit)
     last = _steps(targets.low, unit) - 1 if band == "low" else _steps(high, unit)
-    return f"{NAMES[band]} {_shown(first, unit)}–{_shown(last, unit)}"
+    return f"{_shown(first, unit)}–{_shown(last, unit)}"
 
 
 def words_for(targets: Targets, unit: Unit) -> dict[str, Any]:

@@ -14,7 +14,8 @@ Profile = Literal["adult", "older_high_risk", "pregnancy", "gestational", "own"]
 class Targets(msgspec.Struct, frozen=True, kw_only=True):
     """Limits in whole mg/dL and goals in percent of worn time. A goal of None is not set by the consensus.
 
-    In range is low ≤ G ≤ high; `below` includes very low, `above` includes very high.
+    In range is low ≤ G ≤ high; `below` includes very low, `above` includes very high. In a `pregnancy` some figures are
+    not known to hold, GMI among them.
     """
 
     profile: Profile = "adult"
@@ -27,6 +28,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     goal_very_low: float | None = 1.0
     goal_above: float | None = 25.0
     goal_very_high: float | None = 5.0
+    pregnancy: bool = False
 
     def __post_init__(self) -> None:
         if not 40 <= self.very_low <= self.low < self.high <= self.very_high <= 400:
@@ -49,7 +51,7 @@ PROFILES: dict[Profile, Targets] = {
         goal_above=50.0,
         goal_very_high=10.0,
     ),
-    "pregnancy": Targets(profile="pregnancy", low=63, high=140, goal_very_high=None),
+    "pregnancy": Targets(profile="pregnancy", low=63, high=140, goal_very_high=None, pregnancy=True),
     "gestational": Targets(
         profile="gestational",
         low=63,
@@ -59,6 +61,7 @@ PROFILES: dict[Profile, Targets] = {
         goal_very_low=None,
         goal_above=None,
         goal_very_high=None,
+        pregnancy=True,
     ),
 }
 

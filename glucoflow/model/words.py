@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 
-def count(n: int, noun: str = "") -> str:
-    """`12`, `1 day`, `1,250 readings`: digits in groups of three, and a noun whose plural takes an s."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}" if noun else f"{n:,}"
+def count(n: int, noun: str = "", plural: str = "") -> str:
+    """`12`, `1 day`, `1,250 readings`, `2 people`: digits in groups of three; a plural without an s is given."""
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}" if noun else f"{n:,}"
 
 
 def number(value: float | None, decimals: int = 1) -> str:

@@ -3,36 +3,44 @@
 import re
 from datetime import UTC, timedelta, timezone
 
+import msgspec
 import orjson
 
-from glucoflow.analytics.episode_detection import count_detected, detect
-from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.series import Series, moment_of
-from glucoflow.analytics.summary import COMPARED, Metrics, metrics_of
-from glucoflow.model.glycemia import EPISODE_KINDS
+from glucoflow.analytics.summary import COMPARED, Metrics
+from glucoflow.model.goals import goals_of
+from glucoflow.report.figures import Figures
 
 _UNITS = re.compile(r"(?<!active)(_percent|_mg_dl|_mg_dl_per_h)$")
+_QUANTILES = ("min_mg_dl", "p25_mg_dl", "median_mg_dl", "p75_mg_dl", "max_mg_dl")
 KEYS: dict[str, str] = {
-    _UNITS.sub("", name): name for name in (*COMPARED, "ea1c_percent", "j_index") if not name.startswith("target")
+    _UNITS.sub("", name): name
+    for name in (*COMPARED, "ea1c_percent", "j_index", *_QUANTILES)
+    if not name.startswith("target")
 }
 """The object's key for each figure."""
 
 
-def json_line(person_id: str, series: Series, zoned: bool) -> str:
+def json_line(person_id: str, figures: Figures, zoned: bool) -> str:
     """One object on one line. `reasons` is there when a figure is null and names the cause of each.
 
-    `start` and `end` are the first and last reading in local time, with the offset where it is known.
+    `start` and `end` are the first and last reading in local time, with the offset where it is known. `goals` has the
+    goals of the profile with the exact share, met or missed; null where the data do not bear a judgement.
     """
-    used = series.used
-    metrics = metrics_of(series)
-    counts = count_detected(detect(grid_of(used, used.whole)))
+    used, metrics = figures.used, figures.metrics
     answer: dict[str, object] = {"id": person_id}
     answer |= {key: getattr(metrics, name) for key, name in KEYS.items()}
     answer["n"] = metrics.n
     answer["start"] = local_iso(used, 0, zoned)
     answer["end"] = local_iso(used, -1, zoned)
-    answer["episodes"] = {kind: getattr(counts, kind) for kind in EPISODE_KINDS}
-    reasons = _reasons(metrics)
+    answer["limits"] = {"low": metrics.n_low_limit, "high": metrics.n_high_limit}
+    answer["not_counted"] = msgspec.to_builtins(metrics.excluded_counts)
+    answer["interval_minutes"] = None if metrics.interval_ms is None else metrics.interval_ms / 60_000
+    answer["days_with_data"] = figures.days_with_data
+    answer["sufficiency"] = msgspec.to_builtins(figures.state)
+    answer["goals"] = _goals(figures)
+    answer["episodes"] = None if figures.no_episodes else figures.counts()
+    reasons = _reasons(metrics, figures)
     if reasons:
         answer["reasons"] = reasons
     return orjson.dumps(answer).decode()
@@ -49,8 +57,27 @@ def local_iso(used: Series, index: int, zoned: bool) -> str | None:
     return (local - offset).replace(tzinfo=UTC).astimezone(timezone(offset)).isoformat()
 
 
-def _reasons(metrics: Metrics) -> dict[str, str]:
+def _goals(figures: Figures) -> list[dict[str, object]] | None:
+    if figures.shares is None or not figures.state.sufficient:
+        return None
+    return [
+        {
+            "name": name,
+            "goal": goal.percent,
+            "over": goal.more,
+            "percent": figures.shares.truth(name),
+            "met": goal.met(figures.shares.truth(name)),
+        }
+        for name, goal in goals_of(figures.targets).items()
+    ]
+
+
+def _reasons(metrics: Metrics, figures: Figures) -> dict[str, str]:
     reasons = {key: metrics.missing[name] for key, name in KEYS.items() if name in metrics.missing}
     if metrics.n == 0:
-        reasons |= dict.fromkeys(("active_percent", "start", "end"), "no readings")
+        reasons |= dict.fromkeys(("active_percent", "start", "end", "interval_minutes"), "no readings")
+    if figures.shares is None or not figures.state.sufficient:
+        reasons["goals"] = figures.state.reason or "no readings"
+    if figures.no_episodes:
+        reasons["episodes"] = figures.no_episodes
     return reasons

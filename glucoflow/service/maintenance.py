@@ -17,6 +17,7 @@ from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
 from glucoflow.model.errors import Retryable
 from glucoflow.model.person_id import fits, why_not
+from glucoflow.model.words import count
 from glucoflow.service.dashboards import credentials_of
 from glucoflow.service.runtime import Runtime
 
@@ -37,8 +38,8 @@ class Everything(msgspec.Struct, frozen=True, kw_only=True):
 
     def sentences(self) -> list[str]:
         """What there is to say about it."""
-        said = [f"{self.people} people have their index."]
-        said += [f"{one.old} moved to {one.new} with {one.documents:,} documents." for one in self.moved]
+        said = [f"{count(self.people, 'person has', 'people have')} their index."]
+        said += [f"{one.old} moved to {one.new} with {count(one.documents, 'document')}." for one in self.moved]
         said += [
             f"{one.old} is still being read; the next provision removes it." for one in self.moved if one.old_stays
         ]

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED, DAYS_NEEDED
-from glucoflow.analytics.time_in_ranges import reconciled
+from glucoflow.analytics.data_sufficiency import sufficiency_of, why_no_estimate, why_no_variability
+from glucoflow.analytics.series import DAY_MS
 from glucoflow.analytics.variability import gmi
 from glucoflow.es.overview import Overview, overview_aggs, overview_of
-from glucoflow.model.ranges import BANDS, Band
+from glucoflow.model.glycemia import Sufficiency
+from glucoflow.model.goals import ShownShares, shown_shares
+from glucoflow.model.ranges import Band
 from glucoflow.model.targets import Targets
 
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}
@@ -26,6 +28,7 @@ class SpanMetrics(Overview, frozen=True, kw_only=True):
 
     days: float
     active_percent: float = 0.0
+    targets: Targets = Targets()
 
     @property
     def in_range(self) -> float | None:
@@ -40,34 +43,40 @@ class SpanMetrics(Overview, frozen=True, kw_only=True):
         return self.time_in_ranges["high"] + self.time_in_ranges["very_high"] if self.n else None
 
     @property
-    def shown(self) -> dict[Band, float]:
-        """The shares rounded to whole percent so that they add up to 100."""
-        if not self.n:
-            return {}
-        return dict(zip(BANDS, reconciled([self.time_in_ranges[name] for name in BANDS]), strict=True))
+    def shares(self) -> ShownShares | None:
+        """The shares as shown, with the goals they are judged by; None without readings."""
+        return shown_shares(self.time_in_ranges, self.targets) if self.n else None
 
     @property
-    def cv_percent(self) -> float | None:
-        return 100 * self.sd_mg_dl / self.mean_mg_dl if self.sd_mg_dl is not None and self.mean_mg_dl else None
+    def state(self) -> Sufficiency:
+        """Whether 70 % of 14 days are there, and of the span where it is longer (consensus 2019)."""
+        return sufficiency_of(self.worn_ms, round(self.days * DAY_MS))
 
     @property
     def sufficient(self) -> bool:
-        """14 days with at least 70 % of the expected readings (consensus 2019)."""
-        return self.days >= DAYS_NEEDED - 0.05 and self.active_percent >= ACTIVE_NEEDED
+        return self.state.sufficient
+
+    @property
+    def cv_percent(self) -> float | None:
+        """None where no day's worth of readings is there (`cv_missing`)."""
+        if self.cv_missing is not None or self.sd_mg_dl is None or not self.mean_mg_dl:
+            return None
+        return 100 * self.sd_mg_dl / self.mean_mg_dl
+
+    @property
+    def cv_missing(self) -> str | None:
+        """Why there is no CV, in words; None if there is one."""
+        return why_no_variability(self.worn_ms)
 
     @property
     def gmi_percent(self) -> float | None:
-        """Glucose management indicator (jaeb.org/gmi); None unless the data are sufficient."""
-        return gmi(self.mean_mg_dl) if self.mean_mg_dl is not None and self.sufficient else None
+        """Glucose management indicator (jaeb.org/gmi); None unless the data bear it (`insufficient_because`)."""
+        return gmi(self.mean_mg_dl) if self.mean_mg_dl is not None and not self.insufficient_because else None
 
     @property
     def insufficient_because(self) -> str | None:
         """Why there is no GMI, in words; None if there is one."""
-        if self.sufficient:
-            return None
-        if self.days < DAYS_NEEDED - 0.05:
-            return f"needs {DAYS_NEEDED} days"
-        return f"needs {ACTIVE_NEEDED:.0f} % active, has {self.active_percent:.0f} %"
+        return why_no_estimate(self.worn_ms, self.state, self.targets)
 
 
 def metrics_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, Any]:
@@ -81,12 +90,15 @@ def readings_in(start: datetime, end: datetime) -> dict[str, Any]:
     return {"bool": {"filter": [_IS_READING, span], "must_not": [_SUPERSEDED]}}
 
 
-def read_metrics(answer: Mapping[str, Any], start: datetime, end: datetime) -> SpanMetrics:
-    """Metrics from the answer to `metrics_agg` (empty where there is no index yet)."""
+def read_metrics(
+    answer: Mapping[str, Any], start: datetime, end: datetime, targets: Targets = Targets()
+) -> SpanMetrics:
+    """Metrics from the answer to `metrics_agg` (empty where there is no index yet), against the same targets."""
     found = overview_of(answer)
     length = end - start
     active = min(100.0, 100 * found.worn_ms / (length / timedelta(milliseconds=1))) if found.n else 0.0
-    return SpanMetrics(**msgspec.structs.asdict(found), days=length / timedelta(days=1), active_percent=active)
+    days = length / timedelta(days=1)
+    return SpanMetrics(**msgspec.structs.asdict(found), days=days, active_percent=active, targets=targets)
 
 
 class Newest(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +149,7 @@ def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
     }
 
 
-def read_lately(answer: Mapping[str, Any], now: datetime) -> Lately:
+def read_lately(answer: Mapping[str, Any], now: datetime, targets: Targets = Targets()) -> Lately:
     """`Lately` from the answer to `lately_body`."""
     aggs = answer.get("aggregations", {})
     start, width = _ms(now - timedelta(hours=TRACE_HOURS)), TRACE_HOURS * 3_600_000
@@ -149,7 +161,7 @@ def read_lately(answer: Mapping[str, Any], now: datetime) -> Lately:
     return Lately(
         newest=read_newest(hits[0]["_source"]) if hits else None,
         trace=points,
-        metrics=read_metrics(aggs.get("metrics", {}), now - timedelta(days=14), now),
+        metrics=read_metrics(aggs.get("metrics", {}), now - timedelta(days=14), now, targets),
     )
 
 

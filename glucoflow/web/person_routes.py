@@ -74,7 +74,9 @@ def status(
     request: Request, services: InServices, person: InPerson, connected: str = "", loading: bool = False
 ) -> Response:
     now = services.clock()
-    newest = read_lately(services.queries.aggregate(person.id, lately_body(now, person.targets)), now).newest
+    newest = read_lately(
+        services.queries.aggregate(person.id, lately_body(now, person.targets)), now, person.targets
+    ).newest
     store, titles = services.store, services.connect.titles
     return services.pages.render(
         request,
@@ -170,9 +172,9 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
     answer = services.queries.aggregate(person.id, body)
     aggs = answer.get("aggregations", {})
     return {
-        "lately": read_lately(answer, now),
-        "metrics": read_metrics(aggs.get("span", {}), span.start, min(span.end, now)),
-        "before": read_metrics(aggs.get("before", {}), start, end),
+        "lately": read_lately(answer, now, person.targets),
+        "metrics": read_metrics(aggs.get("span", {}), span.start, min(span.end, now), person.targets),
+        "before": read_metrics(aggs.get("before", {}), start, end, person.targets),
     }
 
 
@@ -182,6 +184,6 @@ def _card(request: Request, services: Services, person: Person, now: datetime) -
     return Card(
         person=person,
         unit=unit_of(request, person),
-        lately=read_lately(answer, now),
+        lately=read_lately(answer, now, person.targets),
         connections=services.store.connections.for_user(person.id),
     )

@@ -1,13 +1,12 @@
 """Values as words: glucose in the person's unit, ages, dates, percentages. Pure."""
 
 import re
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from glucoflow.model import words
-from glucoflow.model.ranges import Band
+from glucoflow.model import goals, words
+from glucoflow.model.goals import Goal, ShownShares
 from glucoflow.model.target_bands import NAMES
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit, glucose
@@ -73,44 +72,36 @@ def local_date(reading: HasLocalTime) -> str:
     return f"{reading.time + timedelta(minutes=reading.offset_min):%Y-%m-%d}"
 
 
-def share(name: Band, shown: Mapping[Band, float], exact: Mapping[Band, float]) -> str:
-    """A share as shown beside others that add up to 100; one that is there but rounds to nothing says `<1 %`."""
-    return "<1\u00a0%" if exact.get(name, 0) > 0 and not shown.get(name) else percent(shown.get(name))
+def share(value: float | None, goal: Goal | None = None) -> str:
+    """One share of time, `64.9 %` with a no-break space: never on the other side of its goal."""
+    return goals.share(value, goal).replace(" ", "\u00a0")
 
 
-def goal_text(percents: float | None) -> str:
-    """` · goal over 70 %`, or nothing where the consensus sets none."""
-    return "" if percents is None else f" · goal over {percents:.0f}\u00a0%"
+def band_share(shown: ShownShares | None, name: str) -> str:
+    """A band, or all below or above, as shown beside the others; a dash without readings."""
+    return "–" if shown is None else shown.text(name).replace(" ", "\u00a0")
 
 
-def goal(band: Band, targets: Targets) -> str:
-    """The consensus goal of a row of the five bands; empty for low and high, whose goals are for the sums."""
-    match band:
-        case "in_range":
-            return _goal("over", targets.goal_in_range)
-        case "very_low":
-            return _goal("under", targets.goal_very_low)
-        case "very_high":
-            return _goal("under", targets.goal_very_high)
-    return ""
+def band_goal(shown: ShownShares | None, name: str, judged: bool) -> str:
+    """Its goal, met or missed by the exact share; without a verdict where the data do not bear one."""
+    return "" if shown is None else shown.verdict(name, judged).replace(" %", "\u00a0%")
 
 
-def sums(targets: Targets, shares: Mapping[Band, float], unit: Unit) -> str:
-    """`Below 70: 2.1 % (goal under 4 %). Above 180: 24 % (goal under 25 %).`"""
-    below = shares.get("low", 0) + shares.get("very_low", 0)
-    above = shares.get("high", 0) + shares.get("very_high", 0)
-    return (
-        f"Below {glucose(targets.low, unit)}: {percent(below, 1)}{_bracketed(targets.goal_below)}. "
-        f"Above {glucose(targets.high, unit)}: {percent(above, 1)}{_bracketed(targets.goal_above)}."
-    )
+def goal_text(shown: ShownShares | None, name: str, judged: bool) -> str:
+    """` · goal over 70 %: met`, or nothing where none is set."""
+    words_of_it = band_goal(shown, name, judged)
+    return f" · {words_of_it}" if words_of_it else ""
 
 
-def _bracketed(limit: float | None) -> str:
-    return "" if limit is None else f" (goal under {limit:.0f}\u00a0%)"
+def sums(targets: Targets, shown: ShownShares, unit: Unit, judged: bool) -> str:
+    """`Below 70: 2.1 % (goal under 4 %: met). Above 180: 24.0 % (goal under 25 %: met).`"""
+    below, above = glucose(targets.low, unit), glucose(targets.high, unit)
+    return f"Below {below}: {_summed(shown, 'below', judged)}. Above {above}: {_summed(shown, 'above', judged)}."
 
 
-def _goal(word: str, limit: float | None) -> str:
-    return "" if limit is None else f"goal {word} {limit:.0f}\u00a0%"
+def _summed(shown: ShownShares, name: str, judged: bool) -> str:
+    goal = band_goal(shown, name, judged)
+    return band_share(shown, name) + (f" ({goal})" if goal else "")
 
 
 def short_id(name: str) -> str:

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from glucoflow.analytics import PROFILES, Series, metrics_of, own_targets, targets_for
-from glucoflow.analytics.data_sufficiency import sufficiency
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.risk import gri_zone, symmetric
-from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, infer_intervals
-from glucoflow.analytics.time_in_ranges import reconciled
+from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, infer_intervals
 from glucoflow.analytics.variability import gmi
 from glucoflow.model.ranges import SensorLimits
 from tests.analytics.traces import MIDNIGHT, series
@@ -136,36 +134,6 @@ def test_weekdays_begin_on_monday() -> None:
     monday = series([100.0] * 12)
     assert set(monday.weekday.tolist()) == {1}
     assert monday.dates() == [date(2026, 2, 2)]
-
-
-@pytest.mark.parametrize(
-    ("shares", "decimals", "shown"),
-    [
-        ((33.4, 33.3, 33.3), 0, (34, 33, 33)),
-        ((0.4, 0.4, 99.2), 0, (1, 0, 99)),
-        ((12.34, 50.33, 37.33), 1, (12.4, 50.3, 37.3)),
-        ((0.0, 0.0, 100.0), 0, (0, 0, 100)),
-    ],
-)
-def test_shown_shares_add_up(shares: tuple[float, ...], decimals: int, shown: tuple[float, ...]) -> None:
-    assert reconciled(shares, decimals) == shown
-    assert sum(reconciled(shares, decimals)) == pytest.approx(100)
-
-
-def test_shares_that_are_no_whole_are_refused() -> None:
-    with pytest.raises(ValueError, match="add up to 90"):
-        reconciled((45.0, 45.0))
-
-
-def test_sufficient_is_seventy_percent_of_fourteen_days() -> None:
-    """2,823 of 4,032 five-minute readings are enough, 2,822 are not (clinical consensus)."""
-    period = 14 * DAY_MS
-    assert sufficiency(series([100.0] * 2823), period).sufficient
-    short = sufficiency(series([100.0] * 2822), period)
-    assert not short.sufficient
-    assert short.reason == "not enough data: has 9.8 of 14 days (70 % of the expected readings, 70 % needed)"
-    few = sufficiency(series([100.0] * 893), 893 * 5 * MINUTE_MS)
-    assert few.reason == "not enough data: has 3.1 of 14 days"
 
 
 def test_targets_follow_the_profile() -> None:

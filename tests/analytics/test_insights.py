@@ -80,7 +80,9 @@ def test_too_little_data_says_only_that() -> None:
     short = trace(100, 100, lows=True, days=18)
     period = summarize_period(short, MIDDLE, END)
     (only,) = insights_of(period, None, find_patterns(short, MIDDLE, END))
-    assert only.text == "Not enough data: has 4.0 of 14 days (29 % of the expected readings, 70 % needed)"
+    assert only.text == (
+        "Not enough data: has 4.0 of 14 days worn, 9.8 are needed (70 %); spread over 14 calendar days"
+    )
     assert only.numbers == {"days": 4.0, "days_needed": 14}
 
 

@@ -67,7 +67,9 @@ def test_today_ends_now() -> None:
     whole = summarize_day(trace, date(2026, 2, 2))
     so_far = summarize_day(trace, date(2026, 2, 2), now=datetime(2026, 2, 2, 6, tzinfo=UTC))
     assert (whole.metrics.active_percent, so_far.metrics.active_percent) == (25, 100)
-    assert whole.sufficiency.reason == "not enough data: has 0.2 of 1 days (25 % of the expected readings, 70 % needed)"
+    assert whole.sufficiency.reason == (
+        "not enough data: has 0.2 of 1 day worn, 0.7 are needed (70 %); spread over 1 calendar day"
+    )
 
 
 def test_a_period_and_its_change() -> None:
@@ -93,7 +95,7 @@ def test_the_four_windows() -> None:
     assert [window.window for window in windows] == ["7d", "14d", "30d", "90d"]
     assert [window.sufficiency.sufficient for window in windows] == [True, True, True, False]
     assert windows[3].sufficiency.reason == (
-        "not enough data: has 30.0 of 14 days (33 % of the expected readings, 70 % needed)"
+        "not enough data: has 30.0 of 90 days worn, 63.0 are needed (70 %); spread over 90 calendar days"
     )
 
 

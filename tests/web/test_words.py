@@ -60,8 +60,9 @@ def test_one_date_is_enough_and_the_end_is_capped_at_today() -> None:
 def test_shares_add_up_to_100_and_nothing_there_is_hidden() -> None:
     shares = {"very_low": 0.1, "low": 2.4, "in_range": 64.9, "high": 25.3, "very_high": 7.3}
     metrics = SpanMetrics(n=4032, days=14, time_in_ranges=shares, active_percent=100)  # type: ignore[arg-type]
-    assert sum(metrics.shown.values()) == 100
-    assert wording.share("very_low", metrics.shown, metrics.time_in_ranges) == "<1\u00a0%"
+    assert metrics.shares is not None
+    assert sum(metrics.shares.bands.values()) == pytest.approx(100)
+    assert wording.band_share(metrics.shares, "very_low") == "0.1\u00a0%"
     bars = pictures.share_bar(metrics.time_in_ranges)
     assert bars[-1][1] + bars[-1][2] == pytest.approx(100, abs=0.01)
 
