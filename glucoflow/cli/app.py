@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import SecretStr
 
-from glucoflow.cli import annotations
+from glucoflow.cli import annotations, file_options
 from glucoflow.cli.console import Json, User, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.model.words import count
@@ -305,13 +305,20 @@ for _command in (
 
 @app.command()
 def report(
-    file: Annotated[Path, typer.Argument(help="Clarity or LibreView export, or CSV with columns id,time,gl.")],
-    zone: Annotated[str | None, typer.Option(help="Time zone of the file's local times (IANA name).")] = None,
+    file: Annotated[Path, typer.Argument(help="An export of any kind that glucoflow reads (docs/sources/files.md).")],
+    zone: file_options.Zone = None,
     units: Annotated[Literal["mg/dL", "mmol/L"], typer.Option(help="Unit to show.")] = "mg/dL",
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write a one-page report to print or send.")] = None,
-) -> None:
-    """All figures from a file, without any server."""
-    from glucoflow.report.run import report as run_report
+    day_first: file_options.DayFirst = None,
+    time: file_options.Time = None,
+    glucose: file_options.Glucose = None,
+    unit: file_options.FileUnit = None,
+) -> int:
+    """All figures from a file, without any server. Exit code 1 where some of its rows could not be read."""
+    from glucoflow.report.reading import read_people
+    from glucoflow.report.run import report_on
 
-    typer.echo(run_report(file, zone, units, as_json, html))
+    people = read_people(file, file_options.choices(zone, day_first, time, glucose, unit))
+    typer.echo(report_on(people, units, as_json, html))
+    return 1 if any(one.rows.n_unread for one in people) else 0

@@ -1,6 +1,7 @@
 """The figures of one person as one JSON object: glucose in mg/dL, percentages 0–100, null with a reason, never NaN."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, timedelta, timezone
 
 import msgspec
@@ -21,8 +22,8 @@ KEYS: dict[str, str] = {
 """The object's key for each figure."""
 
 
-def json_line(person_id: str, figures: Figures, zoned: bool) -> str:
-    """One object on one line. `reasons` is there when a figure is null and names the cause of each.
+def json_line(person_id: str, figures: Figures, zoned: bool, more: Mapping[str, object] | None = None) -> str:
+    """One object on one line, `more` at its end. `reasons` is there when a figure is null and names the cause of each.
 
     `start` and `end` are the first and last reading in local time, with the offset where it is known. `goals` has the
     goals of the profile with the exact share, met or missed; null where the data do not bear a judgement.
@@ -43,6 +44,7 @@ def json_line(person_id: str, figures: Figures, zoned: bool) -> str:
     reasons = _reasons(metrics, figures)
     if reasons:
         answer["reasons"] = reasons
+    answer |= more or {}
     return orjson.dumps(answer).decode()
 
 

@@ -20,6 +20,7 @@ from glucoflow.model.words import count, duration, number, percent
 from glucoflow.report.charts import days_svg, profile_svg
 from glucoflow.report.figures import Figures, figures_of
 from glucoflow.report.reading import PersonInFile
+from glucoflow.report.rows import decision_lines, rows_lines
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -58,6 +59,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     span: str
     source: str
+    rows: tuple[str, ...]
+    """What became of the file's rows, and what was decided on it."""
     unit: Unit
     sufficiency: Sufficiency
     metrics: Metrics
@@ -76,12 +79,21 @@ def html_report(people: Sequence[PersonInFile], unit: Unit = MG_DL, targets: Tar
     """One HTML document with a sheet per person: no script, no file and no host besides itself."""
     loader = jinja2.PackageLoader("glucoflow.report")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    pages = [page_of(person.id, person.source, figures_of(person.series, targets), unit) for person in people]
+    pages = [
+        page_of(
+            one.id,
+            one.source,
+            figures_of(one.series, targets),
+            unit,
+            (*rows_lines(one.contents, one.rows), *decision_lines(one.contents)),
+        )
+        for one in people
+    ]
     return environment.get_template("sheet.html.j2").render(pages=pages)
 
 
-def page_of(title: str, source: str, figures: Figures, unit: Unit) -> Sheet:
-    """What one sheet says, computed."""
+def page_of(title: str, source: str, figures: Figures, unit: Unit, rows: tuple[str, ...] = ()) -> Sheet:
+    """What one sheet says, computed. `rows` say what became of a file's rows."""
     used, targets = figures.used, figures.targets
     profile = profile_of(used)
     filled = len(used) > 0
@@ -89,6 +101,7 @@ def page_of(title: str, source: str, figures: Figures, unit: Unit) -> Sheet:
         title=title,
         span=_span(figures),
         source=source,
+        rows=rows,
         unit=unit,
         metrics=figures.metrics,
         sufficiency=figures.state,

@@ -1,64 +1,59 @@
-"""From a file to the people in it: which kind it is, who it holds, and their series."""
+"""From a file to the people in it and their series, for the report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glucoflow.analytics.series import Series
-from glucoflow.model.errors import UnreadableFile
-from glucoflow.report.clarity import is_clarity, parse_clarity
-from glucoflow.report.libreview import is_libreview, parse_libreview
-from glucoflow.report.plain import is_plain, parse_plain
-from glucoflow.report.text import rows_of, text_of
-from glucoflow.report.trace import Trace, series_of
-from glucoflow.report.wallclock import zone_named
-
-_EXPECTED = "It must be a Clarity export, a LibreView export, or a CSV whose first line names id, time and gl."
+from glucoflow.file_reading.contents import Contents, Person, RowCounts
+from glucoflow.file_reading.deciding import holds_no_trace
+from glucoflow.file_reading.format import Choices
+from glucoflow.file_reading.recognise import read_contents
+from glucoflow.model.glycemia import ExcludedCounts
+from glucoflow.model.ranges import SensorLimits
 
 
 @dataclass(frozen=True)
 class PersonInFile:
-    """One id of a file, its readings, and the kind of file they came from. `zoned`: times are true instants."""
+    """One person of a file, their readings, and the kind of file they came from. `zoned`: times are true instants."""
 
     id: str
     series: Series
     source: str
     zoned: bool
+    rows: RowCounts
+    contents: Contents
 
 
-def read_people(path: Path, zone: str | None = None, day_first: bool | None = None) -> tuple[PersonInFile, ...]:
-    """Everyone in a Clarity export, a LibreView export or a CSV with `id,time,gl`.
+def read_people(path: Path, choices: Choices | None = None) -> tuple[PersonInFile, ...]:
+    """Everyone in a file of any known format.
 
-    Raises UnreadableFile when the file is none of these, names no one, or the zone is unknown. A person without a
-    single readable reading is still there, with an empty series.
+    Raises UnreadableFile when the file is of none, or holds no sensor's reading that could be read. A person without a
+    single readable one, beside others, is still there, with an empty series.
     """
-    where = zone_named(zone) if zone else None
-    text = text_of(path)
-    if text.lstrip()[:1] in ("{", "["):
-        raise UnreadableFile(
-            f"{path.name} is JSON: no report is made of that.",
-            remedy=f"{_EXPECTED} What `glucoflow export` wrote goes into an index with `glucoflow import-file`.",
-        )
-    rows = rows_of(text)
-    traces, mmol, source = _traces(rows, path, day_first)
-    if not traces:
-        raise UnreadableFile(f"{path.name} holds no readings.", remedy="Check that the export covers a span with data.")
+    contents = read_contents(path, choices)
+    if not any(person.counts.read for person in contents.people):
+        raise holds_no_trace(contents, path.name)
+    people = [one for one in contents.people if one.counts.rows or len(contents.people) == 1]
+    named = contents.names_are_ids or len(people) > 1
     return tuple(
-        PersonInFile(trace.id, series_of(trace, where, mmol), source, zone is not None or _offset_known(trace))
-        for trace in traces
+        PersonInFile(
+            (person.name if named else "") or path.stem,
+            _series(person, contents.format.sensor_limits),
+            contents.format.title,
+            contents.zoned,
+            person.counts,
+            contents,
+        )
+        for person in people
     )
 
 
-def _traces(rows: list[list[str]], path: Path, day_first: bool | None) -> tuple[list[Trace], bool | None, str]:
-    if is_plain(rows):
-        return parse_plain(rows), None, "CSV"
-    if is_clarity(rows):
-        clarity, mmol = parse_clarity(rows, path.stem)
-        return [clarity], mmol, "Dexcom Clarity export"
-    if is_libreview(rows):
-        libre, unit = parse_libreview(rows, path.stem, day_first)
-        return [libre], unit, "LibreView export"
-    raise UnreadableFile(f"{path.name} is not a file that is known here.", remedy=_EXPECTED)
-
-
-def _offset_known(trace: Trace) -> bool:
-    return bool(trace.offset) and all(offset is not None for offset in trace.offset)
+def _series(person: Person, limits: SensorLimits) -> Series:
+    series = Series.of(person.utc, person.mg_dl, person.offset_min, superseded=person.second_sensor, limits=limits)
+    counted = series.excluded_counts
+    counts = ExcludedCounts(
+        invalid=counted.invalid + person.counts.n_unread,
+        duplicate=counted.duplicate + person.counts.n_merged,
+        superseded=counted.superseded,
+    )
+    return replace(series, excluded_counts=counts)

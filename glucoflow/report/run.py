@@ -1,8 +1,10 @@
 """What `glucoflow report FILE` does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from glucoflow.analytics.summary import Metrics
+from glucoflow.file_reading.format import Choices
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.targets import PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit
@@ -11,6 +13,7 @@ from glucoflow.report.as_json import json_line, local_iso
 from glucoflow.report.figures import figures_of
 from glucoflow.report.page import bars_of, episode_rows, goal_lines, html_report
 from glucoflow.report.reading import PersonInFile, read_people
+from glucoflow.report.rows import decision_lines, file_json, rows_json, rows_lines, rows_words
 
 
 def report(
@@ -22,23 +25,38 @@ def report(
     day_first: bool | None = None,
     targets: Targets = PROFILES["adult"],
 ) -> str:
-    """Reads the file and returns what to print: JSON lines (one object per id), or text; writes HTML to `html_out`.
+    """Reads the file and returns what to print, as `report_on` does. Raises UnreadableFile for what cannot be read."""
+    people = read_people(path, Choices(zone=zone, day_first=day_first))
+    return report_on(people, units, as_json, html_out, targets)
 
-    `units` is the unit to show (JSON is always in mg/dL); the file itself tells its own. Raises UnreadableFile with a
-    remedy for a file that cannot be read or written, and for an unknown zone or unit.
+
+def report_on(
+    people: Sequence[PersonInFile],
+    units: str = MG_DL,
+    as_json: bool = False,
+    html_out: Path | None = None,
+    targets: Targets = PROFILES["adult"],
+) -> str:
+    """What to print: JSON lines (one object per id), or text; writes HTML to `html_out`.
+
+    `units` is the unit to show (JSON is always in mg/dL). Raises UnreadableFile with a remedy for a file that cannot be
+    written, and for an unknown unit.
     """
     try:
         unit = parse_unit(units)
     except ValueError as error:
         raise UnreadableFile(f"The {error}.") from error
-    people = read_people(path, zone, day_first)
     if html_out is not None:
         _write(html_out, html_report(people, unit, targets))
     if as_json:
-        return "\n".join(json_line(person.id, figures_of(person.series, targets), person.zoned) for person in people)
+        return "\n".join(json_line(one.id, figures_of(one.series, targets), one.zoned, _about(one)) for one in people)
     if html_out is not None:
-        return f"Wrote {html_out}"
+        return "\n".join([f"Wrote {html_out}", *(f"{one.id}: {rows_words(one.rows)}" for one in people)])
     return "\n\n".join(text_of_person(person, unit, targets) for person in people)
+
+
+def _about(person: PersonInFile) -> dict[str, object]:
+    return {"rows": rows_json(person.rows), "file": file_json(person.contents)}
 
 
 def text_of_person(person: PersonInFile, unit: Unit, targets: Targets = PROFILES["adult"]) -> str:
@@ -46,8 +64,9 @@ def text_of_person(person: PersonInFile, unit: Unit, targets: Targets = PROFILES
     figures = figures_of(person.series, targets)
     used, metrics, state = figures.used, figures.metrics, figures.state
     lines = [f"{person.id} ({person.source})"]
+    lines += [f"  {line}" for line in rows_lines(person.contents, person.rows) + decision_lines(person.contents)]
     if metrics.n == 0:
-        return "\n".join([f"{lines[0]}\n  {state.reason}", *_not_counted(metrics)])
+        return "\n".join([*lines, f"  {state.reason}"])
     lines.append(f"  {local_iso(used, 0, person.zoned)} to {local_iso(used, -1, person.zoned)}")
     lines.append(f"  {count(metrics.n, 'reading')}, sensor active {percent(metrics.active_percent)} of the time")
     lines.append(

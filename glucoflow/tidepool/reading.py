@@ -78,14 +78,44 @@ def to_record(raw: bytes | msgspec.Raw) -> r.Record | None:
         if settings.time is None:
             raise Rejected("time", "missing")
         return cgm_settings.to_record(settings, settings.id or f"{settings.device_id}/{settings.time.isoformat()}")
-    try:
-        wire = _RECORD.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        text, _, path = str(error).partition(" - at `$")
-        raise Rejected(path.strip("`.") or "record", text) from None
+    wire = _decoded(raw)
     if wire.time is None or wire.time.tzinfo is None:
         raise Rejected("time", "missing" if wire.time is None else "without a zone")
     return _typed(wire, _frame(wire, wire.time))
+
+
+SIDE_FIELDS = frozenset(
+    {"annotations", "backfilled", "clockDriftOffset", "conversionOffset", "deviceId", "deviceManufacturer",
+     "deviceManufacturers", "deviceModel", "deviceName", "deviceSerialNumber", "deviceTime", "guid", "id", "origin",
+     "payload", "sampleInterval", "subType", "timezone", "timezoneOffset", "trend", "trendRate", "trendRateUnits",
+     "uploadId"}
+)  # fmt: skip
+"""No record is lost for one of these: where it is odd, it is left out."""
+
+
+def _decoded(raw: bytes | msgspec.Raw) -> TidepoolRecord:
+    """The record without those of its side fields that are odd. Raises Rejected naming a field that is needed."""
+    fields: dict[str, Any] = {}
+    for _ in range(len(SIDE_FIELDS) + 1):
+        try:
+            return msgspec.convert(fields, TidepoolRecord) if fields else _RECORD.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            text, _, path = str(error).partition(" - at `$")
+            name = path.strip("`.").partition(".")[0].partition("[")[0]
+            if name not in SIDE_FIELDS:
+                raise Rejected(path.strip("`.") or "record", text) from None
+            fields = fields or _untyped(raw)
+            odd = fields.pop(name)
+            if isinstance(odd, float) and odd.is_integer():
+                fields[name] = int(odd)
+    raise Rejected("record", "no record of Tidepool's")
+
+
+def _untyped(raw: bytes | msgspec.Raw) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.json.decode(raw)
+    if "payload" in fields:  # as it was sent
+        fields["payload"] = msgspec.Raw(msgspec.json.encode(fields["payload"]))
+    return fields
 
 
 def _frame(wire: TidepoolRecord, time: datetime) -> dict[str, Any]:
@@ -255,7 +285,10 @@ def unstrung(raw: bytes | msgspec.Raw) -> bytes:
     fields = msgspec.json.decode(raw)
     for name in ("payload", "annotations", "origin"):
         if isinstance(fields.get(name), str):
-            fields[name] = msgspec.json.decode(fields[name])
+            try:
+                fields[name] = msgspec.json.decode(fields[name])
+            except msgspec.DecodeError:  # it is needed for nothing
+                del fields[name]
     if fields.get("type") in ("basal", "bolus"):
         for name in ("duration", "expectedDuration"):
             if isinstance(fields.get(name), int | float):

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glucoflow.analytics.series import MINUTE_MS, epoch_ms, moment_of
+from glucoflow.file_reading.format import Choices
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.report.reading import read_people
-from tests.report.conftest import Files, egv, every, libre_row
+from tests.report.conftest import LIBRE_HEADER, Files, egv, every, libre_row
 
+BERLIN = Choices(zone="Europe/Berlin")
 NOON = datetime(2026, 3, 8, 12, 0, 3, tzinfo=UTC)
 """Written without its zone, as Clarity does."""
 
@@ -23,7 +25,7 @@ def test_clarity_with_preamble_limits_and_other_rows(files: Files) -> None:
         f"9,{NOON:%Y-%m-%dT%H:%M:%S},Carbs,,,,iPhone G7,,,45,,,,",
         f"10,{NOON:%Y-%m-%dT%H:%M:%S},Fasting Glucose,,,,iPhone G7,95,,,,",
     ]
-    (person,) = read_people(files.clarity(rows), "Europe/Berlin")
+    (person,) = read_people(files.clarity(rows), BERLIN)
     assert person.source == "Dexcom Clarity export"
     assert person.series.mg_dl.tolist() == [112, 39, 401]
     assert moment_of(int(person.series.utc[0])) == datetime(2026, 3, 8, 11, 0, 3, tzinfo=UTC)
@@ -59,7 +61,7 @@ def test_clarity_repeated_hour_is_told_by_the_transmitter(files: Files) -> None:
     for k, moment in enumerate(moments):
         offset = 120 if moment < datetime(2026, 10, 25, 1, tzinfo=UTC) else 60
         rows.append(egv(k, (moment + timedelta(minutes=offset)).replace(tzinfo=None), str(100 + k), 5000 + 300 * k))
-    (person,) = read_people(files.clarity(rows[::2] + rows[1::2]), "Europe/Berlin")
+    (person,) = read_people(files.clarity(rows[::2] + rows[1::2]), BERLIN)
     assert person.series.utc.tolist() == [epoch_ms(moment) for moment in moments]
     assert person.series.mg_dl.tolist() == [100 + k for k in range(36)]
 
@@ -72,13 +74,13 @@ def test_plain_repeated_hour_is_told_by_the_order_of_rows(files: Files, backward
     for moment in moments:
         offset = 120 if moment < datetime(2026, 10, 25, 1, tzinfo=UTC) else 60
         rows.append(f"a,{moment + timedelta(minutes=offset):%Y-%m-%d %H:%M:%S},110")
-    (person,) = read_people(files.plain(rows[::-1] if backwards else rows), "Europe/Berlin")
+    (person,) = read_people(files.plain(rows[::-1] if backwards else rows), BERLIN)
     assert person.series.utc.tolist() == [epoch_ms(moment) for moment in moments]
 
 
 def test_plain_skipped_hour_of_spring_moves_on(files: Files) -> None:
     """02:30 did not exist on 29 March 2026 in Berlin: it is 01:30 UTC, shown as 03:30."""
-    (person,) = read_people(files.plain(["a,2026-03-29 01:30,100", "a,2026-03-29 02:30,101"]), "Europe/Berlin")
+    (person,) = read_people(files.plain(["a,2026-03-29 01:30,100", "a,2026-03-29 02:30,101"]), BERLIN)
     assert person.series.utc.tolist() == [epoch_ms(datetime(2026, 3, 29, h, 30, tzinfo=UTC)) for h in (0, 1)]
 
 
@@ -93,7 +95,10 @@ def test_plain_with_several_ids_other_columns_and_bad_rows(files: Files) -> None
         "6,short",
     ]
     first, second = read_people(files.plain(rows, header=",ID,Time,GL"))
-    assert (first.id, len(first.series), first.series.excluded_counts.invalid) == ("Subject 1", 2, 2)
+    assert (first.id, len(first.series)) == ("Subject 1", 2)
+    assert (first.rows.rows, first.rows.read, first.rows.n_unread) == (4, 2, 2)
+    assert first.rows.other == {"rows without a value": 1}, "NA is no value"
+    assert first.contents.unread[-1].line == 8, "a short row counts for whom it follows"
     assert second.id == "Subject 2"
     assert second.series.mg_dl.tolist() == [pytest.approx(126.109, abs=0.001)], "7.0 can only be mmol/L"
 
@@ -118,7 +123,7 @@ def test_libre_month_first_grouped_not_sorted(files: Files) -> None:
         libre_row("03-14-2026 12:07 AM", 1, scan="200"),
         libre_row("03-14-2026 12:20 AM", 6),
     ]
-    (person,) = read_people(files.libre(rows), "America/New_York")
+    (person,) = read_people(files.libre(rows), Choices(zone="America/New_York"))
     assert person.source == "LibreView export"
     assert person.series.mg_dl.tolist() == [119, 39, 121]
     assert set(person.series.interval_ms.tolist()) == {15 * MINUTE_MS}
@@ -143,15 +148,16 @@ def test_libre_whose_header_names_no_unit_is_known_by_its_records(files: Files) 
 
 
 def test_libre_without_a_single_record_is_known_by_its_header(files: Files) -> None:
-    (person,) = read_people(files.libre([]))
-    assert (person.source, len(person.series)) == ("LibreView export", 0)
+    with pytest.raises(UnreadableFile, match="is a LibreView export that holds no readings"):
+        read_people(files.libre([]))
 
 
 def test_libre_ambiguous_dates_need_a_word(files: Files) -> None:
-    path = files.libre([libre_row("03-04-2026 08:00 AM", 0, "110"), libre_row("03-05-2026 08:00 AM", 0, "112")])
+    rows = [libre_row("03-04-2026 08:00 AM", 0, "110"), libre_row("03-05-2026 08:00 AM", 0, "112")]
+    path = files.write("libre.csv", "\r\n".join([LIBRE_HEADER.format(unit="mg/dL"), *rows]))
     with pytest.raises(UnreadableFile, match="no day is past the 12th"):
         read_people(path)
-    (american,), (european,) = read_people(path, day_first=False), read_people(path, day_first=True)
+    (american,), (european,) = (read_people(path, Choices(day_first=first)) for first in (False, True))
     assert moment_of(int(american.series.utc[0])).date().isoformat() == "2026-03-04"
     assert moment_of(int(european.series.utc[0])).date().isoformat() == "2026-04-03"
 
@@ -170,14 +176,20 @@ def test_a_file_with_scans_only_is_read_from_its_scans(files: Files) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is not a file that is known here"),
+        ("", "is empty"),
         ("hello\nworld\n", "is not a file that is known here"),
         ("id,time\n1,2\n", "is not a file that is known here"),
         ("id,time,gl\n", "holds no readings"),
-        ("PK\x03\x04\x00\x00binary", "is not a file that is known here"),
-        ('id,time,gl\n"' + "a,2026-03-08,100\n" * 20_000, "no readable CSV"),
-        (2 * f"{json.dumps({'glucose': {'value': 120, 'unit': 'mg/dL'}, 'tags': list(range(30))})}\n", "is JSON"),
-        (json.dumps([{"type": "cbg", "units": "mg/dL", "value": n} for n in range(20)]), "is JSON"),
+        ("PK\x03\x04\x00\x00binary", "is broken or cut off"),
+        (
+            'id,time,gl\n"' + "a,2026-03-08,100\n" * 20_000,
+            "none of its 20,000 rows could be read. The first is in line 2",
+        ),
+        (
+            2 * f"{json.dumps({'glucose': {'value': 120, 'unit': 'mg/dL'}, 'tags': list(range(30))})}\n",
+            "is JSON, but none that is known",
+        ),
+        (json.dumps([{"type": "cbg", "units": "mg/dL", "value": n} for n in range(20)]), "time: missing"),
         (3 * f"{','.join(f'column {n}' for n in range(21))}\n", "is not a file that is known here"),
     ],
 )
@@ -191,4 +203,4 @@ def test_a_missing_file_and_an_unknown_zone_are_said(files: Files) -> None:
     with pytest.raises(UnreadableFile, match="No such file"):
         read_people(files.folder / "none.csv")
     with pytest.raises(UnreadableFile, match="is not a time zone"):
-        read_people(files.plain(["a,2026-03-08 12:00,100"]), "Middle/Earth")
+        read_people(files.plain(["a,2026-03-08 12:00,100"]), Choices(zone="Middle/Earth"))

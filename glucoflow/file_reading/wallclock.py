@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Ints
 from glucoflow.model.errors import UnreadableFile
+
+DAY_MS, MINUTE_MS = 86_400_000, 60_000
+Ints = NDArray[np.int64]
 
 SORTED_SHARE = 0.8
 """Below this share of steps in one direction a file is unsorted and its order says nothing."""
@@ -29,34 +31,34 @@ def zone_named(name: str) -> ZoneInfo:
         ) from error
 
 
-def wall_ms(moment: datetime) -> int:
-    """A naive wall-clock time as milliseconds since 1970 on that clock."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+def offsets_at(utc_ms: Ints, zone: ZoneInfo) -> Ints:
+    """Minutes that the zone's clock is ahead of UTC at moments; zones change theirs on quarter hours only."""
+    quarters, index = np.unique(utc_ms // (15 * MINUTE_MS), return_inverse=True)
+    found = [datetime.fromtimestamp(int(quarter) * 900, zone).utcoffset() or timedelta() for quarter in quarters]
+    return np.array([int(one.total_seconds()) // 60 for one in found], dtype=np.int64)[index]
 
 
-def offsets(local: Ints, zone: ZoneInfo | None, ticks: Ints | None = None) -> NDArray[np.int16]:
-    """Minutes to subtract from each wall-clock time for UTC, in file order; 0 throughout without a zone.
+def possible_offsets(local: Ints, zone: ZoneInfo) -> tuple[Ints, Ints]:
+    """Minutes to subtract from each wall-clock time for UTC: the first and the second time the clock shows it.
 
-    `ticks` are seconds of a counter that never repeats (Clarity's Transmitter Time, −1 where absent): where given they
-    decide the repeated hour.
+    They differ in the repeated hour only.
     """
-    result: NDArray[np.int16] = np.zeros(local.size, dtype=np.int16)
-    if zone is None or local.size == 0:
-        return result
     days, index = np.unique(local // DAY_MS, return_inverse=True)
-    ends = np.array([_day_offsets(int(day), zone) for day in days], dtype=np.int16)
-    result = ends[index, 0]
-    changing = np.flatnonzero((ends != ends[:, :1]).any(axis=1)[index])
-    if changing.size == 0:
-        return result
-    pairs = np.array([_offset_pair(int(local[i]), zone) for i in changing], dtype=np.int16)
-    result[changing] = pairs[:, 0]
-    twice = changing[pairs[:, 0] > pairs[:, 1]]
+    ends = np.array([_day_offsets(int(day), zone) for day in days], dtype=np.int64).reshape(-1, 5)
+    first = ends[index, 0]
+    second = first.copy()
+    for i in np.flatnonzero((ends != ends[:, :1]).any(axis=1)[index]).tolist():
+        first[i], second[i] = _offset_pair(int(local[i]), zone)
+    return first, second
+
+
+def offsets(local: Ints, first: Ints, second: Ints) -> Ints:
+    """The offset of each time in file order: in the repeated hour by the direction in which the file runs."""
+    result = first.copy()
+    twice = np.flatnonzero(first > second)
     if twice.size:
-        second = _second_pass(local, twice) if ticks is None else _second_by_ticks(local, result, twice, ticks)
-        later = {int(i): pairs[k, 1] for k, i in enumerate(changing)}
-        for i in twice[second]:
-            result[i] = later[int(i)]
+        later = twice[_second_pass(local, twice)]
+        result[later] = second[later]
     return result
 
 
@@ -87,19 +89,3 @@ def _second_pass(local: Ints, twice: Ints) -> NDArray[np.bool_]:
         same_night = hour[k] == hour[k - 1]
         second[k] = same_night and (second[k - 1] or local[order[k]] < local[order[k - 1]])
     return second if forward else second[::-1]
-
-
-def _second_by_ticks(local: Ints, first: NDArray[np.int16], twice: Ints, ticks: Ints) -> NDArray[np.bool_]:
-    """By the nearest unambiguous row in ticks: the pass whose UTC keeps step with the counter."""
-    sure = np.ones(local.size, dtype=np.bool_)
-    sure[twice] = False
-    sure &= ticks >= 0
-    known = np.flatnonzero(sure)
-    if known.size == 0:
-        return _second_pass(local, twice)
-    known = known[np.argsort(ticks[known], kind="stable")]
-    at = np.clip(np.searchsorted(ticks[known], ticks[twice]), 0, known.size - 1)
-    utc = local - first.astype(np.int64) * MINUTE_MS
-    behind = (utc[twice] - utc[known[at]]) - (ticks[twice] - ticks[known[at]]) * 1000
-    result: NDArray[np.bool_] = (behind < -30 * MINUTE_MS) & (ticks[twice] >= 0)
-    return result

@@ -1,0 +1,64 @@
+"""Glooko's export: a ZIP of CSV files; the sensor's are called cgm_data_1.csv and so on, in the account's language.
+
+A line with the name and the span, a header, then time and value. bg_data holds a meter's values, the others none.
+"""
+
+import re
+from collections.abc import Sequence
+
+from connectors.files.table import at, glucose_headings, number
+from glucoflow.file_reading.findings import UNPLACED, Findings
+from glucoflow.file_reading.format import Choices, FileFormat
+from glucoflow.file_reading.source import Head, Source
+from glucoflow.file_reading.units import unit_in
+from glucoflow.model import records as r
+from glucoflow.model.units import MG_DL
+
+_SENSOR = re.compile(r"\b(cgm|fgm|mcg|scg|sgc|mgc|gcm)\b|sensor", re.IGNORECASE)
+_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
+
+
+def _title(rows: Sequence[Sequence[str]]) -> bool:
+    """A line of `Name:…` and a span of dates."""
+    if not rows or len(rows[0]) < 2:
+        return False
+    return ":" in rows[0][0] and ":" in rows[0][1] and _DATE.search(rows[0][1]) is not None
+
+
+def _how_sure(head: Head) -> float:
+    if not _title(head.rows) or len(head.rows) < 2:
+        return 0.0
+    return 0.9 if glucose_headings(head.rows[1]) and len(head.rows[1]) <= 12 else 0.0
+
+
+def _read(source: Source, found: Findings, _choices: Choices) -> None:
+    column: int | None = None
+    sensor = False
+    for line, row in source.rows():
+        if _title([row]):
+            found.begin_person(row[0].partition(":")[2])
+            for day in _DATE.findall(row[1]):
+                found.times.date(day)
+        elif units := glucose_headings(row):
+            sensors = [k for k in units if _SENSOR.search(row[k])]
+            column, sensor = (sensors or units)[0], bool(sensors)
+            found.begin_section(unit_in(row[column]), line)
+        elif column is None:
+            found.aside("lines above the header")
+        elif sensor:
+            serial = at(row, column + 1) or None
+            found.reading(line, at(row, 0), at(row, column), found.device(r.Device(serial_number=serial)))
+        else:
+            _meter(line, row, column, found)
+
+
+def _meter(line: int, row: Sequence[str], column: int, found: Findings) -> None:
+    value = number(at(row, column))
+    if value:
+        record = r.Fingerstick(**UNPLACED, value=value, unit=MG_DL)
+        found.event(line, at(row, 0), record, "finger-sticks")
+    else:
+        found.aside("rows without a value")
+
+
+FORMAT = FileFormat(name="glooko", title="Glooko export", how_sure=_how_sure, read=_read)

@@ -1,0 +1,73 @@
+"""From a file to what it holds: which format it has by its content, never by its name, and then read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glucoflow.file_reading.contents import Contents
+from glucoflow.file_reading.deciding import decided
+from glucoflow.file_reading.findings import Findings
+from glucoflow.file_reading.format import Choices, FileFormat, OtherFormat, installed_formats
+from glucoflow.file_reading.source import Source, sources_of
+from glucoflow.model.errors import UnreadableFile
+
+SURE = 0.5
+"""Below this nobody says that a file is of a format."""
+
+BY_COLUMNS = "columns"
+"""The format that reads any CSV by the columns that a person names."""
+
+Formats = Sequence[FileFormat | OtherFormat]
+
+
+def read_contents(path: Path, choices: Choices | None = None, formats: Formats | None = None) -> Contents:
+    """What a file holds. Memory follows the number of its readings, not its size.
+
+    Raises UnreadableFile naming what the file is where that is known, and what to do.
+    """
+    choices = choices or Choices()
+    formats = installed_formats() if formats is None else formats
+    sources = sources_of(path)
+    found = Findings()
+    kind: FileFormat | None = None
+    other: OtherFormat | None = None
+    for source in sources:
+        best = format_of(source, formats, choices)
+        if isinstance(best, FileFormat):
+            if kind is not None and best.name != kind.name:
+                found.notes.append(f"{source.name} is a {best.title} and was left out: the rest is a {kind.title}.")
+                continue
+            kind = best
+            best.read(source, found, choices)
+        elif best is not None:
+            other = best
+    if kind is None:
+        raise _unknown(path, sources, other, formats)
+    return decided(kind, found, path.name, choices)
+
+
+def format_of(source: Source, formats: Formats, choices: Choices) -> FileFormat | OtherFormat | None:
+    """The format that is surest that the source is its own; None where none is."""
+    known = [one for one in formats if isinstance(one, FileFormat)]
+    if choices.columns is not None:
+        return next((one for one in known if one.name == BY_COLUMNS), None)
+    head = source.head
+    sure, _, best = max(((one.how_sure(head), -k, one) for k, one in enumerate(known)), default=(0.0, 0, None))
+    if best is not None and sure >= SURE:
+        return best
+    return next((one for one in formats if isinstance(one, OtherFormat) and one.is_it(head)), None)
+
+
+def _unknown(path: Path, sources: Sequence[Source], other: OtherFormat | None, formats: Formats) -> UnreadableFile:
+    if other is not None:
+        return UnreadableFile(f"{path.name} is {other.title}.", remedy=other.instead)
+    titles = [one.title for one in formats if isinstance(one, FileFormat)]
+    head = sources[0].head if sources else None
+    if head is not None and len(head.rows) > 1 and len(head.rows[0]) > 1 and not head.is_json:
+        headings = ", ".join(repr(field.strip()[:40]) for field in head.rows[0][:12] if field.strip())
+        return UnreadableFile(
+            f"{path.name} is not a file that is known here. Its first line reads {headings}.",
+            remedy="If one of these columns holds times and one glucose, name them with --time and --glucose. "
+            f"Known are: {'; '.join(titles)}.",
+        )
+    what = "JSON, but none" if head is not None and head.is_json else "not a file"
+    return UnreadableFile(f"{path.name} is {what} that is known here.", remedy=f"Known are: {'; '.join(titles)}.")
