@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.files.table import at, glucose_headings, minutes_ms, number, plain
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.findings import UNPLACED, Findings
-from glucoflow.file_reading.format import Choices, FileFormat
+from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.file_reading.units import unit_in
 from glucoflow.file_reading.values import is_number, read_value

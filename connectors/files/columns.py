@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from connectors.files.table import at, plain
+from glucoflow.file_reading.choices import Choices, Columns
 from glucoflow.file_reading.findings import Findings
-from glucoflow.file_reading.format import Choices, Columns, FileFormat
+from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.file_reading.units import unit_in
 from glucoflow.model.errors import UnreadableFile

@@ -7,9 +7,10 @@ below 39 are a sensor's error codes.
 from typing import Any
 
 from connectors.files.json_records import records_of
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.dates import INSTANT, Moment
 from glucoflow.file_reading.findings import UNPLACED, Findings
-from glucoflow.file_reading.format import Choices, FileFormat
+from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.model import records as r
 from glucoflow.model.ranges import WIDEST_LIMITS

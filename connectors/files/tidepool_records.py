@@ -6,9 +6,10 @@ import msgspec
 
 from connectors.files.json_records import records_of
 from connectors.files.table import at, plain
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.dates import INSTANT
 from glucoflow.file_reading.findings import Findings
-from glucoflow.file_reading.format import Choices, FileFormat
+from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.model import records as r
 from glucoflow.model.errors import Rejected

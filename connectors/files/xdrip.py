@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from connectors.files.table import at, number, plain
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.findings import UNPLACED, Findings
-from glucoflow.file_reading.format import Choices, FileFormat
+from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.model import records as r
 from glucoflow.model.units import MG_DL

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from glucoflow.file_reading.format import Choices, Columns
+from glucoflow.file_reading.choices import Choices, Columns
 from glucoflow.model.errors import UnreadableFile
 
 Zone = Annotated[str | None, typer.Option("--zone", help="Time zone of the file's local times (IANA name).")]

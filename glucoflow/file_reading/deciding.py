@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.columns import Columns, person_of
 from glucoflow.file_reading.contents import Contents, Person
 from glucoflow.file_reading.dates import DAY_MS, Order, order_of
 from glucoflow.file_reading.findings import Findings
-from glucoflow.file_reading.format import Choices, FileFormat
+from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.merging import OTHER_VALUE
 from glucoflow.file_reading.units import Decided, decide
 from glucoflow.file_reading.wallclock import zone_named

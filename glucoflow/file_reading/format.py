@@ -8,31 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-import msgspec
-
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.findings import Findings
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.model.ranges import USUAL_LIMITS, SensorLimits
-from glucoflow.model.units import Unit
 
 GROUP = "glucoflow.file_formats"
-
-
-class Columns(msgspec.Struct, frozen=True, kw_only=True):
-    """Columns of any CSV by their headings; `unit` where no heading says it."""
-
-    time: str
-    glucose: str
-    unit: Unit | None = None
-
-
-class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person says about a file. What they leave out, the file itself has to say."""
-
-    zone: str | None = None
-    day_first: bool | None = None
-    columns: Columns | None = None
-    unit: Unit | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

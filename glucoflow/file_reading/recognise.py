@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.contents import Contents
 from glucoflow.file_reading.deciding import decided
 from glucoflow.file_reading.findings import Findings
-from glucoflow.file_reading.format import Choices, FileFormat, OtherFormat, installed_formats
+from glucoflow.file_reading.format import FileFormat, OtherFormat, installed_formats
 from glucoflow.file_reading.source import Source, sources_of
 from glucoflow.model.errors import UnreadableFile
 

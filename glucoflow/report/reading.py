@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glucoflow.analytics.series import Series
+from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.contents import Contents, Person, RowCounts
 from glucoflow.file_reading.deciding import holds_no_trace
-from glucoflow.file_reading.format import Choices
 from glucoflow.file_reading.recognise import read_contents
 from glucoflow.model.glycemia import ExcludedCounts
 from glucoflow.model.ranges import SensorLimits

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glucoflow.analytics.summary import Metrics
-from glucoflow.file_reading.format import Choices
+from glucoflow.file_reading.choices import Choices
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.targets import PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from glucoflow.analytics.series import MINUTE_MS, epoch_ms, moment_of
-from glucoflow.file_reading.format import Choices
+from glucoflow.file_reading.choices import Choices
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.report.reading import read_people
 from tests.report.conftest import LIBRE_HEADER, Files, egv, every, libre_row
