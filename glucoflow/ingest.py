@@ -19,7 +19,7 @@ from glucoflow.identity import once
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, SinkResult, Window
-from glucoflow.provider import Page, Polling
+from glucoflow.provider import Account, Page, Polling
 from glucoflow.reading import Hole, Reader, is_suspicious, prefetched
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ class Ledger(Protocol):
     """Where one connection's progress is kept. Each call is one transaction, and raises if the lease is lost."""
 
     def checkpoint(self, kind: Kind) -> datetime | None: ...
+
+    def bind(self, account: Account, now: datetime) -> None:
+        """Take this for the connection's account. Raises OtherAccount where it has another, or somebody else has it."""
 
     def advance(
         self,
@@ -179,6 +182,8 @@ def progress(window: Window, done_until: datetime) -> float:
 
 def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     parts.on_point("after_fetch")
+    if fetched.account is not None:
+        parts.ledger.bind(fetched.account, parts.clock())
     with watch.stage("write"):
         page = once(fetched)
         by_id = parts.enricher.record_ids(page)

@@ -33,6 +33,14 @@ def settings_config(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=prefix, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True)
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose records these are, as their provider says: its own id of the account, the same every time."""
+
+    id: str
+    app: str = ""
+    """Who the id was given to, where the provider gives each registered app another one."""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What one request brought: understood records in time order, keys of deleted ones, and what was refused."""
 
@@ -44,8 +52,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Records that came without a value, as while a sensor warms up: nothing to keep, and nothing wrong."""
     left_out: Mapping[str, int] = {}
     """Fields that were odd and left out of records that are kept, and how often; payloads hold them."""
-    account: str | None = None
-    """The provider's own id of the account that this came from, where an answer names it."""
+    account: Account | None = None
+    """The account that this came from, where an answer names it: nothing of another one is ever written."""
 
 
 class Connector(Protocol):

@@ -17,7 +17,7 @@ from connectors.dexcom.wire import envelope
 from connectors.understanding import EARLIEST
 from glucoflow.http import TooMuch
 from glucoflow.model.ingestion import Kind, Window
-from glucoflow.provider import CredentialSource, Page, Site, Terms
+from glucoflow.provider import Account, CredentialSource, Page, Site, Terms
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,10 @@ _STREAMS: dict[Kind, Callable[[datetime], Stream]] = {
 class DexcomConnector:
     """`glucoflow.provider.Connector` for one person's Dexcom account."""
 
-    def __init__(self, api: Api, now: datetime) -> None:
+    def __init__(self, api: Api, now: datetime, app: str = "") -> None:
+        """`app` is the registered app's id: Dexcom gives each app other ids of the same account."""
         self._api = api
+        self._app = app
         self._known: dict[datetime | None, DataRange] = {}  # one answer is for all kinds; a connector lives for a run
         self._now = now
 
@@ -123,12 +125,15 @@ class DexcomConnector:
             log.info(
                 "%s: %d records without a value; odd fields: %s", stream.endpoint, page.without_value, odd or "none"
             )
-        return msgspec.structs.replace(page, account=answer.account)
+        if answer.account is None:
+            return page
+        return msgspec.structs.replace(page, account=Account(id=answer.account, app=self._app))
 
 
 def open_connector(settings: DexcomSettings, site: Site, source: CredentialSource, terms: Terms) -> DexcomConnector:
     """`glucoflow.provider.Provider.open`."""
-    return DexcomConnector(Api(hosts(settings, site), source, terms), terms.now)
+    app = site.double.client_id if site.double else settings.client_id or ""
+    return DexcomConnector(Api(hosts(settings, site), source, terms), terms.now, app)
 
 
 class _Moment(msgspec.Struct, frozen=True, rename="camel"):

@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+connection_app = typer.Typer(help="Whose account a connection reads.", no_args_is_help=True)
+app.add_typer(connection_app, name="connection")
 kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
 app.add_typer(kibana_app, name="kibana")
 
@@ -208,6 +210,33 @@ def disconnect(user: User) -> None:
     from glucoflow.cli.syncing import disconnect_now
 
     disconnect_now(settings_for(), user)
+
+
+ConnectionId = Annotated[
+    str | None, typer.Option("--id", help="Which one, where the person has several; see `glucoflow status --json`.")
+]
+
+
+@connection_app.command("confirm")
+def confirm_account(user: User, connection_id: ConnectionId = None) -> None:
+    """Another account than before, or somebody else's as well, is meant: read it."""
+    from glucoflow.cli.syncing import confirm_now
+
+    confirm_now(settings_for(), user, connection_id)
+
+
+@connection_app.command("undo")
+def undo_connection(
+    user: User,
+    connection_id: ConnectionId = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete everything that came by a connection, and disconnect it. Connecting again reads what there is."""
+    from glucoflow.cli.syncing import undo_now
+
+    if not yes:
+        typer.confirm(f"Delete everything that came by this connection of {user}?", abort=True)
+    undo_now(settings_for(), user, connection_id)
 
 
 @app.command("delete-user")

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.service.accounts import undo_connection
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.maintenance import provision_everything
@@ -40,7 +41,13 @@ def serve_web(settings: Settings, port: int | None) -> None:
         app = create_app(
             rt.store,
             rt.queries,
-            SiteConnect(rt.store, rt.providers, request_sync, request_backfill),
+            SiteConnect(
+                rt.store,
+                rt.providers,
+                request_sync,
+                request_backfill,
+                undo=lambda one: undo_connection(rt, one).documents,
+            ),
             Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
             web_options(settings.web, settings.store.data_dir),
             rt.clock,

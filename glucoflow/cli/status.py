@@ -19,6 +19,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One connection as `status` shows it. `lag_seconds` is how old its newest reading is."""
 
     user_id: str
+    connection_id: str
     provider: str
     state: str
     readings: int
@@ -78,6 +79,7 @@ def _status(rt: Runtime, connection: Connection) -> ConnectionStatus:
     newest = rt.queries.newest(connection.user_id)
     return ConnectionStatus(
         user_id=connection.user_id,
+        connection_id=connection.id,
         provider=connection.provider,
         state=connection.state,
         readings=rt.queries.counts(connection.user_id).get("cgm.reading", 0),

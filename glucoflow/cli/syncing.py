@@ -9,6 +9,7 @@ from glucoflow.es.provision import provision
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import KINDS, Kind
 from glucoflow.model.words import count
+from glucoflow.service.accounts import connection_of_person, undo_connection
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.maintenance import delete_person, disconnect_person
@@ -51,6 +52,21 @@ def disconnect_now(settings: Settings, user_id: str) -> None:
     with open_runtime(settings) as rt:
         closed = disconnect_person(rt, user_id)
     say(f"{count(closed, 'connection')} closed. The readings stay; `delete-user` removes them.", error=True)
+
+
+def confirm_now(settings: Settings, user_id: str, connection_id: str | None) -> None:
+    """Raises Rejected where nothing is asked."""
+    with open_runtime(settings) as rt:
+        one = connection_of_person(rt.store, user_id, connection_id, lambda one: one.asks_account)
+        rt.store.connections.confirm_account(one.id, rt.clock())
+    say(f"The account is meant. `glucoflow sync --user {user_id}` reads it.", error=True)
+
+
+def undo_now(settings: Settings, user_id: str, connection_id: str | None) -> None:
+    with open_runtime(settings) as rt:
+        one = connection_of_person(rt.store, user_id, connection_id)
+        done = undo_connection(rt, one)
+    say(f"{count(done.documents, 'document')} of {user_id} are deleted; the connection is closed.", error=True)
 
 
 def delete_now(settings: Settings, user_id: str) -> None:

@@ -1,17 +1,30 @@
-"""Forgetting what is older than a person wants to keep. Needs no delete-by-query, which the bare node lacks."""
+"""Deleting by a query, a part at a time: what is older than a person wants to keep, or came by one connection.
 
-from datetime import datetime
+Needs no delete-by-query, which the bare node lacks.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+import msgspec
 from elasticsearch import Elasticsearch
 
 from glucoflow.es.names import Names
-from glucoflow.es.scan import scan
+from glucoflow.es.scan import refresh, scan
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.ingestion import Window
 from glucoflow.model.localtime import epoch_ms
 
 _AT_A_TIME = 5_000
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """How many documents were deleted, and the span that they were of; None for none."""
+
+    documents: int
+    span: Window | None
 
 
 def older_than(before: datetime) -> dict[str, Any]:
@@ -21,9 +34,25 @@ def older_than(before: datetime) -> dict[str, Any]:
 
 def delete_before(client: Elasticsearch, names: Names, user_id: str, before: datetime, now: datetime) -> int:
     """Delete a person's documents of any kind with a time before `before`; returns how many went."""
+    return _delete(client, names, user_id, older_than(before), now).documents
+
+
+def delete_of_connection(client: Elasticsearch, names: Names, user_id: str, connection_id: str, now: datetime) -> Gone:
+    """Delete all documents that came by one connection, those just written included."""
+    refresh(client, names.alias(user_id))
+    return _delete(client, names, user_id, {"term": {"connection.id": connection_id}}, now)
+
+
+def _delete(client: Elasticsearch, names: Names, user_id: str, query: Mapping[str, Any], now: datetime) -> Gone:
     sink = ElasticsearchSink(client, names, user_id)
-    old = scan(client, names.alias(user_id), older_than(before), source=False)
-    deleted = 0
-    while part := [hit.id for hit in islice(old, _AT_A_TIME)]:
-        deleted += sink.write([], part, now).deleted
-    return deleted
+    found = scan(client, names.alias(user_id), query, source=False)
+    deleted, first, last = 0, None, 0
+    while part := list(islice(found, _AT_A_TIME)):
+        deleted += sink.write([], [hit.id for hit in part], now).deleted
+        first, last = part[0].sort[0] if first is None else first, part[-1].sort[0]
+    span = None if first is None else Window(_moment(first), _moment(last) + timedelta(milliseconds=1))
+    return Gone(deleted, span)
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -16,7 +16,8 @@ AGAIN = "Go to the person's status page and connect again."
 class SiteConnect:
     """Over the store and the providers.
 
-    `request_sync` asks for a sync of one person, soon; `request_backfill` for the days from a first to a last.
+    `request_sync` asks for a sync of one person, soon; `request_backfill` for the days from a first to a last; `undo`
+    takes back what came by a connection, and says how many documents went.
     """
 
     def __init__(
@@ -25,11 +26,13 @@ class SiteConnect:
         providers: Providers,
         request_sync: Callable[[str], None],
         request_backfill: Callable[[str, date, date], None],
+        undo: Callable[[Connection], int],
     ) -> None:
         self._store = store
         self._providers = providers
         self._request_sync = request_sync
         self._request_backfill = request_backfill
+        self._undo = undo
 
     @property
     def titles(self) -> Mapping[str, str]:
@@ -81,9 +84,22 @@ class SiteConnect:
 
     def disconnect(self, user_id: str, connection_id: str) -> None:
         """Forget the tokens of one connection; its readings stay."""
-        if self._store.connections.get(connection_id).user_id != user_id:
+        self._store.connections.disconnect(self._own(user_id, connection_id).id)
+
+    def confirm_account(self, user_id: str, connection_id: str, now: datetime) -> None:
+        """The account that came instead of another is meant: ask for a sync that reads it."""
+        self._store.connections.confirm_account(self._own(user_id, connection_id).id, now)
+        self._request_sync(user_id)
+
+    def undo(self, user_id: str, connection_id: str) -> int:
+        """Take back all that came by a connection; how many documents went. Raises Rejected while it is read."""
+        return self._undo(self._own(user_id, connection_id))
+
+    def _own(self, user_id: str, connection_id: str) -> Connection:
+        found = self._store.connections.get(connection_id)
+        if found.user_id != user_id:
             raise Rejected("connection", "belongs to someone else")
-        self._store.connections.disconnect(connection_id)
+        return found
 
 
 def connection_for(store: Store, user_id: str, provider: str) -> str | None:

@@ -97,6 +97,8 @@ def summarize_dates(rt: Runtime, user_id: str, dates: Collection[date]) -> Summa
         total = _write(rt, total, *_days(rt, subject, part, latest, recent), days=len(part))
     if recent is not None and full is not None:
         total = _write(rt, total, _periods(subject, full, recent.series), ())
+    if latest is None:  # all readings were taken back
+        total = _write(rt, total, (), [one.id for one in rt.queries.documents(user_id, ["summary.period"])])
     log.info("summarized %d days: %d written, %d deleted", total.days, total.written, total.deleted)
     return total
 

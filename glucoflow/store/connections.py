@@ -7,17 +7,19 @@ from typing import cast
 
 import msgspec
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, OtherAccount, Reauthorize, Rejected, Retryable
 from glucoflow.model.ingestion import Kind
+from glucoflow.store import accounts
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
+from glucoflow.store.owners import is_gone
 from glucoflow.store.people import unknown_person
 from glucoflow.store.refusals import judged, waves
-from glucoflow.store.tables import CheckpointRow, ConnectionRow, PersonRow
+from glucoflow.store.tables import CheckpointRow, ConnectionRow, PersonRow, RejectedRecordRow
 from glucoflow.store.values import Checkpoint, Connection, ConnectionState, RefusalWave
 
 SYNC = "sync"
@@ -94,12 +96,32 @@ class Connections:
     def disconnect(self, connection_id: str) -> None:
         """Forget the credentials and stop polling; a sync that is under way loses its lease. What was read stays."""
         with self._database.write() as session:
+            disconnected(locked(session, connection_id))
+
+    def confirm_account(self, connection_id: str, now: datetime) -> None:
+        """The account that another was expected of is meant: it is read from its beginning, beside what is held.
+
+        Raises Rejected where nothing is asked.
+        """
+        with self._database.write() as session:
+            accounts.confirm(session, locked(session, connection_id), now)
+
+    def start_anew(self, connection_id: str, now: datetime) -> None:
+        """As if nothing had come by it: disconnected, with no account, no progress and no rejected records.
+
+        The person's other connections to the provider are read anew as well: what two of them brought is held once.
+        Raises Rejected while somebody reads it.
+        """
+        with self._database.write() as session:
             row = locked(session, connection_id)
-            row.state = "disconnected"
-            row.credentials = row.key_id = None
-            row.expires_at = row.refresh_intent_at = row.next_poll_at = None
-            row.lease_owner = row.lease_until = None
-            row.credentials_version += 1
+            if row.lease_owner and row.lease_until and row.lease_until > now and not is_gone(row.lease_owner):
+                raise Rejected("connection", "it is being read just now; try again in a minute")
+            disconnected(row)
+            row.account, row.account_shared = None, False
+            row.last_error = row.last_remedy = row.last_error_at = None
+            same = select(ConnectionRow.id).filter_by(user_id=row.user_id, provider=row.provider)
+            accounts.forget_progress(session, list(session.scalars(same)))
+            session.execute(delete(RejectedRecordRow).filter_by(connection_id=row.id))
 
     def record_error(
         self,
@@ -207,6 +229,7 @@ def connection_of(row: ConnectionRow) -> Connection:
         lease_owner=row.lease_owner,
         lease_until=row.lease_until,
         clock_ahead_s=row.clock_ahead_s,
+        asks_account=row.account_found is not None,
         created_at=row.created_at,
     )
 
@@ -255,6 +278,15 @@ def put_credentials(row: ConnectionRow, credentials: Credentials, cipher: Cipher
     row.state, row.next_poll_at, row.failures = "connected", now, 0
     row.refusals, row.refused_at, row.account_found = 0, None, None
     row.last_error = row.last_remedy = row.last_error_at = None
+
+
+def disconnected(row: ConnectionRow) -> None:
+    """Without credentials, and nobody's."""
+    row.state = "disconnected"
+    row.credentials = row.key_id = None
+    row.expires_at = row.refresh_intent_at = row.next_poll_at = None
+    row.lease_owner = row.lease_until = row.account_found = None
+    row.credentials_version += 1
 
 
 def put_error(row: ConnectionRow, error: GlucoflowError, now: datetime) -> None:

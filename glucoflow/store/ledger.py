@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import GlucoflowError, Retryable
 from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, Window
-from glucoflow.store import unread
+from glucoflow.provider import Account
+from glucoflow.store import accounts, unread
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
@@ -46,6 +47,7 @@ class StoreLedger:
         self._owner = owner
         self._scope = scope
         self._lease_for = lease_for
+        self._bound: Account | None = None
 
     def checkpoint(self, kind: Kind) -> datetime | None:
         """How far this kind is safely stored in this ledger's scope."""
@@ -56,6 +58,27 @@ class StoreLedger:
         """See `values.Checkpoint`."""
         with self._database.read() as session:
             return session.scalar(select(CheckpointRow.read_at).filter_by(**self._place(kind)))
+
+    def bind(self, account: Account, now: datetime) -> None:
+        """Take this for the connection's account. Raises OtherAccount where it has another, or somebody else has it.
+
+        What is bound already costs no transaction, and within a run no question.
+        """
+        if account == self._bound:
+            return
+        with self._database.read() as session:
+            row = session.get(ConnectionRow, self._connection_id)
+            known = row is not None and accounts.is_bound(row, account)
+            provider = row.provider if row is not None else ""
+        if not known:
+            with self._database.write() as session:
+                # In one order, before our own: of two people with one account one must be the first.
+                query = select(ConnectionRow).filter_by(provider=provider).order_by(ConnectionRow.id)
+                session.scalars(query.with_for_update(key_share=True)).all()
+                other = accounts.bind(session, self._held(session, now), account)
+            if other is not None:
+                raise other
+        self._bound = account
 
     def advance(
         self,

@@ -84,8 +84,8 @@ class ConnectionRow(Base):
 
     `credentials` is JSON, encrypted: secret values by name. `credentials_version` grows with every change of them: a
     writer that saw an older one loses. `refusals` counts how often in a row the provider said no, `refused_at` is the
-    last time that counted. `account` is a hash of the provider's own account id, `account_found` of another one that
-    came instead.
+    last time that counted. `account` is a hash of the provider's own account id (`accounts.mark_of`), `account_found`
+    of one that came instead and is asked about; `account_shared` if another person may have it as well.
     """
 
     __tablename__ = "connections"

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.errors import Reauthorize
+from glucoflow.store import Person
 from glucoflow.web.access import InParts, InPerson, OurForm, Services, local_path
 
 log = logging.getLogger(__name__)
@@ -66,10 +67,30 @@ def backfill(
 
 @router.post("/people/{user_id}/connections/{connection_id}/disconnect", dependencies=[OurForm])
 def disconnect(parts: InParts, person: InPerson, connection_id: str) -> Response:
-    if connection_id not in {one.id for one in parts.store.connections.for_user(person.id)}:
-        raise HTTPException(404, "This connection is not there any more.")
+    _known(parts, person, connection_id)
     parts.connect.disconnect(person.id, connection_id)
     return RedirectResponse(f"/people/{person.id}/status", 303)
+
+
+@router.post("/people/{user_id}/connections/{connection_id}/confirm", dependencies=[OurForm])
+def confirm(parts: InParts, person: InPerson, connection_id: str) -> Response:
+    """Another account than before is meant."""
+    _known(parts, person, connection_id)
+    parts.connect.confirm_account(person.id, connection_id, parts.clock())
+    return RedirectResponse(f"/people/{person.id}/status", 303)
+
+
+@router.post("/people/{user_id}/connections/{connection_id}/undo", dependencies=[OurForm])
+def undo(parts: InParts, person: InPerson, connection_id: str) -> Response:
+    """Take back all that came by a connection."""
+    _known(parts, person, connection_id)
+    gone = parts.connect.undo(person.id, connection_id)
+    return RedirectResponse(f"/people/{person.id}/status?gone={gone}", 303)
+
+
+def _known(parts: Services, person: Person, connection_id: str) -> None:
+    if connection_id not in {one.id for one in parts.store.connections.for_user(person.id)}:
+        raise HTTPException(404, "This connection is not there any more.")
 
 
 def _failed(request: Request, parts: Services, user_id: str | None, error: str) -> Response:

@@ -71,7 +71,12 @@ def choose_unit(person: InPerson, unit: Annotated[Unit, Form()], back: Annotated
 
 @router.get("/people/{user_id}/status")
 def status(
-    request: Request, services: InServices, person: InPerson, connected: str = "", loading: bool = False
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    connected: str = "",
+    loading: bool = False,
+    gone: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     now = services.clock()
     newest = read_lately(
@@ -92,6 +97,7 @@ def status(
         newest=newest,
         connected=titles.get(connected),
         loading=loading,
+        gone=gone,
         today=now.astimezone(ZoneInfo(person.zone)).date(),
     )
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
 from glucoflow.model.documents import Document
-from glucoflow.model.errors import GlucoflowError, Retryable, Unreadable
+from glucoflow.model.errors import GlucoflowError, OtherAccount, Retryable, Unreadable
 from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, SinkResult, Window
 from glucoflow.model.records import Device, Reading
-from glucoflow.provider import Page, Polling
+from glucoflow.provider import Account, Page, Polling
 from glucoflow.reading import Reader
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -62,6 +62,7 @@ class House:
         self.kept: list[RejectedRecord] = []
         self.counts = Counts()
         self.position: datetime | None = None
+        self._account: Account | None = None
         self._refuse = refuse
         self._fail = fail
 
@@ -77,6 +78,11 @@ class House:
 
     def checkpoint(self, kind: Kind) -> datetime | None:
         return self.position
+
+    def bind(self, account: Account, now: datetime) -> None:
+        if self._account not in (None, account):
+            raise OtherAccount("This is another account.")
+        self._account = account
 
     def advance(
         self,
@@ -152,6 +158,16 @@ def test_the_checkpoint_never_passes_the_start_of_the_run() -> None:
     ahead = Page(window=Window(NOW - 2 * HOUR, NOW + DAY), records=())
     ingest(parts(house, ahead), Window(NOW - 2 * HOUR, NOW), Stopwatch())
     assert house.position == NOW
+
+
+def test_nothing_of_another_account_is_written() -> None:
+    house = House()
+    first = page(4, 2, "a", account=Account(id="anna"))
+    other = page(2, 0, "b", account=Account(id="ben"), rejected=[ODD])
+    with pytest.raises(OtherAccount):
+        ingest(parts(house, first, other), Window(NOW - 4 * HOUR, NOW), Stopwatch())
+    assert house.told == [("write", ["a"], 0), ("advance", NOW - 2 * HOUR, first.window)]
+    assert house.kept == []
 
 
 def test_a_hole_is_remembered_before_the_checkpoint_passes_it() -> None:

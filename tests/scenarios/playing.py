@@ -23,6 +23,7 @@ from connectors.dexcom import DexcomSettings
 from glucoflow.es.provision import delete_user
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.provider import Limits
+from glucoflow.service.accounts import connection_of_person, undo_connection
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.jobs import SYNC_JOB, Outcome
@@ -184,6 +185,15 @@ def sign_in(rt: Runtime, user: str, account: str, now: datetime) -> None:
     connect_account(rt.store, started, authorizer.exchange(answer["code"][0], now), now)
 
 
+def _confirm(stage: Stage, step: w.Confirm, _: int) -> None:
+    one = connection_of_person(stage.rt.store, step.user, None, lambda one: one.asks_account)
+    stage.rt.store.connections.confirm_account(one.id, stage.here())
+
+
+def _undo(stage: Stage, step: w.Undo, _: int) -> None:
+    undo_connection(stage.rt, connection_of_person(stage.rt.store, step.user, None))
+
+
 def _sync(stage: Stage, step: w.Sync, number: int) -> None:
     rt = stage.rt
     if step.kill:
@@ -336,6 +346,8 @@ def _expect(stage: Stage, step: w.Expect, number: int) -> None:
 
 _ACTS: dict[type, Callable[[Stage, Any, int], None]] = {
     w.Connect: _connect,
+    w.Confirm: _confirm,
+    w.Undo: _undo,
     w.Sync: _sync,
     w.Backfill: _backfill,
     w.Advance: _advance,

@@ -64,6 +64,18 @@ class Connect(Step, frozen=True, kw_only=True, tag="connect"):
     user: str = "p"
 
 
+class Confirm(Step, frozen=True, kw_only=True, tag="confirm"):
+    """The person says that the account that came is meant."""
+
+    user: str = "p"
+
+
+class Undo(Step, frozen=True, kw_only=True, tag="undo"):
+    """All that came by the person's connection is taken back."""
+
+    user: str = "p"
+
+
 class Sync(Step, frozen=True, kw_only=True, tag="sync"):
     """A sync of one person, or of `all`; only of who is `due`, where that is asked for. `kill` ends it at a point."""
 
@@ -207,6 +219,8 @@ class Expect(Step, frozen=True, kw_only=True, tag="expect"):
 
 AnyStep = (
     Connect
+    | Confirm
+    | Undo
     | Sync
     | Backfill
     | Advance

@@ -79,9 +79,12 @@ def settings(end: datetime) -> Iterator[r.Record]:
         yield r.Alert(time=end - timedelta(hours=hours), key=f"a{hours}", offset_min=60, name="low", state="active")
 
 
-def documents(user_id: str, end: datetime, days: float, seed: int, **how: Any) -> Iterator[Document]:
+def documents(
+    user_id: str, end: datetime, days: float, seed: int, *, connection: str | None = None, **how: Any
+) -> Iterator[Document]:
+    connection = connection or f"{user_id}-c"
     owner = Owner(
-        user_id=user_id, connection_id=f"{user_id}-c", provider="dexcom", zone="Europe/Berlin", delivers_meals=True
+        user_id=user_id, connection_id=connection, provider="dexcom", zone="Europe/Berlin", delivers_meals=True
     )
     noted = list(events(end, int(days)))
     meals = Meals([epoch_ms(one.time) for one in noted if isinstance(one, r.Food)])

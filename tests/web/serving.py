@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import uvicorn
@@ -18,6 +19,7 @@ from glucoflow.analytics.series import Series
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.queries import Queries
+from glucoflow.es.retention import delete_of_connection
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize
@@ -27,7 +29,7 @@ from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document
 from glucoflow.service.providers import Providers
-from glucoflow.store import Store, open_store
+from glucoflow.store import Connection, Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
 from tests.web import feed
@@ -53,7 +55,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     backfilled: list[tuple[str, date, date]]
     summarized: list[tuple[str, datetime | None, datetime | None]]
 
-    def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: object) -> None:
+    def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: Any) -> None:
         """Documents of one person, into the real index by the real sink."""
         ensure_index(self.client, self.names, user_id)
         documents = feed.documents(user_id, end, days, seed, **how)
@@ -87,12 +89,17 @@ def site(
             client_secret=SecretStr("secret"),
             redirect_uri=f"{url}/oauth/callback",
         )
+
+        def undone(one: Connection) -> int:
+            store.connections.start_anew(one.id, datetime.now(UTC))
+            return delete_of_connection(client, names, one.user_id, one.id, datetime.now(UTC)).documents
+
         nothing = Providers(settings={}, installed=Installed(providers={}))
         providers = Providers(settings={"dexcom": app_of_ours}) if keys else nothing
         app = create_app(
             store,
             Queries(client, names),
-            SiteConnect(store, providers, synced.append, lambda *asked: backfilled.append(asked)),
+            SiteConnect(store, providers, synced.append, lambda *asked: backfilled.append(asked), undone),
             Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
             lambda: datetime.now(UTC),

@@ -1,6 +1,6 @@
 """Connecting a provider by its real OAuth pages, and everything that can go wrong on the way."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,6 +8,8 @@ import httpx
 import pytest
 from elasticsearch import Elasticsearch
 
+from glucoflow.model.errors import OtherAccount
+from glucoflow.provider import Account
 from glucoflow.web.security import CSRF_COOKIE
 from tests.web.conftest import NAMES, Open
 from tests.web.serving import CREDENTIALS, Site, site
@@ -160,3 +162,53 @@ def test_the_status_shows_errors_with_remedies_and_rejects_with_reasons(town: Si
     anna = httpx.get(f"{town.url}/people/anna/status").text
     assert "is null" in anna
     assert "Dexcom was not reachable." in anna
+
+
+def asked_about(alone: Site) -> str:
+    """Finn's connection, to which another account came; its id."""
+    store, now = alone.store, datetime.now(UTC)
+    made = store.connections.add("finn", "dexcom", "us", now, CREDENTIALS)
+    store.leases.claim(made.id, "tests", now, timedelta(minutes=5))
+    ledger = store.ledger(made.id, store.runs.start("sync", now, user_id="finn", connection_id=made.id).id, "tests")
+    ledger.bind(Account(id="finn"), now)
+    ledger = store.ledger(made.id, store.runs.start("sync", now, user_id="finn", connection_id=made.id).id, "tests")
+    with pytest.raises(OtherAccount) as met:
+        ledger.bind(Account(id="his sister"), now)
+    store.connections.record_error(made.id, met.value, now, owner="tests")
+    store.leases.release(made.id, "tests")
+    return made.id
+
+
+def test_another_account_is_a_question_with_both_answers_on_the_page(alone: Site, open_page: Open) -> None:
+    connection = asked_about(alone)
+    page = open_page(f"{alone.url}/people/finn/status")
+    page.get_by_text("This is another Dexcom account than before").wait_for()
+    assert page.get_by_role("link", name="Connect again").is_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="This account is meant").click()
+    page.get_by_text("This is another Dexcom account").wait_for(state="detached")
+    assert alone.store.connections.get(connection).state == "connected"
+    assert alone.synced == ["finn"]
+
+
+def test_what_came_by_a_connection_is_taken_back_on_the_page(alone: Site, open_page: Open) -> None:
+    connection = asked_about(alone)
+    alone.put("finn", days=1, seed=1, end=datetime.now(UTC), connection=connection)
+    held = alone.client.count(index=alone.names.alias("finn"), query={"term": {"connection.id": connection}})["count"]
+    assert held
+    page = open_page(f"{alone.url}/people/finn/status")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Take back what came by it").click()
+    page.get_by_text(f"{held} documents that came by the connection").wait_for()
+    assert alone.store.connections.get(connection).state == "disconnected"
+
+
+@pytest.mark.parametrize("act", ["confirm", "undo"])
+def test_somebody_elses_connection_is_neither_confirmed_nor_undone(alone: Site, act: str) -> None:
+    alone.store.people.add("gina", "Gina", datetime.now(UTC))
+    other = alone.store.connections.add("gina", "dexcom", "us", datetime.now(UTC), CREDENTIALS)
+    with httpx.Client(base_url=alone.url) as browser:
+        form = {"csrf": browser.get("/").cookies[CSRF_COOKIE]}
+        assert browser.post(f"/people/finn/connections/{other.id}/{act}", data=form).status_code == 404
+        assert browser.post(f"/people/gina/connections/{other.id}/{act}").status_code == 403
+    assert alone.store.connections.get(other.id).state == "connected"
