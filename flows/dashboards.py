@@ -5,12 +5,13 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows.abandoned import sign
 from glucoflow.service.dashboards import Shown, provision_dashboards
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="dashboards", persist_result=False)
+@flow(name="dashboards", on_running=[sign], persist_result=False)
 def dashboards() -> State[None]:
     """Bring everybody's Kibana space, role and dashboards up to date. What has not changed is left alone."""
     with open_runtime(Settings.load()) as rt:

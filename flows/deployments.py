@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import Flow
@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectAlreadyExists, TerminationSignal
 from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
+from flows.abandoned import end_abandoned
 from flows.backfill import backfill
 from flows.dashboards import dashboards
 from flows.maintenance import delete_user, disconnect, provision_all, retention
@@ -67,7 +68,9 @@ def serve_here(settings: Settings) -> None:
     is, Prefect's runner would look up in the API what to run, and run whatever pull steps anybody put there.
     """
     runner = Runner(pause_on_shutdown=False)
-    for flow, options in schedule(settings):
+    flows = schedule(settings)
+    end_abandoned([flow.name for flow, _ in flows], datetime.now(UTC), pool=None)
+    for flow, options in flows:
         runner.add_flow(flow, name=flow.name, entrypoint_type=EntrypointType.MODULE_PATH, **options)
     with suppress(KeyboardInterrupt, TerminationSignal):
         asyncio.run(runner.start())

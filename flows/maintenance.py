@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
+from flows.abandoned import sign
 from flows.parameters import UserId
 from glucoflow.model.words import count
 from glucoflow.service.maintenance import delete_person, disconnect_person, forget_old, provision_everything
@@ -13,7 +14,7 @@ from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="provision", persist_result=False)
+@flow(name="provision", on_running=[sign], persist_result=False)
 def provision_all() -> None:
     """Put templates where they are newer, make each person's index, and move those whose mapping is an older one."""
     with open_runtime(Settings.load()) as rt:
@@ -21,14 +22,14 @@ def provision_all() -> None:
     create_markdown_artifact("\n\n".join(done.sentences()), key="provision")
 
 
-@flow(name="disconnect", flow_run_name="disconnect-{user_id}", persist_result=False)
+@flow(name="disconnect", on_running=[sign], flow_run_name="disconnect-{user_id}", persist_result=False)
 def disconnect(user_id: UserId) -> None:
     """Forget a person's tokens and stop polling. What was read stays."""
     with open_runtime(Settings.load()) as rt:
         disconnect_person(rt, user_id)
 
 
-@flow(name="delete-user", flow_run_name="delete-{user_id}", persist_result=False)
+@flow(name="delete-user", on_running=[sign], flow_run_name="delete-{user_id}", persist_result=False)
 def delete_user(user_id: UserId, confirm: UserId) -> None:
     """Delete a person, their tokens and every document. `confirm` repeats the id; nothing brings them back."""
     if confirm != user_id:
@@ -37,7 +38,7 @@ def delete_user(user_id: UserId, confirm: UserId) -> None:
         delete_person(rt, user_id)
 
 
-@flow(name="retention", flow_run_name="retention-{keep_days}-days", persist_result=False)
+@flow(name="retention", on_running=[sign], flow_run_name="retention-{keep_days}-days", persist_result=False)
 def retention(keep_days: Annotated[int, Field(ge=30, description="days to keep, at least 30")]) -> None:
     """Delete documents and finished runs older than that. Nothing brings them back, except a backfill."""
     with open_runtime(Settings.load()) as rt:

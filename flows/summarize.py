@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import Field
 
+from flows.abandoned import sign
 from flows.parameters import UserId
 from glucoflow.model.errors import Fatal, GlucoflowError
 from glucoflow.model.words import count
@@ -26,7 +27,7 @@ def _name() -> str:
     return f"summarize-{flow_run.parameters.get('user_id') or 'everybody'}"
 
 
-@flow(name="summarize", flow_run_name=_name, persist_result=False)
+@flow(name="summarize", on_running=[sign], flow_run_name=_name, persist_result=False)
 def summarize(user_id: UserId | None = None, days: Days = NIGHTLY_DAYS) -> State[None]:
     """Compute the last days' summaries and episodes again, for one person or everybody. Repeating changes nothing."""
     with open_runtime(Settings.load()) as rt:

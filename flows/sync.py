@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
+from flows.abandoned import sign
 from flows.parameters import UserId
 from flows.reports import end_state, show_outcomes
 from glucoflow.es.provision import provision
@@ -21,7 +22,7 @@ def _name() -> str:
     return f"sync-{flow_run.parameters.get('user_id') or 'due'}"
 
 
-@flow(name="sync", flow_run_name=_name, persist_result=False)
+@flow(name="sync", on_running=[sign], flow_run_name=_name, persist_result=False)
 def sync(user_id: UserId | None = None) -> State[None]:
     """Fetch what is new for the connections that are due, or for one person now."""
     owner = new_owner()

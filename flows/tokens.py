@@ -5,9 +5,11 @@ from datetime import timedelta
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows.abandoned import sign
 from flows.reports import end_state, show_outcomes
 from glucoflow.model.errors import GlucoflowError, Reauthorize
 from glucoflow.service.jobs import Outcome
+from glucoflow.service.run_metrics import record_connections
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
 
@@ -15,11 +17,12 @@ MARGIN = timedelta(minutes=70)
 """Longer than the flow's interval: a token that would expire before the next turn is renewed in this one."""
 
 
-@flow(name="refresh-tokens", persist_result=False)
+@flow(name="refresh-tokens", on_running=[sign], persist_result=False)
 def refresh_tokens() -> State[None]:
     """Renew every access token that would expire before the next run."""
     with open_runtime(Settings.load()) as rt:
         outcomes = refresh_all(rt)
+        record_connections(rt)  # also where no sync runs any more: then it says so
     show_outcomes("refresh-tokens", outcomes)
     return end_state(outcomes)
 

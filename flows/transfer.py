@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from pydantic import Field
 
+from flows.abandoned import sign
 from flows.parameters import UserId
 from glucoflow.model.units import Unit
 from glucoflow.service.import_export import export_person, import_file
@@ -18,7 +19,7 @@ from glucoflow.settings import Settings
 FilePath = Annotated[str, Field(min_length=1, description="a file on the machine that runs the flow")]
 
 
-@flow(name="export", flow_run_name="export-{user_id}-{form}", persist_result=False)
+@flow(name="export", on_running=[sign], flow_run_name="export-{user_id}-{form}", persist_result=False)
 def export_flow(
     user_id: UserId,
     out: FilePath,
@@ -42,7 +43,7 @@ def export_flow(
     create_markdown_artifact(f"| kind | documents |\n|---|---|\n{rows}", key="export")
 
 
-@flow(name="import-file", flow_run_name="import-{user_id}", persist_result=False)
+@flow(name="import-file", on_running=[sign], flow_run_name="import-{user_id}", persist_result=False)
 def import_flow(user_id: UserId, path: FilePath) -> None:
     """Bring an ndjson or Tidepool file into a person's index. Repeating it changes nothing."""
     with open_runtime(Settings.load()) as rt:

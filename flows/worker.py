@@ -6,8 +6,12 @@ this machine. From there this worker takes which flow is to run, and the paramet
 """
 
 import asyncio
+import logging
 import os
-from typing import Any, Self
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self, cast
 
 import anyio
 import anyio.abc
@@ -20,7 +24,12 @@ from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.utilities.processutils import setup_signal_handlers_worker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from flows.deployments import POOL, own_flow
+from flows.abandoned import end_abandoned
+from flows.deployments import POOL, own_flow, schedule
+from glucoflow.settings import Settings
+from glucoflow.store import new_owner
+
+log = logging.getLogger(__name__)
 
 
 class OwnConfiguration(ProcessJobConfiguration):
@@ -69,15 +78,30 @@ class OwnWorker(ProcessWorker):
             async with anyio.create_task_group() as group:
                 handle: ProcessHandle = await group.start(execute)
                 if task_status is not None:
-                    task_status.started(handle.pid or 0)
+                    # The base class keeps it with the run as a text, whatever it is: who runs it, for `abandoned`.
+                    task_status.started(cast("int", new_owner(handle.pid)))
         (result,) = results
         if result is None or result.status_code is None:
             raise RuntimeError("the process of the flow run did not start")
         return ProcessWorkerResult(status_code=result.status_code, identifier=str(result.handle.pid))
 
 
+LOOK_EVERY = timedelta(minutes=1)
+
+
 def work() -> None:
-    """Take runs from our pool until told to stop."""
+    """Take runs from our pool until told to stop; at the start, and every minute, end those that nobody works on."""
+    flows = [flow.name for flow, _ in schedule(Settings.load())]
+
+    def look() -> None:
+        while True:
+            try:
+                end_abandoned(flows, datetime.now(UTC), pool=POOL)
+            except Exception as error:  # noqa: BLE001 – Prefect's server is away: the next look makes up for it
+                log.warning("could not look for runs whose process is gone: %s", type(error).__name__)
+            time.sleep(LOOK_EVERY.total_seconds())
+
+    threading.Thread(target=look, name="abandoned", daemon=True).start()
     setup_signal_handlers_worker(os.getpid(), "the worker", print)
     asyncio.run(OwnWorker(work_pool_name=POOL, create_pool_if_not_found=False).start())
 

@@ -17,6 +17,8 @@ from glucoflow.model.words import count
 from glucoflow.node.java import find_usable
 from glucoflow.provider import Provider, installed
 from glucoflow.service import running
+from glucoflow.service.overdue import overdue_of
+from glucoflow.service.prefect_api import prefect_api
 from glucoflow.service.providers import SIMULATOR, Providers
 from glucoflow.service.runtime import doubles, elasticsearch_of, store_of
 from glucoflow.settings import Settings
@@ -54,6 +56,7 @@ def checks(settings: Settings, quick: bool) -> Iterator[Check]:
     yield "disk", lambda: _disk(settings)
     yield "consents", lambda: _consents(settings)
     yield "Prefect", lambda: _prefect(settings)
+    yield "schedule", lambda: _schedule(settings)
     for provider in installed().providers.values():
         yield provider.title, partial(_provider, settings, provider)
     yield "clock", lambda: _clock(settings)
@@ -134,17 +137,19 @@ def _disk(settings: Settings) -> str:
 
 
 def _prefect(settings: Settings) -> str:
-    up = running.find(settings.store.data_dir)
-    address = str(settings.prefect.api_url or "").rstrip("/") or (up.prefect if up else None)
-    if not address:
-        raise Unavailable("No Prefect server is running here.", remedy="Start `glucoflow up`, or set PREFECT_API_URL.")
-    try:
-        requests.get(f"{address}/health", timeout=5).raise_for_status()
-    except requests.RequestException as error:
-        raise Unavailable(
-            f"Prefect does not answer at {address} ({type(error).__name__}).", remedy="Start it, or `glucoflow up`."
-        ) from error
-    return address
+    api = prefect_api(settings)
+    api.get("health")
+    return api.address
+
+
+def _schedule(settings: Settings) -> str:
+    now = datetime.now(UTC)
+    with store_of(settings.store) as store:
+        overdue = overdue_of(settings, store, store.connections.list(), now)
+    if overdue.cause is not None:
+        late = count(len(overdue.connection_ids), "connection")
+        raise Unavailable(f"{late}: {overdue.words(now)} {overdue.cause.message}", remedy=overdue.cause.remedy)
+    return "no connection waits for longer than it should"
 
 
 def _provider(settings: Settings, provider: Provider[Any]) -> str:

@@ -23,8 +23,6 @@ from glucoflow.model.errors import Misconfigured, Unavailable
 
 READY_SECONDS = 240
 """A busy machine needs minutes; a server that ended is noticed at once."""
-LOGIN_FILE = "prefect.login"
-"""In the data folder: what Prefect's UI asks for, as it asks for it (user:password)."""
 
 
 class OwnPagesOnly:

@@ -5,6 +5,7 @@ import os
 import threading
 from contextlib import suppress
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from glucoflow.service.accounts import undo_connection
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.maintenance import provision_everything
+from glucoflow.service.overdue import overdue_of
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings, WebSettings
 from glucoflow.web.access import WebOptions
@@ -46,6 +48,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
                 rt.providers,
                 request_sync,
                 request_backfill,
+                overdue=partial(overdue_of, settings, rt.store),
                 undo=lambda one: undo_connection(rt, one).documents,
             ),
             Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),

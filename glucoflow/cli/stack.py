@@ -16,10 +16,11 @@ from rich.progress import Progress
 
 from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.cli.ports import free_port
-from glucoflow.cli.prefect_server import LOGIN_FILE, client_environment, server_command, server_environment, wait_ready
+from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
 from glucoflow.model.errors import Unavailable
 from glucoflow.node.local import LocalNode, NodeSettings
 from glucoflow.node.supervise import Child, stop_all
+from glucoflow.service.prefect_api import LOGIN_FILE
 from glucoflow.service.running import Running
 from glucoflow.settings import Settings, cache_folder
 from glucoflow.simulators import DEMO

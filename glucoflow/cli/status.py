@@ -9,6 +9,7 @@ from rich.table import Table
 from glucoflow.cli.console import print_json, say
 from glucoflow.model.units import glucose_unit
 from glucoflow.model.words import count, length
+from glucoflow.service.overdue import OVERDUE, Overdue, overdue_of
 from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
@@ -16,7 +17,10 @@ from glucoflow.store import Connection, RejectedRecordCount, Unread
 
 
 class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One connection as `status` shows it. `lag_seconds` is how old its newest reading is."""
+    """One connection as `status` shows it. `lag_seconds` is how old its newest reading is.
+
+    `state` is `overdue` where it has been due for long and no run takes it; `waits_for` then says why.
+    """
 
     user_id: str
     connection_id: str
@@ -29,6 +33,8 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_poll: datetime | None
     last_error: str | None
     remedy: str | None
+    waits_for: str | None
+    waits_remedy: str | None
     clock_ahead_seconds: int | None
     unread: list[Unread]
     rejected_records: list[RejectedRecordCount]
@@ -67,21 +73,24 @@ def people_table(people: list[PersonSummary], now: datetime) -> Table:
 def show_status(settings: Settings, as_json: bool) -> int:
     """A table and what needs attention; exit code 1 if some connection does."""
     with open_runtime(settings) as rt:
-        found = [_status(rt, connection) for connection in rt.store.connections.list()]
+        connections, now = rt.store.connections.list(), rt.clock()
+        overdue = overdue_of(settings, rt.store, connections, now)
+        found = [_status(rt, connection, overdue) for connection in connections]
         if as_json:
             print_json(found)
         else:
-            _tell(found, rt.clock())
-    return 1 if any(one.last_error or one.state == "needs_reauthorization" for one in found) else 0
+            _tell(found, overdue, now)
+    return 1 if any(one.last_error or one.state in ("needs_reauthorization", OVERDUE) for one in found) else 0
 
 
-def _status(rt: Runtime, connection: Connection) -> ConnectionStatus:
+def _status(rt: Runtime, connection: Connection, overdue: Overdue) -> ConnectionStatus:
+    cause = overdue.cause if overdue.state(connection) == OVERDUE else None
     newest = rt.queries.newest(connection.user_id)
     return ConnectionStatus(
         user_id=connection.user_id,
         connection_id=connection.id,
         provider=connection.provider,
-        state=connection.state,
+        state=overdue.state(connection),
         readings=rt.queries.counts(connection.user_id).get("cgm.reading", 0),
         newest=newest,
         lag_seconds=None if newest is None else int((rt.clock() - newest).total_seconds()),
@@ -89,17 +98,21 @@ def _status(rt: Runtime, connection: Connection) -> ConnectionStatus:
         next_poll=connection.next_poll_at,
         last_error=connection.last_error,
         remedy=connection.last_remedy,
+        waits_for=cause.message if cause else None,
+        waits_remedy=cause.remedy if cause else None,
         clock_ahead_seconds=connection.clock_ahead_s,
         unread=list(rt.store.unread.list(connection_id=connection.id)),
         rejected_records=list(rt.store.rejected_records.counts(connection_id=connection.id)),
     )
 
 
-def _tell(found: list[ConnectionStatus], now: datetime) -> None:
+def _tell(found: list[ConnectionStatus], overdue: Overdue, now: datetime) -> None:
     if not found:
         say("No connections yet. Open the pages and choose Connect.")
         return
     Console().print(_table(found, now))
+    if overdue.cause is not None:
+        say(f"{overdue.words(now)} {overdue.cause.message} {overdue.cause.remedy}")
     for one in found:
         if one.last_error:
             say(f"{one.user_id}: {one.last_error} {one.remedy or ''}")

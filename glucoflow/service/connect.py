@@ -1,12 +1,13 @@
 """Starting and ending authorizations, and asking for syncs and backfills: behind the pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize, Rejected
 from glucoflow.provider import OAuth
 from glucoflow.service.backfill import checked_window
+from glucoflow.service.overdue import Overdue
 from glucoflow.service.providers import Providers
 from glucoflow.store import Connection, OAuthState, Store
 
@@ -16,8 +17,9 @@ AGAIN = "Go to the person's status page and connect again."
 class SiteConnect:
     """Over the store and the providers.
 
-    `request_sync` asks for a sync of one person, soon; `request_backfill` for the days from a first to a last; `undo`
-    takes back what came by a connection, and says how many documents went.
+    `request_sync` asks for a sync of one person, soon; `request_backfill` for the days from a first to a last;
+    `overdue` says which connections no run takes, and why; `undo` takes back what came by a connection, and says how
+    many documents went.
     """
 
     def __init__(
@@ -26,12 +28,14 @@ class SiteConnect:
         providers: Providers,
         request_sync: Callable[[str], None],
         request_backfill: Callable[[str, date, date], None],
+        overdue: Callable[[Sequence[Connection], datetime], Overdue],
         undo: Callable[[Connection], int],
     ) -> None:
         self._store = store
         self._providers = providers
         self._request_sync = request_sync
         self._request_backfill = request_backfill
+        self.overdue = overdue
         self._undo = undo
 
     @property

@@ -17,6 +17,7 @@ from glucoflow.es.sizes import room, sizes
 from glucoflow.ingest import Stopwatch
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.model.ingestion import Counts, Kind
+from glucoflow.service.overdue import OVERDUE, waiting
 from glucoflow.service.runtime import Runtime
 from glucoflow.store import Connection, Run
 
@@ -124,12 +125,14 @@ def _connections(rt: Runtime) -> list[MetricDocument]:
     gone = [key for key in runs.ids_of(rt.client, rt.names, "glucoflow.connection") if key not in keys]
     if gone:
         runs.forget(rt.client, rt.names, {"ids": {"values": gone}})
-    return [_connection(one, rt.clock()) for one in connections]
+    now = rt.clock()
+    late = {one.id for one in waiting(rt.store, connections, now, timedelta(minutes=rt.settings.sync.every_minutes))}
+    return [_connection(one, OVERDUE if one.id in late else one.state, now) for one in connections]
 
 
-def _connection(one: Connection, now: datetime) -> MetricDocument:
+def _connection(one: Connection, state: str, now: datetime) -> MetricDocument:
     fields = ConnectionFields(
-        id=one.id, state=one.state, last_success=one.last_success_at, next_poll=one.next_poll_at,
+        id=one.id, state=state, last_success=one.last_success_at, next_poll=one.next_poll_at,
         failures=one.failures, error=one.last_error,
     )  # fmt: skip
     made = document("glucoflow.connection", now, user_id=one.user_id, provider=one.provider, connection=fields)

@@ -8,6 +8,7 @@
 from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import WrongKey
+from glucoflow.store.leases import is_held
 from glucoflow.store.opening import Store, open_store
 from glucoflow.store.owners import new_owner
 from glucoflow.store.values import (
@@ -52,6 +53,7 @@ __all__ = [
     "StoredRejectedRecord",
     "Unread",
     "WrongKey",
+    "is_held",
     "new_owner",
     "open_store",
 ]

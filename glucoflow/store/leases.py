@@ -6,7 +6,7 @@ A worker that lost its lease may still write documents (harmless: they are idemp
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.store.connections import connection_of
@@ -44,6 +44,12 @@ class Leases:
         if user_id is not None:
             query = query.where(ConnectionRow.user_id == user_id)
         return self._take(query, owner, now + lease_for, limit)
+
+    def count_due(self, now: datetime) -> int:
+        """How many connections are due, whoever works on them."""
+        due = (ConnectionRow.state == "connected", ConnectionRow.next_poll_at <= now)
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(ConnectionRow).where(*due)) or 0
 
     def claim(self, connection_id: str, owner: str, now: datetime, lease_for: timedelta) -> Connection | None:
         """One connection, for a backfill; None while somebody else holds it, or if it is not connected."""
@@ -96,6 +102,12 @@ class Leases:
                 row.lease_owner, row.lease_until = owner, until
             session.flush()
             return [connection_of(row) for row in rows]
+
+
+def is_held(connection: Connection, now: datetime) -> bool:
+    """Whether somebody works on it just now, as far as can be known."""
+    until, owner = connection.lease_until, connection.lease_owner
+    return until is not None and until > now and owner is not None and not is_gone(owner)
 
 
 def _free_what_is_gone(session: Session) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from uuid import uuid4
 
 
-def new_owner() -> str:
-    """A name for one run of this process, unlike every other."""
-    return f"{_machine()}.{os.getpid()}.{_started(os.getpid())}.{uuid4().hex}"
+def new_owner(pid: int | None = None) -> str:
+    """A name for one run of this process (or of that one), unlike every other."""
+    pid = pid or os.getpid()
+    return f"{_machine()}.{pid}.{_started(pid)}.{uuid4().hex}"
 
 
 def is_gone(owner: str) -> bool:
@@ -19,9 +20,9 @@ def is_gone(owner: str) -> bool:
 
     Only of this machine (and its own world of process ids, as a container has one) can anything be known.
     """
-    parts = owner.split(".")
-    if len(parts) != 4 or parts[0] != _machine() or not parts[1].isdecimal():
+    if not is_here(owner):
         return False
+    parts = owner.split(".")
     pid = int(parts[1])
     try:
         os.kill(pid, 0)
@@ -31,6 +32,12 @@ def is_gone(owner: str) -> bool:
         pass
     started = _started(pid)
     return started == "ended" or (started.isdecimal() and parts[2].isdecimal() and started != parts[2])
+
+
+def is_here(owner: str) -> bool:
+    """Whether `owner` names a process of this machine (and world of process ids), gone or not."""
+    parts = owner.split(".")
+    return len(parts) == 4 and parts[0] == _machine() and parts[1].isdecimal()
 
 
 @cache

@@ -83,6 +83,7 @@ def status(
         services.queries.aggregate(person.id, lately_body(now, person.targets)), now, person.targets
     ).newest
     store, titles = services.store, services.connect.titles
+    connections = store.connections.for_user(person.id)
     return services.pages.render(
         request,
         "status.html",
@@ -90,7 +91,8 @@ def status(
         person=person,
         unit=unit_of(request, person),
         current="status",
-        connections=store.connections.for_user(person.id),
+        connections=connections,
+        overdue=services.connect.overdue(connections, now),
         rejected_records=store.rejected_records.counts(user_id=person.id),
         runs=store.runs.list(user_id=person.id, limit=10),
         titles=titles,

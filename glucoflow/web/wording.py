@@ -26,6 +26,7 @@ TREND_WORDS = {
 STATE_WORDS = {
     "connected": "connected",
     "needs_reauthorization": "needs you to connect again",
+    "overdue": "overdue",
     "paused": "paused",
     "disconnected": "disconnected",
     "running": "running",

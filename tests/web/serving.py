@@ -28,6 +28,7 @@ from glucoflow.provider import Installed
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document
+from glucoflow.service.overdue import Cause, find_overdue
 from glucoflow.service.providers import Providers
 from glucoflow.store import Connection, Store, open_store
 from glucoflow.web.access import WebOptions
@@ -72,6 +73,10 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         ElasticsearchSink(self.client, self.names, user_id).write(documents, (), datetime.now(UTC))
 
 
+EVERY = timedelta(minutes=5)
+PAUSED = Cause(message="The schedule is paused in Prefect.", remedy="Resume it.")
+
+
 @contextmanager
 def site(
     folder: Path, client: Elasticsearch, names: Names, *, password: str | None = None, keys: bool = True, port: int = 0
@@ -99,7 +104,14 @@ def site(
         app = create_app(
             store,
             Queries(client, names),
-            SiteConnect(store, providers, synced.append, lambda *asked: backfilled.append(asked), undone),
+            SiteConnect(
+                store,
+                providers,
+                synced.append,
+                lambda *asked: backfilled.append(asked),
+                lambda connections, now: find_overdue(store, connections, now, EVERY, lambda: PAUSED),
+                undone,
+            ),
             Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
             lambda: datetime.now(UTC),

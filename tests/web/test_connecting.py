@@ -212,3 +212,15 @@ def test_somebody_elses_connection_is_neither_confirmed_nor_undone(alone: Site, 
         assert browser.post(f"/people/finn/connections/{other.id}/{act}", data=form).status_code == 404
         assert browser.post(f"/people/gina/connections/{other.id}/{act}").status_code == 403
     assert alone.store.connections.get(other.id).state == "connected"
+
+
+def test_the_status_says_what_no_run_takes_and_why(alone: Site) -> None:
+    made = alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), CREDENTIALS)
+    page = httpx.get(f"{alone.url}/people/finn/status").text
+    assert "due now" in page
+    assert "overdue" not in page
+    alone.store.connections.schedule(made.id, datetime.now(UTC) - timedelta(minutes=12))
+    page = httpx.get(f"{alone.url}/people/finn/status").text
+    assert 'class="chip overdue"' in page
+    assert "Due for 12 min, and no run has taken it. The schedule is paused in Prefect." in page
+    assert "Resume it." in page
