@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch, TransportError
 from pydantic import SecretStr
 
 from glucoflow.es.client import make_client
@@ -53,7 +53,11 @@ def kept_node() -> Node | None:
         return None
     node = Node(url=url, username=username, password=SecretStr(password))
     with node.client() as client:
-        return node if client.options(request_timeout=20).ping() else None
+        try:
+            client.options(request_timeout=20).cluster.health()
+        except (ApiError, TransportError):
+            return None
+    return node
 
 
 def main() -> None:
