@@ -13,10 +13,12 @@ from typing import Literal
 import msgspec
 
 from glucoflow.analytics.days import DayTable, day_table
-from glucoflow.analytics.resampling import bootstrap_difference
+from glucoflow.analytics.resampling import difference_of_days, holm
 from glucoflow.analytics.series import Series
+from glucoflow.model.goals import share
 from glucoflow.model.targets import PROFILES, Targets
-from glucoflow.model.units import MG_DL, Unit, glucose_unit
+from glucoflow.model.units import MG_DL, Unit, decimals_of, glucose_unit, in_unit
+from glucoflow.model.words import count, signed
 
 FEWEST_DAYS = 10
 NAME_LIMIT = 80
@@ -44,8 +46,9 @@ class Entry(msgspec.Struct, frozen=True):
 class Adherence(msgspec.Struct, frozen=True, kw_only=True):
     """A protocol's days and one measure on days with and without it, in percent or mg/dL.
 
-    `difference`, `low` and `high` (95 %, bootstrap over days) are None below 10 usable days a side; `text` then says
-    how many there are. `clear` is True where the interval leaves out zero.
+    `difference`, `low` and `high` (95 %, which allows for days next to each other being alike) and `p_value` are None
+    below 10 usable days a side; `text` then says how many there are. `clear` is True where the interval leaves out
+    zero; where all measures are looked at together, only after correction for their number.
     """
 
     protocol: str
@@ -57,6 +60,7 @@ class Adherence(msgspec.Struct, frozen=True, kw_only=True):
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    p_value: float | None = None
     clear: bool = False
     text: str = ""
     dates_with: tuple[date, ...] = ()
@@ -125,32 +129,72 @@ def adherence(
     return _compared(result, having, lacking, unit, seed)
 
 
+def adherence_of_all(
+    series: Series,
+    entries: Sequence[Entry],
+    protocol: str,
+    *,
+    targets: Targets = PROFILES["adult"],
+    unit: Unit = MG_DL,
+    seed: int = 0,
+) -> tuple[Adherence, ...]:
+    """Every measure at once. `clear` and the text are corrected for their number (Holm): one of five differs easily."""
+    found = [
+        adherence(series, entries, protocol, measure, targets=targets, unit=unit, seed=seed) for measure in MEASURES
+    ]
+    levels = holm([1.0 if one.p_value is None else one.p_value for one in found])
+    return tuple(
+        one if one.p_value is None else _judged(one, unit, one.p_value < level, len(found))
+        for one, level in zip(found, levels, strict=True)
+    )
+
+
 def _compared(
     result: Adherence, having: list[tuple[date, float]], lacking: list[tuple[date, float]], unit: Unit, seed: int
 ) -> Adherence:
-    found = bootstrap_difference([value for _, value in having], [value for _, value in lacking], seed)
-    numbers = (found.mean_with, found.mean_without, found.difference, found.low, found.high)
-    one, other, gap, low, high = (_shown(value, result.measure, unit) for value in numbers)
-    sign = "+" if found.difference > 0 else ""
-    verdict = "the interval leaves out zero" if found.excludes_zero else "no clear difference"
-    days = f"{one} on {found.n_with} days with and {other} on {found.n_without} days without"
-    text = f"{MEASURES[result.measure]} was {days} (difference {sign}{gap}, 95 % interval {low} to {high}): {verdict}"
-    return msgspec.structs.replace(
+    both = sorted([(day, value, True) for day, value in having] + [(day, value, False) for day, value in lacking])
+    days = [day.toordinal() for day, _, _ in both]
+    found = difference_of_days(days, [value for _, value, _ in both], [kept for _, _, kept in both], seed)
+    result = msgspec.structs.replace(
         result,
         mean_with=found.mean_with,
         mean_without=found.mean_without,
         difference=found.difference,
         low=found.low,
         high=found.high,
-        clear=found.excludes_zero,
-        text=text,
+        p_value=found.p_value,
     )
+    return _judged(result, unit, found.excludes_zero)
 
 
-def _shown(value: float, measure: Measure, unit: Unit) -> str:
-    if measure != "mean":
-        return f"{value:.1f} %"
-    return glucose_unit(value, unit)
+def _judged(result: Adherence, unit: Unit, clear: bool, looked_at: int = 1) -> Adherence:
+    """The result with its verdict in words, among so many measures looked at."""
+    difference, low, high = result.difference or 0.0, result.low or 0.0, result.high or 0.0
+    if clear:
+        verdict = "the interval leaves out zero"
+    elif low > 0 or high < 0:
+        verdict = f"not clear, since of {looked_at} figures looked at one may differ as much by chance"
+    else:
+        verdict = "no clear difference"
+    one, other = (_level(value, result.measure, unit) for value in (result.mean_with, result.mean_without))
+    sides = f"{one} on {count(result.n_with, 'day')} with and {other} on {count(result.n_without, 'day')} without"
+    gap = f"{_gap(difference, result.measure, unit)} {_gap_unit(result.measure, unit)}"
+    ends = f"{_gap(low, result.measure, unit)} to {_gap(high, result.measure, unit)}"
+    text = f"{MEASURES[result.measure]} was {sides} (difference {gap}, 95 % interval {ends}): {verdict}"
+    return msgspec.structs.replace(result, clear=clear, text=text)
+
+
+def _level(value: float | None, measure: Measure, unit: Unit) -> str:
+    return glucose_unit(value, unit) if measure == "mean" else share(value)
+
+
+def _gap(value: float, measure: Measure, unit: Unit) -> str:
+    """A difference with its sign; what rounds to zero has none."""
+    return signed(in_unit(value, unit), decimals_of(unit)) if measure == "mean" else signed(value)
+
+
+def _gap_unit(measure: Measure, unit: Unit) -> str:
+    return unit if measure == "mean" else "points"
 
 
 def _value(table: DayTable, row: int, measure: Measure) -> float | None:

@@ -1,25 +1,26 @@
-"""A short list per person of what changed, what is off its goal and what comes back: each with its numbers and rule.
+"""A short list per person of what matters now: what is off its goal, what changed, what comes back.
 
-Plain language, no dose, no cause. A suggestion is always of the kind "talk to your care team about …".
+Plain language, no dose, no cause. A suggestion is always of the kind "talk to your care team about …". At most five,
+the most important first: lows, then very high glucose, then the sensor's wear, then the rest. Nothing is said twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
 import msgspec
 
-from glucoflow.analytics.patterns.pattern import Pattern
-from glucoflow.analytics.summary import Metrics, PeriodSummary
+from glucoflow.analytics.patterns.pattern import Pattern, PatternKind
+from glucoflow.analytics.summary import PeriodSummary
+from glucoflow.model.goals import Goal, goals_of, share
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose_unit
+from glucoflow.model.words import count
 
 Tone = Literal["better", "worse", "note"]
-LONGEST_LIST = 8
-MEANINGFUL_TIR = 5.0
-"""Percentage points: the change in time in range that the consensus of 2023 calls meaningful for one person."""
-MEANINGFUL_LOW = 1.0
+LONGEST_LIST = 5
 WEAR_DROP = 10.0
+GOAL_RULE = "The exact share of worn time against the goal of the person's profile (consensus 2019)."
 
 
 class Insight(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
 SUGGESTIONS: dict[str, str] = {
     "below_goal": "Talk to your care team about how to avoid lows.",
     "very_low_goal": "Talk to your care team soon about these very low values.",
+    "very_high_goal": "Talk to your care team about these very high values.",
     "lows_by_time": "Talk to your care team about the hours before this time.",
     "overnight_lows": "Talk to your care team about your nights.",
     "lows_by_weekday": "Talk to your care team about what is different on this weekday.",
@@ -52,24 +54,27 @@ SUGGESTIONS: dict[str, str] = {
 _ORDER = (
     "very_low_goal",
     "below_goal",
-    "overnight_lows",
     "lows_by_time",
+    "overnight_lows",
+    "very_high_goal",
+    "sensor_active",
     "in_range_change",
     "below_change",
     "in_range_goal",
     "above_goal",
     "highs_by_time",
+    "after_meals",
+    "variability",
     "lows_by_weekday",
     "rebound_highs",
-    "after_meals",
     "dawn_rise",
     "highs_by_weekday",
-    "variability",
     "weekend",
     "sensor_change",
-    "sensor_active",
     "best_day",
 )
+_SAME_THING: dict[PatternKind, PatternKind] = {"overnight_lows": "lows_by_time", "after_meals": "highs_by_time"}
+"""What says again, of nights and of meals, what the hours have said."""
 
 
 def insights_of(
@@ -79,21 +84,17 @@ def insights_of(
     targets: Targets = PROFILES["adult"],
     unit: Unit = MG_DL,
 ) -> tuple[Insight, ...]:
-    """At most eight insights, the most important first. `before` is the equally long period before.
+    """At most five insights, the most important first. `before` is the equally long period before.
 
-    Without sufficient data there is one insight, which says what is missing. Changes are spoken of only when both
-    periods are sufficient. Patterns should be of the same window.
+    Without sufficient data there is one insight, which says what is missing. Patterns, among them changes against the
+    period before, should be of the same window; they were tested where they were found.
     """
     if not period.sufficiency.sufficient:
         return (_insufficient(period),)
     found = [*_goals(period, targets, unit), *_variability(period)]
     if before is not None:
         found += _wear(period, before)
-        if before.sufficiency.sufficient:
-            found += _changes(period, before, targets, unit)
-    found += [_of_pattern(pattern) for pattern in patterns]
-    if any(insight.kind == "lows_by_time" and (insight.numbers.get("minute_to") or 1440) <= 360 for insight in found):
-        found = [insight for insight in found if insight.kind != "overnight_lows"]
+    found += _of_patterns(patterns)
     found.sort(key=lambda insight: _ORDER.index(insight.kind))
     return tuple(found[:LONGEST_LIST])
 
@@ -111,87 +112,105 @@ def _insufficient(period: PeriodSummary) -> Insight:
 
 
 def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]:
-    metrics, low, high = period.metrics, glucose_unit(targets.low, unit), glucose_unit(targets.high, unit)
-    very_low = glucose_unit(54, unit)
-    limits: tuple[tuple[str, str, float | None, float | None, Callable[[float, float], bool]], ...] = (
-        ("very_low_goal", f"below {very_low}", metrics.below_54_percent, targets.goal_very_low, float.__ge__),
-        ("below_goal", f"below {low}", metrics.target_below_percent, targets.goal_below, float.__ge__),
-        ("above_goal", f"above {high}", metrics.target_above_percent, targets.goal_above, float.__ge__),
-        ("in_range_goal", f"from {low} to {high}", metrics.target_in_percent, targets.goal_in_range, float.__le__),
-    )
+    """Goals that are missed, each side once: the deeper one names the wider one too; and the range where it is met."""
+    metrics, goals = period.metrics, goals_of(targets)
+    low, high = glucose_unit(targets.low, unit), glucose_unit(targets.high, unit)
+    places: dict[str, tuple[str, float | None]] = {
+        "very_low": (f"below {glucose_unit(targets.very_low, unit)}", metrics.below_54_percent),
+        "below": (f"below {low}", metrics.target_below_percent),
+        "very_high": (f"above {glucose_unit(targets.very_high, unit)}", metrics.above_250_percent),
+        "above": (f"above {high}", metrics.target_above_percent),
+        "in_range": (f"from {low} to {high}", metrics.target_in_percent),
+    }
+    missed = {name: goal for name, goal in goals.items() if _missed(goal, places[name][1])}
     found = []
-    for kind, where, value, goal, missed in limits:
-        if value is None or goal is None:
-            continue
-        more = kind == "in_range_goal"
-        if not missed(float(value), float(goal)):
-            if more:
-                text = f"{_percent(value)} of the time was {where} in {period.days} days; the goal of {goal:g} % is met"
-                rule, numbers = "Time in range above its goal.", {"percent": value, "goal": goal}
-                found.append(_insight(period, kind, "better", text, rule, numbers=numbers))
-            continue
-        sign = "more" if more else "less"
-        text = f"{_percent(value)} of the time was {where} in {period.days} days; the goal is {sign} than {goal:g} %"
-        rule = "Share of worn time against the goal of the person's profile."
-        found.append(_insight(period, kind, "worse", text, rule, numbers={"percent": value, "goal": goal}))
+    for deeper, wider in (("very_low", "below"), ("very_high", "above")):
+        named = [name for name in (deeper, wider) if name in missed]
+        if named:
+            found.append(_off_goal(period, named, missed, places))
+    inside = goals.get("in_range")
+    if inside is not None and places["in_range"][1] is not None:
+        found.append(_range(period, inside, *places["in_range"]))
     return found
+
+
+def _missed(goal: Goal, percent: float | None) -> bool:
+    return percent is not None and not goal.met(percent)
+
+
+def _off_goal(
+    period: PeriodSummary, named: Sequence[str], missed: dict[str, Goal], places: dict[str, tuple[str, float | None]]
+) -> Insight:
+    said = []
+    for name in named:
+        where, percent = places[name]
+        said.append(f"{share(percent, missed[name])} was {where} ({missed[name].words})")
+    minutes = (places[named[0]][1] or 0) / 100 * 1440
+    text = f"In {count(period.days, 'day')}, {' and '.join(said)}; that is {_a_day(minutes)} {places[named[0]][0]}"
+    numbers = {"percent": places[named[0]][1] or 0.0, "goal": missed[named[0]].percent}
+    return _insight(period, f"{named[0]}_goal", "worse", text, GOAL_RULE, numbers)
+
+
+def _range(period: PeriodSummary, goal: Goal, where: str, percent: float | None) -> Insight:
+    value = percent or 0.0
+    met = goal.met(value)
+    days = count(period.days, "day")
+    end = f"the goal of {goal.percent:g} % is met" if met else f"the goal is more than {goal.percent:g} %"
+    text = f"{share(value, goal)} of the time was {where} in {days}; {end}"
+    numbers = {"percent": value, "goal": goal.percent}
+    return _insight(period, "in_range_goal", "better" if met else "worse", text, GOAL_RULE, numbers)
 
 
 def _variability(period: PeriodSummary) -> list[Insight]:
     cv = period.metrics.cv_percent
     if cv is None or cv <= CV_GOAL:
         return []
-    text = f"Glucose swung widely: CV {cv:.0f} % in {period.days} days, {CV_GOAL:.0f} % or less counts as stable"
-    return [_insight(period, "variability", "worse", text, "CV above 36 % (consensus 2019).", numbers={"cv": cv})]
-
-
-def _changes(period: PeriodSummary, before: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]:
-    found = []
-    inside = _pair(period.metrics, before.metrics, "target_in_percent")
-    if inside and abs(inside[0] - inside[1]) >= MEANINGFUL_TIR:
-        rose = inside[0] > inside[1]
-        text = f"Time in range {_moved(rose)} from {inside[1]:.0f} % to {inside[0]:.0f} % in {period.days} days"
-        rule = "Change of at least 5 percentage points against the period before (consensus 2023)."
-        numbers = {"percent": inside[0], "before": inside[1]}
-        found.append(_insight(period, "in_range_change", "better" if rose else "worse", text, rule, numbers=numbers))
-    below = _pair(period.metrics, before.metrics, "target_below_percent")
-    if below and abs(below[0] - below[1]) >= MEANINGFUL_LOW:
-        rose = below[0] > below[1]
-        where = glucose_unit(targets.low, unit)
-        text = f"Time below {where} {_moved(rose)} from {below[1]:.1f} % to {below[0]:.1f} % in {period.days} days"
-        rule = "Change of at least 1 percentage point against the period before."
-        numbers = {"percent": below[0], "before": below[1]}
-        found.append(_insight(period, "below_change", "worse" if rose else "better", text, rule, numbers=numbers))
-    return found
+    shown = share(cv, Goal("in_range", CV_GOAL))
+    text = f"Glucose swung widely in {count(period.days, 'day')}: CV {shown}, {CV_GOAL:.0f} % or less counts as stable"
+    return [_insight(period, "variability", "worse", text, "CV above 36 % (consensus 2019).", {"cv": cv})]
 
 
 def _wear(period: PeriodSummary, before: PeriodSummary) -> list[Insight]:
-    worn = _pair(period.metrics, before.metrics, "active_percent")
-    if not worn or worn[1] - worn[0] < WEAR_DROP:
+    now, then = period.metrics.active_percent, before.metrics.active_percent
+    if now is None or then is None or not before.metrics.n or then - now < WEAR_DROP:
         return []
-    text = f"The sensor was active {worn[0]:.0f} % of the time, down from {worn[1]:.0f} %"
+    text = f"The sensor was active {share(now)} of the time, down from {share(then)} in the {period.days} days before"
     rule = "Percent active at least 10 points lower than in the period before."
-    numbers = {"percent": worn[0], "before": worn[1]}
-    return [_insight(period, "sensor_active", "note", text, rule, numbers=numbers)]
+    return [_insight(period, "sensor_active", "note", text, rule, {"percent": now, "before": then})]
 
 
-def _of_pattern(pattern: Pattern) -> Insight:
-    numbers = dict(pattern.numbers) | {"days_with": pattern.days_with, "days_of": pattern.days_of}
-    if pattern.minute_from is not None and pattern.minute_to is not None:
-        numbers |= {"minute_from": pattern.minute_from, "minute_to": pattern.minute_to}
-    if pattern.p_value is not None:
-        numbers["p_value"] = pattern.p_value
-    worse = pattern.kind in SUGGESTIONS
+def _of_patterns(patterns: Sequence[Pattern]) -> list[Insight]:
+    """One insight a kind: several hours, or weekdays, are one thing to say."""
+    kinds = {pattern.kind for pattern in patterns}
+    grouped: dict[PatternKind, list[Pattern]] = {}
+    for pattern in patterns:
+        if _SAME_THING.get(pattern.kind) not in kinds:
+            grouped.setdefault(pattern.kind, []).append(pattern)
+    return [_of_pattern(group) for group in grouped.values()]
+
+
+def _of_pattern(group: Sequence[Pattern]) -> Insight:
+    first = group[0]
+    numbers = dict(first.numbers) | {"days_with": first.days_with, "days_of": first.days_of}
+    if len(group) == 1 and first.minute_from is not None and first.minute_to is not None:
+        numbers |= {"minute_from": first.minute_from, "minute_to": first.minute_to}
+    if first.p_value:
+        numbers["p_value"] = max(pattern.p_value for pattern in group)
+    text = "; ".join(pattern.text for pattern in group)
+    tone: Tone = "worse" if first.kind in SUGGESTIONS else "note"
+    if first.kind in ("in_range_change", "below_change"):
+        rose = first.numbers["difference"] > 0
+        tone = "better" if rose == (first.kind == "in_range_change") else "worse"
     return Insight(
-        kind=pattern.kind,
-        tone="worse" if worse else "note",
-        text=pattern.text[0].upper() + pattern.text[1:],
-        rule=pattern.rule,
-        start=pattern.start,
-        end=pattern.end,
+        kind=first.kind,
+        tone=tone,
+        text=text[0].upper() + text[1:],
+        rule=first.rule,
+        start=first.start,
+        end=first.end,
         numbers=numbers,
-        dates=pattern.dates,
-        suggestion=SUGGESTIONS.get(pattern.kind),
+        dates=tuple(sorted({day for pattern in group for day in pattern.dates})),
+        suggestion=SUGGESTIONS.get(first.kind),
     )
 
 
@@ -211,14 +230,6 @@ def _insight(
     )
 
 
-def _pair(now: Metrics, before: Metrics, name: str) -> tuple[float, float] | None:
-    new, old = getattr(now, name), getattr(before, name)
-    return None if new is None or old is None else (new, old)
-
-
-def _moved(rose: bool) -> str:
-    return "rose" if rose else "fell"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %"
+def _a_day(minutes: float) -> str:
+    """`17 min a day`, `3.8 h a day`."""
+    return f"{minutes / 60:.1f} h a day" if minutes >= 90 else f"{max(1, round(minutes))} min a day"

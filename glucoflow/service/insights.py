@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from glucoflow.analytics import PeriodSummary, Targets, summarize_period
-from glucoflow.analytics.adherence import MEASURES, Adherence, Entry, adherence
+from glucoflow.analytics.adherence import Adherence, Entry, adherence_of_all
 from glucoflow.analytics.insights import Insight, insights_of
 from glucoflow.analytics.patterns import Pattern, find_patterns
 from glucoflow.analytics.series import moment_of
@@ -67,9 +67,7 @@ def compare_protocol(store: Store, queries: Queries, user_id: str, name: str, un
     if not entries:
         return ()
     series = series_of(queries, subject, entries[0].date, entries[-1].date + timedelta(days=1))
-    return [
-        adherence(series, entries, name, measure, targets=subject.person.targets, unit=unit) for measure in MEASURES
-    ]
+    return adherence_of_all(series, entries, name, targets=subject.person.targets, unit=unit)
 
 
 def _meals(queries: Queries, user_id: str, start: date, end: date) -> list[datetime]:

@@ -22,7 +22,7 @@ def insights(
     chosen = min(SPANS, key=lambda span: abs(span - days))
     found = services.annotations.insights(person.id, chosen, unit, now)
     said = {one.text for one in found.insights}
-    rows = sufficiency.metric_rows(found.period, found.before, unit) if found.period else []
+    rows = sufficiency.metric_rows(found.period, found.before, unit, found.targets) if found.period else []
     return services.pages.render(
         request,
         "insights.html",

@@ -7,6 +7,8 @@ import msgspec
 
 from glucoflow.analytics.adherence import MEASURES, Adherence
 from glucoflow.analytics.summary import Metrics, PeriodSummary
+from glucoflow.model.goals import Goal, goals_of
+from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit, decimals_of, glucose_unit, in_unit
 from glucoflow.model.words import clock, signed
 from glucoflow.web import wording
@@ -31,19 +33,19 @@ class MetricRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeasureRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One measure on days with and without a protocol; `clear` where the interval leaves out zero."""
+    """One measure on days with and without a protocol; `says` is the verdict, corrected for the number of measures."""
 
     name: str
     having: str
     lacking: str
     difference: str
     interval: str
-    clear: bool
+    says: str
 
 
 def numbers(found: Mapping[str, float], unit: Unit) -> list[str]:
     """`now 63 %`, `before 69 %`, `5 of 14`, `median rise 76 mg/dL`, `02:00–04:00`, `p 0.045`."""
-    said = [f"{word} {wording.percent(found[name], 1)}" for name, word in _PERCENTS.items() if name in found]
+    said = [f"{word} {wording.share(found[name])}" for name, word in _PERCENTS.items() if name in found]
     if "days_of" in found:
         said.insert(0, f"{found['days_with']:.0f} of {found['days_of']:.0f}")
     if "minute_from" in found:
@@ -56,7 +58,7 @@ def numbers(found: Mapping[str, float], unit: Unit) -> list[str]:
         low, high = signed(found["low"]), signed(found["high"])
         said.append(f"difference {signed(found['difference'])} points, 95 % interval {low} to {high}")
     if "days_needed" in found:
-        said.append(f"{found['days']:.1f} of {found['days_needed']:.0f} days")
+        said.append(f"{found['days']:.1f} worn days, {0.7 * found['days_needed']:.1f} needed")
     if "p_value" in found:
         said.append("p < 0.001" if found["p_value"] < 0.001 else f"p {found['p_value']:.3f}")
     return said
@@ -70,16 +72,18 @@ def days(start: date, end: date) -> str:
     return f"{first}{year} – {last.day} {last:%b %Y}"
 
 
-def metric_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit) -> list[MetricRow]:
+def metric_rows(period: PeriodSummary, before: PeriodSummary | None, unit: Unit, targets: Targets) -> list[MetricRow]:
     """The figures that insights speak of, beside those of the period before."""
     shares = (
-        ("Time in range", "target_in_percent"),
-        ("Time below", "target_below_percent"),
-        ("Time above", "target_above_percent"),
-        ("Variability (CV)", "cv_percent"),
-        ("Sensor active", "active_percent"),
+        ("Time in range", "target_in_percent", "in_range"),
+        ("Time below", "target_below_percent", "below"),
+        ("Time above", "target_above_percent", "above"),
+        ("Variability (CV)", "cv_percent", ""),
+        ("Sensor active", "active_percent", ""),
     )
-    rows = [_metric_row(name, field, period.metrics, before.metrics if before else None) for name, field in shares]
+    goals = goals_of(targets)
+    earlier = before.metrics if before else None
+    rows = [_metric_row(name, field, period.metrics, earlier, goals.get(goal)) for name, field, goal in shares]
     mean, old = period.metrics.mean_mg_dl, before.metrics.mean_mg_dl if before else None
     change = "–" if mean is None or old is None else _in_unit(mean - old, unit)
     shown = [glucose_unit(one, unit) for one in (mean, old)]
@@ -91,10 +95,10 @@ def measure_rows(found: Sequence[Adherence], unit: Unit) -> list[MeasureRow]:
     return [_measure_row(one, unit) for one in found if one.difference is not None]
 
 
-def _metric_row(name: str, field: str, now: Metrics, before: Metrics | None) -> MetricRow:
+def _metric_row(name: str, field: str, now: Metrics, before: Metrics | None, goal: Goal | None) -> MetricRow:
     new, old = getattr(now, field), getattr(before, field) if before else None
     change = "–" if new is None or old is None else f"{signed(new - old)} points"
-    return MetricRow(name=name, now=wording.percent(new, 1), before=wording.percent(old, 1), change=change)
+    return MetricRow(name=name, now=wording.share(new, goal), before=wording.share(old, goal), change=change)
 
 
 def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
@@ -103,7 +107,7 @@ def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
         sides = [glucose_unit(value, unit) for value in (one.mean_with, one.mean_without)]
         gaps = [_in_unit(difference, unit), *(_in_unit(value, unit).split()[0] for value in (low, high))]
     else:
-        sides = [wording.percent(value, 1) for value in (one.mean_with, one.mean_without)]
+        sides = [wording.share(value) for value in (one.mean_with, one.mean_without)]
         gaps = [f"{signed(difference)} points", signed(low), signed(high)]
     name = MEASURES[one.measure]
     return MeasureRow(
@@ -112,7 +116,7 @@ def _measure_row(one: Adherence, unit: Unit) -> MeasureRow:
         lacking=sides[1],
         difference=gaps[0],
         interval=f"{gaps[1]} to {gaps[2]}",
-        clear=one.clear,
+        says=one.text.rpartition(": ")[2],
     )
 
 

@@ -94,6 +94,12 @@ def goal_text(shown: ShownShares | None, name: str, judged: bool) -> str:
     return f" · {words_of_it}" if words_of_it else ""
 
 
+def range_goal(targets: Targets) -> str:
+    """`, goal over 70 %` for the range itself, without a share; nothing where none is set."""
+    goal = goals.goals_of(targets).get("in_range")
+    return "" if goal is None else f", {goal.words}".replace(" %", "\u00a0%")
+
+
 def sums(targets: Targets, shown: ShownShares, unit: Unit, judged: bool) -> str:
     """`Below 70: 2.1 % (goal under 4 %: met). Above 180: 24.0 % (goal under 25 %: met).`"""
     below, above = glucose(targets.low, unit), glucose(targets.high, unit)

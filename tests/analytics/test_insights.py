@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glucoflow.analytics import Series, summarize_period, targets_for
-from glucoflow.analytics.adherence import Entry, adherence, read_entries
+from glucoflow.analytics.adherence import Entry, adherence, adherence_of_all, read_entries
 from glucoflow.analytics.insights import Insight, insights_of
 from glucoflow.analytics.patterns import find_patterns
 from glucoflow.analytics.series import MINUTE_MS
@@ -38,12 +38,50 @@ def test_time_in_range_rose_from_61_to_68() -> None:
     """112 and 92 of 288 readings high: 61.1 % and 68.1 % in range."""
     found = insights(trace(112, 92))
     change = found["in_range_change"]
-    assert change.text == "Time in range rose from 61 % to 68 % in 14 days"
+    assert change.text == "Time in range rose from 61.1 % to 68.1 % in 14 days (by 7 points, 95 % interval 7 to 7)"
     assert (change.tone, change.start, change.end) == ("better", MIDDLE, END)
     assert change.numbers["percent"] == pytest.approx(100 * 196 / 288)
     goal = found["in_range_goal"]
-    assert goal.text == "68 % of the time was from 70 mg/dL to 180 mg/dL in 14 days; the goal is more than 70 %"
+    assert goal.text == "68.1 % of the time was from 70 mg/dL to 180 mg/dL in 14 days; the goal is more than 70 %"
     assert goal.tone == "worse"
+
+
+def test_time_above_250_is_spoken_of() -> None:
+    """46 of 288 readings at 300: 16.0 %, against a goal under 5 %; 230 minutes a day."""
+    values = np.full((28, 288), 120.0)
+    values[:, 150:196] = 300.0
+    found = insights(Series.of(MIDNIGHT + np.arange(28 * 288) * 5 * MINUTE_MS, values.ravel()))
+    assert next(iter(found)) == "very_high_goal"
+    said = found["very_high_goal"]
+    assert said.text == ("In 14 days, 16.0 % was above 250 mg/dL (goal under 5 %); that is 3.8 h a day above 250 mg/dL")
+    assert said.suggestion == "Talk to your care team about these very high values."
+    assert "above_goal" not in found, "one side is said once"
+
+
+def test_at_most_five_and_nothing_twice() -> None:
+    """Lows at night, very high three times a day, a wide CV, and a sensor worn less: wear and CV are not dropped."""
+    values = np.full((28, 288), 120.0)
+    values[14:, 30:48] = 50.0
+    for start in (96, 156, 228):
+        values[:, start : start + 30] = 310.0
+    times = MIDNIGHT + np.arange(28 * 288) * 5 * MINUTE_MS
+    keep = np.ones((28, 288), dtype=np.bool_)
+    keep[14:, 250:288] = False
+    series = Series.of(times[keep.ravel()], values[keep])
+    found = list(insights(series).values())
+    kinds = [one.kind for one in found]
+    assert len(found) == 5
+    assert kinds[:4] == ["very_low_goal", "lows_by_time", "very_high_goal", "sensor_active"]
+    assert not {"overnight_lows", "below_goal", "above_goal"} & set(kinds)
+
+
+def test_three_hours_are_one_thing_to_say() -> None:
+    values = np.full((28, 288), 120.0)
+    for start in (96, 156, 228):
+        values[::2, start : start + 12] = 200.0
+    series = Series.of(MIDNIGHT + np.arange(28 * 288) * 5 * MINUTE_MS, values.ravel())
+    text = insights(series)["highs_by_time"].text
+    assert text.count("highs between") + text.count("Highs between") == 3
 
 
 def test_small_changes_are_not_spoken_of() -> None:
@@ -132,6 +170,28 @@ def test_days_hardly_worn_do_not_count() -> None:
     series, entries = walks(30, set(range(15)), gain=10)
     thin = series.where(~((series.local_day == series.local_day[0]) & (series.minute_of_day > 600)))
     assert adherence(thin, entries, "evening walk").n_with == 14
+
+
+def test_of_five_measures_one_alone_is_not_news() -> None:
+    """A difference that leaves out zero by itself, but not after correction for five, is not called clear."""
+    series, entries = walks(40, set(range(0, 40, 2)), gain=6, seed=3)
+    alone = adherence(series, entries, "evening walk", seed=1)
+    assert alone.clear
+    assert alone.p_value is not None
+    assert 0.01 < alone.p_value < 0.05
+    among = {one.measure: one for one in adherence_of_all(series, entries, "evening walk", seed=1)}
+    assert (among["in_range"].low, among["in_range"].high) == (alone.low, alone.high)
+    assert not among["in_range"].clear
+    assert "of 5 figures looked at" in among["in_range"].text
+
+
+def test_differences_are_points_and_never_minus_zero() -> None:
+    series, entries = walks(40, set(range(0, 40, 2)), gain=12)
+    text = adherence(series, entries, "evening walk", seed=1).text
+    assert " points, 95 % interval +" in text
+    same = Series.of(series.utc, np.full(len(series), 120.0))
+    below = adherence(same, entries, "evening walk", "below").text
+    assert "(difference 0.0 points, 95 % interval 0.0 to 0.0): no clear difference" in below
 
 
 def test_protocol_days_from_csv() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from glucoflow.analytics import Series
 from glucoflow.analytics.patterns import Pattern, find_patterns, meal_responses
-from glucoflow.analytics.resampling import at_least, bootstrap_difference, drawn_at_least
+from glucoflow.analytics.resampling import at_least, at_least_of, difference_of_days, drawn_at_least, holm
 from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, Floats
 from tests.analytics.traces import MIDNIGHT
 
@@ -160,7 +160,7 @@ def test_the_best_day_in_the_persons_unit() -> None:
     series = days(10, lambda k, day: day if k == 6 else high(day))
     (best,) = found(series, 10, "best_day")
     assert best.dates == (date(2026, 2, 8),)
-    assert best.text == "the best day was Sunday 8 February with 100 % in range"
+    assert best.text == "the best day was Sunday 8 February with 100.0 % in range"
     assert found(days(5), 5, "best_day") == []
 
 
@@ -183,14 +183,29 @@ def test_drawing_by_counting() -> None:
     assert drawn_at_least(0, 4, 4, 8) == 1
 
 
-def test_bootstrap_is_seeded_and_near_the_textbook() -> None:
-    """For normal values the interval is near ±1.96 · sqrt(s²/n + s²/m)."""
+def test_unequal_chances_by_counting() -> None:
+    """Of a fair coin and a die's six: both 1 of 12, at least one 7 of 12."""
+    assert at_least_of(2, (1 / 2, 1 / 6)) == pytest.approx(1 / 12)
+    assert at_least_of(1, (1 / 2, 1 / 6)) == pytest.approx(7 / 12)
+
+
+def test_holm_as_published() -> None:
+    """Holm 1979: the smallest of four against 0.05/4, the next against 0.05/3, and so on until one fails."""
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.05 / 3, 0, 0, 0.05 / 4])
+    assert holm([0.02, 0.9]) == pytest.approx([0.025, 0])
+
+
+def test_a_difference_is_seeded_and_near_the_textbook() -> None:
+    """For many days that are not alike the interval is near ±1.96 · sqrt(s²/n + s²/m)."""
     rng = np.random.default_rng(1)
-    one, other = rng.normal(70, 8, 60).tolist(), rng.normal(60, 8, 80).tolist()
-    found_once, found_again = bootstrap_difference(one, other, 7), bootstrap_difference(one, other, 7)
-    assert found_once == found_again
-    error = np.sqrt(np.var(one, ddof=1) / 60 + np.var(other, ddof=1) / 80)
-    assert found_once.low == pytest.approx(found_once.difference - 1.96 * error, abs=0.3)
-    assert found_once.high == pytest.approx(found_once.difference + 1.96 * error, abs=0.3)
+    values = np.concatenate((rng.normal(70, 8, 60), rng.normal(60, 8, 80)))
+    order = rng.permutation(140)
+    having = (np.arange(140) < 60)[order].tolist()
+    once = difference_of_days(np.arange(140), values[order], having, 7)
+    assert once == difference_of_days(np.arange(140), values[order], having, 7)
+    error = np.sqrt(np.var(values[:60], ddof=1) / 60 + np.var(values[60:], ddof=1) / 80)
+    assert once.difference == pytest.approx(values[:60].mean() - values[60:].mean())
+    assert once.low == pytest.approx(once.difference - 1.96 * error, abs=1.0)
+    assert once.high == pytest.approx(once.difference + 1.96 * error, abs=1.0)
     with pytest.raises(ValueError, match="both sides"):
-        bootstrap_difference([], [1.0], 0)
+        difference_of_days([1], [1.0], [False], 0)

@@ -7,11 +7,12 @@ import numpy as np
 
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.grid import STEP_MIN, grid_of
-from glucoflow.analytics.patterns.meals import MealResponse, Sitting, meal_responses
+from glucoflow.analytics.patterns.meals import MealEffect, MealResponse, Sitting, meal_effect, meal_responses
 from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, Question
 from glucoflow.analytics.resampling import at_least
 from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, Series, date_of, day_number, epoch_ms
 from glucoflow.model.units import glucose_unit
+from glucoflow.model.words import count
 
 FEWEST_MEALS = 5
 DAWN_RISE = 20.0
@@ -20,7 +21,11 @@ BEFORE_DAWN, AFTER_DAWN = range(180, 240), range(360, 420)
 REBOUND_POINTS = 3 * 60 // STEP_MIN
 SITTINGS: tuple[Sitting, ...] = ("breakfast", "lunch", "dinner", "other")
 
-MEAL_RULE = "At least 5 such meals with readings before and after, and at least half peak above range within 3 hours."
+MEAL_RULE = (
+    "At least 5 such meals with readings before and after, at least half peak above range within 3 hours, and glucose "
+    "rose more within the next hour than at the same time of days without a meal (where there are none: than in the "
+    "hours before the same meals); corrected for the times of day looked at."
+)
 DAWN_RULE = (
     "Mean of 06:00–07:00 at least 20 mg/dL above that of 03:00–04:00 on at least half of 5 or more nights without food "
     "between 03:00 and 07:00, and higher more often than not (exact sign test, p below 0.05)."
@@ -31,20 +36,23 @@ REBOUND_RULE = (
 )
 
 
-def after_meals(question: Question) -> list[Pattern]:
-    """Meals of one time of day that usually end above range."""
+def after_meals(question: Question) -> list[Pattern] | None:
+    """Times of day whose meals usually end above range and raise glucose more than such hours without a meal do."""
     part = question.series.between(question.start, question.end)
     responses = meal_responses(part, question.meals)
-    found = []
+    tested = []
     for name in SITTINGS:
         mine = [response for response in responses if response.sitting == name]
-        high = [response for response in mine if round(response.peak_mg_dl) > question.targets.high]
-        if len(mine) >= FEWEST_MEALS and 2 * len(high) >= len(mine):
-            found.append(_after(question, name, mine, high))
-    return found
+        effect = meal_effect(part, mine, question.meals, question.seed) if len(mine) >= FEWEST_MEALS else None
+        if effect is not None:
+            tested.append((name, mine, effect))
+    if not tested:
+        return None
+    found = [(name, mine, effect) for name, mine, effect in tested if _usually_high(question, mine) and effect.low > 0]
+    return [_after(question, found, len(tested))] if found else []
 
 
-def dawn(question: Question) -> list[Pattern]:
+def dawn(question: Question) -> list[Pattern] | None:
     """A rise between 03:00 and 07:00 without food."""
     used = question.series.between(question.start, question.end).used
     fed = {int(day) for day in _fed_mornings(question, used)}
@@ -52,11 +60,13 @@ def dawn(question: Question) -> list[Pattern]:
     strong = [day for day, rise in rises.items() if rise >= DAWN_RISE]
     upward = sum(rise > 0 for rise in rises.values())
     chance = at_least(upward, len(rises), 0.5)
-    if len(rises) < DAWN_NIGHTS or 2 * len(strong) < len(rises) or chance >= SIGNIFICANT:
+    if len(rises) < DAWN_NIGHTS:
+        return None
+    if 2 * len(strong) < len(rises):
         return []
     middle = float(np.median(list(rises.values())))
     text = (
-        f"glucose rose between 03:00 and 07:00 on {len(strong)} of {len(rises)} nights without food "
+        f"glucose rose between 03:00 and 07:00 on {len(strong)} of {count(len(rises), 'night')} without food "
         f"(median of all {glucose_unit(middle, question.unit)})"
     )
     return [
@@ -77,14 +87,14 @@ def dawn(question: Question) -> list[Pattern]:
     ]
 
 
-def rebound(question: Question) -> list[Pattern]:
+def rebound(question: Question) -> list[Pattern] | None:
     """Highs within 3 hours after lows, against what follows any other moment in range."""
     part = question.series.between(question.start, question.end)
     lows = [episode for episode in find_episodes(part, question.targets) if episode.kind == "low_l1"]
     used = part.used
     grid = grid_of(used, used.whole)
     if not lows or grid.values.size == 0:
-        return []
+        return None
     high = np.nan_to_num(grid.values) > question.targets.high
     ahead = np.concatenate((np.cumsum(high), np.full(REBOUND_POINTS, high.sum())))
     follows = ahead[REBOUND_POINTS:] - ahead[:-REBOUND_POINTS] > 0
@@ -93,13 +103,13 @@ def rebound(question: Question) -> list[Pattern]:
     ends = [min((epoch_ms(low.end) - grid.anchor) // (STEP_MIN * MINUTE_MS) - 1, high.size - 1) for low in lows]
     rebounds = [low for low, end in zip(lows, ends, strict=True) if follows[end]]
     chance = at_least(len(rebounds), len(lows), base)
-    if len(rebounds) < 3 or 3 * len(rebounds) < len(lows) or chance >= SIGNIFICANT:
+    if len(rebounds) < 3 or 3 * len(rebounds) < len(lows):
         return []
     dates = {date_of((epoch_ms(low.start) + low.offset_min * MINUTE_MS) // (24 * HOUR_MS)) for low in rebounds}
     return [
         Pattern(
             kind="rebound_highs",
-            text=f"{len(rebounds)} of {len(lows)} lows were followed by a high within 3 hours",
+            text=f"{len(rebounds)} of {count(len(lows), 'low')} were followed by a high within 3 hours",
             days_with=len(rebounds),
             days_of=len(lows),
             rule=REBOUND_RULE,
@@ -112,24 +122,42 @@ def rebound(question: Question) -> list[Pattern]:
     ]
 
 
-def _after(question: Question, name: Sitting, mine: Sequence[MealResponse], high: Sequence[MealResponse]) -> Pattern:
-    rise = float(np.median([response.rise_mg_dl for response in mine]))
-    peak = float(np.median([response.minutes_to_peak for response in mine]))
-    words = "other meals" if name == "other" else f"meals at {name} time"
-    text = (
-        f"{len(high)} of {len(mine)} {words} peaked above {glucose_unit(question.targets.high, question.unit)}, "
-        f"median rise {glucose_unit(rise, question.unit)}, peak after {peak:.0f} minutes"
-    )
+def _usually_high(question: Question, mine: Sequence[MealResponse]) -> bool:
+    return 2 * len(_high(question, mine)) >= len(mine)
+
+
+def _high(question: Question, mine: Sequence[MealResponse]) -> list[MealResponse]:
+    return [response for response in mine if round(response.peak_mg_dl) > question.targets.high]
+
+
+def _after(
+    question: Question, found: Sequence[tuple[Sitting, Sequence[MealResponse], MealEffect]], looked_at: int
+) -> Pattern:
+    """One pattern for all times of day: three meals are one thing to say. Those as clear as the clearest are named."""
+    level = SIGNIFICANT / looked_at
+    named = [one for one in found if one[2].p_value < level] or [min(found, key=lambda one: one[2].p_value)]
+    high = [response for _, mine, _ in named for response in _high(question, mine)]
+    of = sum(len(mine) for _, mine, _ in named)
+    names = [name for name, _, _ in named]
+    where = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    words = "other meals" if names == ["other"] else f"meals at {where} time"
+    more = " and ".join(glucose_unit(effect.rise - effect.rise_without, question.unit) for _, _, effect in named)
+    rise = float(np.median([response.rise_mg_dl for _, mine, _ in named for response in mine]))
+    peak = float(np.median([response.minutes_to_peak for _, mine, _ in named for response in mine]))
+    limit = glucose_unit(question.targets.high, question.unit)
+    peaked = f"{len(high)} of {of} {words} peaked above {limit}"
+    text = f"{peaked}, and glucose rose {more} more than at such times without a meal"
     return Pattern(
         kind="after_meals",
         text=text,
         days_with=len(high),
-        days_of=len(mine),
+        days_of=of,
         rule=MEAL_RULE,
         start=question.start,
         end=question.end,
         dates=tuple(sorted({_local_date(response) for response in high})),
         numbers={"median_rise_mg_dl": rise, "median_minutes_to_peak": peak},
+        p_value=min(1.0, looked_at * min(effect.p_value for _, _, effect in named)),
     )
 
 

@@ -6,16 +6,18 @@ import numpy as np
 
 from glucoflow.analytics.days import BLOCK_MINUTES, BLOCKS, BlockTable, block_table, day_table
 from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, PatternKind, Question
-from glucoflow.analytics.resampling import drawn_at_least
+from glucoflow.analytics.resampling import at_least_of, drawn_at_least
 from glucoflow.analytics.series import Bools, date_of, day_number
 from glucoflow.model.units import glucose_unit
-from glucoflow.model.words import clock
+from glucoflow.model.words import clock, count
 
 EPISODE_MINUTES = 15
 FEWEST_DAYS = 3
 FEWEST_SHARE = 0.2
 FEWEST_WEEKS = 4
 NIGHT_BLOCKS = 3
+QUARTERS = 4
+FEWEST_NIGHTS = 3
 NIGHT_SHARE = 1 / 7
 WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
@@ -27,51 +29,69 @@ BY_WEEKDAY_RULE = (
     "On at least 3 and at least half of 4 or more such weekdays, and more often than on the other weekdays: "
     "Fisher's exact test, p below 0.05 corrected for 7 weekdays."
 )
-OVERNIGHT_RULE = "At least 15 minutes low between 00:00 and 06:00 on 2 nights or more, and on over one night in seven."
+OVERNIGHT_RULE = (
+    "At least 15 minutes low between 00:00 and 06:00 on 3 nights or more, on over one night in seven, and more often "
+    "than in the other quarters of the same days (exact permutation test within days)."
+)
 
 
-def by_time(question: Question) -> list[Pattern]:
-    """Recurring lows, then recurring highs, each by two-hour blocks; neighbouring blocks are one pattern."""
+def lows_by_time(question: Question) -> list[Pattern]:
+    """Recurring lows by two-hour blocks; neighbouring blocks are one pattern."""
     table = block_table(question.series, question.start, question.end, question.targets)
-    return [
-        *_recurring(question, table, table.low >= EPISODE_MINUTES, "lows_by_time"),
-        *_recurring(question, table, table.high >= EPISODE_MINUTES, "highs_by_time"),
-    ]
+    return _recurring(question, table, table.low >= EPISODE_MINUTES, "lows_by_time")
 
 
-def by_weekday(question: Question) -> list[Pattern]:
-    """Weekdays with a low, and weekdays with more time above range than the goal allows."""
+def highs_by_time(question: Question) -> list[Pattern]:
+    """Recurring highs likewise."""
+    table = block_table(question.series, question.start, question.end, question.targets)
+    return _recurring(question, table, table.high >= EPISODE_MINUTES, "highs_by_time")
+
+
+def lows_by_weekday(question: Question) -> list[Pattern] | None:
+    """Weekdays with a low."""
     table = day_table(question.series, question.start, question.end, question.targets)
-    worn_minutes = table.covered * 1440
+    with np.errstate(invalid="ignore"):
+        lows = table.enough & (table.below / 100 * table.covered * 1440 >= EPISODE_MINUTES)
+    return _weekdays(question, lows, table.enough, "lows_by_weekday", "lows")
+
+
+def highs_by_weekday(question: Question) -> list[Pattern] | None:
+    """Weekdays with more time above range than the goal allows."""
+    table = day_table(question.series, question.start, question.end, question.targets)
     allowed = question.targets.goal_above if question.targets.goal_above is not None else 25.0
     with np.errstate(invalid="ignore"):
-        lows = table.enough & (table.below / 100 * worn_minutes >= EPISODE_MINUTES)
         highs = table.enough & (table.above > allowed)
-    high_words = f"more than {allowed:g} % of the time above {glucose_unit(question.targets.high, question.unit)}"
-    return [
-        *_weekdays(question, lows, table.enough, "lows_by_weekday", "lows"),
-        *_weekdays(question, highs, table.enough, "highs_by_weekday", high_words),
-    ]
+    words = f"more than {allowed:g} % of the time above {glucose_unit(question.targets.high, question.unit)}"
+    return _weekdays(question, highs, table.enough, "highs_by_weekday", words)
 
 
-def overnight(question: Question) -> list[Pattern]:
-    """Nights with a low."""
+def overnight(question: Question) -> list[Pattern] | None:
+    """Nights with a low, against the other three quarters of the same days.
+
+    Days on which everything is low say nothing of nights: within each day the quarters are taken as exchangeable.
+    """
     table = block_table(question.series, question.start, question.end, question.targets)
-    worn = table.enough[:, :NIGHT_BLOCKS].all(axis=1)
-    low = worn & (table.low[:, :NIGHT_BLOCKS].sum(axis=1) >= EPISODE_MINUTES)
-    nights, of = int(low.sum()), int(worn.sum())
-    if nights < 2 or nights <= NIGHT_SHARE * of:
+    quarters = table.low.reshape(-1, QUARTERS, NIGHT_BLOCKS).sum(axis=2)
+    worn: Bools = np.asarray(table.enough.reshape(-1, QUARTERS, NIGHT_BLOCKS).all(axis=2))
+    low: Bools = np.logical_and(worn, quarters >= EPISODE_MINUTES)
+    nights, of = int(low[:, 0].sum()), int(worn[:, 0].sum())
+    if not of:
+        return None
+    # A day of one quarter alone compares nothing: its night is as sure to be low as the day is.
+    chances = [float(low[day].sum() / worn[day].sum()) for day in np.flatnonzero(worn[:, 0])]
+    if nights < FEWEST_NIGHTS or nights <= NIGHT_SHARE * of:
         return []
     return [
         Pattern(
             kind="overnight_lows",
-            text=f"lows between 00:00 and 06:00 on {nights} of {of} nights",
+            text=f"lows between 00:00 and 06:00 on {nights} of {count(of, 'night')}",
             days_with=nights,
             days_of=of,
             rule=OVERNIGHT_RULE,
             start=question.start,
             end=question.end,
-            dates=_dates(question, low),
+            dates=_dates(question, low[:, 0]),
+            p_value=at_least_of(nights, chances),
             minute_from=0,
             minute_to=360,
         )
@@ -113,7 +133,7 @@ def _recurring(question: Question, table: BlockTable, event: Bools, kind: Patter
     return found
 
 
-def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, words: str) -> list[Pattern]:
+def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, words: str) -> list[Pattern] | None:
     weekday = (day_number(question.start) + np.arange(worn.size) + 3) % 7
     found = []
     for k in range(7):

@@ -22,18 +22,21 @@ PatternKind = Literal[
     "weekend",
     "sensor_change",
     "best_day",
+    "in_range_change",
+    "below_change",
 ]
 
 SIGNIFICANT = 0.05
-"""A pattern is shown when chance alone would give it in fewer than 1 of 20 windows, after correction for the number of
-hours or weekdays looked at (Bonferroni)."""
+"""All tests of a window together say something by chance alone in at most 1 of 20 windows: each is corrected for the
+hours, weekdays or meals it looked at (Bonferroni), and all for each other (Holm)."""
 
 
 class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     """One finding with what it stands on. `dates` are the days to look at; `days_with` of `days_of` had it.
 
     `text` is a phrase without a full stop, glucose in the person's unit; `numbers` are in mg/dL, percent and minutes.
-    `p_value` is None where the rule is a plain threshold. `rule` says in words when this pattern is shown.
+    `p_value` is how often chance alone would show as much in one test; 0 where nothing is inferred (the best day).
+    `rule` says in words when this pattern is shown.
     """
 
     kind: PatternKind
@@ -45,7 +48,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True):
     end: date
     dates: tuple[date, ...]
     numbers: dict[str, float] = {}
-    p_value: float | None = None
+    p_value: float = 0.0
     minute_from: int | None = None
     minute_to: int | None = None
     weekday: int | None = None
@@ -62,3 +65,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     sensor_starts: Sequence[datetime] = ()
     unit: Unit = MG_DL
     seed: int = 0
+
+
+def interval_words(difference: float, low: float, high: float, unit: str = "points") -> str:
+    """`by 7 points, 95 % interval 3 to 11`: a difference and its 95 % interval, away from zero."""
+    ends = sorted((low, high), key=abs)
+    return f"by {abs(difference):.0f} {unit}, 95 % interval {abs(ends[0]):.0f} to {abs(ends[1]):.0f}"

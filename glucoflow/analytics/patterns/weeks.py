@@ -5,9 +5,10 @@ from datetime import date, datetime
 import numpy as np
 
 from glucoflow.analytics.days import DayTable, day_table
-from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question
-from glucoflow.analytics.resampling import bootstrap_difference
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Bools, date_of, epoch_ms
+from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question, interval_words
+from glucoflow.analytics.resampling import difference_of_days
+from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Bools, date_of, day_number, epoch_ms
+from glucoflow.model.goals import share
 
 FEWEST_EACH = 4
 FEWEST_CHANGES = 3
@@ -16,19 +17,19 @@ WORTH_SAYING = 5.0
 """Percentage points of time in range: the change the consensus of 2023 calls meaningful for one person."""
 
 DIFFERENCE_RULE = (
-    "Time in range of days worn for 70 % differs by at least 5 percentage points, and the 95 % interval of a seeded "
-    "bootstrap over days leaves out zero; at least {fewest} days a side."
+    "Time in range of days worn for 70 % differs by at least 5 percentage points, more than chance does with days of "
+    "which neighbours are alike; at least {fewest} days a side."
 )
 BEST_RULE = "The day with the most time in range among at least 7 days worn for 70 %; the earliest of equals."
 
 
-def weekend(question: Question) -> list[Pattern]:
+def weekend(question: Question) -> list[Pattern] | None:
     """Saturdays and Sundays against the other days."""
     table = _table(question)
     return _differing(question, table, table.weekday >= 6, "weekend", "at weekends", "on weekdays", FEWEST_EACH)
 
 
-def sensor_change(question: Question) -> list[Pattern]:
+def sensor_change(question: Question) -> list[Pattern] | None:
     """Days on which a sensor was started against all others."""
     table = _table(question)
     changes = {_local_date(question, moment) for moment in question.sensor_starts}
@@ -45,18 +46,18 @@ def best_day(question: Question) -> list[Pattern]:
         return []
     best = int(np.where(table.enough, np.nan_to_num(table.in_range), -1).argmax())
     day = table.dates(np.arange(table.covered.size) == best)[0]
-    share = float(table.in_range[best])
+    best_share = float(table.in_range[best])
     return [
         Pattern(
             kind="best_day",
-            text=f"the best day was {day:%A} {day.day} {day:%B} with {share:.0f} % in range",
+            text=f"the best day was {day:%A} {day.day} {day:%B} with {share(best_share)} in range",
             days_with=1,
             days_of=int(table.enough.sum()),
             rule=BEST_RULE,
             start=question.start,
             end=question.end,
             dates=(day,),
-            numbers={"in_range_percent": share},
+            numbers={"in_range_percent": best_share},
         )
     ]
 
@@ -67,16 +68,17 @@ def _table(question: Question) -> DayTable:
 
 def _differing(
     question: Question, table: DayTable, mask: Bools, kind: PatternKind, here: str, there: str, fewest: int
-) -> list[Pattern]:
+) -> list[Pattern] | None:
     mine, others = mask & table.enough, ~mask & table.enough
     if mine.sum() < fewest or others.sum() < fewest:
-        return []
-    found = bootstrap_difference(table.in_range[mine].tolist(), table.in_range[others].tolist(), question.seed)
-    if abs(found.difference) < WORTH_SAYING or not found.excludes_zero:
+        return None
+    days = day_number(table.first) + np.flatnonzero(table.enough)
+    found = difference_of_days(days, table.in_range[table.enough], mask[table.enough].tolist(), question.seed)
+    if abs(found.difference) < WORTH_SAYING:
         return []
     text = (
-        f"{found.mean_with:.0f} % in range {here} and {found.mean_without:.0f} % {there} "
-        f"(difference {found.difference:+.0f}, 95 % interval {found.low:+.0f} to {found.high:+.0f} points)"
+        f"{share(found.mean_with)} in range {here} and {share(found.mean_without)} {there} "
+        f"({'more' if found.difference > 0 else 'less'} {interval_words(found.difference, found.low, found.high)})"
     )
     return [
         Pattern(
@@ -89,6 +91,7 @@ def _differing(
             end=question.end,
             dates=table.dates(mine),
             numbers={"difference": found.difference, "low": found.low, "high": found.high},
+            p_value=found.p_value,
         )
     ]
 

@@ -1,0 +1,77 @@
+"""This period against the equally long one before it, day by day."""
+
+from datetime import timedelta
+
+import numpy as np
+
+from glucoflow.analytics.days import day_table
+from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question, interval_words
+from glucoflow.analytics.resampling import difference_of_days
+from glucoflow.analytics.series import Bools, Floats, day_number
+from glucoflow.model.goals import share
+from glucoflow.model.units import glucose_unit
+
+MEANINGFUL_TIR = 5.0
+"""Percentage points: the change in time in range that the consensus of 2023 calls meaningful for one person."""
+MEANINGFUL_LOW = 1.0
+FEWEST_SHARE = 0.7
+"""Of the days of each period, worn for 70 %."""
+
+RULE = (
+    "At least {points:g} percentage {word} more or less than in as many days before, both worn for 70 % on 70 % of "
+    "their days, and more than chance does with days of which neighbours are alike."
+)
+
+
+def in_range_change(question: Question) -> list[Pattern] | None:
+    """Time in range."""
+    return _change(question, "in_range_change", MEANINGFUL_TIR)
+
+
+def below_change(question: Question) -> list[Pattern] | None:
+    """Time below the person's range."""
+    return _change(question, "below_change", MEANINGFUL_LOW)
+
+
+def _change(question: Question, kind: PatternKind, meaningful: float) -> list[Pattern] | None:
+    length = (question.end - question.start).days
+    earlier = question.start - timedelta(days=length)
+    table = day_table(question.series, earlier, question.end, question.targets)
+    values: Floats = table.in_range if kind == "in_range_change" else table.below
+    worn, now = table.enough, np.arange(2 * length) >= length
+    if min(int((worn & now).sum()), int((worn & ~now).sum())) < FEWEST_SHARE * length:
+        return None
+    days = day_number(earlier) + np.flatnonzero(worn)
+    mine: Bools = now[worn]
+    found = difference_of_days(days, values[worn], mine.tolist(), question.seed)
+    if abs(found.difference) < meaningful:
+        return []
+    if kind == "in_range_change":
+        what = "time in range"
+    else:
+        what = f"time below {glucose_unit(question.targets.low, question.unit)}"
+    moved = "rose" if found.difference > 0 else "fell"
+    text = (
+        f"{what} {moved} from {share(found.mean_without)} to {share(found.mean_with)} in {length} days "
+        f"({interval_words(found.difference, found.low, found.high)})"
+    )
+    return [
+        Pattern(
+            kind=kind,
+            text=text,
+            days_with=found.n_with,
+            days_of=found.n_with + found.n_without,
+            rule=RULE.format(points=meaningful, word="point" if meaningful == 1 else "points"),
+            start=question.start,
+            end=question.end,
+            dates=(),
+            numbers={
+                "percent": found.mean_with,
+                "before": found.mean_without,
+                "difference": found.difference,
+                "low": found.low,
+                "high": found.high,
+            },
+            p_value=found.p_value,
+        )
+    ]
