@@ -11,8 +11,10 @@ from pydantic import Field
 
 from flows.abandoned import sign
 from flows.parameters import UserId
+from glucoflow.file_reading.choices import Choices
 from glucoflow.model.units import Unit
-from glucoflow.service.import_export import export_person, import_file
+from glucoflow.service.exporting import export_person
+from glucoflow.service.file_import import import_file
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
@@ -44,11 +46,15 @@ def export_flow(
 
 
 @flow(name="import-file", on_running=[sign], flow_run_name="import-{user_id}", persist_result=False)
-def import_flow(user_id: UserId, path: FilePath) -> None:
-    """Bring an ndjson or Tidepool file into a person's index. Repeating it changes nothing."""
+def import_flow(
+    user_id: UserId, path: FilePath, zone: str | None = None, day_first: bool | None = None, anyway: bool = False
+) -> None:
+    """Bring a file of any known kind into a person's index. Repeating it changes nothing."""
     with open_runtime(Settings.load()) as rt:
-        done = import_file(rt, user_id, Path(path))
+        done = import_file(rt, user_id, Path(path), choices=Choices(zone=zone, day_first=day_first), anyway=anyway)
+    rows = f"{done.rows.read:,} read, {done.rows.n_merged:,} merged, " if done.rows else ""
     create_markdown_artifact(
-        f"{done.created:,} new, {done.updated:,} changed, {done.unchanged:,} unchanged, {done.rejected:,} refused",
+        f"{done.title}: {rows}{done.n_unread:,} unread; "
+        f"{done.created:,} new, {done.updated:,} changed, {done.unchanged:,} unchanged",
         key="import-file",
     )

@@ -48,7 +48,7 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
             found.aside("lines above the header")
         elif sensor:
             serial = at(row, column + 1) or None
-            found.reading(line, at(row, 0), at(row, column), found.device(r.Device(serial_number=serial)))
+            found.reading(line, at(row, 0), at(row, column), found.device(r.Device(id=serial, serial_number=serial)))
         else:
             _meter(line, row, column, found)
 

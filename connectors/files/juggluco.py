@@ -35,7 +35,7 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
             found.begin_section(unit_in(at(row, value)), line)
         elif columns:
             sensor = at(row, columns["sensorid"]) or None
-            device = found.device(r.Device(manufacturer="Abbott", serial_number=sensor))
+            device = found.device(r.Device(manufacturer="Abbott", id=sensor, serial_number=sensor))
             _record(line, row, columns, at(row, value), device, found)
 
 

@@ -166,7 +166,7 @@ def _device(row: Sequence[str], layout: _Layout, found: Findings) -> int:
     if layout.time < 2:
         return found.device(r.Device(manufacturer="Abbott"))
     name, serial = at(row, 0) or None, at(row, 1) or None
-    return found.device(r.Device(manufacturer="Abbott", name=name, serial_number=serial))
+    return found.device(r.Device(manufacturer="Abbott", name=name, id=serial, serial_number=serial))
 
 
 FORMAT = FileFormat(

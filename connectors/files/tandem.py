@@ -57,7 +57,7 @@ def _record(line: int, row: Sequence[str], layout: _Layout, found: Findings) -> 
     time, value, what = at(row, layout.time), at(row, layout.value), at(row, layout.what).upper()
     serial = at(row, layout.serial) or None
     if layout.sensor and what in ("EGV", ""):
-        device = r.Device(manufacturer="Tandem", serial_number=serial)
+        device = r.Device(manufacturer="Tandem", id=serial, serial_number=serial)
         found.reading(line, time, value, found.device(device))
     elif meter := number(value):
         record = r.Fingerstick(**UNPLACED, value=meter, unit=MG_DL)

@@ -18,7 +18,7 @@ from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner, document_id
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document, Source
-from glucoflow.model.errors import Misconfigured, Rejected, Unavailable
+from glucoflow.model.errors import Rejected, UnreadableFile
 from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.tidepool import read_exactly, to_record, type_of, unstrung
@@ -30,6 +30,7 @@ LARGEST_ARRAY = 512 * 2**20
 """Bytes of an array that is not one record a line: such a file is read whole (Tidepool gives out 90 days at most)."""
 
 DERIVED = ("summary.", "episode")
+_TIDEPOOL = (b'"type":"cbg"', b'"type":"smbg"', b'"type":"basal"', b'"type":"bolus"', b'"deviceId":', b'"glucoflow":')
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +45,8 @@ def read_file(path: Path, owner: Owner) -> Iterator[Batch]:
     """The documents of a file for `owner.user_id`, a batch at a time, bounded in memory for files of our own.
 
     A record that cannot be understood is rejected with its reason. `owner.connection_id` and `.provider` are those of
-    records from elsewhere; what glucoflow exported keeps its own. Raises Unavailable for a file that cannot be read,
-    Misconfigured for one that is no export.
+    records from elsewhere; what glucoflow exported keeps its own. Raises UnreadableFile for one
+    that cannot be read, or is no export.
     """
     try:
         with path.open("rb") as file:
@@ -58,7 +59,20 @@ def read_file(path: Path, owner: Owner) -> Iterator[Batch]:
             else:
                 yield from _array(_whole(file, path), owner)
     except OSError as error:
-        raise Unavailable(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+def is_records(path: Path) -> bool:
+    """Whether the file holds documents of ours, or records of Tidepool's as JSON. Raises UnreadableFile."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(64 * 1024)
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror or error}).") from error
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith(b'{"_id"'):
+        return b'"_source"' in text
+    return text.startswith(b"[") and b'"sgv"' not in head and any(sign in head.replace(b" ", b"") for sign in _TIDEPOOL)
 
 
 Item = Document | RejectedRecord | str
@@ -133,14 +147,14 @@ def _lines(file: BinaryIO, user_id: str) -> Iterator[Item]:
 def _whole(file: BinaryIO, path: Path) -> Sequence[msgspec.Raw]:
     body = file.read(LARGEST_ARRAY + 1)
     if len(body) > LARGEST_ARRAY:
-        raise Misconfigured(
+        raise UnreadableFile(
             f"{path.name} is larger than {LARGEST_ARRAY // 2**20} MiB.",
             remedy="Export a shorter span, for example a year at a time.",
         )
     try:
         return msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Misconfigured(
+        raise UnreadableFile(
             f"{path.name} is neither an export of glucoflow nor a JSON array of Tidepool records, or it breaks off.",
             remedy="Export it again, and import the .json or .ndjson file as it is.",
         ) from None

@@ -270,12 +270,29 @@ def export(
 
 @app.command("import-file")
 def import_file(
-    user: User, file: Annotated[Path, typer.Argument(help="A file that `export` wrote, or Tidepool's own export.")]
+    user: User,
+    files: Annotated[
+        list[Path], typer.Argument(help="Exports of any kind that glucoflow reads (docs/sources/files.md), or its own.")
+    ],
+    zone: file_options.Zone = None,
+    day_first: file_options.DayFirst = None,
+    time: file_options.Time = None,
+    glucose: file_options.Glucose = None,
+    unit: file_options.FileUnit = None,
+    who: Annotated[str | None, typer.Option("--who", help="Which of several people in the file.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also where the file names somebody else.")] = False,
+    look: Annotated[bool, typer.Option("--look", help="Only say what would be read. Writes nothing.")] = False,
+    as_json: Json = False,
 ) -> int:
-    """Bring an ndjson or Tidepool file into a person's index. Repeating it changes nothing."""
-    from glucoflow.cli.exporting import import_now
+    """Bring files into a person's index. Repeating it changes nothing; what a cloud has already stays as it is.
 
-    return import_now(settings_for(), user, file)
+    Without --zone, local times are by the person's own zone. Exit code 1 where some rows could not be read, 65 where a
+    file could not be read at all.
+    """
+    from glucoflow.cli.importing import import_now
+
+    choices = file_options.choices(zone, day_first, time, glucose, unit)
+    return import_now(settings_for(), user, files, choices, who=who, anyway=anyway, look=look, as_json=as_json)
 
 
 @kibana_app.command("export")

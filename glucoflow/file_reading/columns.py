@@ -186,7 +186,8 @@ def _event(
     known = zone is not None or clock > LOCAL + 1
     if isinstance(record, r.Calibration | r.Fingerstick) and section in units:
         record = msgspec.structs.replace(record, unit=units[section].unit)
-    key = record.key or f"{utc}/{type(record).__name__}/{sensor_of(record.device)}"
+    said = [getattr(record, name) for name in record.__struct_fields__ if name not in r.Record.__struct_fields__]
+    key = record.key or "/".join(map(str, (utc, type(record).__name__, sensor_of(record.device), *said)))
     return msgspec.structs.replace(
         record, time=moment_of(utc), key=key, offset_min=int(at.offset_min[0]) if known else record.offset_min
     )

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from glucoflow.analytics.series import moment_of
+from glucoflow.analytics.series import infer_intervals, moment_of
 from glucoflow.file_reading.findings import UnreadRow
 from glucoflow.file_reading.format import FileFormat
 from glucoflow.model import records as r
@@ -65,6 +65,7 @@ class Person:
 
     def readings(self) -> Iterator[r.Reading]:
         """The readings as a provider's records, in ascending time. The offset is None where the file does not tell."""
+        intervals = infer_intervals(self.utc)
         for k in range(self.utc.size):
             offset = int(self.offset_min[k]) if self.zoned[k] else None
             moment = moment_of(int(self.utc[k]))
@@ -81,6 +82,7 @@ class Person:
                 device=device,
                 value=float(self.value[k]),
                 unit=MMOL_L if self.is_mmol_l[k] else MG_DL,
+                interval_ms=int(intervals[k]),
                 ticks=int(self.ticks[k]) if self.ticks[k] >= 0 else None,
             )
 

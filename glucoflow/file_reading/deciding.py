@@ -131,10 +131,10 @@ def _decisions(
         decisions["unit"] = ", ".join(sorted(spoken))
     if order.day_first is not None:
         decisions["dates"] = f"{'day' if order.day_first else 'month'} first ({order.why})"
-    if zone is not None:
-        decisions["zone"] = f"{zone} (given)"
-    elif columns and all(one.zoned for one in columns):
+    if any(one.stamps.size for one in columns) and all(one.zoned for one in columns):
         decisions["zone"] = "the file's own"
+    elif zone is not None:
+        decisions["zone"] = f"{zone} (given)"
     else:
         decisions["zone"] = "not known: times are the device's own clock"
     return decisions

@@ -10,7 +10,7 @@ from connectors.files.tidepool import read_file
 from glucoflow.enrich import Owner
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
-from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.service.export import ExportFormat, export
@@ -208,12 +208,12 @@ def test_a_bad_record_is_rejected_and_the_file_goes_on(tmp_path: Path, record: o
 
 @pytest.mark.parametrize("content", [b"{}", b"hello", b'[{"type": "cbg"', b"\xff\xfe", b"5"])
 def test_what_is_no_export_is_said(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(Misconfigured, match=r"f\.json"):
+    with pytest.raises(UnreadableFile, match=r"f\.json"):
         imported(tmp_path / "f.json", content)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="cannot be read"):
+    with pytest.raises(UnreadableFile, match="cannot be read"):
         list(read_file(tmp_path / "none.json", OWNER))
 
 

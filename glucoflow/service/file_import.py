@@ -1,0 +1,309 @@
+"""A file of any known kind into a person's index: looked at first, written once, whatever is there already.
+
+A reading's id is made of its moment and its sensor, so a file imported twice changes nothing. Where a cloud has the
+same moment it counts as before, and the file's reading is marked as superseded: what the file adds is what was missing.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from connectors.files.tidepool import is_records, read_file
+from glucoflow.analytics.series import moment_of
+from glucoflow.context import Meals
+from glucoflow.enrich import Enricher, Owner
+from glucoflow.es.moments import ReadingMoments
+from glucoflow.es.provision import ensure_index
+from glucoflow.file_reading.choices import Choices
+from glucoflow.file_reading.contents import Contents, Person, RowCounts
+from glucoflow.file_reading.deciding import holds_no_trace
+from glucoflow.file_reading.findings import UnreadRow
+from glucoflow.file_reading.recognise import read_contents
+from glucoflow.files import private
+from glucoflow.model import records as r
+from glucoflow.model.documents import Document
+from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.ingestion import RejectedRecord
+from glucoflow.model.localtime import epoch_ms
+from glucoflow.model.ranges import WIDEST_LIMITS
+from glucoflow.model.units import Unit
+from glucoflow.service.runtime import Runtime
+from glucoflow.service.summaries import summarize_after
+from glucoflow.store import Person as Owning
+
+BATCH = 2_000
+CONNECTION = "file"
+"""Stands for the connection in documents: no account, so every connection of the person is ranked before it."""
+NEAR_MS = 60_000
+"""A reading this near to one that is there is the same: some files know the minute only."""
+
+Progress = Callable[[int], None]
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be brought in, before anything is written."""
+
+    file: str
+    title: str
+    unit: Unit | None
+    decisions: dict[str, str]
+    notes: tuple[str, ...]
+    person: str
+    """Whose the file says it is; empty where it does not."""
+    somebody_else: bool
+    people: tuple[str, ...]
+    """Everyone in the file."""
+    first: datetime | None
+    last: datetime | None
+    rows: RowCounts
+    already_there: int
+    unread: tuple[UnreadRow, ...]
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file. `rows` is None for files of glucoflow's own and Tidepool's records, which are documents.
+
+    `rejected_file` holds the rows and documents that were refused, with their reasons.
+    """
+
+    file: str
+    title: str
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    not_held: dict[str, int] = {}
+    rows: RowCounts | None = None
+    decisions: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    unread: tuple[UnreadRow, ...] = ()
+    rejected_file: Path | None = None
+
+    @property
+    def n_unread(self) -> int:
+        """Rows and documents that are not in the index and should be."""
+        return self.rejected + (self.rows.n_unread if self.rows else 0)
+
+
+def preview(rt: Runtime, user_id: str, path: Path, choices: Choices | None = None, who: str | None = None) -> Preview:
+    """What a file holds and how much of it is there already. Writes nothing. Raises UnreadableFile, Rejected."""
+    owning = rt.store.people.get(user_id)
+    contents, zone_note = _contents(path, choices, owning)
+    person = _chosen(contents, who, path.name)
+    return Preview(
+        file=path.name,
+        title=contents.format.title,
+        unit=contents.unit,
+        decisions=dict(contents.decisions) | zone_note,
+        notes=tuple(contents.notes),
+        person="" if contents.names_are_ids else person.name,
+        somebody_else=is_somebody_else(contents, person, owning),
+        people=tuple(one.name for one in contents.people),
+        first=_moment(person, 0),
+        last=_moment(person, -1),
+        rows=person.counts,
+        already_there=_already_there(rt, user_id, person),
+        unread=tuple(contents.unread[:20]),
+    )
+
+
+def import_file(
+    rt: Runtime,
+    user_id: str,
+    path: Path,
+    on_progress: Progress | None = None,
+    *,
+    choices: Choices | None = None,
+    who: str | None = None,
+    anyway: bool = False,
+) -> Imported:
+    """Bring a file into a person's index. Repeating it changes nothing.
+
+    `who` names one of several people in it; `anyway` takes a file that names somebody else. Raises UnreadableFile with
+    nothing written: for a file of no known kind, one that cannot be read, one of somebody else.
+    """
+    owning = rt.store.people.get(user_id)
+    progress = on_progress or (lambda _count: None)
+    if is_records(path):
+        return _import_records(rt, owning, path, progress)
+    contents, zone_note = _contents(path, choices, owning)
+    person = _chosen(contents, who, path.name)
+    if is_somebody_else(contents, person, owning) and not anyway:
+        raise UnreadableFile(
+            f"{path.name} is of somebody called {person.name}, and this is {owning.display_name}.",
+            remedy="If it is theirs all the same, give --anyway (on the page: tick the box).",
+        )
+    if not (person.counts.read or person.events):
+        raise holds_no_trace(contents, path.name)
+    total, rejected = _write(rt, owning, _documents(contents, person, owning), progress)
+    unread = [_as_rejected(one) for one in contents.unread if one.person in ("", person.name)]
+    return Imported(
+        file=path.name,
+        title=contents.format.title,
+        created=total["created"],
+        updated=total["updated"],
+        unchanged=total["unchanged"],
+        rejected=len(rejected),
+        rows=person.counts,
+        decisions=dict(contents.decisions) | zone_note,
+        notes=tuple(contents.notes),
+        unread=tuple(contents.unread[:20]),
+        rejected_file=_kept([*rejected, *unread], path.with_name(path.name + ".rejected.ndjson")),
+    )
+
+
+def is_somebody_else(contents: Contents, person: Person, owning: Owning) -> bool:
+    """Whether the file names its person, and not one name of theirs is one of whom it is brought to."""
+    if contents.names_are_ids:
+        return False
+    theirs = _names(person.name)
+    return bool(theirs) and not theirs & (_names(owning.display_name) | _names(owning.id.replace("-", " ")))
+
+
+def _names(text: str) -> set[str]:
+    bare = unicodedata.normalize("NFKD", text.casefold())
+    words = "".join(c if c.isalnum() else " " for c in bare if not unicodedata.combining(c)).split()
+    return {word for word in words if len(word) > 1}
+
+
+def _contents(path: Path, choices: Choices | None, owning: Owning) -> tuple[Contents, dict[str, str]]:
+    """What the file holds, local times by the person's zone unless another is given; and what is said of that."""
+    choices = choices or Choices()
+    given = choices.zone
+    contents = read_contents(path, choices if given else msgspec.structs.replace(choices, zone=owning.zone))
+    if given or contents.decisions.get("zone") == "the file's own":
+        return contents, {}
+    return contents, {"zone": f"{owning.zone} (the person's)"}
+
+
+def _chosen(contents: Contents, who: str | None, name: str) -> Person:
+    people = [one for one in contents.people if one.counts.rows or one.events] or list(contents.people)
+    if not people:
+        raise holds_no_trace(contents, name)
+    if who is not None:
+        people = [one for one in people if one.name.casefold() == who.casefold()]
+    if len(people) == 1:
+        return people[0]
+    every = ", ".join(repr(one.name) for one in contents.people[:20])
+    raise UnreadableFile(
+        f"{name} holds {len(contents.people)} people: {every}{' …' if len(contents.people) > 20 else ''}.",
+        remedy="Say whose readings are meant with --who NAME.",
+    )
+
+
+def _documents(contents: Contents, person: Person, owning: Owning) -> Iterator[Document]:
+    """Events first, then the readings in ascending time, since a reading's context needs its meals."""
+    form = contents.format
+    owner = Owner(
+        user_id=owning.id,
+        connection_id=f"{CONNECTION}-{form.name}",
+        provider=form.provider,
+        zone=owning.zone,
+        sensor_limits=form.sensor_limits,
+        delivers_meals=True,
+    )
+    meals = Meals(_times(person.events, r.Food), _times(person.events, r.Bolus))
+    enricher = Enricher(owner, CONNECTION, meals)
+    events = {record.key: record for record in person.events}
+    yield from enricher.documents(sorted(events.values(), key=lambda record: (record.time, record.key)))
+    readings = person.readings()
+    while part := list(islice(readings, BATCH)):
+        yield from enricher.documents(part)
+
+
+def _times(records: Iterable[r.Record], kind: type[r.Record]) -> list[int]:
+    return [epoch_ms(record.time) for record in records if isinstance(record, kind)]
+
+
+def _write(
+    rt: Runtime, owning: Owning, documents: Iterator[Document], progress: Progress
+) -> tuple[Counter[str], list[RejectedRecord]]:
+    began = rt.clock()
+    ensure_index(rt.client, rt.names, owning.id)
+    sink = rt.sink(owning.id)
+    total: Counter[str] = Counter()
+    rejected: list[RejectedRecord] = []
+    while part := list(islice(documents, BATCH)):
+        result = sink.write(part, (), rt.clock())
+        total.update(created=result.created, updated=result.updated, unchanged=result.unchanged)
+        rejected += result.rejected
+        progress(total.total() + len(rejected))
+    summarize_after(rt, owning.id, began)
+    return total, rejected
+
+
+def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress) -> Imported:
+    """glucoflow's own documents, exactly as they were, and Tidepool's records."""
+    owner = Owner(
+        user_id=owning.id, connection_id="import", provider="tidepool", zone=owning.zone, sensor_limits=WIDEST_LIMITS
+    )
+    refused: list[RejectedRecord] = []
+    not_held: Counter[str] = Counter()
+
+    def documents() -> Iterator[Document]:
+        for batch in read_file(path, owner):
+            refused.extend(batch.rejected)
+            not_held.update(batch.not_held)
+            yield from batch.documents
+
+    total, rejected = _write(rt, owning, documents(), progress)
+    refused += rejected
+    if refused and not total.total():
+        first = refused[0]
+        raise UnreadableFile(
+            f"None of the {len(refused):,} records of {path.name} could be read. "
+            f"The first: {first.field}: {first.reason}.",
+            remedy="Export it again, and import the file as it is.",
+        )
+    return Imported(
+        file=path.name,
+        title="file of records",
+        created=total["created"],
+        updated=total["updated"],
+        unchanged=total["unchanged"],
+        rejected=len(refused),
+        not_held=dict(not_held),
+        rejected_file=_kept(refused, path.with_name(path.name + ".rejected.ndjson")),
+    )
+
+
+def _already_there(rt: Runtime, user_id: str, person: Person) -> int:
+    """How many of the file's readings have a moment that is held already, from whatever source."""
+    first, last = _moment(person, 0), _moment(person, -1)
+    if first is None or last is None:
+        return 0
+    near = timedelta(milliseconds=NEAR_MS)
+    held = ReadingMoments(rt.client, rt.names, user_id).between(first - near, last + near).time_ms
+    held = np.sort(held)
+    if held.size == 0:
+        return 0
+    right = np.clip(np.searchsorted(held, person.utc), 0, held.size - 1)
+    left = np.clip(right - 1, 0, None)
+    apart = np.minimum(np.abs(held[right] - person.utc), np.abs(held[left] - person.utc))
+    return int((apart < NEAR_MS).sum())
+
+
+def _moment(person: Person, place: int) -> datetime | None:
+    return moment_of(int(person.utc[place])) if person.utc.size else None
+
+
+def _as_rejected(row: UnreadRow) -> RejectedRecord:
+    return RejectedRecord(field=f"line {row.line}", reason=row.why, payload=row.text.encode())
+
+
+def _kept(rejected: Sequence[RejectedRecord], path: Path) -> Path | None:
+    if not rejected:
+        return None
+    lines = (
+        {"field": one.field, "reason": one.reason, "key": one.key, "record": one.payload.decode(errors="replace")}
+        for one in rejected
+    )
+    with open(path, "wb", opener=private) as file:
+        file.writelines(msgspec.json.encode(line) + b"\n" for line in lines)
+    return path
