@@ -39,10 +39,11 @@ def sources_hash() -> str:
 def finished(compiled: Json, data_view: str) -> Json:
     """One dashboard as Kibana 8.12 and later take it, its strings of JSON still open."""
     given, helps = compiled["attributes"], []
-    references = [one for one in compiled["references"] if not one["name"].startswith("tag")]
+    board = compiled["id"].split("-")[1]
+    references = [_renamed(one, board) for one in compiled["references"] if not one["name"].startswith("tag")]
     panels = []
     for panel in json.loads(given["panelsJSON"]):
-        made, more, line = _panel(panel, data_view)
+        made, more, line = _panel(_named(panel, board), data_view)
         panels.append(made)
         references += more
         helps += [line] if line else []
@@ -56,7 +57,7 @@ def finished(compiled: Json, data_view: str) -> Json:
         "searchSourceJSON": {"query": {"query": "", "language": "kuery"}, "filter": []}
     }
     if "controlGroupInput" in given:
-        attributes["controlGroupInput"] = _controls(given["controlGroupInput"])
+        attributes["controlGroupInput"] = _controls(given["controlGroupInput"], board)
     references.append({"type": "tag", "id": "cgm-tag-{key}", "name": "tag-ref-cgm-tag-{key}"})
     return {
         "type": "dashboard",
@@ -69,13 +70,28 @@ def finished(compiled: Json, data_view: str) -> Json:
     }
 
 
-def _controls(given: Json) -> Json:
+def _named(panel: Json, board: str) -> Json:
+    """With the dashboard in its index: after a link Kibana takes a panel of the same index for the same panel."""
+    index = f"{board}-{panel['panelIndex']}"
+    return {**panel, "panelIndex": index, "gridData": {**panel["gridData"], "i": index}}
+
+
+def _renamed(reference: Json, board: str) -> Json:
+    """The reference of a panel or a control, by its new index."""
+    name: str = reference["name"]
+    control = "controlGroup_"
+    if name.startswith(control):
+        return {**reference, "name": f"{control}{board}-{name.removeprefix(control)}"}
+    return {**reference, "name": f"{board}-{name}"}
+
+
+def _controls(given: Json, board: str) -> Json:
     """Without what 8.12 refuses (`showApplySelections`) and with the data view only in the references."""
-    panels = json.loads(given["panelsJSON"])
-    for control in panels.values():
+    panels = {f"{board}-{name}": control for name, control in json.loads(given["panelsJSON"]).items()}
+    for name, control in panels.items():
         control["explicitInput"].pop("dataViewId", None)
-        control["explicitInput"]["enhancements"] = {}
-        control["grow"] = True
+        control["explicitInput"] |= {"id": name, "enhancements": {}}
+        control["grow"] = False
     kept = {key: given[key] for key in ("controlStyle", "chainingSystem")}
     return {**kept, "ignoreParentSettingsJSON": json.loads(given["ignoreParentSettingsJSON"]), "panelsJSON": panels}
 

@@ -1,7 +1,8 @@
 """Kibana's HTTP API, as far as provisioning needs it, with faults told in words."""
 
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,10 @@ OLDEST: Final = (8, 12)
 """The oldest Kibana whose import takes these dashboards (links panels, versions of the objects)."""
 
 TIMEOUT_S = 60.0
+INTERNAL: Final = {"x-elastic-internal-origin": "glucoflow"}
+"""Without it Kibana 9 does not let an API client set advanced settings, for which it has no public route."""
+
+log = logging.getLogger(__name__)
 
 
 class KibanaCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,14 +103,43 @@ class Kibana:
             return {}
         return _answered(answer, method, path)
 
-    def put_space(self, space: Json) -> bool:
-        """Makes or updates a space; True when it is new."""
-        answer = self._send("POST", "/api/spaces/space", json=space)
+    def put_space(self, space: Json, features: Sequence[str]) -> bool:
+        """Makes or updates a space that shows only features whose names begin so; True when it is new.
+
+        A Kibana that does not let spaces hide features shows all of them.
+        """
+        hidden = {**space, "disabledFeatures": self._others_than(features)}
+        answer = self._send("POST", "/api/spaces/space", json=hidden)
+        if answer.status_code == 400:
+            hidden = {**space, "disabledFeatures": []}
+            answer = self._send("POST", "/api/spaces/space", json=hidden)
         if answer.status_code != 409:
             _answered(answer, "POST", "/api/spaces/space")
             return True
-        self.call("PUT", f"/api/spaces/space/{space['id']}", space)
+        path = f"/api/spaces/space/{space['id']}"
+        answer = self._send("PUT", path, json=hidden)
+        if answer.status_code == 400:
+            answer = self._send("PUT", path, json={**space, "disabledFeatures": []})
+        _answered(answer, "PUT", path)
         return False
+
+    def _others_than(self, kept: Sequence[str]) -> list[str]:
+        """The features of this Kibana whose names do not begin with one of these; none where it does not tell."""
+        answer = self._send("GET", "/api/features")
+        if answer.status_code in (400, 403, 404):
+            return []
+        told = _answered(answer, "GET", "/api/features").get("items", [])
+        names = [str(one["id"]) for one in told if isinstance(one, dict) and "id" in one]
+        return sorted(name for name in names if not name.startswith(tuple(kept)))
+
+    def put_settings(self, space: str, changes: Json) -> None:
+        """Advanced settings of one space. One that the operator locked in kibana.yml stays, which is logged."""
+        for path in ("/internal/kibana/settings", "/api/kibana/settings"):  # the older ones know the second
+            answer = self._send("POST", f"/s/{space}{path}", json={"changes": changes}, headers=INTERNAL)
+            if answer.status_code != 404:
+                break
+        if answer.status_code >= 300:
+            log.warning("the Kibana space %s keeps its settings (answer %s)", space, answer.status_code)
 
     def export(self, space: str) -> list[Json]:
         """Every dashboard, data view, tag and list of a space, as import takes them."""

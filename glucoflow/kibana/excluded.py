@@ -32,11 +32,12 @@ def without(dashboard: Json, person: KibanaPerson) -> Json:
 
 def _filter(span: ExcludedSpan, zone: str, name: str) -> Json:
     inside = {"range": {"@timestamp": {"gte": span.start.isoformat(), "lt": span.end.isoformat()}}}
-    query = {"bool": {"filter": [{"term": {"event.dataset": "cgm.reading"}}, inside]}}
+    readings = {"bool": {"filter": [{"term": {"event.dataset": "cgm.reading"}}, inside]}}
+    query = {"bool": {"must_not": [readings]}}  # not `negate`, which would put NOT before the name
     meta = {
         "alias": f"Excluded: {words_for(span.start, span.end, zone)}",
         "disabled": False,
-        "negate": True,
+        "negate": False,
         "type": "custom",
         "key": "query",
         "indexRefName": name,

@@ -31,7 +31,7 @@ def person_objects(person: KibanaPerson) -> list[Json]:
     words, params, key = words_for(person), params_for(person.targets, person.unit), person.user_id
     lists: list[Json] = filled(views.lists(key, views.LISTS, f"cgm-view-{key}"), words)
     made = [without(filled(one, words), person) for one in template.dashboards("person")]
-    view = views.person_view(key, person.display_name, person.index_alias)
+    view = views.person_view(person)
     objects = [view, *lists, *(template.closed(one, params, words) for one in made)]
     return [views.tag(key, objects), *objects]
 

@@ -19,13 +19,15 @@ from glucoflow.kibana.api import TIMEOUT_S, Kibana, KibanaCredentials
 from glucoflow.kibana.export import OPERATOR, operator_objects, person_objects
 from glucoflow.kibana.person import KibanaPerson, cannot_be
 from glucoflow.kibana.template import Json, text
-from glucoflow.kibana.views import VERSION
+from glucoflow.kibana.views import CLOCK, VERSION
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.model.person_id import why_not
 
 log = logging.getLogger(__name__)
 
 Outcome = Literal["created", "updated", "unchanged", "newer_kept"]
+KEPT_FEATURES: Final = ("dashboard", "visualize", "discover", "maps", "savedObjects", "savedQuery", "indexPatterns")
+"""Beginnings of the names of what of Kibana a person uses; their ends change with its versions (`dashboard_v2`)."""
 _TOLD: Final = re.compile(r"version (\d+)(?:, content ([0-9a-f]+))?")
 
 
@@ -75,12 +77,12 @@ def provision_person(
         "id": space_of(person.user_id),
         "name": person.display_name,
         "color": "#209280",
-        "disabledFeatures": [],
         "initials": person.display_name.strip()[:2] or "?",
         "description": "Glucose dashboards by glucoflow",
     }
+    wanted = Wanted(space, person.index_alias, person_objects(person), f"cgm-now-{person.user_id}", person.zone)
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
-        done = _provision(kibana, space, [person.index_alias], person_objects(person))
+        done = _provision(kibana, wanted)
         if reader:
             _put_user(credentials, reader, done.role, person.display_name, ca_certs)
     return done
@@ -91,21 +93,22 @@ def provision_operator(
     credentials: KibanaCredentials,
     *,
     runs_index: str = "glucoflow-runs",
-    people_pattern: str = "cgm-*",
     ca_certs: Path | None = None,
 ) -> Provisioned:
-    """The operator's space, dashboard, and role, which reads the runs and all people. Raises as `provision_person`."""
+    """The operator's space, dashboard, and role, which reads runs and sizes, nobody's glucose.
+
+    Raises as `provision_person`.
+    """
     space = {
         "id": f"glucoflow-{OPERATOR}",
         "name": "glucoflow operator",
         "color": "#6092C0",
-        "disabledFeatures": [],
         "initials": "gf",
         "description": "Runs and sizes over all people",
     }
-    objects = operator_objects(runs_index=runs_index)
+    wanted = Wanted(space, f"{runs_index}*", operator_objects(runs_index=runs_index), f"cgm-{OPERATOR}-{OPERATOR}")
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
-        return _provision(kibana, space, [f"{runs_index}*", people_pattern], objects)
+        return _provision(kibana, wanted)
 
 
 def delete_person(
@@ -127,23 +130,54 @@ def delete_person(
     log.info("removed the Kibana space and role %s", space)
 
 
-def _provision(kibana: Kibana, space: Json, indices: list[str], objects: list[Json]) -> Provisioned:
-    version, space_id = kibana.check(), space["id"]
-    ours = {(one["type"], one["id"]) for one in objects}
-    new = kibana.put_space(space)
+class Wanted(msgspec.Struct, frozen=True):
+    """A space as it should be: what it shows, what its role reads, the dashboard that opens, whose clock it tells."""
+
+    space: Json
+    index: str
+    objects: list[Json]
+    opens: str
+    zone: str | None = None
+
+
+def _provision(kibana: Kibana, wanted: Wanted) -> Provisioned:
+    objects = wanted.objects
+    version, space_id = kibana.check(), wanted.space["id"]
+    ours = {_key(one) for one in objects}
+    new = kibana.put_space(wanted.space, KEPT_FEATURES)
     before: list[Json] = []
     try:
-        before = [] if new else [one for one in kibana.export(space_id) if (one["type"], one["id"]) in ours]
-        kibana.call("PUT", f"/api/security/role/{space_id}", _role(space_id, indices))
+        before = [] if new else [one for one in kibana.export(space_id) if _key(one) in ours]
+        kibana.call("PUT", f"/api/security/role/{space_id}", _role(space_id, [wanted.index]))
         outcome = _outcome(new, before, objects)
         if outcome in ("created", "updated"):
             kibana.import_(space_id, _ndjson(objects))
+            kibana.put_settings(space_id, _settings(_id_of(wanted.opens, kibana.export(space_id)), wanted.zone))
     except GlucoflowError:
         _undo(kibana, space_id, new, before, ours)
         raise
     count = len(objects) if outcome in ("created", "updated") else 0
     log.info("provisioned the Kibana space %s: %s, %s objects", space_id, outcome, count)
     return Provisioned(space=space_id, role=space_id, outcome=outcome, objects=count, kibana_version=version)
+
+
+def _key(one: Json) -> tuple[str, str]:
+    """Kind and id of an object as we wrote it.
+
+    Kibana gives an id that another space holds a new one, and keeps ours as `originId`.
+    """
+    return one["type"], one.get("originId") or one["id"]
+
+
+def _id_of(dashboard: str, held: list[Json]) -> str:
+    """The id under which a space holds one of our dashboards."""
+    return next((str(one["id"]) for one in held if _key(one) == ("dashboard", dashboard)), dashboard)
+
+
+def _settings(opens: str, zone: str | None) -> Json:
+    """The space's own settings: where one lands, and how moments are written."""
+    settings = {"defaultRoute": f"/app/dashboards#/view/{opens}", "dateFormat": CLOCK}
+    return settings | ({"dateFormat:tz": zone} if zone else {})
 
 
 def _outcome(new: bool, before: list[Json], objects: list[Json]) -> Outcome:
@@ -158,11 +192,14 @@ def _outcome(new: bool, before: list[Json], objects: list[Json]) -> Outcome:
 
 def _undo(kibana: Kibana, space: str, new: bool, before: list[Json], ours: set[tuple[str, str]]) -> None:
     """As it was, as far as Kibana lets us, step by step; the error that led here is the one to tell."""
+    paths: list[str] = []
     if new:
         paths = [f"/api/spaces/space/{space}", f"/api/security/role/{space}"]
     else:
-        added = ours - {(one["type"], one["id"]) for one in before}
-        paths = [f"/s/{space}/api/saved_objects/{kind}/{name}?force=true" for kind, name in sorted(added)]
+        held = {(one["type"], one["id"]) for one in before}
+        with _logged(space):
+            added = {(one["type"], one["id"]) for one in kibana.export(space) if _key(one) in ours} - held
+            paths = [f"/s/{space}/api/saved_objects/{kind}/{name}?force=true" for kind, name in sorted(added)]
     for path in paths:
         with _logged(space):
             kibana.call("DELETE", path, absent_ok=True)
@@ -191,7 +228,7 @@ def _role(space: str, indices: list[str]) -> Json:
 def _told_by(objects: list[Json]) -> tuple[int, str | None]:
     """Version and content, as the tag among the objects tells them."""
     for one in objects:
-        if one.get("type") == "tag" and str(one.get("id", "")).startswith("cgm-tag-"):
+        if one.get("type") == "tag" and _key(one)[1].startswith("cgm-tag-"):
             found = _TOLD.fullmatch(str(one["attributes"].get("description", "")))
             return (int(found[1]), found[2]) if found else (0, None)
     return 0, None

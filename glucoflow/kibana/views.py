@@ -4,22 +4,17 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.template import Json, text
+from glucoflow.model import episode_words
+from glucoflow.model.glycemia import EPISODE_KINDS
 from glucoflow.model.target_bands import NAMES
 from glucoflow.model.trends import ARROWS
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
 
 WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
-EPISODES = {
-    "low_l1": "Low",
-    "low_l2": "Very low",
-    "low_extended": "Low, over 2 hours",
-    "high_l1": "High",
-    "high_l2": "Very high",
-    "high_extended": "Very high, over 90 min",
-}
 KINDS = {
     "cgm.reading": "Reading",
     "cgm.calibration": "Calibration",
@@ -45,12 +40,14 @@ LISTS: Final[Lists] = {
     "episodes": (
         "Each episode",
         'event.dataset : "episode"',
-        ("time.date", "episode.kind", "episode.minutes", "{extreme}", "episode.night"),
+        ("time.date", "time.minute_of_day", "episode.kind", "episode.minutes", "{extreme}"),
     ),
     "events": (
         "What was noted",
         'event.dataset : ("food" or "insulin.bolus" or "insulin.basal" or "exercise" or "health" or "note")',
         (
+            "time.date",
+            "time.minute_of_day",
             "event.dataset",
             "food.carbs_g",
             "insulin.normal",
@@ -65,7 +62,7 @@ LISTS: Final[Lists] = {
     "calibrations": (
         "Calibrations and fingersticks",
         'event.dataset : ("cgm.calibration" or "glucose.fingerstick")',
-        ("event.dataset", "{glucose}", "device.transmitter_id"),
+        ("time.date", "time.minute_of_day", "event.dataset", "{glucose}", "device.transmitter_id"),
     ),
 }
 OPERATOR_LISTS: Final[Lists] = {
@@ -85,6 +82,56 @@ OPERATOR_LISTS: Final[Lists] = {
     ),
 }
 
+LABELS = {
+    "@timestamp": "Your clock",
+    "time.date": "Day",
+    "time.minute_of_day": "Local time",
+    "event.dataset": "Kind",
+    "episode.kind": "Kind",
+    "episode.minutes": "Length",
+    "episode.extreme_mg_dl": "Lowest or highest mg/dL",
+    "episode.extreme_mmol_l": "Lowest or highest mmol/L",
+    "glucose.mg_dl": "Glucose mg/dL",
+    "glucose.mmol_l": "Glucose mmol/L",
+    "food.carbs_g": "Carbohydrate g",
+    "insulin.normal": "Bolus U",
+    "insulin.extended": "Extended U",
+    "insulin.amount": "Long-acting U",
+    "exercise.intensity": "Activity",
+    "exercise.duration_ms": "For",
+    "health.kind": "Health",
+    "note.text": "Note",
+    "device.transmitter_id": "Transmitter",
+    "alert.name": "Alert",
+}
+"""Headings of lists: in place of the names of fields."""
+OPERATOR_LABELS = {
+    "@timestamp": "Last seen",
+    "user.id": "Person",
+    "event.provider": "Provider",
+    "connection.state": "State",
+    "connection.newest": "Newest reading",
+    "connection.last_success": "Last success",
+    "connection.next_poll": "Asked next",
+    "connection.failures": "Failures in a row",
+    "connection.error": "What is wrong",
+}
+ALERTS = {
+    "high": "High",
+    "low": "Low",
+    "urgentLow": "Urgent low",
+    "urgentLowSoon": "Urgent low soon",
+    "rise": "Rising fast",
+    "fall": "Falling fast",
+    "outOfRange": "Signal loss",
+    "noReadings": "No readings",
+    "fixedLow": "Fixed low",
+}
+CLOCK = "D MMM YYYY, HH:mm"
+"""Of moments: no seconds and no thousandths, in the zone of Kibana's space."""
+ID_LETTERS = 8
+"""As much of a long id as tells two apart."""
+
 DURATIONS = (
     "exercise.duration_ms",
     "insulin.duration_ms",
@@ -94,6 +141,7 @@ DURATIONS = (
     "settings.high_alert.snooze_ms",
     "settings.out_of_range_alert.threshold_ms",
 )
+MOMENTS = ("@timestamp", "connection.newest", "connection.last_success", "connection.next_poll")
 STATES = {
     "connected": "Connected",
     "needs_reauthorization": "Needs a new sign-in",
@@ -109,29 +157,43 @@ def tag(key: str, objects: Sequence[Json]) -> Json:
     return _object("tag", f"cgm-tag-{key}", "8.0.0", [], attributes)
 
 
-def person_view(key: str, name: str, index: str) -> Json:
-    """Documents of one person."""
-    formats: Json = {field: _duration() for field in DURATIONS}
+def person_view(person: KibanaPerson) -> Json:
+    """Documents of one person, with their bands and kinds by name and every moment as a person reads it."""
+    formats: Json = {field: _duration("milliseconds") for field in DURATIONS}
     formats |= {
+        "@timestamp": _date(),
         "glucose.mg_dl": _number("0"),
         "glucose.mmol_l": _number("0.0"),
         "episode.extreme_mg_dl": _number("0"),
         "episode.extreme_mmol_l": _number("0.0"),
+        "episode.minutes": _duration("minutes", 1),
+        "device.transmitter_id": {"id": "truncate", "params": {"fieldLength": ID_LETTERS}},
         "glucose.range": _lookup(NAMES),
         "trend.direction": _lookup(ARROWS, "?"),
         "time.weekday": _lookup(WEEKDAYS),
-        "episode.kind": _lookup(EPISODES),
+        "time.minute_of_day": _lookup({at: f"{at // 60:02}:{at % 60:02}" for at in range(24 * 60)}),
+        "episode.kind": _lookup(episode_names(person)),
         "event.dataset": _lookup(KINDS),
+        "alert.name": _lookup(ALERTS),
     }
-    return _view(f"cgm-view-{key}", f"Glucose: {name}", index, formats)
+    return _view(f"cgm-view-{person.user_id}", f"Glucose: {person.display_name}", person.index_alias, formats, LABELS)
+
+
+def episode_names(person: KibanaPerson) -> dict[str, str]:
+    """Each kind of episode with when it counts: `Low: below 70 for 15 min`."""
+    return {
+        kind: f"{episode_words.NAMES[kind].capitalize()}: {episode_words.rule(kind, person.targets, person.unit)}"
+        for kind in EPISODE_KINDS
+    }
 
 
 def runs_view(key: str, index: str) -> Json:
     """What the pipeline did, and how it stands."""
     formats = {"connection.state": _lookup(STATES), "run.lag_hours": _number("0.0")}
+    formats |= {field: _date() for field in MOMENTS}
     sizes = ("storage.bytes", "storage.year_bytes", "disk.bytes", "disk.year_bytes", "disk.free_bytes")
     formats |= {field: {"id": "bytes", "params": {"pattern": "0,0.[0]b"}} for field in sizes}
-    return _view(f"cgm-runs-{key}", "glucoflow runs", index, formats)
+    return _view(f"cgm-runs-{key}", "glucoflow runs", index, formats, OPERATOR_LABELS)
 
 
 def lists(key: str, made_of: Lists, view_id: str) -> list[Json]:
@@ -145,6 +207,7 @@ def lists(key: str, made_of: Lists, view_id: str) -> list[Json]:
             "description": "",
             "columns": list(columns),
             "sort": [["@timestamp", "desc"]],
+            "rowHeight": 0,
             "kibanaSavedObjectMeta": {"searchSourceJSON": text(source)},
         }
         references = [
@@ -167,14 +230,14 @@ def _object(kind: str, object_id: str, version: str, references: list[Json], att
     }
 
 
-def _view(view_id: str, name: str, index: str, formats: Json) -> Json:
+def _view(view_id: str, name: str, index: str, formats: Json, labels: Mapping[str, str]) -> Json:
     attributes = {
         "title": index,
         "name": name,
         "timeFieldName": "@timestamp",
         "allowNoIndex": True,
         "fields": "[]",
-        "fieldAttrs": "{}",
+        "fieldAttrs": text({field: {"customLabel": label} for field, label in labels.items()}),
         "fieldFormatMap": text(formats),
         "runtimeFieldMap": "{}",
         "sourceFilters": "[]",
@@ -187,16 +250,21 @@ def _number(pattern: str) -> Json:
     return {"id": "number", "params": {"pattern": pattern}}
 
 
-def _duration() -> Json:
+def _date() -> Json:
+    return {"id": "date", "params": {"pattern": CLOCK}}
+
+
+def _duration(given_in: str, decimals: int = 0) -> Json:
     params: dict[str, Any] = {
-        "inputFormat": "milliseconds",
+        "inputFormat": given_in,
         "outputFormat": "humanizePrecise",
-        "outputPrecision": 0,
+        "outputPrecision": decimals,
         "useShortSuffix": True,
     }
     return {"id": "duration", "params": params}
 
 
 def _lookup(words: Mapping[Any, str], unknown: str = "") -> Json:
-    entries = [{"key": key, "value": value} for key, value in words.items()]
+    """Names for codes. Kibana shows a code that has none as it is, unless `unknown` stands for it."""
+    entries = [{"key": str(key), "value": value} for key, value in words.items()]
     return {"id": "static_lookup", "params": {"lookupEntries": entries, "unknownKeyValue": unknown}}

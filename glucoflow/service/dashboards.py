@@ -39,7 +39,7 @@ def provision_dashboards(
         return provision_person(url, credentials, made, reader=(readers or {}).get(person.id))
 
     def of_operator() -> Provisioned:
-        return provision_operator(url, credentials, runs_index=rt.names.runs, people_pattern=rt.names.pattern)
+        return provision_operator(url, credentials, runs_index=rt.names.runs)
 
     steps = [(person.id, partial(of_person, person)) for person in rt.store.people.list()]
     shown = []

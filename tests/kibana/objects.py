@@ -19,6 +19,14 @@ class Panel(NamedTuple):
         config: Json = self.panel["embeddableConfig"]
         return config
 
+    @property
+    def name(self) -> str:
+        """The panel's index without the dashboard's name before it."""
+        board = self.dashboard["id"].split("-")[1]
+        index: str = self.panel["panelIndex"]
+        assert index.startswith(f"{board}-")
+        return index.removeprefix(f"{board}-")
+
     def __str__(self) -> str:
         return f"{self.dashboard['id']}/{self.panel['panelIndex']}"
 

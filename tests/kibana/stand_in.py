@@ -1,13 +1,15 @@
 """A stand-in for Kibana on a real port: spaces, roles, import and export as its HTTP API answers them.
 
 Import follows what was seen in 8.12.2: 200 with `success: false` when an object is refused, and the others are written
-all the same; 422 for the whole file when a version is too high.
+all the same; 422 for the whole file when a version is too high; an id that another space holds becomes a new one, ours
+is kept as `originId`, and the next import finds it by that.
 """
 
 import base64
 import json
 import re
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +35,10 @@ class Kibana:
     roles: dict[str, Any] = field(default_factory=dict)
     users: dict[str, Any] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    features: tuple[str, ...] = ("dashboard", "discover", "visualize", "maps", "siemV2", "ml", "savedObjectsTagging")
+    hides_features: bool = True
+    settings_path: str = "/internal/kibana/settings"
     calls: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -44,6 +50,11 @@ class Kibana:
             return 200, {"version": {"number": self.version}, "status": {"overall": {"level": self.level}}}
         if path.startswith("/api/spaces/space"):
             return self._space(method, path, body)
+        if path == "/api/features":
+            return 200, [{"id": one, "name": one.title()} for one in self.features]
+        if path == self.settings_path:
+            self.settings.setdefault(space or "default", {}).update(json.loads(body)["changes"])
+            return 200, {"settings": {}}
         if path.startswith(("/api/security/role/", "/_security/user/")):
             kept = self.roles if "role" in path else self.users
             name = path.rsplit("/", 1)[1]
@@ -67,6 +78,8 @@ class Kibana:
             self.objects = {key: one for key, one in self.objects.items() if key[0] != name}
             return (204, None) if self.spaces.pop(name, None) else (404, {})
         space = json.loads(body)
+        if space["disabledFeatures"] and not self.hides_features:
+            return 400, {"message": "[request body.disabledFeatures]: not allowed"}
         if method == "POST" and space["id"] in self.spaces:
             return 409, {"message": "exists"}
         self.spaces[space["id"]] = space
@@ -80,10 +93,24 @@ class Kibana:
             for one in objects
             if one["id"] == self.refuse
         ]
+        named = {(one["type"], one["id"]): self._id_in(space, one) for one in objects}
         for one in objects:
-            if one["id"] != self.refuse:
-                self.objects[(space, one["type"], one["id"])] = one
+            if one["id"] == self.refuse:
+                continue
+            name = named[(one["type"], one["id"])]
+            origin = {"originId": one["id"]} if name != one["id"] and "originId" not in one else {}
+            references = [{**r, "id": named.get((r["type"], r["id"]), r["id"])} for r in one["references"]]
+            self.objects[(space, one["type"], name)] = {**one, "id": name, "references": references, **origin}
         return 200, {"success": not errors, "successCount": len(objects) - len(errors), "errors": errors}
+
+    def _id_in(self, space: str, one: dict[str, Any]) -> str:
+        """The id under which an object of this id is kept in a space."""
+        for held_in, kind, name in self.objects:
+            held = self.objects[(held_in, kind, name)]
+            if (held_in, kind) == (space, one["type"]) and one["id"] in (name, held.get("originId")):
+                return name
+        elsewhere = any(kind == one["type"] and name == one["id"] for _, kind, name in self.objects)
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{space}/{one['id']}")) if elsewhere else str(one["id"])
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def test_no_panel_is_empty(person: Any) -> None:
 def test_a_month_without_a_list_would_be_noticed() -> None:
     """The check itself: without meals, boluses and the rest the list of events is empty."""
     alma = next(one for one in WORLD.people if one.id == "alma")
-    panel = next(p for p in panels(objects_of(alma)) if p.panel["panelIndex"] == "day-table")
+    panel = next(p for p in panels(objects_of(alma)) if p.name == "day-table")
     reading = {
         "event.dataset": "cgm.reading",
         "glucose.mg_dl": 100.0,

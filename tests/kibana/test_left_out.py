@@ -31,10 +31,10 @@ def filters(board: Json) -> list[Json]:
 
 
 def context(board: Json) -> Json:
-    """What Kibana puts around every search of the dashboard: filters that are negated must not hold."""
+    """What Kibana puts around every search of the dashboard. Of one that is negated the pill would read "NOT Excluded"."""
     for one in filters(board):
-        assert (one["meta"]["negate"], one["meta"]["disabled"], one["$state"]) == (True, False, {"store": "appState"})
-    return {"bool": {"must_not": [one["query"] for one in filters(board)]}}
+        assert (one["meta"]["negate"], one["meta"]["disabled"], one["$state"]) == (False, False, {"store": "appState"})
+    return {"bool": {"filter": [one["query"] for one in filters(board)]}}
 
 
 def test_only_those_who_left_something_out_have_filters() -> None:
@@ -68,7 +68,7 @@ def test_readings_of_the_span_are_not_counted_and_nothing_else_is_lost(
 
 
 def test_the_donut_of_such_a_person(filled: Elasticsearch, documents: list[Doc]) -> None:
-    donut = next(p for p in panels(BENS) if p.panel["panelIndex"] == "tir-donut")
+    donut = next(p for p in panels(BENS) if p.name == "tir-donut")
     query = kql.to_es(kql.read(state(donut)["query"]["query"]))
     shown = [query, context(donut.dashboard)]
     counted = [

@@ -173,7 +173,7 @@ def test_a_panels_figures_are_those_of_the_documents(
 
 
 def test_the_donut_is_the_time_in_range_of_the_metrics(filled: Elasticsearch, documents: list[Doc]) -> None:
-    panel = next(p for p in panels(FILES["anna"]) if p.panel["panelIndex"] == "tir-donut")
+    panel = next(p for p in panels(FILES["anna"]) if p.name == "tir-donut")
     row = from_node(filled, panel, layers(panel)["L1"])[()]
     total = sum(row.values())
     shares = time_in_ranges(series_of(documents).used)

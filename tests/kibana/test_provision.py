@@ -13,7 +13,7 @@ from glucoflow.kibana import (
     provision_operator,
     provision_person,
 )
-from glucoflow.kibana.export import person_objects
+from glucoflow.kibana.export import export_person, person_objects
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
 from glucoflow.model.targets import PROFILES
 from tests.kibana.conftest import ANNA, BEN
@@ -50,7 +50,7 @@ def test_a_person_gets_space_role_objects_and_login(kibana: Kibana) -> None:
 
 def test_again_changes_nothing_and_leaves_own_edits_alone(kibana: Kibana) -> None:
     provision_person(kibana.url, LOGIN, ANNA)
-    mine = {"type": "dashboard", "id": "my-own", "attributes": {"title": "Mine"}}
+    mine = {"type": "dashboard", "id": "my-own", "attributes": {"title": "Mine"}, "references": []}
     kibana.objects[(SPACE, "dashboard", "my-own")] = mine
     before = dict(kibana.objects)
     assert provision_person(kibana.url, LOGIN, ANNA).outcome == "unchanged"
@@ -94,10 +94,61 @@ def test_dashboards_of_a_later_glucoflow_stay(kibana: Kibana) -> None:
     assert kibana.objects[(SPACE, "tag", "cgm-tag-anna")]["attributes"]["description"] == "version 999"
 
 
-def test_the_operator_sees_runs_and_all_people(kibana: Kibana) -> None:
-    provision_operator(kibana.url, LOGIN, runs_index="glucoflow-runs", people_pattern="cgm-*")
-    names = kibana.roles["glucoflow-operator"]["elasticsearch"]["indices"][0]["names"]
-    assert names == ["glucoflow-runs*", "cgm-*"]
+def test_what_was_imported_by_hand_elsewhere_is_provisioned_once(kibana: Kibana) -> None:
+    """The ids are taken by the space of the first import: Kibana gives new ones, and keeps ours as `originId`."""
+    kibana._import("default", b'filename="glucoflow.ndjson"\n' + export_person(ANNA))
+    assert provision_person(kibana.url, LOGIN, ANNA).outcome == "created"
+    held = {key: one for key, one in kibana.objects.items() if key[0] == SPACE}
+    assert len(held) == len(ANNAS)
+    assert not {one["id"] for one in held.values()} & {one["id"] for one in ANNAS}
+    assert {one["originId"] for one in held.values()} == {one["id"] for one in ANNAS}
+    assert provision_person(kibana.url, LOGIN, ANNA).outcome == "unchanged"
+    pregnant = msgspec.structs.replace(ANNA, targets=PROFILES["pregnancy"])
+    assert provision_person(kibana.url, LOGIN, pregnant).outcome == "updated"
+    assert {key for key in kibana.objects if key[0] == SPACE} == set(held), "the same objects, no more of them"
+    board = next(one["id"] for one in held.values() if one.get("originId") == "cgm-now-anna")
+    assert kibana.settings[SPACE]["defaultRoute"] == f"/app/dashboards#/view/{board}"
+
+
+def test_a_refused_import_under_new_ids_leaves_nothing_behind(kibana: Kibana) -> None:
+    kibana._import("default", b'filename="glucoflow.ndjson"\n' + export_person(ANNA))
+    provision_person(kibana.url, LOGIN, ANNA)
+    lost = next(k for k, one in kibana.objects.items() if k[0] == SPACE and one["originId"] == "cgm-days-anna")
+    del kibana.objects[lost]
+    before = dict(kibana.objects)
+    kibana.refuse = "cgm-sensor-anna"
+    with pytest.raises(Misconfigured, match="cgm-sensor-anna"):
+        provision_person(kibana.url, LOGIN, ANNA)
+    assert set(kibana.objects) == set(before)
+
+
+def test_a_person_lands_on_now_by_their_own_clock_and_sees_nothing_else_of_kibana(kibana: Kibana) -> None:
+    provision_person(kibana.url, LOGIN, BEN)
+    assert kibana.spaces["cgm-ben"]["disabledFeatures"] == ["ml", "siemV2"]
+    assert kibana.settings["cgm-ben"] == {
+        "defaultRoute": "/app/dashboards#/view/cgm-now-ben",
+        "dateFormat": "D MMM YYYY, HH:mm",
+        "dateFormat:tz": "Europe/Berlin",
+    }
+    kibana.settings["cgm-ben"]["defaultRoute"] = "/app/discover"
+    assert provision_person(kibana.url, LOGIN, BEN).outcome == "unchanged"
+    assert kibana.settings["cgm-ben"]["defaultRoute"] == "/app/discover", "what they chose stays"
+
+
+@pytest.mark.parametrize("path", ["/api/kibana/settings", "/nowhere"])
+def test_a_kibana_that_hides_no_features_and_keeps_its_settings_is_provisioned_all_the_same(path: str) -> None:
+    with running(Kibana(hides_features=False, settings_path=path)) as kibana:
+        assert provision_person(kibana.url, LOGIN, ANNA).outcome == "created"
+        assert kibana.spaces[SPACE]["disabledFeatures"] == []
+        assert (SPACE in kibana.settings) == (path != "/nowhere")
+        assert provision_person(kibana.url, LOGIN, ANNA).outcome == "unchanged"
+
+
+def test_the_operator_sees_runs_and_nobodys_glucose(kibana: Kibana) -> None:
+    provision_operator(kibana.url, LOGIN, runs_index="glucoflow-runs")
+    (indices,) = kibana.roles["glucoflow-operator"]["elasticsearch"]["indices"]
+    assert indices == {"names": ["glucoflow-runs*"], "privileges": ["read", "view_index_metadata"]}
+    assert kibana.settings["glucoflow-operator"]["defaultRoute"] == "/app/dashboards#/view/cgm-operator-operator"
     assert ("dashboard", "cgm-operator-operator") in objects_of(kibana, "glucoflow-operator")
 
 

@@ -118,7 +118,7 @@ def test_hours_and_nights(targets: Targets, edges: Elasticsearch, readings: list
 @CASES
 def test_donut_and_day_table(targets: Targets, edges: Elasticsearch, readings: list[Doc]) -> None:
     person = KibanaPerson(user_id="p", display_name="P", unit=MMOL_L, targets=targets, index_alias=EDGES)
-    lens = {p.panel["panelIndex"]: p for p in panels(person_objects(person))}
+    lens = {p.name: p for p in panels(person_objects(person))}
     whole = count(readings, targets)
     names = {"c1": "very_low", "c2": "low", "c3": "in_range", "c4": "high", "c5": "very_high"}
     donut = columns_on(edges, lens["tir-donut"])
@@ -141,7 +141,7 @@ def test_kql_of_the_panels_agrees_with_the_node(edges: Elasticsearch, readings: 
     """The reader of KQL that tests judge by: on values with halves."""
     for targets in TARGETS.values():
         person = KibanaPerson(user_id="p", display_name="P", targets=targets, index_alias=EDGES)
-        donut = next(p for p in panels(person_objects(person)) if p.panel["panelIndex"] == "tir-donut")
+        donut = next(p for p in panels(person_objects(person)) if p.name == "tir-donut")
         for column in state(donut)["datasourceStates"]["formBased"]["layers"]["L1"]["columns"].values():
             tree = kql.read(column["filter"]["query"])
             held = sum(kql.holds(tree, flat(one)) for one in readings)
@@ -183,7 +183,7 @@ def test_a_page_compares_with_the_span_directly_before(days: int, filled: Elasti
 
 def test_kibana_compares_the_last_14_days_whatever_is_chosen() -> None:
     person = KibanaPerson(user_id="p", display_name="P", index_alias=EDGES)
-    panel = next(p for p in panels(person_objects(person)) if p.panel["panelIndex"] == "profile-compare")
+    panel = next(p for p in panels(person_objects(person)) if p.name == "profile-compare")
     assert panel.config["timeRange"] == {"from": "now-14d", "to": "now"}
     assert panel.config["title"] == "Last 14 days and the 14 before"
     spec = panel.config["savedVis"]["params"]["spec"]
