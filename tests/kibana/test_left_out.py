@@ -31,7 +31,7 @@ def filters(board: Json) -> list[Json]:
 
 
 def context(board: Json) -> Json:
-    """What Kibana puts around every search of the dashboard. Of one that is negated the pill would read "NOT Excluded"."""
+    """What Kibana puts around every search of the dashboard. A negated filter's pill would read "NOT Excluded"."""
     for one in filters(board):
         assert (one["meta"]["negate"], one["meta"]["disabled"], one["$state"]) == (False, False, {"store": "appState"})
     return {"bool": {"filter": [one["query"] for one in filters(board)]}}
