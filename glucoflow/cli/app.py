@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import SecretStr
 
-from glucoflow.cli import annotations, file_options
+from glucoflow.cli import annotations, apps, file_options
 from glucoflow.cli.console import Json, User, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.model.words import count
@@ -31,6 +31,7 @@ connection_app = typer.Typer(help="Whose account a connection reads.", no_args_i
 app.add_typer(connection_app, name="connection")
 kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
 app.add_typer(kibana_app, name="kibana")
+app.add_typer(apps.app, name="apps")
 
 
 def run() -> None:

@@ -1,10 +1,11 @@
 """The store: people, connections, encrypted credentials, leases, checkpoints, runs, rejected records, what people mark.
 
 `open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `credentials`, `runs`, `backfills`,
-`unread`, `calls`, `rejected_records`, `oauth_states`, `login_sessions`, `login_waits`, `exclusions`, `protocols`, and
-`ledger()`) hand out frozen values. SQLite or PostgreSQL.
+`unread`, `calls`, `rejected_records`, `oauth_states`, `login_sessions`, `login_waits`, `apps`, `exclusions`,
+`protocols`, and `ledger()`) hand out frozen values. SQLite or PostgreSQL.
 """
 
+from glucoflow.store.apps import RIGHTS, UPLOADS, App, AppRights, NewApp
 from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import WrongKey
@@ -32,7 +33,11 @@ from glucoflow.store.values import (
 )
 
 __all__ = [
+    "RIGHTS",
     "SYNC",
+    "UPLOADS",
+    "App",
+    "AppRights",
     "Backfill",
     "BackfillState",
     "Calls",
@@ -40,6 +45,7 @@ __all__ = [
     "Connection",
     "ConnectionState",
     "Exclusion",
+    "NewApp",
     "OAuthState",
     "OwnTargets",
     "Person",

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from glucoflow.store.annotations import Exclusions, Protocols
+from glucoflow.store.apps import Apps
 from glucoflow.store.backfills import Backfills
 from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC, Connections, whose
@@ -50,6 +51,7 @@ class Store:
         self.oauth_states = OAuthStates(database)
         self.login_sessions = LoginSessions(database)
         self.login_waits = LoginWaits(database)
+        self.apps = Apps(database)
         self.exclusions = Exclusions(database)
         self.protocols = Protocols(database)
         self._database = database

@@ -272,6 +272,23 @@ class LoginWaitRow(Base):
     next_at: Mapped[datetime]
 
 
+class AppRow(Base):
+    """A credential of an app: SHA-256 of the hex SHA-1 and SHA-512 of its secret, which itself is stored nowhere."""
+
+    __tablename__ = "apps"
+    __table_args__ = (Index(None, "sha1_hash", unique=True), Index(None, "sha512_hash", unique=True))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = _person()
+    name: Mapped[str]
+    rights: Mapped[str]
+    sha1_hash: Mapped[str]
+    sha512_hash: Mapped[str]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
 class ExclusionRow(Base):
     __tablename__ = "exclusions"
 

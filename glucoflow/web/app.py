@@ -20,6 +20,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.store import Store
 from glucoflow.web import (
+    app_routes,
     chart_routes,
     connect_routes,
     insight_routes,
@@ -66,7 +67,7 @@ def create_app(
     app.add_exception_handler(GlucoflowError, _our_error)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
-    own = (insight_routes, protocol_routes, settings_routes)
+    own = (insight_routes, protocol_routes, settings_routes, app_routes)
     for routes in (login_routes, chart_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app

@@ -13,7 +13,7 @@ from glucoflow.web.security import CSRF_COOKIE
 from tests.web.conftest import Open
 from tests.web.serving import Site
 
-PAGES = ("insights", "protocols", "settings")
+PAGES = ("insights", "protocols", "settings", "apps")
 
 
 @pytest.fixture

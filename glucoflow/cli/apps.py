@@ -1,0 +1,68 @@
+"""`apps`: the credentials of apps that upload or read by Nightscout's ways."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from glucoflow.cli.console import Json, User, print_json, say, settings_for
+
+app = typer.Typer(help="Apps that upload or read a person's data by Nightscout's ways.", no_args_is_help=True)
+
+Rights = Literal["read", "upload", "both"]
+
+
+@app.command()
+def add(
+    user: User,
+    name: Annotated[str, typer.Argument(help="What it is to be called: xDrip+ on my phone.")],
+    rights: Annotated[Rights, typer.Option(help="What it may do.")] = "both",
+    as_json: Json = False,
+) -> None:
+    """Make a secret for an app. It is shown this once, and names the person."""
+    from glucoflow.service.runtime import store_of
+
+    settings = settings_for()
+    with store_of(settings.store) as store:
+        made = store.apps.add(user, name, rights, datetime.now(UTC))
+    if as_json:
+        print_json({"id": made.app.id, "name": made.app.name, "rights": made.app.rights, "secret": made.secret})
+        return
+    say(f"The secret of {made.app.name}, shown this once:")
+    say(made.secret, bold=True)
+    say("In the app, give the address of the pages and this as API secret or token. xDrip+ takes both in one line:")
+    say(f"https://{made.secret}@<address>/api/v1/")
+
+
+@app.command("list")
+def list_apps(
+    user: Annotated[str | None, typer.Option("--user", help="Only this person's.")] = None, as_json: Json = False
+) -> None:
+    """Everybody's apps, what they may do and when they were last used."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        found = store.apps.list(user)
+    if as_json:
+        print_json(found)
+        return
+    table = Table(title="Apps", title_justify="left")
+    for heading in ("id", "person", "name", "may", "last used (UTC)", "state"):
+        table.add_column(heading)
+    for one in found:
+        used = f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never"
+        state = f"revoked {one.revoked_at:%Y-%m-%d}" if one.revoked_at else "in use"
+        table.add_row(one.id, one.user_id, one.name, one.rights, used, state)
+    Console().print(table)
+
+
+@app.command()
+def revoke(app_id: Annotated[str, typer.Argument(help="Its id, as in `glucoflow apps list`.")]) -> None:
+    """Take an app's rights away, now and for good."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        gone = store.apps.revoke(app_id, datetime.now(UTC))
+    say(f"{gone.name} of {gone.user_id} can neither read nor upload any more.")
