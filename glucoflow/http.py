@@ -153,7 +153,7 @@ class SignedHttp:
         signature = self._sign(credentials)
         answer = ask(
             self._session, self._title, method, url,
-            params={**(query or {}), **signature.query}, json=json, auth=_Headers(signature.headers),
+            params={**(query or {}), **signature.query}, json=json, auth=SignedHeaders(signature.headers),
         )  # fmt: skip
         said = _date(answer.headers.get("Date", ""))
         if said is not None:
@@ -172,7 +172,7 @@ class SignedHttp:
         raise transient(self._title, answer) or self._refusal(answer)
 
 
-class _Headers(AuthBase):
+class SignedHeaders(AuthBase):
     """Sets headers as `auth`, since requests would else let a .netrc entry replace `Authorization`."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:

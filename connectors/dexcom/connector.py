@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -14,15 +15,14 @@ from connectors.dexcom.events import Alerts, Calibrations, Events
 from connectors.dexcom.readings import Readings
 from connectors.dexcom.times import request_time, system_time
 from connectors.dexcom.wire import envelope
+from connectors.parts import in_parts
 from connectors.understanding import EARLIEST
-from glucoflow.http import TooMuch
 from glucoflow.model.ingestion import Kind, Window
 from glucoflow.provider import Account, CredentialSource, Page, Site, Terms
 
 log = logging.getLogger(__name__)
 
 LONGEST_WINDOW = timedelta(days=30)
-SHORTEST_WINDOW = timedelta(hours=1)
 ONE_SECOND = timedelta(seconds=1)
 UPDATED_SINCE_LIMIT = timedelta(days=30)
 """`dataRange` answers wrongly to a `lastSyncTime` older than about 100 days; Tidepool leaves it out beyond 30."""
@@ -88,8 +88,7 @@ class DexcomConnector:
             if whole.start < whole.end:
                 yield self._page(stream, whole, {})
             return
-        for part in whole.split(LONGEST_WINDOW):
-            yield from self._parts(stream, part)
+        yield from in_parts(whole, LONGEST_WINDOW, partial(self._part, stream))
 
     def close(self) -> None:
         self._api.close()
@@ -101,21 +100,9 @@ class DexcomConnector:
             query["lastSyncTime"] = request_time(updated_since) + "Z"
         return self._api.get("dataRange", query, data_range)
 
-    def _parts(self, stream: Stream, window: Window) -> Iterator[Page]:
-        waiting = [window]
-        while waiting:
-            part = waiting.pop()
-            query = {"startDate": request_time(part.start), "endDate": request_time(part.end)}
-            try:
-                page = self._page(stream, part, query)
-            except TooMuch as error:
-                if part.end - part.start < 2 * SHORTEST_WINDOW:
-                    raise
-                middle = _floor(part.start + (part.end - part.start) / 2)
-                log.warning("%s of %s: %s Asked for half.", stream.endpoint, part.end - part.start, error.message)
-                waiting += [Window(middle, part.end), Window(part.start, middle)]
-                continue
-            yield page
+    def _part(self, stream: Stream, part: Window) -> Page:
+        query = {"startDate": request_time(part.start), "endDate": request_time(part.end)}
+        return self._page(stream, part, query)
 
     def _page(self, stream: Stream, window: Window, query: dict[str, str]) -> Page:
         answer = self._api.get(stream.endpoint, query, lambda body: envelope(body, stream.record_type))

@@ -4,7 +4,8 @@
     ├── Retryable        the other side may answer later: wait (`retry_after` seconds if it said so), then try again
     │   └── AnswerLost       it may have been carried out, but the answer did not arrive
     ├── Reauthorize      the person's consent is gone: stop this connection and ask them to connect again
-    │   └── OtherAccount     another account than before: stop before anything of it is written
+    │   ├── OtherAccount     another account than before: stop before anything of it is written
+    │   └── LoginRefused     what the person typed is refused: ask them at once, trying again may lock the account
     ├── Unreadable       a part of a connection's data is refused (a kind, a window): remember it, go on with the rest
     ├── Rejected         one record cannot be understood or stored: keep it with its reason and go on
     ├── UnreadableFile   what a person handed in is no file that is known here: say so, nothing was changed
@@ -66,6 +67,11 @@ class Unreadable(GlucoflowError):
 
 class OtherAccount(Reauthorize):
     """Good credentials, but of another account than the connection's, or of one that is somebody else's."""
+
+
+class LoginRefused(Reauthorize):
+    """A password or token that a person typed is refused. Believed at the first time, and never tried again as it is:
+    providers lock accounts after a few tries."""
 
 
 class Rejected(GlucoflowError):

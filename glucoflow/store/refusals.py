@@ -1,9 +1,9 @@
 """When a provider's no is believed, and its person asked to connect again: `docs/delivery.md` states the rule.
 
 A gateway that refuses everybody for a minute looks like a consent that is gone. So a no counts once a wait, and only
-several in a row are an answer: two to a sign-in (`invalid_grant`, a wrong password), four to a request for data, as
-Tidepool's platform does (2^n × 2 hours between them). Where most people of an app get it at once, it is the provider's
-or the app's fault, and nobody is asked.
+several in a row are an answer: two to a sign-in (`invalid_grant`), four to a request for data, as Tidepool's platform
+does (2^n × 2 hours between them); but one to what a person typed, since accounts are locked after a few tries. Where
+most people of an app get it at once, it is the provider's or the app's fault, and nobody is asked.
 """
 
 import logging
@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable
+from glucoflow.model.errors import GlucoflowError, LoginRefused, Reauthorize, Retryable
 from glucoflow.store.tables import ConnectionRow
 from glucoflow.store.values import RefusalWave
 
@@ -53,6 +53,8 @@ def judged(session: Session, row: ConnectionRow, error: Reauthorize, by: By, now
 
     Until then Retryable, whose `retry_after` is the wait before the next no counts.
     """
+    if isinstance(error, LoginRefused):
+        return Reauthorize(error.message, remedy=error.remedy or RECONNECT)
     rule = RULES[by]
     if _counts(row, rule, now):
         row.refusals, row.refused_at = row.refusals + 1, now

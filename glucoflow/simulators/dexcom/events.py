@@ -1,36 +1,23 @@
 """What people enter (`events`) and what they calibrate (`calibrations`), as the cloud writes it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from glucoflow.simulators.chance import DAY, STEP, dice
-from glucoflow.simulators.day_plan import Plan
 from glucoflow.simulators.dexcom.blocks import Block, Ids, block_of_dicts, stamps, uploaded
+from glucoflow.simulators.entered import Entry, entered, metered
 from glucoflow.simulators.patient import PatientModel
 from glucoflow.simulators.scenario import AddEvent, Change, DeleteEvents, Scenario, SimulatedPerson, UpdateEvents
 from glucoflow.simulators.wallclock import epoch
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One thing entered. `name` tells apart what was entered at the same second."""
-
-    at: int
-    kind: str
-    subtype: str | None
-    value: str | None
-    unit: str | None
-    name: str = ""
 
 
 def events_block(scenario: Scenario, patient: PatientModel, day: int, changes: Sequence[Change]) -> Block:
     """The events of a UTC day, as they are after `changes`."""
     person, start, end = patient.person, day * DAY, (day + 1) * DAY
     begin = max(start, epoch(person.since))
-    entries = [entry for entry in _entries(patient, start, end) if begin <= entry.at < end]
+    entries = [entry for entry in entered(patient, start, end) if begin <= entry.at < end]
     rows = [
         (entry, _seen(scenario, person, entry.at), "created") for entry in sorted(entries, key=lambda entry: entry.at)
     ]
@@ -79,45 +66,6 @@ def _changed(row: Row, change: UpdateEvents | DeleteEvents) -> Row:
     return Entry(entry.at, entry.kind, entry.subtype, value, entry.unit, entry.name), seen, "updated"
 
 
-def _entries(patient: PatientModel, start: int, end: int) -> Iterator[Entry]:
-    for plan in patient.plans(start, end):
-        yield from _meals(plan)
-        yield from _doses(plan)
-        for bout in plan.bouts:
-            yield Entry(bout.at, "exercise", bout.intensity, str(bout.minutes), "minutes")
-        for low in plan.lows:
-            yield Entry(low.at + low.minutes * 36, "carbs", None, "15", "grams", "against a low")
-        for at, kind in plan.health:
-            yield Entry(at, "health", kind, None, None)
-        for at, text in plan.notes:
-            yield Entry(at, "notes", None, text, None)
-        for at in plan.fingersticks:
-            yield Entry(at, "bloodGlucose", None, str(_metered(patient, at)), "mg/dL")
-
-
-def _meals(plan: Plan) -> Iterator[Entry]:
-    for number, meal in enumerate(plan.meals):
-        if meal.logged:
-            yield Entry(meal.at, "carbs", None, str(meal.grams), "grams", f"meal {number}")
-            if meal.bolus_at is not None:
-                yield Entry(meal.bolus_at, "insulin", "fastActing", f"{meal.units:g}", "units", f"meal {number}")
-
-
-def _doses(plan: Plan) -> Iterator[Entry]:
-    for number, dose in enumerate(plan.corrections):
-        yield Entry(dose.at, "insulin", "fastActing", f"{dose.units:g}", "units", f"correction {number}")
-    if plan.basal is not None:
-        at, units = plan.basal
-        yield Entry(at, "insulin", "longActing", f"{units:g}", "units")
-
-
-def _metered(patient: PatientModel, at: int) -> int:
-    """What a good meter shows: within a few percent of the blood."""
-    error = float(dice(patient.seed, patient.person.id, "meter", at).normal(1, 0.04))
-    glucose = float(patient.glucose(np.array([at], dtype=np.int64))[0])
-    return round(min(400.0, max(40.0, glucose * error)))
-
-
 def _seen(scenario: Scenario, person: SimulatedPerson, at: int) -> int:
     return int(uploaded(scenario, person, np.array([at], dtype=np.int64))[0])
 
@@ -151,7 +99,7 @@ def _calibration(patient: PatientModel, ids: Ids, at: int) -> dict[str, Any]:
         "recordId": ids.of(str(at)),
         **stamps(person, at),
         "unit": "mg/dL",
-        "value": _metered(patient, at),
+        "value": metered(patient, at),
         "displayDevice": person.display_device,
         "transmitterId": patient.sensors.transmitter_id(worn.transmitter),
         "transmitterTicks": at - worn.transmitter_start,

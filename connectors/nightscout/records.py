@@ -1,0 +1,291 @@
+"""Documents of a site → our records. One treatment may be several: a meal and its bolus.
+
+Only `date` (ms) and `created_at` are safe clocks; `dateString` is rewritten, malformed or missing. Values below 39 are
+error codes of old receivers and no glucose (lib/plugins/errorcodes.js).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from connectors.lenient import LenientDecoder
+from connectors.understanding import NoValue, Understood, Word, rejected_record, sized, understand, within_clocks
+from glucoflow.model.errors import Rejected
+from glucoflow.model.ingestion import Window
+from glucoflow.model.ranges import SensorLimits
+from glucoflow.model.records import (
+    NO_PAYLOAD,
+    Basal,
+    Bolus,
+    Device,
+    DeviceSettings,
+    DeviceStatus,
+    Exercise,
+    Fingerstick,
+    Food,
+    Note,
+    Reading,
+    Record,
+)
+from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.provider import Page
+
+LOWEST = 39.0
+HIGHEST = 1000.0
+MINUTE_MS = 60_000
+MOST_UNITS, MOST_CARBS_G, LONGEST_MIN = 250.0, 1000.0, 7 * 1440.0
+LONGEST_NOTE = 10_000
+HIGH_OF_FOUR_HUNDRED = 401.0
+"""What uploaders of sensors that end at 400 write for HIGH."""
+REACH = timedelta(minutes=20)
+"""How far around its window a page is looked at, to see how densely a device reads."""
+
+Text = str | None
+
+
+class Common(msgspec.Struct, frozen=True, kw_only=True, rename={"own_id": "_id", "utc_offset": "utcOffset"}):
+    own_id: Word | None = None
+    identifier: Word | None = None
+    date: float | None = None
+    utc_offset: float | None = None
+    device: Word | None = None
+
+
+class Entry(
+    Common, frozen=True, kw_only=True, rename={"own_id": "_id", "utc_offset": "utcOffset", "date_string": "dateString"}
+):
+    type: Word | None = None
+    sgv: float | None = None
+    mbg: float | None = None
+    date_string: Word | None = None
+    direction: Word | None = None
+
+
+class Treatment(
+    Common,
+    frozen=True,
+    kw_only=True,
+    rename={
+        "own_id": "_id",
+        "utc_offset": "utcOffset",
+        "event_type": "eventType",
+        "glucose_type": "glucoseType",
+        "entered_by": "enteredBy",
+    },
+):
+    created_at: Word | None = None
+    event_type: Word | None = None
+    insulin: float | None = None
+    carbs: float | None = None
+    glucose: float | None = None
+    glucose_type: Word | None = None
+    units: Word | None = None
+    duration: float | None = None
+    absolute: float | None = None
+    rate: float | None = None
+    notes: Text = None
+    entered_by: Word | None = None
+
+
+class Status(Common, frozen=True, kw_only=True):
+    created_at: Word | None = None
+
+
+class Profile(
+    Common,
+    frozen=True,
+    kw_only=True,
+    rename={"own_id": "_id", "utc_offset": "utcOffset", "start_date": "startDate", "default": "defaultProfile"},
+):
+    created_at: Word | None = None
+    start_date: Word | None = None
+    default: Word | None = None
+    store: dict[str, Any] | None = None
+    units: Word | None = None
+
+
+def readings_page(window: Window, raws: Sequence[msgspec.Raw], now: datetime) -> Page:
+    """Readings of `entries`, which were asked for within `REACH` around the window."""
+    decoder = LenientDecoder(Entry, frozenset({"date", "sgv", "type"}))
+
+    def reading(raw: msgspec.Raw) -> Reading:
+        wire, payload = decoder.decode(raw)
+        if wire.type not in (None, "sgv"):
+            raise NoValue
+        time = _time(wire.date, wire.date_string, now)
+        if wire.sgv is None or wire.sgv < LOWEST:
+            raise NoValue
+        if wire.sgv > HIGHEST:
+            raise Rejected("sgv", "above 1000 mg/dL: no sensor measures that")
+        capped = wire.sgv == HIGH_OF_FOUR_HUNDRED and "libre" not in (wire.device or "").lower()
+        return Reading(
+            time=time,
+            **_frame(wire, payload),
+            value=wire.sgv,
+            unit=MG_DL,
+            trend_word=wire.direction,
+            sensor_limits=SensorLimits(40, 400) if capped else None,
+        )
+
+    found = understand(raws, reading)
+    dense = _with_intervals(found.records)
+    inside = [one for one in dense if window.start <= one.time < window.end]
+    kept = Understood(records=inside, rejected=found.rejected, without_value=found.without_value)
+    return kept.page(window, decoder.left_out)
+
+
+def meters_page(window: Window, raws: Sequence[msgspec.Raw], now: datetime) -> Page:
+    """Values of blood-glucose meters among the entries."""
+    decoder = LenientDecoder(Entry, frozenset({"date", "mbg"}))
+
+    def meter(raw: msgspec.Raw) -> Fingerstick:
+        wire, payload = decoder.decode(raw)
+        if wire.type != "mbg" or wire.mbg is None:
+            raise NoValue
+        return Fingerstick(
+            time=_time(wire.date, wire.date_string, now), **_frame(wire, payload), value=wire.mbg, unit=MG_DL
+        )
+
+    return understand(raws, meter).page(window, decoder.left_out)
+
+
+def treatments_page(window: Window, raws: Iterable[msgspec.Raw], now: datetime) -> Page:
+    """Meals, boluses, temporary rates, exercise, finger-sticks and notes."""
+    decoder = LenientDecoder(Treatment, frozenset({"created_at"}))
+    found: Understood[Record] = Understood()
+    for raw in raws:
+        try:
+            wire, payload = decoder.decode(sized(raw))
+            made = list(_treated(wire, _time(None, wire.created_at, now, "created_at"), _frame(wire, payload)))
+        except (Rejected, msgspec.DecodeError, UnicodeDecodeError) as error:
+            found.rejected.append(rejected_record(error, raw))
+            continue
+        found.records += made
+        found.without_value += not made
+    return found.page(window, decoder.left_out)
+
+
+def statuses_page(window: Window, raws: Sequence[msgspec.Raw], now: datetime) -> Page:
+    """The newest status of each device: all of them would be a document every few minutes."""
+    decoder = LenientDecoder(Status, frozenset({"created_at"}))
+
+    def status(raw: msgspec.Raw) -> DeviceStatus:
+        wire, _ = decoder.decode(raw)
+        time = _time(None, wire.created_at, now, "created_at")
+        frame = _frame(wire, NO_PAYLOAD) | {"key": f"device/{wire.device or 'unknown'}", "record_id": None}
+        return DeviceStatus(time=time, **frame, last_upload=time)
+
+    found = understand(raws, status)
+    found.records.sort(key=lambda one: one.time)  # of one device the last stays
+    return found.page(window, decoder.left_out)
+
+
+def profiles_page(window: Window, raws: Sequence[msgspec.Raw], now: datetime) -> Page:
+    """Each profile as settings: its unit and name; basal rates and ratios stay in the payload."""
+    decoder = LenientDecoder(Profile, frozenset({"startDate"}))
+
+    def profile(raw: msgspec.Raw) -> DeviceSettings:
+        wire, payload = decoder.decode(raw)
+        time = _time(None, wire.start_date or wire.created_at, now, "startDate")
+        stored = (wire.store or {}).get(wire.default or "")
+        said = stored.get("units") if isinstance(stored, dict) else None
+        return DeviceSettings(
+            time=time, **_frame(wire, payload), units=_unit(said or wire.units, None), schedule_name=wire.default
+        )
+
+    return understand(raws, profile).page(window, decoder.left_out)
+
+
+def _treated(wire: Treatment, time: datetime, frame: dict[str, Any]) -> Iterable[Record]:
+    key, word = frame.pop("key"), (wire.event_type or "").lower()
+    duration = _bounded("duration", wire.duration, LONGEST_MIN)
+    duration_ms = round(duration * MINUTE_MS) if duration else None
+    if wire.insulin:
+        amount = _bounded("insulin", wire.insulin, MOST_UNITS)
+        yield Bolus(time=time, key=f"{key}/insulin", **frame, action="fast", normal=amount)
+    if wire.carbs:
+        yield Food(time=time, key=f"{key}/carbs", **frame, carbs_g=_bounded("carbs", wire.carbs, MOST_CARBS_G))
+    if wire.glucose and (wire.glucose_type or "finger").lower() in ("finger", "manual"):
+        unit = _unit(wire.units, wire.glucose)
+        yield Fingerstick(time=time, key=f"{key}/glucose", **frame, value=wire.glucose, unit=unit)
+    if word == "temp basal":
+        rate = wire.absolute if wire.absolute is not None else wire.rate
+        bounded = _bounded("absolute", rate, 100.0)
+        yield Basal(time=time, key=f"{key}/basal", **frame, delivery_type="temp", rate=bounded, duration_ms=duration_ms)
+    elif word == "exercise":
+        yield Exercise(time=time, key=f"{key}/exercise", **frame, duration_ms=duration_ms)
+    elif not (wire.insulin or wire.carbs or wire.glucose) or wire.notes:
+        said = [wire.event_type if word not in ("", "note", "<none>") else None, wire.notes]
+        if text := ": ".join(one for one in said if one)[:LONGEST_NOTE]:
+            yield Note(time=time, key=f"{key}/note", **frame, text=text)
+
+
+def _frame(wire: Common, payload: msgspec.Raw) -> dict[str, Any]:
+    name = wire.identifier or wire.own_id
+    offset = wire.utc_offset
+    good = offset is not None and -720 <= offset <= 840
+    return {
+        "key": name or f"{wire.date}/{wire.device}",
+        "record_id": name,
+        "offset_min": round(offset) if good and offset is not None else None,
+        "device": Device(id=wire.device, name=wire.device) if wire.device else None,
+        "payload": payload,
+    }
+
+
+def _time(ms: float | None, text: str | None, now: datetime, field: str = "date") -> datetime:
+    """The instant. Raises Rejected."""
+    try:
+        if ms is not None:
+            return within_clocks(datetime.fromtimestamp(ms / 1000, UTC), now, field)
+        if text:
+            time = datetime.fromisoformat(text.strip())
+            return within_clocks(time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC), now, field)
+    except (ValueError, OverflowError, OSError):
+        raise Rejected(field, "not a time") from None
+    raise Rejected(field, "missing")
+
+
+def _unit(word: str | None, value: float | None) -> Unit:
+    """A treatment has a unit of its own; without one, no meter shows less than 35 mg/dL as a number."""
+    if word:
+        return MMOL_L if "mmol" in word.lower() else MG_DL
+    return MMOL_L if value is not None and value < 35 else MG_DL
+
+
+def _bounded(field: str, value: float | None, most: float) -> float | None:
+    if value is not None and not 0 <= value <= most:
+        raise Rejected(field, f"outside 0 to {most:g}")
+    return value
+
+
+def _with_intervals(readings: list[Reading]) -> list[Reading]:
+    """Readings of a device that reads every minute, or every quarter of an hour, say so."""
+    by_device: dict[str, list[Reading]] = defaultdict(list)
+    for one in readings:
+        by_device[one.device.id or "" if one.device else ""].append(one)
+    result: list[Reading] = []
+    for of_one in by_device.values():
+        of_one.sort(key=lambda one: one.time)
+        gaps = [(after.time - before.time).total_seconds() for before, after in pairwise(of_one)]
+        around = zip([None, *gaps], [*gaps, None], strict=True) if gaps else [(None, None)] * len(of_one)
+        for one, (before, behind) in zip(of_one, around, strict=True):
+            interval = _interval_ms([gap for gap in (before, behind) if gap is not None])
+            result.append(msgspec.structs.replace(one, interval_ms=interval) if interval else one)
+    return result
+
+
+def _interval_ms(gaps: list[float]) -> int | None:
+    """By the gaps to a reading's neighbours, in seconds; None for the usual five minutes."""
+    if not gaps:
+        return None
+    if 30 <= min(gaps) < 150:
+        return MINUTE_MS
+    return 15 * MINUTE_MS if len(gaps) == 2 and min(gaps) >= 600 and max(gaps) <= 1200 else None
+
+
+PageOf = Callable[[Window, Sequence[msgspec.Raw], datetime], Page]
