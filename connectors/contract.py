@@ -54,6 +54,8 @@ class Subject:
     redirect_uri: str = ""
     signed_out: Reply = field(default_factory=lambda: Reply(401, b'{"error":"invalid_token"}'))
     """What the provider answers to credentials that are no longer good."""
+    no_secrets: frozenset[str] = frozenset()
+    """Names of the credentials' values that may be seen: an id that stands in keys, a host."""
     patience_s: float = 30.0
     """After so long a connector that was given `HASTY` limits has none."""
 
@@ -428,6 +430,7 @@ def nothing_secret_is_said(subject: Subject) -> None:
         chatty.setLevel(quiet)
     auth = subject.provider.auth
     open_ones = {one.name for one in auth.fields if not one.secret} if isinstance(auth, Form) else set()
+    open_ones |= subject.no_secrets
     values = subject.credentials.values.items()
     secrets = [value.get_secret_value() for name, value in values if name not in open_ones]
     for secret in (one for one in secrets if len(one) >= 6):

@@ -168,7 +168,10 @@ class Form(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     fields: tuple[Field, ...]
     log_in: Callable[[S, Site, Mapping[str, SecretStr], datetime], Credentials]
     """Credentials that hold the fields' values and whatever the log-in gave. Called again with the same values when
-    they expire. Raises Reauthorize for what the provider refuses, Misconfigured, Retryable."""
+    they expire. Raises LoginRefused for what the provider refuses, which is then asked for and never tried again;
+    Reauthorize, Misconfigured, Retryable."""
+    hint: str = ""
+    """What else to know before filling it in, in a sentence or two."""
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):

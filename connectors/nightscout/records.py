@@ -4,14 +4,13 @@ Only `date` (ms) and `created_at` are safe clocks; `dateString` is rewritten, ma
 error codes of old receivers and no glucose (lib/plugins/errorcodes.js).
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 
+from connectors.intervals import with_intervals
 from connectors.lenient import LenientDecoder
 from connectors.understanding import NoValue, Understood, Word, rejected_record, sized, understand, within_clocks
 from glucoflow.model.errors import Rejected
@@ -132,7 +131,7 @@ def readings_page(window: Window, raws: Sequence[msgspec.Raw], now: datetime) ->
         )
 
     found = understand(raws, reading)
-    dense = _with_intervals(found.records)
+    dense = with_intervals(found.records)
     inside = [one for one in dense if window.start <= one.time < window.end]
     kept = Understood(records=inside, rejected=found.rejected, without_value=found.without_value)
     return kept.page(window, decoder.left_out)
@@ -261,31 +260,6 @@ def _bounded(field: str, value: float | None, most: float) -> float | None:
     if value is not None and not 0 <= value <= most:
         raise Rejected(field, f"outside 0 to {most:g}")
     return value
-
-
-def _with_intervals(readings: list[Reading]) -> list[Reading]:
-    """Readings of a device that reads every minute, or every quarter of an hour, say so."""
-    by_device: dict[str, list[Reading]] = defaultdict(list)
-    for one in readings:
-        by_device[one.device.id or "" if one.device else ""].append(one)
-    result: list[Reading] = []
-    for of_one in by_device.values():
-        of_one.sort(key=lambda one: one.time)
-        gaps = [(after.time - before.time).total_seconds() for before, after in pairwise(of_one)]
-        around = zip([None, *gaps], [*gaps, None], strict=True) if gaps else [(None, None)] * len(of_one)
-        for one, (before, behind) in zip(of_one, around, strict=True):
-            interval = _interval_ms([gap for gap in (before, behind) if gap is not None])
-            result.append(msgspec.structs.replace(one, interval_ms=interval) if interval else one)
-    return result
-
-
-def _interval_ms(gaps: list[float]) -> int | None:
-    """By the gaps to a reading's neighbours, in seconds; None for the usual five minutes."""
-    if not gaps:
-        return None
-    if 30 <= min(gaps) < 150:
-        return MINUTE_MS
-    return 15 * MINUTE_MS if len(gaps) == 2 and min(gaps) >= 600 and max(gaps) <= 1200 else None
 
 
 PageOf = Callable[[Window, Sequence[msgspec.Raw], datetime], Page]

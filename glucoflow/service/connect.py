@@ -3,15 +3,29 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
+import msgspec
+from pydantic import SecretStr
+
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize, Rejected
-from glucoflow.provider import OAuth
+from glucoflow.provider import Field, OAuth
 from glucoflow.service.backfill import checked_window
 from glucoflow.service.overdue import Overdue
 from glucoflow.service.providers import Providers
 from glucoflow.store import Connection, OAuthState, Store
 
 AGAIN = "Go to the person's status page and connect again."
+
+
+class ConnectForm(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked to connect a provider without a sign-in page. `freshness` follows “its readings come”."""
+
+    title: str
+    fields: tuple[Field, ...]
+    regions: Mapping[str, str]
+    region: str
+    freshness: str
+    hint: str = ""
 
 
 class SiteConnect:
@@ -41,7 +55,36 @@ class SiteConnect:
     @property
     def titles(self) -> Mapping[str, str]:
         """The providers that a person can connect: the name in addresses, and the one people know it by."""
-        return {one.name: one.title for one in self._providers.all() if isinstance(one.auth, OAuth)}
+        return {one.name: one.title for one in self._providers.all()}
+
+    def form(self, provider: str) -> ConnectForm | None:
+        """What a person fills in to connect this provider; None where they sign in on its own page."""
+        one = self._providers.get(provider)
+        if isinstance(one.auth, OAuth):
+            return None
+        return ConnectForm(
+            title=one.title,
+            fields=one.auth.fields,
+            regions=one.regions,
+            region=self._providers.region(provider),
+            freshness=one.quirks.freshness,
+            hint=one.auth.hint,
+        )
+
+    def log_in(self, user_id: str, provider: str, region: str, values: Mapping[str, SecretStr], now: datetime) -> None:
+        """Sign a person in with what they filled in, keep the credentials, and ask for the first sync.
+
+        Raises Rejected where a field is missing, and what the provider refuses or fails by.
+        """
+        form = self.form(provider)
+        missing = [one.label for one in form.fields if not one.optional and one.name not in values] if form else []
+        if missing:
+            raise Rejected("form", f"please fill in: {', '.join(missing)}")
+        credentials = self._providers.log_in(provider, region, values, now)
+        again = connection_for(self._store, user_id, provider)
+        started = OAuthState(user_id=user_id, provider=provider, region=region, connection_id=again)
+        connect_account(self._store, started, credentials, now)
+        self._request_sync(user_id)
 
     def begin(self, user_id: str, provider: str, now: datetime) -> str:
         """Store a single-use state; the provider's address to send the person to. Misconfigured without keys."""

@@ -1,15 +1,19 @@
 """Connecting a provider: off to the provider, back with a code, and what to say when it went wrong."""
 
 import logging
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import SecretStr
 
-from glucoflow.model.errors import Reauthorize
+from glucoflow.model.errors import GlucoflowError, Reauthorize
+from glucoflow.service.connect import ConnectForm
 from glucoflow.store import Person
 from glucoflow.web.access import InParts, InPerson, OurForm, Services, local_path
+from glucoflow.web.pages import unit_of
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -18,12 +22,71 @@ DENIED = "access_denied"
 
 
 @router.get("/people/{user_id}/connect/{provider}")
-def begin(parts: InParts, person: InPerson, provider: str) -> Response:
-    """To the provider's own login. The state that comes back is single-use, expires, and only its hash is kept."""
-    if provider not in parts.connect.titles:
-        raise HTTPException(404, f"There is no provider called “{provider[:40]}” to connect.")
+def begin(request: Request, parts: InParts, person: InPerson, provider: str) -> Response:
+    """To the provider's own login, or to a form of ours. The state that comes back from there is single-use, expires,
+    and only its hash is kept."""
+    form = _form_of(parts, provider)
+    if form is not None:
+        return _form_page(request, parts, person, form, {}, form.region)
     address = parts.connect.begin(person.id, provider, parts.clock())
     return RedirectResponse(address, 303, headers={"Cache-Control": "no-store"})
+
+
+async def typed(request: Request) -> dict[str, str]:
+    """The fields of a form, as they were filled in."""
+    sent = await request.form()
+    return {name: value for name, value in sent.items() if isinstance(value, str)}
+
+
+@router.post("/people/{user_id}/connect/{provider}", dependencies=[OurForm])
+def fill_in(
+    request: Request, parts: InParts, person: InPerson, provider: str, sent: Annotated[dict[str, str], Depends(typed)]
+) -> Response:
+    """Sign in with what was filled in. What the provider refuses is said over the form; nothing secret comes back."""
+    form = _form_of(parts, provider)
+    if form is None:
+        raise HTTPException(404, "This provider has a sign-in page of its own.")
+    region = sent.get("region", form.region)
+    values = {one.name: SecretStr(sent[one.name].strip()) for one in form.fields if sent.get(one.name, "").strip()}
+    try:
+        parts.connect.log_in(person.id, provider, region, values, parts.clock())
+    except GlucoflowError as error:
+        log.info("A sign-in by form failed: %s", type(error).__name__)
+        return _form_page(request, parts, person, form, sent, region, error)
+    return RedirectResponse(f"/people/{person.id}/status?connected={provider}", 303)
+
+
+def _form_of(parts: Services, provider: str) -> ConnectForm | None:
+    if provider not in parts.connect.titles:
+        raise HTTPException(404, f"There is no provider called “{provider[:40]}” to connect.")
+    return parts.connect.form(provider)
+
+
+def _form_page(
+    request: Request,
+    parts: Services,
+    person: Person,
+    form: ConnectForm,
+    sent: Mapping[str, str],
+    region: str,
+    error: GlucoflowError | None = None,
+) -> Response:
+    shown = {one.name: sent.get(one.name, "") for one in form.fields if not one.secret}
+    page = parts.pages.render(
+        request,
+        "connect.html",
+        parts.clock(),
+        200,  # a refused sign-in is no wrong request
+        person=person,
+        unit=unit_of(request, person),
+        current="status",
+        form=form,
+        shown=shown,
+        region=region,
+        error=error,
+    )
+    page.headers["Cache-Control"] = "no-store"
+    return page
 
 
 @router.get("/oauth/callback")
@@ -101,7 +164,7 @@ def _failed(request: Request, parts: Services, user_id: str | None, error: str) 
             user_id,
             "Not connected",
             "The provider says that access was not allowed, so nothing was stored.",
-            "If that was a slip, connect again and choose Allow (Dexcom: Authorize).",
+            "If that was a slip, connect again and give your consent there.",
         )
     return _page(
         request,

@@ -24,7 +24,7 @@ from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize
 from glucoflow.model.ingestion import Counts, RejectedRecord
-from glucoflow.provider import Installed
+from glucoflow.provider import Installed, installed
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document
@@ -100,7 +100,8 @@ def site(
             return delete_of_connection(client, names, one.user_id, one.id, datetime.now(UTC)).documents
 
         nothing = Providers(settings={}, installed=Installed(providers={}))
-        providers = Providers(settings={"dexcom": app_of_ours}) if keys else nothing
+        usual = {name: one.settings() for name, one in installed().providers.items()}
+        providers = Providers(settings={**usual, "dexcom": app_of_ours}) if keys else nothing
         app = create_app(
             store,
             Queries(client, names),

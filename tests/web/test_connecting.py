@@ -1,5 +1,6 @@
 """Connecting a provider by its real OAuth pages, and everything that can go wrong on the way."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,9 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.model.errors import OtherAccount
 from glucoflow.provider import Account
+from glucoflow.simulators.nightscout import running_sites
+from glucoflow.simulators.nightscout.app import Sites
+from glucoflow.simulators.people import demo_scenario
 from glucoflow.web.security import CSRF_COOKIE
 from tests.web.conftest import NAMES, Open
 from tests.web.serving import CREDENTIALS, Site, site
@@ -224,3 +228,50 @@ def test_the_status_says_what_no_run_takes_and_why(alone: Site) -> None:
     assert 'class="chip overdue"' in page
     assert "Due for 12 min, and no run has taken it. The schedule is paused in Prefect." in page
     assert "Resume it." in page
+
+
+@pytest.fixture(scope="module")
+def nightscout() -> Iterator[tuple[str, Sites]]:
+    with running_sites(demo_scenario(datetime.now(UTC), days=2)) as (url, sites):
+        yield url, sites
+
+
+def test_a_form_connects_where_a_provider_has_no_page(
+    alone: Site, open_page: Open, nightscout: tuple[str, Sites]
+) -> None:
+    url, sites = nightscout
+    page = open_page(f"{alone.url}/people/finn/status")
+    page.get_by_role("link", name="Connect Nightscout").click()
+    assert page.get_by_label("Access token").get_attribute("type") == "password"
+    page.get_by_label("Address of the site").fill(url)
+    page.get_by_label("Access token").fill("alma-0123456789abcdef")
+    page.get_by_role("button", name="Connect").click()
+    assert "does not accept this token" in page.get_by_role("alert").inner_text()
+    assert page.get_by_label("Address of the site").input_value() == url
+    assert page.get_by_label("Access token").input_value() == "", "a secret never comes back"
+    assert sites.failures == 1
+    assert not alone.store.connections.for_user("finn")
+    page.get_by_label("Access token").fill(sites.token("alma"))
+    page.get_by_role("button", name="Connect").click()
+    page.wait_for_url("**/people/finn/status?connected=nightscout")
+    assert "Nightscout is connected" in page.inner_text("main")
+    (made,) = alone.store.connections.for_user("finn")
+    assert (made.provider, made.region, made.state) == ("nightscout", "site", "connected")
+    assert alone.synced == ["finn"]
+
+
+def test_a_form_is_ours_and_whole(alone: Site, nightscout: tuple[str, Sites]) -> None:
+    url, sites = nightscout
+    address = f"{alone.url}/people/finn/connect/nightscout"
+    with httpx.Client() as browser:
+        assert browser.post(address, data={"address": url}).status_code == 403, "without our own token"
+        browser.get(address)
+        ours = {"csrf": browser.cookies[CSRF_COOKIE]}
+        empty = browser.post(address, data=ours)
+        assert (empty.status_code, "please fill in: Address of the site" in empty.text) == (200, True)
+        token = sites.token("alma")
+        elsewhere = browser.post(address, data={**ours, "address": url, "token": token, "region": "moon"})
+        assert (elsewhere.status_code, "has no region" in elsewhere.text) == (200, True)
+        assert token not in elsewhere.text
+    assert httpx.get(f"{alone.url}/people/finn/connect/nobody").status_code == 404
+    assert not alone.store.connections.for_user("finn")

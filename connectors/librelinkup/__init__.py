@@ -1,0 +1,102 @@
+"""LibreLinkUp, through which a Libre's owner lets others follow: the last twelve hours, a minute or so late.
+
+Not official; facts are from the clients pylibrelinkup and nightscout-librelink-up. What makes calls is imported when it
+is first needed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pydantic import Field as Described
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+from glucoflow.model.credentials import Credentials
+from glucoflow.model.ranges import SensorLimits
+from glucoflow.provider import (
+    Connector,
+    CredentialSource,
+    Field,
+    Form,
+    Polling,
+    Provider,
+    Quirks,
+    Site,
+    Terms,
+    settings_config,
+)
+
+HELD = timedelta(hours=12)
+"""What the cloud keeps of a trace. There is no way to get more from it."""
+
+
+class LibreLinkUpSettings(BaseSettings):
+    """LibreLinkUp: which client it takes us for, and how often it is asked."""
+
+    model_config = settings_config("LIBRELINKUP_")
+
+    version: str = Described(
+        "4.16.0", pattern=r"^\d+\.\d+\.\d+$", description="version of the app that we are taken for; raised when asked"
+    )
+    base_url: str = Described("https://api.libreview.io", description="where sign-ins begin")
+    region_url: str = Described(
+        "https://api-{region}.libreview.io", description="where accounts of another region are sent on to"
+    )
+    poll_minutes: float = Described(5.0, ge=1, le=120, description="minutes between two polls of a person")
+
+
+def _polling(settings: LibreLinkUpSettings) -> Polling:
+    return Polling(
+        shortest=timedelta(minutes=settings.poll_minutes),
+        longest=timedelta(minutes=settings.poll_minutes * 1.2),
+        lag=HELD,
+        deep_lag=HELD,
+    )
+
+
+def _open(settings: LibreLinkUpSettings, site: Site, source: CredentialSource, terms: Terms) -> Connector:
+    from connectors.librelinkup.connector import LibreLinkUpConnector
+
+    return LibreLinkUpConnector(settings, site, source, terms)
+
+
+def _log_in(settings: LibreLinkUpSettings, site: Site, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
+    from connectors.librelinkup.signing_in import log_in
+
+    return log_in(settings, site, values, now)
+
+
+PROVIDER = Provider(
+    name="librelinkup",
+    title="LibreLinkUp",
+    logo="L",
+    kinds=("readings", "alerts", "devices"),
+    quirks=Quirks(
+        sensor_limits=SensorLimits(40, 500),
+        sample_interval_ms=300_000,
+        delay=timedelta(minutes=2),
+        freshness="a minute or two late",
+    ),
+    settings=LibreLinkUpSettings,
+    auth=Form(
+        fields=(
+            Field(name="email", label="E-mail of the follower"),
+            Field(name="password", label="Password", secret=True),
+            Field(
+                name="person",
+                label="Whom it follows",
+                optional=True,
+                help="The name as the LibreLinkUp app shows it; only needed where the account follows several people.",
+            ),
+        ),
+        log_in=_log_in,
+        hint="This is the account of somebody who follows the sensor's owner in the LibreLinkUp app; the owner's own "
+        "does not open it. LibreLinkUp keeps twelve hours only: while glucoflow does not run for longer, readings are "
+        "lost to it. What is older comes from a LibreView export, which can be loaded as a file.",
+    ),
+    polling=_polling,
+    open=_open,
+    documentation="docs/sources/librelinkup.md",
+    regions={"world": "found by itself"},
+    region=lambda _settings: "world",
+)
