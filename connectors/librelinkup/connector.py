@@ -22,7 +22,7 @@ from glucoflow.model.errors import Rejected, Unreadable
 from glucoflow.model.ingestion import Kind, RejectedRecord, Window
 from glucoflow.model.records import Alert, Device, DeviceStatus, Reading, Record
 from glucoflow.model.units import MG_DL, to_mg_dl
-from glucoflow.provider import CredentialSource, Page, Site, Terms
+from glucoflow.provider import Account, CredentialSource, Page, Site, Terms
 
 LOWEST, HIGHEST = 40.0, 500.0
 BELOW, ABOVE = 39.0, 501.0
@@ -145,17 +145,17 @@ class LibreLinkUpConnector:
             rejected=held.rejected,
             without_value=held.without_value,
             left_out=held.left_out,
-            account=self._patient,
+            account=Account(id=self._patient),
         )
 
     def _devices(self, window: Window) -> Page:
         held = self._held()
         newest = max((one.time for one in [*held.readings, *([held.current] if held.current else [])]), default=None)
         if held.sensor is None or newest is None:
-            return Page(window=window, records=(), account=self._patient)
+            return Page(window=window, records=(), account=Account(id=self._patient))
         device = _device(held.sensor)
         status = DeviceStatus(time=newest, key=f"sensor/{held.sensor}", device=device, last_upload=newest)
-        return Page(window=window, records=[status], account=self._patient)
+        return Page(window=window, records=[status], account=Account(id=self._patient))
 
     def _alerts(self, window: Window) -> Page:
         if self._logbook is None:

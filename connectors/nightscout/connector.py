@@ -21,7 +21,7 @@ from connectors.understanding import records_of
 from glucoflow.http import Answer, SignedHttp, TooMuch, not_understood
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unreadable
 from glucoflow.model.ingestion import Kind, Window
-from glucoflow.provider import CredentialSource, Page, Site, Terms
+from glucoflow.provider import Account, CredentialSource, Page, Site, Terms
 
 MOST_V1, MOST_V3 = 20_000, 1_000
 """Documents an answer: v1 gives as many as are asked for, v3 no more than a thousand."""
@@ -192,7 +192,7 @@ def _merged(window: Window, pages: list[Page], account: str) -> Page:
         rejected=[one for page in pages for one in page.rejected],
         without_value=sum(page.without_value for page in pages),
         left_out={name: count for page in pages for name, count in page.left_out.items()},
-        account=account,
+        account=Account(id=account),
     )
 
 
