@@ -43,7 +43,7 @@ def test_a_person_is_added_and_connected_in_the_browser(empty_site: Site, open_p
     assert page.get_by_label("Time zone").input_value() == "America/Los_Angeles"
     page.get_by_role("button", name="Add").click()
     page.wait_for_url("**/people/finn-agren/status")
-    page.get_by_role("link", name="Connect Dexcom").click()
+    page.get_by_role("link", name="Connect Dexcom", exact=True).click()
     page.wait_for_url("**/oauth2/login*")
     page.locator("#allow").click()
     page.wait_for_url("**/people/finn-agren/status?connected=dexcom")

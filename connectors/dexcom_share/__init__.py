@@ -1,0 +1,97 @@
+"""Dexcom Share, through which the Dexcom apps let others follow: readings of the last day, within minutes.
+
+Not official; facts are from the clients pydexcom and nightscout-connect. What makes calls is imported when it is first
+needed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field as Described
+from pydantic import HttpUrl, SecretStr
+from pydantic_settings import BaseSettings
+
+from glucoflow.model.credentials import Credentials
+from glucoflow.model.ranges import SensorLimits
+from glucoflow.provider import (
+    Connector,
+    CredentialSource,
+    Field,
+    Form,
+    Polling,
+    Provider,
+    Quirks,
+    Site,
+    Terms,
+    settings_config,
+)
+
+HELD = timedelta(hours=24)
+"""What Share keeps."""
+
+REGIONS = {"us": "United States", "ous": "outside the United States and Japan", "jp": "Japan"}
+
+
+class DexcomShareSettings(BaseSettings):
+    """Dexcom Share: where accounts live, and how often they are asked."""
+
+    model_config = settings_config("DEXCOM_SHARE_")
+
+    region: Literal["us", "ous", "jp"] = Described(
+        "us", description="where accounts live, unless a person says otherwise"
+    )
+    base_url: HttpUrl | None = Described(None, description="another host than the region's")
+    poll_minutes: float = Described(5.0, ge=1, le=600, description="longest time between two polls of a person")
+
+
+def _polling(settings: DexcomShareSettings) -> Polling:
+    wait = timedelta(minutes=settings.poll_minutes)
+    return Polling(shortest=wait, longest=wait, align=timedelta(seconds=10), lag=timedelta(hours=1), deep_lag=HELD)
+
+
+def _open(settings: DexcomShareSettings, site: Site, source: CredentialSource, terms: Terms) -> Connector:
+    from connectors.dexcom_share.connector import DexcomShareConnector
+
+    return DexcomShareConnector(settings, site, source, terms)
+
+
+def _log_in(settings: DexcomShareSettings, site: Site, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
+    from connectors.dexcom_share.signing_in import log_in
+
+    return log_in(settings, site, values, now)
+
+
+PROVIDER = Provider(
+    name="dexcom_share",
+    title="Dexcom Share",
+    logo="DS",
+    kinds=("readings",),
+    quirks=Quirks(
+        sensor_limits=SensorLimits(40, 400),
+        sample_interval_ms=300_000,
+        delay=timedelta(minutes=5),
+        freshness="within five minutes",
+    ),
+    settings=DexcomShareSettings,
+    auth=Form(
+        fields=(
+            Field(
+                name="user",
+                label="User name, e-mail or phone number",
+                help="Of the sensor's owner, as in the Dexcom app; a phone number with + and the country's code. An "
+                "account id works as well.",
+            ),
+            Field(name="password", label="Password", secret=True),
+        ),
+        log_in=_log_in,
+        hint="In the Dexcom app Share must be on, with at least one follower. It is the owner's own account, not a "
+        "follower's. Share keeps one day: what is older comes from Dexcom's official API or a Clarity export. Stelo "
+        "does not share.",
+    ),
+    polling=_polling,
+    open=_open,
+    documentation="docs/sources/dexcom_share.md",
+    regions=REGIONS,
+    region=lambda settings: settings.region,
+)
