@@ -1,0 +1,96 @@
+"""Tidepool: an account's own data, or those of somebody who shares them with it, of every type that glucoflow holds.
+
+Facts are from TidepoolApi's reference and tide-whisperer. What makes calls is imported when it is first needed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from pydantic import Field as Described
+from pydantic import HttpUrl, SecretStr
+from pydantic_settings import BaseSettings
+
+from glucoflow.model.credentials import Credentials
+from glucoflow.model.ingestion import KINDS
+from glucoflow.model.ranges import WIDEST_LIMITS
+from glucoflow.provider import (
+    Connector,
+    CredentialSource,
+    Field,
+    Form,
+    Polling,
+    Provider,
+    Quirks,
+    Site,
+    Terms,
+    settings_config,
+)
+
+REGIONS = {"us": "Tidepool", "integration": "Tidepool's environment for developers"}
+
+
+class TidepoolSettings(BaseSettings):
+    """Tidepool: where its API is, and how often it is asked."""
+
+    model_config = settings_config("TIDEPOOL_")
+
+    base_url: HttpUrl | None = Described(None, description="another API host than Tidepool's")
+    poll_minutes: float = Described(60.0, ge=5, le=1440, description="minutes between two polls of a person")
+    lag_days: float = Described(7.0, ge=1, le=90, description="days each sync steps back for late uploads")
+    deep_lag_days: float = Described(90.0, ge=1, le=365, description="days it steps back once a day")
+
+
+def _polling(settings: TidepoolSettings) -> Polling:
+    lag, deep_lag = timedelta(days=settings.lag_days), timedelta(days=settings.deep_lag_days)
+    return Polling(
+        shortest=timedelta(minutes=settings.poll_minutes),
+        longest=timedelta(minutes=settings.poll_minutes * 1.25),
+        lag=lag,
+        deep_lag=max(lag, deep_lag),
+    )
+
+
+def _open(settings: TidepoolSettings, site: Site, source: CredentialSource, terms: Terms) -> Connector:
+    from connectors.tidepool.connector import TidepoolConnector
+
+    return TidepoolConnector(settings, site, source, terms)
+
+
+def _log_in(settings: TidepoolSettings, site: Site, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
+    from connectors.tidepool.signing_in import log_in
+
+    return log_in(settings, site, values, now)
+
+
+PROVIDER = Provider(
+    name="tidepool",
+    title="Tidepool",
+    logo="T",
+    kinds=KINDS,
+    quirks=Quirks(
+        sensor_limits=WIDEST_LIMITS,
+        sample_interval_ms=300_000,
+        delay=timedelta(hours=1),
+        freshness="as soon as they are uploaded to Tidepool",
+        delivers_meals=True,
+    ),
+    settings=TidepoolSettings,
+    auth=Form(
+        fields=(
+            Field(name="email", label="E-mail"),
+            Field(name="password", label="Password", secret=True),
+            Field(
+                name="person",
+                label="Whose data",
+                optional=True,
+                help="Only for somebody who shares their data with this account: their name as Tidepool shows it.",
+            ),
+        ),
+        log_in=_log_in,
+    ),
+    polling=_polling,
+    open=_open,
+    documentation="docs/sources/tidepool.md",
+    regions=REGIONS,
+    region=lambda _settings: "us",
+)

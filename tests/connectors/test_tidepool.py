@@ -1,0 +1,199 @@
+"""A Tidepool account: the contract, every type that a document of ours holds, and whose data are read."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.contract import CHECKS, Check, Subject, name_of
+from connectors.spoiling_proxy import Reply
+from connectors.tidepool import PROVIDER, TidepoolSettings
+from connectors.tidepool.connector import TidepoolConnector
+from connectors.tidepool.signing_in import log_in
+from glucoflow.model import records as r
+from glucoflow.model.credentials import Credentials
+from glucoflow.model.errors import LoginRefused, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.ingestion import Kind, Window
+from glucoflow.provider import Double, Limits, Site, Terms
+from glucoflow.simulators.people import demo_scenario
+from glucoflow.simulators.settable_clock import SettableClock
+from glucoflow.simulators.tidepool import running_cloud
+from glucoflow.simulators.tidepool.app import Cloud, user_id
+from glucoflow.simulators.wallclock import epoch, moment
+from tests.connectors.conftest import Answer, Provider
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+PATIENT = Limits(read_s=30, first_wait_s=0.01, longest_wait_s=0.05, tries=2)
+SETTINGS = TidepoolSettings()
+CANNOT_VIEW = Reply(403, b'{"code":"data_cant_view","message":"user is not authorized to view data"}')
+
+
+class Running:
+    def __init__(self, url: str, cloud: Cloud) -> None:
+        self.url = url
+        self.cloud = cloud
+        self.site = Site(
+            region="us", double=Double(url=url, client_id="", client_secret=SecretStr(""), redirect_uri="")
+        )
+
+    def credentials(self, person: str = "alma", password: str = "", **more: str) -> Credentials:
+        typed = {"email": f"{person}@example.org", "password": password or self.cloud.password(person), **more}
+        return log_in(SETTINGS, self.site, {name: SecretStr(one) for name, one in typed.items()}, NOW)
+
+    def connector(self, credentials: Credentials) -> TidepoolConnector:
+        return TidepoolConnector(SETTINGS, self.site, lambda _new: credentials, Terms(now=NOW, limits=PATIENT))
+
+    def read(self, kind: Kind, window: Window, person: str = "alma") -> list[Any]:
+        connector = self.connector(self.credentials(person))
+        return [one for page in connector.pages(kind, window) for one in page.records]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with running_cloud(demo_scenario(NOW, days=60), SettableClock(NOW)) as (url, cloud):
+        yield Running(url, cloud)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=name_of)
+def test_contract(check: Check, running: Running) -> None:
+    check(
+        Subject(
+            provider=PROVIDER,
+            url=running.url,
+            credentials=running.credentials(),
+            now=NOW,
+            window=Window(NOW - 2 * DAY, NOW),
+            signed_out=CANNOT_VIEW,
+            no_secrets=frozenset({"user"}),
+        )
+    )
+
+
+def test_everything_that_the_account_holds_is_read(running: Running) -> None:
+    window = Window(NOW - 40 * DAY, NOW)
+    measured = running.cloud.patients["alma"].readings(epoch(window.start), epoch(window.end))
+    read = running.read("readings", window)
+    assert [one.time for one in read] == [moment(at) for at in measured.times.tolist()]
+    assert [round(one.value * 18.01559) for one in read] == measured.values.tolist()
+    assert {one.unit for one in read} == {"mmol/L"}
+    assert {one.offset_min for one in read} == {60, 120}, "Berlin, before and after the clocks change"
+    assert any(one.trend_word == "fortyFiveUp" for one in read)
+    rates = [rate for rate in measured.rates.tolist() if rate == rate]
+    assert [one.trend_rate for one in read if one.trend_rate is not None] == pytest.approx(rates, abs=1e-3)
+    events = running.read("events", window)
+    kinds = {type(one) for one in events}
+    assert kinds >= {r.Food, r.Bolus, r.Basal, r.Exercise, r.Note, r.Fingerstick}
+
+
+def test_a_window_is_half_open_though_the_answer_is_not(running: Running) -> None:
+    first, second = running.read("readings", Window(NOW - DAY, NOW))[:2]
+    assert [one.key for one in running.read("readings", Window(first.time, second.time))] == [first.key]
+
+
+def test_the_ends_of_a_sensor_are_said_by_its_records(running: Running) -> None:
+    at = NOW - 9 * DAY
+
+    def cbg(minute: int, value: float, *notes: dict[str, object]) -> dict[str, object]:
+        time = (at + timedelta(minutes=minute)).isoformat()
+        body = {"id": f"c{minute}", "type": "cbg", "time": time, "units": "mg/dL", "value": value}
+        return {**body, "deviceId": "AbbottFreeStyleLibre3", "annotations": list(notes)}
+
+    high = {"code": "bg/out-of-range", "value": "high"}
+    running.cloud.put["dario"] = [
+        cbg(1, 450),
+        cbg(2, 501, {**high, "threshold": 500}),
+        cbg(3, 401, {**high, "threshold": 400}),
+    ]
+    found = [
+        one
+        for one in running.read("readings", Window(at, at + timedelta(minutes=4)), "dario")
+        if one.key[0] == "c" and len(one.key) == 2
+    ]
+    assert [(one.value, one.sensor_limits and one.sensor_limits.high) for one in found] == [
+        (450, None),
+        (501, 500),
+        (401, 400),
+    ]
+
+
+def test_odd_records_and_types_that_are_not_held(running: Running) -> None:
+    at = NOW - 8 * DAY
+    time = at.isoformat()
+    running.cloud.put["bruno"] = [
+        {"id": "w", "type": "wizard", "time": time, "carbInput": 40, "units": "mg/dL"},
+        {"id": "b", "type": "basal", "time": time, "deliveryType": "automated", "rate": 0.8, "duration": 300_000},
+        {"id": "neg", "type": "bolus", "time": time, "subType": "normal", "normal": -3},
+        {"id": "cal", "type": "deviceEvent", "subType": "calibration", "time": time, "units": "mg/dL", "value": 120},
+        {"id": "al", "type": "alert", "time": time, "name": "urgentLow"},
+    ]
+    window = Window(at, at + timedelta(seconds=1))
+    connector = running.connector(running.credentials("bruno"))
+    (page,) = connector.pages("events", window)
+    assert {type(one) for one in page.records} >= {r.Food, r.Basal}
+    assert [(one.key, one.field) for one in page.rejected] == [("neg", "normal")]
+    assert [type(one) for one in running.read("calibrations", window, "bruno")] == [r.Calibration]
+    assert [one.name for one in running.read("alerts", window, "bruno")] == ["urgentLow"]
+    (status,) = running.read("devices", Window(NOW - 3 * DAY, NOW), "bruno")
+    assert status.last_upload == datetime(2026, 11, 21, tzinfo=UTC), "the newest of three"
+
+
+def test_a_backfill_begins_before_the_first_record(running: Running) -> None:
+    extent = running.connector(running.credentials()).extent("readings")
+    since = running.cloud.scenario.person("alma").since
+    assert extent is not None
+    assert since - timedelta(days=181) <= extent.start <= since
+
+
+def test_somebody_who_shares_is_read_by_name(running: Running) -> None:
+    running.cloud.shares["alma"] = ["bruno"]
+    assert running.credentials()["user"].get_secret_value() == user_id("alma")
+    assert running.credentials(person="bruno")["user"].get_secret_value() == user_id("bruno")
+    shared = log_in(
+        SETTINGS,
+        running.site,
+        {
+            "email": SecretStr("alma@example.org"),
+            "password": SecretStr(running.cloud.password("alma")),
+            "person": SecretStr("bruno"),
+        },
+        NOW,
+    )
+    assert shared["user"].get_secret_value() == user_id("bruno")
+    with pytest.raises(Reauthorize, match="those who do: “Bruno”"):
+        log_in(SETTINGS, running.site, {**shared.values, "person": SecretStr("A Doctor")}, NOW)
+
+
+def test_a_wrong_password_is_sent_once(running: Running) -> None:
+    before = running.cloud.logins
+    with pytest.raises(LoginRefused, match="does not accept"):
+        running.credentials("alma", "wrong")
+    assert running.cloud.logins == before + 1
+
+
+def test_a_session_that_ended_is_begun_again(running: Running) -> None:
+    old = running.credentials()
+    running.cloud.expire()
+    terms = Terms(now=NOW, limits=PATIENT)
+    connector = TidepoolConnector(SETTINGS, running.site, lambda new: running.credentials() if new else old, terms)
+    assert next(connector.pages("readings", Window(NOW - DAY, NOW))).records
+
+
+@pytest.mark.parametrize(
+    ("answer", "fate"),
+    [(Answer(b"<html>", 200), Retryable), (Answer(b"", 503), Retryable), (Answer(b'{"userid":"x"}'), Retryable)],
+)
+def test_a_sign_in_that_fails_is_not_refused(provider: Provider, answer: Answer, fate: type[Exception]) -> None:
+    provider.script = lambda _: answer
+    site = Site(
+        region="us", double=Double(url=provider.base_url, client_id="", client_secret=SecretStr(""), redirect_uri="")
+    )
+    with pytest.raises(fate):
+        log_in(SETTINGS, site, {"email": SecretStr("a@example.org"), "password": SecretStr("p")}, NOW)
+
+
+def test_regions_have_their_hosts() -> None:
+    with pytest.raises(Misconfigured, match="no region"):
+        log_in(SETTINGS, Site(region="moon"), {"email": SecretStr("a"), "password": SecretStr("p")}, NOW)
