@@ -51,6 +51,18 @@ def detect(grid: Grid, targets: Targets = PROFILES["adult"]) -> dict[EpisodeKind
     }
 
 
+def spells_below(grid: Grid, limit: float, begins_min: int, ends_min: int) -> Bounds:
+    """Spells below a limit by other rules of time: at least so many minutes, over after so many at or above it."""
+    values = np.round(grid.values, 6)
+    held = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        low = values < limit
+    starts, ends = _runs(low)
+    begin, end = _runs(held & ~low)
+    exits = np.unique(np.concatenate((begin[end - begin >= ends_min // STEP_MIN], _segment_ends(held))))
+    return _until(starts[ends - starts >= begins_min // STEP_MIN], exits)
+
+
 def count_detected(spans: dict[EpisodeKind, Bounds]) -> EpisodeCounts:
     """The counts alone, without describing each episode."""
     counts = {kind: int(starts.size) for kind, (starts, _) in spans.items()}

@@ -2,8 +2,9 @@
 
 Convention (iglu's `CGMS2DayByDay`): points from 5 minutes after local midnight to the next midnight, linear in between,
 nothing inside a gap of over 45 minutes. Ours differs in two things. The grid runs in elapsed time from the first
-reading's local midnight, so that a summer-time change or a journey neither folds nor tears the trace and 24 hours are
-24 hours. And it is always 5 minutes, whatever the sensor's interval.
+reading's local midnight, so that a summer-time change or a journey neither folds nor tears the trace; what is
+compared day with day (MODD, CONGA) goes by the wearer's clock all the same (`by_clock`). And it is always 5 minutes,
+whatever the sensor's interval.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,23 @@ class Grid:
 
     anchor: int
     values: Floats
+    shift_min: Ints | None = None
+    """By how much the wearer's clock had moved at each point since the first; None where it never did."""
+
+    @property
+    def by_clock(self) -> Floats:
+        """The values by the wearer's clock: point k stands for k · 5 min on it since the first midnight.
+
+        An hour that the clock skips is missing; of an hour that it shows twice the second pass is held.
+        """
+        if self.shift_min is None:
+            return self.values
+        at = np.arange(self.values.size) + self.shift_min // STEP_MIN
+        at -= min(0, int(at.min()))
+        held = ~np.isnan(self.values)
+        result: Floats = np.full(int(at.max()) + 1, np.nan)
+        result[at[held]] = self.values[held]
+        return result
 
     @property
     def times(self) -> Ints:
@@ -48,4 +66,8 @@ def grid_of(series: Series, values: Floats | None = None) -> Grid:
     last = -(-elapsed[gaps + 1] // STEP_MS) - 1
     for start, end in zip(first.tolist(), last.tolist(), strict=True):
         filled[start:end] = np.nan
-    return Grid(anchor, filled)
+    offsets = series.offset_min.astype(np.int64)
+    if bool((offsets == offsets[0]).all()):
+        return Grid(anchor, filled)
+    last_before = np.clip(np.searchsorted(elapsed, points, side="right") - 1, 0, None)
+    return Grid(anchor, filled, offsets[last_before] - offsets[0])

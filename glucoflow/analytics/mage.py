@@ -1,12 +1,13 @@
 """Mean amplitude of glycemic excursions by crossing moving averages.
 
-Fernandes et al. (PMC3815489 and doi:10.1177/19322968211061165), as iglu computes it with its defaults: a 5-minute grid,
-averages over 5 and 32 points, segments parted by gaps of over 180 minutes, excursions larger than one SD of their
-segment, upward and downward means averaged by the segments' length. Written with one pass where iglu builds the matrix
-of all pairs of extrema, which for ten years would not fit in memory.
+Fernandes et al. (PMC3815489 and doi:10.1177/19322968211061165), as R iglu 4.3 computes it with its defaults: a 5-minute
+grid, averages over 5 and 32 points, segments of at least 32 points parted by gaps of over 36 missing points (180
+minutes), excursions larger than one SD of their segment, upward and downward means averaged by the segments' length.
+Written with one pass where iglu builds the matrix of all pairs of extrema, which for ten years would not fit in memory.
 """
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,27 +15,41 @@ from glucoflow.analytics.grid import STEP_MIN, Grid
 from glucoflow.analytics.series import Floats
 
 SHORT, LONG = 5, 32
-MAX_GAP_MIN = 180
-FEWEST_POINTS = 7
+MOST_MISSING = 180 // STEP_MIN
+FEWEST_POINTS = 32
+
+
+class Excursions(NamedTuple):
+    """MAGE in mg/dL over all excursions, over the upward ones (MAGE+) and over the downward ones (MAGE−)."""
+
+    both: float | None
+    upward: float | None
+    downward: float | None
 
 
 def mage(grid: Grid) -> float | None:
     """MAGE in mg/dL; None where no excursion exceeds one SD."""
-    total = weight = 0.0
+    return excursions(grid).both
+
+
+def excursions(grid: Grid) -> Excursions:
+    """MAGE, MAGE+ and MAGE−, each None where no such excursion exceeds one SD."""
+    totals, weights = [0.0, 0.0], [0.0, 0.0]
     for segment in _segments(grid.values):
         length = segment.size - 1
-        for heights in _excursions(segment):
+        for side, heights in enumerate(_excursions(segment)):
             if heights:
-                total += length * abs(sum(heights) / len(heights))
-                weight += length
-    return total / weight if weight else None
+                totals[side] += length * abs(sum(heights) / len(heights))
+                weights[side] += length
+    up, down = (total / weight if weight else None for total, weight in zip(totals, weights, strict=True))
+    return Excursions(sum(totals) / sum(weights) if sum(weights) else None, up, down)
 
 
 def _segments(values: Floats) -> list[Floats]:
     held = np.flatnonzero(~np.isnan(values))
     if held.size == 0:
         return []
-    cuts = np.flatnonzero(np.diff(held) * STEP_MIN > MAX_GAP_MIN)
+    cuts = np.flatnonzero(np.diff(held) - 1 > MOST_MISSING)
     starts = held[np.concatenate(([0], cuts + 1))]
     ends = held[np.append(cuts, held.size - 1)]
     return [values[start : end + 1] for start, end in zip(starts, ends, strict=True)]
@@ -66,19 +81,19 @@ def _moving_average(segment: Floats, window: int) -> Floats:
 
 
 def _crossings(segment: Floats) -> list[tuple[int, bool]]:
-    """(position, whether a maximum is to be sought up to the next crossing), from the first point to the last."""
+    """(position, whether a maximum is to be sought up to the next crossing), from the first point to the last.
+
+    Only a point with a neighbour before it can cross. After a gap, and after a point at which both averages are equal,
+    it is compared with the side of the last crossing.
+    """
     delta = _moving_average(segment, SHORT) - _moving_average(segment, LONG)
-    # Sums of thousands of values carry noise of 1e-11; iglu takes an exact zero for "no side".
-    delta[np.abs(delta) < 1e-9] = np.nan
-    sided = ~np.isnan(delta)
-    plain = np.zeros(segment.size, dtype=np.bool_)
-    plain[1:] = sided[1:] & sided[:-1] & ~np.isnan(segment[1:]) & ~np.isnan(segment[:-1])
-    flips = np.zeros(segment.size, dtype=np.bool_)
+    delta[np.abs(delta) < 1e-9] = 0.0  # sums of thousands of values carry noise of 1e-11
+    known = ~np.isnan(delta) & ~np.isnan(segment)
+    flips, lone = np.zeros(segment.size, dtype=np.bool_), np.zeros(segment.size, dtype=np.bool_)
+    plain = known[1:] & known[:-1]
     with np.errstate(invalid="ignore"):
-        flips[1:] = plain[1:] & (delta[1:] * delta[:-1] < 0)
-    # Beside a gap there is no neighbour to compare with: compare with the last crossing's side.
-    lone = sided & ~plain
-    lone[0] = False
+        flips[1:] = plain & (delta[1:] * delta[:-1] < 0)
+    lone[1:] = plain & ~flips[1:] & ((delta[:-1] == 0) | ~np.concatenate(([True], plain[:-1])))
     found = [(0, bool(delta[0] > 0))]
     side = float(delta[0])
     for index in np.flatnonzero(flips | lone).tolist():

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
+from glucoflow.analytics.quantiles import quantiles
 from glucoflow.analytics.series import Floats, Ints, Series
 
 PERCENTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -50,7 +51,7 @@ def profile_of(series: Series, weekdays: Iterable[int] = EVERY_DAY, bin_minutes:
     count = 1440 // bin_minutes
     bins = part.minute_of_day // bin_minutes
     sizes = np.bincount(bins, minlength=count)
-    rows = _grouped_quantiles(part.mg_dl, bins, count, PERCENTILES)
+    rows = _grouped_quantiles(part.mg_dl, part.repeats, bins, count, PERCENTILES)
     points = tuple(
         ProfilePoint(k * bin_minutes, int(sizes[k]), *row.tolist()) if sizes[k] else ProfilePoint(k * bin_minutes, 0)
         for k, row in enumerate(rows)
@@ -59,13 +60,18 @@ def profile_of(series: Series, weekdays: Iterable[int] = EVERY_DAY, bin_minutes:
     return Profile(bin_minutes=bin_minutes, weekdays=tuple(chosen), days=days, n=len(part), points=points)
 
 
-def _grouped_quantiles(values: Floats, groups: Ints, count: int, at: Sequence[float]) -> Floats:
+def _grouped_quantiles(values: Floats, repeats: Ints | None, groups: Ints, count: int, at: Sequence[float]) -> Floats:
     """Quantiles of `values` by group 0 … count−1, shape (count, len(at)); NaN rows for empty groups.
 
-    Linear interpolation between order statistics (R's type 7, NumPy's default).
+    Linear interpolation between order statistics (R's type 7, NumPy's default), each value there `repeats` times.
     """
     result = np.full((count, len(at)), np.nan)
     if values.size == 0:
+        return result
+    if repeats is not None:
+        for group in np.unique(groups).tolist():
+            mine = groups == group
+            result[group] = quantiles(values[mine], repeats[mine], at)
         return result
     order = np.lexsort((values, groups))
     ordered = values[order]

@@ -23,10 +23,15 @@ DAY_MS = 86_400_000
 NIGHT_END_HOUR = 6
 """Night is 00:00–05:59 local (consensus 2019)."""
 
-LOWEST, HIGHEST = 1.0, 1000.0
-"""Values outside are no glucose in mg/dL (0 and negative ones are error codes): dropped and counted."""
+LOWEST, HIGHEST = 20.0, 1000.0
+"""Values outside are no glucose in mg/dL (error codes, or mmol/L taken for it): dropped and counted."""
+FIRST_MOMENT, LAST_MOMENT = 631_152_000_000, 4_102_444_800_000
+"""1990 and 2100 (UTC): outside no sensor measured, and a grid out to the year 9999 would not fit in memory."""
 
 SENSOR_INTERVALS_MS = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS)
+AROUND = 13
+"""So many spacings around a reading tell its sensor's interval."""
+NEARLY = 0.1
 EPOCH = date(1970, 1, 1)
 
 Floats = NDArray[np.float64]
@@ -63,12 +68,13 @@ class Series:
         beyond: ArrayLike | None = None,
         limits: SensorLimits = USUAL_LIMITS,
     ) -> "Series":
-        """Sorts, drops impossible values and repeated moments (the last given is kept), and counts what it dropped.
+        """Sorts; drops impossible values and moments and repeated moments (the last given is kept), and counts them.
 
         Where nobody says which readings lie `beyond` their sensor, it is those outside `limits`.
 
         `offset_min` and `interval_ms` may be one number for all. Without `interval_ms` it is taken from the readings'
-        own spacing, day by day: 1, 5 or 15 minutes. Raises ValueError when the arrays differ in length.
+        own spacing, sensor by sensor: 1, 5 or 15 minutes, and the second of two streams of one sensor is a repetition.
+        Raises ValueError when the arrays differ in length.
         """
         times = np.asarray(utc, dtype=np.int64).ravel()
         size = times.size
@@ -80,6 +86,7 @@ class Series:
         given = None if interval_ms is None else _filled(interval_ms, size, np.int64, "interval_ms")
         with np.errstate(invalid="ignore"):
             valid = np.isfinite(values) & (values >= LOWEST) & (values <= HIGHEST)
+            valid &= (times >= FIRST_MOMENT) & (times < LAST_MOMENT)
         keep = _last_of_each_moment(times, valid, out | old)
         hidden = valid & (out | old)
         counts = ExcludedCounts(
@@ -88,9 +95,16 @@ class Series:
             excluded=int((valid & out & ~old).sum()),
             superseded=int((valid & old).sum()),
         )
-        kept = times[keep]
-        intervals = infer_intervals(kept) if given is None else given[keep]
-        return Series(kept, offsets[keep], values[keep], intervals, out[keep], old[keep], said[keep], counts)
+        if given is None:
+            given, copies = np.zeros(size, dtype=np.int64), np.zeros(keep.size, dtype=np.bool_)
+            for hides in (False, True):  # what does not count says nothing about what does
+                mine = (out | old)[keep] == hides
+                given[keep[mine]] = infer_intervals(times[keep[mine]])
+                if not hides:
+                    copies[mine] = second_streams(times[keep[mine]], given[keep[mine]])
+            keep = keep[~copies]
+            counts = msgspec.structs.replace(counts, duplicate=counts.duplicate + int(copies.sum()))
+        return Series(times[keep], offsets[keep], values[keep], given[keep], out[keep], old[keep], said[keep], counts)
 
     @cached_property
     def used(self) -> "Series":
@@ -135,6 +149,14 @@ class Series:
             return None
         weights: Floats = self.interval_ms / self.interval_ms.mean()
         return weights
+
+    @cached_property
+    def repeats(self) -> Ints | None:
+        """How often each reading counts beside the shortest; None where all stand for the same time."""
+        if self.weights is None:
+            return None
+        result: Ints = self.interval_ms // np.gcd.reduce(self.interval_ms)
+        return result
 
     def __len__(self) -> int:
         return int(self.utc.size)
@@ -198,24 +220,50 @@ def date_of(number: int) -> date:
 
 
 def infer_intervals(utc: Ints) -> Ints:
-    """How long each of ascending moments stands for: the day's median spacing, as 1, 5 or 15 minutes.
+    """How long each of ascending moments stands for: the median spacing around it, as 1, 5 or 15 minutes.
 
-    The median of a whole day outlives jitter, gaps and a stray reading; a day with one reading takes the median of all.
+    A dozen readings outlive jitter, gaps and a stray one, and a change of sensor at noon is one at noon. Where every
+    second spacing is a sensor's own, two streams of one sensor run through each other (`second_streams`).
     """
     if utc.size < 2:
         return np.full(utc.size, SENSOR_INTERVALS_MS[1], dtype=np.int64)
-    spacing = np.diff(utc)
-    days = utc[1:] // DAY_MS
-    order = np.lexsort((spacing, days))
-    names, first, count = np.unique(days[order], return_index=True, return_counts=True)
-    middle = spacing[order][first + (count - 1) // 2]
-    every_day = np.unique(utc // DAY_MS, return_inverse=True)
-    by_day = np.full(every_day[0].size, np.median(spacing))
-    by_day[np.searchsorted(every_day[0], names)] = middle
     choices = np.array(SENSOR_INTERVALS_MS, dtype=np.int64)
-    distance = np.abs(np.log(np.maximum(by_day, 1.0))[:, None] - np.log(choices)[None, :])
-    intervals: Ints = choices[distance.argmin(axis=1)][every_day[1]]
+    one, two = _usual_spacing(utc, 1), _usual_spacing(utc, 2)
+    intervals: Ints = choices[np.abs(np.log(one)[:, None] - np.log(choices)[None, :]).argmin(axis=1)]
+    twice = np.abs(two[:, None] / choices[None, :] - 1)
+    double: Bools = (twice.min(axis=1) < NEARLY) & (utc.size > 2)
+    intervals[double] = choices[twice.argmin(axis=1)][double]
     return intervals
+
+
+def second_streams(utc: Ints, interval_ms: Ints) -> Bools:
+    """Which of ascending moments repeat what another stream of the same sensor says, a part of an interval apart.
+
+    Only where readings come twice as often as the sensor measures; the first of each pair is kept.
+    """
+    result = np.zeros(utc.size, dtype=np.bool_)
+    if utc.size < 3:
+        return result
+    crowded = np.abs(_usual_spacing(utc, 2) / interval_ms - 1) < NEARLY
+    kept = None
+    for at in np.flatnonzero(crowded).tolist():
+        if kept is not None and utc[at] - utc[kept] < 0.7 * interval_ms[at]:
+            result[at] = True
+        else:
+            kept = at
+    return result
+
+
+def _usual_spacing(utc: Ints, steps: int) -> Floats:
+    """The median time between readings so many steps apart, around each reading."""
+    spacing = np.maximum(utc[steps:] - utc[:-steps], 1).astype(np.float64)
+    if spacing.size == 0:
+        return np.full(utc.size, 1.0)
+    wide = min(AROUND, spacing.size if spacing.size % 2 else spacing.size - 1)
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(spacing, max(wide, 1)), axis=1)
+    lead = np.arange(utc.size) - max(wide, 1) // 2
+    result: Floats = middle[np.clip(lead, 0, middle.size - 1)]
+    return result
 
 
 def _beyond(values: Floats, limits: SensorLimits) -> NDArray[np.int8]:

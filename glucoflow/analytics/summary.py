@@ -20,10 +20,11 @@ from glucoflow.analytics.data_sufficiency import (
 from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.grid import Grid, grid_of
 from glucoflow.analytics.mage import mage
+from glucoflow.analytics.quantiles import quantiles
 from glucoflow.analytics.risk import adrr, gri, gri_zone, risk_indices
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, epoch_ms, moment_of
 from glucoflow.analytics.time_in_ranges import time_in_ranges, time_in_target
-from glucoflow.analytics.variability import conga24, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
+from glucoflow.analytics.variability import conga, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
 from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics, Sufficiency
 from glucoflow.model.targets import PROFILES, Targets
 
@@ -209,7 +210,7 @@ def _centre(used: Series) -> dict[str, object]:
     mean = mean_of(used)
     sd = sd_of(used, mean)
     assert mean is not None  # noqa: S101 - the caller has readings
-    low, p25, median, p75, high = np.quantile(used.mg_dl, (0, 0.25, 0.5, 0.75, 1)).tolist()
+    low, p25, median, p75, high = quantiles(used.mg_dl, used.repeats, (0, 0.25, 0.5, 0.75, 1)).tolist()
     return {
         "mean_mg_dl": mean,
         "sd_mg_dl": sd,
@@ -260,7 +261,7 @@ def _risk(used: Series) -> dict[str, object]:
 def _daily(grid: Grid) -> dict[str, object]:
     return {
         "modd_mg_dl": modd(grid),
-        "conga24_mg_dl": conga24(grid),
+        "conga24_mg_dl": conga(grid),
         "mage_mg_dl": mage(grid),
         "mag_mg_dl_per_h": mag(grid),
     }

@@ -46,14 +46,14 @@ def j_index(mean: float, sd: float) -> float:
 
 
 def modd(grid: Grid) -> float | None:
-    """Mean of absolute differences to 24 hours before (Service 1980); None without a single pair."""
-    pairs = _day_apart(grid)
+    """Mean of absolute differences to the same clock time the day before (Service 1980); None without a pair."""
+    pairs = _hours_apart(grid, 24)
     return float(np.abs(pairs).mean()) if pairs.size else None
 
 
-def conga24(grid: Grid) -> float | None:
-    """SD (n−1) of differences to 24 hours before (McDonnell 2005); None below two pairs."""
-    pairs = _day_apart(grid)
+def conga(grid: Grid, hours: int = 24) -> float | None:
+    """SD (n−1) of differences to so many hours before on the clock (McDonnell 2005); None below two pairs."""
+    pairs = _hours_apart(grid, hours)
     return float(pairs.std(ddof=1)) if pairs.size > 1 else None
 
 
@@ -67,6 +67,7 @@ def mag(grid: Grid) -> float | None:
     return float(steps.sum() / (steps.size * STEP_MIN / 60)) if steps.size else None
 
 
-def _day_apart(grid: Grid) -> Floats:
-    differences = grid.values[PER_DAY:] - grid.values[:-PER_DAY]
+def _hours_apart(grid: Grid, hours: int) -> Floats:
+    values, lag = grid.by_clock, hours * PER_DAY // 24
+    differences = values[lag:] - values[:-lag]
     return differences[~np.isnan(differences)]

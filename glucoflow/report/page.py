@@ -160,7 +160,7 @@ def goal_lines(figures: Figures, unit: Unit) -> tuple[str, ...]:
 def _main_cells(metrics: Metrics, unit: Unit) -> tuple[Cell, ...]:
     why = metrics.missing
     limits = metrics.n_low_limit + metrics.n_high_limit
-    mean_note = f"{unit}; holds {limits} LOW/HIGH readings as 39/401 mg/dL" if limits else unit
+    mean_note = f"{unit}; holds {count(limits, 'reading')} at the sensor's limits" if limits else unit
     return (
         Cell("Mean", glucose(metrics.mean_mg_dl, unit), mean_note, why.get("mean_mg_dl", "")),
         Cell("GMI", percent(metrics.gmi_percent, 1), "from the mean; not a laboratory A1c", why.get("gmi_percent", "")),

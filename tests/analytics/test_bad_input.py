@@ -100,3 +100,19 @@ def test_mixed_intervals_cover_three_whole_days() -> None:
 def test_arrays_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="mg_dl has 2 entries for 3 times"):
         Series.of([1, 2, 3], [100, 110])
+
+
+def test_a_row_of_the_year_9999_is_counted_and_takes_no_memory() -> None:
+    """On a 5-minute grid to the year 9999 there would be 840 million points: 6.25 GiB."""
+    far = 253_402_214_400_000
+    trace = Series.of(np.append(GRID, far), np.full(289, 120.0))
+    assert (len(trace), trace.excluded_counts.invalid) == (288, 1)
+    assert metrics_of(trace).active_percent == pytest.approx(100)
+
+
+def test_values_of_another_unit_are_no_glucose() -> None:
+    """9 mg/dL is no reading but 9 mmol/L taken for it: a mean of 9 is never made."""
+    trace = Series.of(GRID, np.full(288, 9.0))
+    assert (len(trace), trace.excluded_counts.invalid) == (0, 288)
+    one = Series.of(GRID, np.where(np.arange(288) == 7, 6.1, 110.0))
+    assert (len(one), metrics_of(one).min_mg_dl) == (287, 110)
