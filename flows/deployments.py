@@ -19,6 +19,7 @@ from flows.abandoned import end_abandoned
 from flows.backfill import backfill
 from flows.dashboards import dashboards
 from flows.maintenance import delete_user, disconnect, provision_all, retention
+from flows.report import report_flow
 from flows.summarize import summarize
 from flows.sync import sync
 from flows.tokens import refresh_tokens
@@ -45,6 +46,7 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (dashboards, {"interval": hourly if settings.kibana.url else None, "concurrency_limit": ONE_AT_A_TIME}),
         (export_flow, {}),
         (import_flow, {}),
+        (report_flow, {}),
         (summarize, {"cron": "30 3 * * *", "concurrency_limit": IN_TURN}),
         (provision_all, {}),
         (disconnect, {}),

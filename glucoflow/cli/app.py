@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from glucoflow.cli import annotations, apps, file_options
 from glucoflow.cli.console import Json, User, say_error, settings_for
-from glucoflow.model.errors import GlucoflowError
+from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.words import count
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.__main__ import main as simulate
@@ -352,20 +352,53 @@ for _command in (
 
 @app.command()
 def report(
-    file: Annotated[Path, typer.Argument(help="An export of any kind that glucoflow reads (docs/sources/files.md).")],
+    file: Annotated[
+        Path | None, typer.Argument(help="An export of any kind that glucoflow reads (docs/sources/files.md).")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="A connected person instead of a file.")] = None,
     zone: file_options.Zone = None,
-    units: Annotated[Literal["mg/dL", "mmol/L"], typer.Option(help="Unit to show.")] = "mg/dL",
+    units: Annotated[
+        Literal["mg/dL", "mmol/L"] | None, typer.Option(help="Unit to show; default: the person's, or mg/dL.")
+    ] = None,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")] = None,
+    profile: Annotated[annotations.Profile, typer.Option(help="Range and goals to judge a file by.")] = "adult",
+    low: Annotated[float | None, typer.Option(help="Own lower limit for a file, in the unit shown.")] = None,
+    high: Annotated[float | None, typer.Option(help="Own upper limit for a file, in the unit shown.")] = None,
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option(help="Write a one-page report to print or send.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Write it as PDF; of a person the default.")] = None,
+    letter: Annotated[bool, typer.Option("--letter", help="Letter instead of A4.")] = False,
+    days_page: Annotated[bool, typer.Option("--days", help="A second page: days one under another.")] = False,
+    born: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Birth date to print.")] = None,
     day_first: file_options.DayFirst = None,
     time: file_options.Time = None,
     glucose: file_options.Glucose = None,
     unit: file_options.FileUnit = None,
 ) -> int:
-    """All figures from a file, without any server. Exit code 1 where some of its rows could not be read."""
-    from glucoflow.report.reading import read_people
-    from glucoflow.report.run import report_on
+    """All figures from a file, without any server; or the page that a clinic asks for, of a connected person.
 
-    people = read_people(file, file_options.choices(zone, day_first, time, glucose, unit))
-    typer.echo(report_on(people, units, as_json, html))
-    return 1 if any(one.rows.n_unread for one in people) else 0
+    Exit code 1 where some of a file's rows could not be read.
+    """
+    from glucoflow.cli.reporting import report_file, report_person, targets_of
+
+    days = [moment.date() if moment else None for moment in (first, last, born)]
+    pages: dict[str, Any] = {"html": html, "pdf": pdf, "letter": letter, "large": days_page, "born": days[2]}
+    if (file is None) == (user is None):
+        raise Rejected("report", "is of a file or of a person (--user), one of them")
+    if user is not None:
+        if as_json or low is not None or high is not None or profile != "adult":
+            raise Rejected("report", "of a person is judged by their own targets; their figures are in the API")
+        return report_person(settings_for(), user, first=days[0], last=days[1], unit=units, **pages)
+    assert file is not None  # noqa: S101 - one of them is there
+    shown = units or "mg/dL"
+    return report_file(
+        file,
+        file_options.choices(zone, day_first, time, glucose, unit),
+        unit=shown,
+        targets=targets_of(profile, low, high, shown),
+        first=days[0],
+        last=days[1],
+        as_json=as_json,
+        **pages,
+    )

@@ -1,141 +1,214 @@
-"""The report's charts as self-contained SVG, drawn by Vega-Lite without a browser."""
+"""The report's charts as self-contained SVG, the same on the page to print and in the PDF.
 
-from typing import Any
+The 24-hour profile is smoothed by one rule (`smoothed`), said beside it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from html import escape
 
 import numpy as np
-import vl_convert
 
+from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED, active_percent
 from glucoflow.analytics.profile import Profile
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, date_of
+from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Floats, Series, day_number
 from glucoflow.model.targets import Targets
-from glucoflow.model.units import Unit, in_unit
+from glucoflow.model.units import Unit, glucose
 
 LINE, BAND, IN_RANGE, INK, FAINT = "#0B64DD", "#6092C0", "#209280", "#1D2733", "#98A2B3"
 LOW_COLOR, HIGH_COLOR = "#CC5642", "#B8860B"
-WIDTH = 640
-DAILY_BIN_MIN = 10
-DAYS_SHOWN = 14
-SPARSE = 60
-HOURS = (0, 6, 12, 18, 24)
+FONT = "Helvetica, Arial, sans-serif"
+FLOOR = 40.0
+LEAST_CEILING = 300.0
+GAP_MS = 45 * MINUTE_MS
+KERNEL = (1, 2, 3, 2, 1)
+SMOOTHING = "each percentile of 15 minutes averaged with its neighbours of 30 minutes (weights 1 2 3 2 1)"
+PERCENTS = (("p95", "95 %"), ("p75", "75 %"), ("p50", "median"), ("p25", "25 %"), ("p05", "5 %"))
 
-Spec = dict[str, Any]
-"""Vega-Lite's own JSON, not a contract of ours."""
+
+def smoothed(values: Sequence[float | None]) -> list[float | None]:
+    """A percentile over the day's bins, each averaged with two neighbours a side, round midnight; gaps stay gaps."""
+    known = np.array([np.nan if value is None else value for value in values])
+    total, weight = np.zeros(known.size), np.zeros(known.size)
+    for step, share in zip(range(-2, 3), KERNEL, strict=True):
+        moved = np.roll(known, -step)
+        held = ~np.isnan(moved)
+        total[held] += share * moved[held]
+        weight[held] += share
+    return [None if np.isnan(known[k]) else float(total[k] / weight[k]) for k in range(known.size)]
 
 
-def profile_svg(profile: Profile, targets: Targets, unit: Unit) -> str:
-    """Median, 25–75 and 5–95 % over the local time of day, over the person's own range."""
-    step = profile.bin_minutes
-    rows: list[dict[str, Any]] = [
-        {"hour": (point.minute + step / 2) / 60}
-        | {name: _shown(getattr(point, name), unit) for name in ("p05", "p25", "p50", "p75", "p95")}
-        for point in profile.points
+def profile_svg(profile: Profile, targets: Targets, unit: Unit, width: float = 640, height: float = 190) -> str:
+    """Median, 25–75 and 5–95 % over the local time of day, labelled, over lines at the targets' four limits."""
+    curves = {name: smoothed([getattr(point, name) for point in profile.points]) for name, _ in PERCENTS}
+    tops = [value for value in curves["p95"] if value is not None]
+    scale = _Scale(34, 6, width - 34 - 44, height - 22, ceiling(max(tops, default=0.0)))
+    minutes = [point.minute + profile.bin_minutes / 2 for point in profile.points]
+    parts = [*_frame(scale, targets, unit), *_hours(scale, height)]
+    for lower, upper, opacity in (("p05", "p95", 0.22), ("p25", "p75", 0.45)):
+        parts += [
+            f'<path d="{path}" fill="{BAND}" fill-opacity="{opacity}"/>'
+            for path in _areas(scale, minutes, curves[lower], curves[upper])
+        ]
+    parts += [
+        f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="1.8"/>'
+        for path in _lines(scale, minutes, curves["p50"])
     ]
-    top = max([row["p95"] for row in rows if row["p95"] is not None] or [0])
-    dots = _dots([row for row in rows if row["p50"] is not None])
-    layers = [
-        *_target_layers(targets, unit),
-        _band("p05", "p95", 0.25),
-        _band("p25", "p75", 0.5),
-        {"mark": {"type": "line", "color": LINE, "strokeWidth": 2.2} | dots, "encoding": {"y": {"field": "p50"}}},
-    ]
-    spec = _base(rows, top, unit, WIDTH, 185)
-    spec["encoding"]["x"]["axis"] |= {"values": list(range(0, 25, 3)), "labelExpr": _CLOCK}
-    return _svg(spec | {"layer": layers})
+    parts += _labels(scale, curves)
+    return _svg(width, height, parts, "24-hour glucose profile")
 
 
-def days_svg(series: Series, targets: Targets, unit: Unit) -> str:
-    """The last 14 local days with readings, a small trace each, oldest first; gaps stay gaps."""
-    rows = _daily_rows(series.used, unit)
-    top = max([row["g"] for row in rows if row["g"] is not None] or [0])
-    inner = _base(None, top, unit, 81, 52)
-    inner["encoding"]["x"]["axis"] |= {"labels": False, "ticks": False, "values": [6, 12, 18]}
-    inner["encoding"]["y"]["axis"] |= {"labels": False, "ticks": False, "title": None, "grid": False}
-    mark = {"type": "line", "color": LINE, "strokeWidth": 1.2} | _dots(rows)
-    line = {"mark": mark, "encoding": {"y": {"field": "g"}}}
-    inner["layer"] = [*_target_layers(targets, unit), line]
-    header = {"title": None, "labelFontSize": 9, "labelColor": INK, "labelPadding": 2}
-    labels = list(dict.fromkeys(row["day"] for row in rows))
-    facet = {"field": "day", "type": "nominal", "sort": labels, "header": header}
-    return _svg({"data": {"values": rows}, "facet": facet, "columns": 7, "spacing": 8, "spec": inner})
+def days_svg(
+    series: Series,
+    targets: Targets,
+    unit: Unit,
+    first: date,
+    last: date,
+    width: float = 640,
+    row: float = 62,
+    across: int = 7,
+) -> str:
+    """A small trace for every local date first … last, so many a row; a day without data keeps its place.
+
+    A day worn for less than 70 % is marked as a part and faded.
+    """
+    used, parts = series.used, []
+    count = (last - first).days + 1
+    cell = width / across
+    top = ceiling(float(used.mg_dl.max()) if len(used) else 0.0)
+    for k in range(count):
+        day = first + timedelta(days=k)
+        scale = _Scale(k % across * cell + 2, k // across * row + 12, cell - 6, row - 17, top)
+        parts += _day(used.where(used.local_day == day_number(day)), day, targets, scale)
+    said = f"target {glucose(targets.low, unit)}–{glucose(targets.high, unit)} {unit}"
+    return _svg(width, -(-count // across) * row, parts, f"Daily traces, {said}")
 
 
-def _daily_rows(used: Series, unit: Unit) -> list[dict[str, Any]]:
-    numbers = np.unique(used.local_day)[-DAYS_SHOWN:]
-    bins = 24 * 60 // DAILY_BIN_MIN
-    rows: list[dict[str, Any]] = []
-    for number in numbers.tolist():
-        part = used.where(used.local_day == number)
-        at = (part.local_ms % DAY_MS) // (DAILY_BIN_MIN * MINUTE_MS)
-        counts, sums = np.bincount(at, minlength=bins), np.bincount(at, weights=part.mg_dl, minlength=bins)
-        label = f"{date_of(number):%a %d %b}"
-        # A 15-minute sensor leaves bins empty between its readings: only a real gap may break the line.
-        reach = max(1, -(-int(part.interval_ms.max()) // (DAILY_BIN_MIN * MINUTE_MS)))
-        held = np.flatnonzero(counts)
-        for k, i in enumerate(held.tolist()):
-            if k and i - held[k - 1] > max(reach, 4):
-                rows.append({"day": label, "hour": (i - 0.5) * DAILY_BIN_MIN / 60, "g": None})
-            mean = _shown(float(sums[i] / counts[i]), unit)
-            rows.append({"day": label, "hour": (i + 0.5) * DAILY_BIN_MIN / 60, "g": mean})
-    return rows
+def ceiling(highest: float) -> float:
+    """The top of an axis, in mg/dL: 300, or as many fifties as its own curves need."""
+    return max(LEAST_CEILING, float(-(-highest * 1.02 // 50) * 50))
 
 
-_CLOCK = "(datum.value < 10 ? '0' : '') + datum.value + ':00'"
+class _Scale:
+    """Where minutes of the day and mg/dL lie in a box."""
+
+    def __init__(self, x: float, y: float, width: float, height: float, top: float) -> None:
+        self.left, self.over, self.width, self.height, self.top = x, y, width, height, top
+
+    def x(self, minute: float) -> float:
+        return round(self.left + self.width * minute / 1440, 2)
+
+    def y(self, mg_dl: float) -> float:
+        share = (min(max(mg_dl, FLOOR), self.top) - FLOOR) / (self.top - FLOOR)
+        return round(self.over + self.height * (1 - share), 2)
 
 
-def _base(rows: list[dict[str, Any]] | None, top: float, unit: Unit, width: int, height: int) -> Spec:
-    ceiling = max(in_unit(300, unit), top * 1.05)
-    axis = {"labelFontSize": 10, "labelColor": INK, "tickColor": FAINT, "domainColor": FAINT, "gridColor": "#EDF0F4"}
-    spec: Spec = {
-        "width": width,
-        "height": height,
-        "encoding": {
-            "x": {
-                "field": "hour",
-                "type": "quantitative",
-                "scale": {"domain": [0, 24], "nice": False},
-                "axis": axis | {"title": None, "values": list(HOURS)},
-            },
-            "y": {
-                "type": "quantitative",
-                "scale": {"domain": [in_unit(40, unit), ceiling], "nice": False},
-                "axis": axis | {"title": unit, "titleFontSize": 10, "titleColor": INK, "titleFontWeight": "normal"},
-            },
-        },
-    }
-    if rows is not None:
-        spec["data"] = {"values": rows}
-    return spec
+def _frame(scale: _Scale, targets: Targets, unit: Unit) -> list[str]:
+    parts = [_target(scale, targets)]
+    right = scale.left + scale.width
+    limits = (
+        (targets.very_low, LOW_COLOR),
+        (targets.low, LOW_COLOR),
+        (targets.high, HIGH_COLOR),
+        (targets.very_high, HIGH_COLOR),
+    )
+    for limit, color in dict(limits).items():
+        y = scale.y(limit)
+        width = 1.1 if limit in (targets.low, targets.high) else 0.6
+        parts.append(f'<path d="M{scale.left} {y}H{right}" stroke="{color}" stroke-width="{width}"/>')
+        parts.append(_text(scale.left - 4, y + 3, glucose(limit, unit), 8, "end"))
+    parts.append(_text(scale.left - 4, scale.over + 6, glucose(scale.top, unit), 8, "end", FAINT))
+    return parts
 
 
-def _target_layers(targets: Targets, unit: Unit) -> list[Spec]:
-    low, high = in_unit(targets.low, unit), in_unit(targets.high, unit)
-    one: Spec = {"values": [{"from": 0, "to": 24, "low": low, "high": high}]}
-    x = {"x": {"field": "from", "type": "quantitative"}, "x2": {"field": "to"}}
-    box = {"mark": {"type": "rect", "color": IN_RANGE, "opacity": 0.1}}
-    layers: list[Spec] = [{"data": one, **box, "encoding": x | {"y": {"field": "low"}, "y2": {"field": "high"}}}]
-    for field, color in (("low", LOW_COLOR), ("high", HIGH_COLOR)):
-        mark = {"type": "rule", "color": color, "strokeWidth": 1}
-        layers.append({"data": one, "mark": mark, "encoding": x | {"y": {"field": field}}})
-    return layers
+def _hours(scale: _Scale, height: float) -> list[str]:
+    parts = []
+    for hour in range(0, 25, 3):
+        x = scale.x(hour * 60)
+        parts.append(f'<path d="M{x} {scale.over}V{scale.over + scale.height}" stroke="#EDF0F4" stroke-width="0.6"/>')
+        parts.append(_text(x, height - 5, f"{hour:02d}:00", 8, "middle"))
+    return parts
 
 
-def _dots(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A line needs two neighbours to be seen: few readings get a dot each."""
-    return {"point": {"size": 14, "color": LINE}} if len(rows) < SPARSE else {}
+def _labels(scale: _Scale, curves: dict[str, list[float | None]]) -> list[str]:
+    """The names of the percentiles at the right end, apart enough to be read."""
+    parts, above = [], -100.0
+    for name, word in PERCENTS:
+        known = [value for value in curves[name] if value is not None]
+        if known:
+            above = max(scale.y(known[-1]) + 3, above + 8.5)
+            parts.append(_text(scale.left + scale.width + 4, above, word, 8, "start", LINE if name == "p50" else INK))
+    return parts
 
 
-def _band(lower: str, upper: str, opacity: float) -> Spec:
-    return {
-        "mark": {"type": "area", "color": BAND, "opacity": opacity},
-        "encoding": {"y": {"field": lower}, "y2": {"field": upper}},
-    }
+def _day(part: Series, day: date, targets: Targets, scale: _Scale) -> list[str]:
+    label = f"{day:%a} {day.day} {day:%b}"
+    parts = [_target(scale, targets)]
+    worn = active_percent(part, DAY_MS) or 0.0
+    if len(part) == 0:
+        label += " · no data"
+    elif worn < ACTIVE_NEEDED:
+        label += " · part"
+    box = f'x="{scale.left}" y="{scale.over}" width="{scale.width:.2f}" height="{scale.height}"'
+    parts.append(f'<rect {box} fill="none" stroke="#D5DBE3" stroke-width="0.6"/>')
+    parts.append(_text(scale.left, scale.over - 3, label, 7.5, "start", INK if len(part) else FAINT))
+    breaks = np.flatnonzero(np.diff(part.utc) > np.maximum(GAP_MS, 2 * part.interval_ms[1:])) + 1
+    faded = ' stroke-opacity="0.45"' if worn < ACTIVE_NEEDED else ""
+    minutes = part.local_ms % DAY_MS / MINUTE_MS
+    for piece in np.split(np.arange(len(part)), breaks):
+        if piece.size:
+            path = _path(scale, minutes[piece], part.mg_dl[piece])
+            parts.append(f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="0.9"{faded}/>')
+    return parts
 
 
-def _shown(mg_dl: float | None, unit: Unit) -> float | None:
-    return None if mg_dl is None else in_unit(mg_dl, unit)
+def _target(scale: _Scale, targets: Targets) -> str:
+    top, bottom = scale.y(targets.high), scale.y(targets.low)
+    box = f'x="{scale.left}" y="{top}" width="{scale.width:.2f}" height="{bottom - top:.2f}"'
+    return f'<rect {box} fill="{IN_RANGE}" fill-opacity="0.12"/>'
 
 
-def _svg(spec: Spec) -> str:
-    config = {"font": "Helvetica, Arial, sans-serif", "view": {"stroke": None}, "background": "transparent"}
-    svg: str = vl_convert.vegalite_to_svg(spec | {"config": config}, vl_version="5.20")
-    return svg
+def _path(scale: _Scale, minutes: Floats, values: Floats) -> str:
+    """A line of at most one point a pixel and a half: a 1-minute sensor draws no more than a page can show."""
+    step = max(1, int(minutes.size / max(scale.width / 1.5, 1)))
+    points = [f"{scale.x(m)} {scale.y(v)}" for m, v in zip(minutes[::step], values[::step], strict=True)]
+    return f"M{points[0]}" + ("".join(f"L{point}" for point in points[1:]) or "h0.8")
+
+
+def _lines(scale: _Scale, minutes: Sequence[float], values: Sequence[float | None]) -> Iterable[str]:
+    for run in _runs(values):
+        points = [f"{scale.x(minutes[k])} {scale.y(values[k] or 0)}" for k in run]
+        yield f"M{points[0]}" + ("".join(f"L{point}" for point in points[1:]) or "h1.5")
+
+
+def _areas(
+    scale: _Scale, minutes: Sequence[float], lower: Sequence[float | None], upper: Sequence[float | None]
+) -> Iterable[str]:
+    for run in _runs(lower):
+        there = [f"{scale.x(minutes[k])} {scale.y(upper[k] or 0)}" for k in run]
+        back = [f"{scale.x(minutes[k])} {scale.y(lower[k] or 0)}" for k in reversed(run)]
+        yield f"M{'L'.join([*there, *back])}Z"
+
+
+def _runs(values: Sequence[float | None]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for k, value in enumerate(values):
+        if value is None:
+            continue
+        if runs and runs[-1][-1] == k - 1:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    return runs
+
+
+def _text(x: float, y: float, words: str, size: float, anchor: str, color: str = INK) -> str:
+    place = f'x="{x:.2f}" y="{y:.2f}" font-size="{size}" text-anchor="{anchor}" fill="{color}"'
+    return f'<text {place} font-family="{FONT}">{escape(words)}</text>'
+
+
+def _svg(width: float, height: float, parts: Iterable[str], title: str) -> str:
+    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )

@@ -1,36 +1,55 @@
-"""The one-page report: a self-contained HTML file that prints on one sheet of A4 or Letter."""
+"""The page that a clinic asks for: what it says of one person, for the HTML to print and for the PDF."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
-import jinja2
 import msgspec
 
+from glucoflow.analytics.more_figures import gri_parts
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.summary import Metrics
+from glucoflow.analytics.time_in_ranges import time_in_ranges
 from glucoflow.model.episode_words import NAMES as EPISODE_NAMES
 from glucoflow.model.episode_words import WHOLE, rule
 from glucoflow.model.glycemia import EPISODE_KINDS, Sufficiency
-from glucoflow.model.goals import share
+from glucoflow.model.goals import Goal, share
 from glucoflow.model.ranges import BANDS
 from glucoflow.model.target_bands import NAMES, limits
-from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
-from glucoflow.model.units import MG_DL, Unit, glucose
+from glucoflow.model.targets import CV_GOAL
+from glucoflow.model.units import Unit, glucose
 from glucoflow.model.words import count, duration, number, percent
 from glucoflow.report.charts import days_svg, profile_svg
-from glucoflow.report.figures import Figures, figures_of
-from glucoflow.report.reading import PersonInFile
-from glucoflow.report.rows import decision_lines, rows_lines
+from glucoflow.report.figures import Figures
+
+MOST_DAYS = 28
+"""Small traces on the first page; of a longer span the last ones are shown."""
+LARGE_DAYS = 14
+"""Days one under another on the second page."""
+A1C_SLOPE, A1C_OFFSET = 10.929, 2.152
+"""mmol/mol = 10.929 · (% − 2.152): the IFCC's master equation."""
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose page this is and where its readings come from. Daily amounts are None where nothing is known."""
+
+    name: str
+    source: str
+    born: date | None = None
+    devices: tuple[str, ...] = ()
+    printed: date | None = None
+    insulin_a_day: float | None = None
+    carbs_a_day: float | None = None
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One band of the time-in-range bar; `shown` add up to 100."""
+    """One band of the time-in-range bar; `shown` add up to 100, `goal` has its verdict."""
 
     key: str
     name: str
     limits: str
     share: float
     shown: str
+    goal: str = ""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -54,67 +73,81 @@ class EpisodeLine(msgspec.Struct, frozen=True):
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the template shows of one person."""
+    """All that a page shows of one person. `days` says which dates the small traces are of."""
 
     title: str
+    about: tuple[str, ...]
     span: str
     source: str
-    rows: tuple[str, ...]
-    """What became of the file's rows, and what was decided on it."""
     unit: Unit
     sufficiency: Sufficiency
     metrics: Metrics
     bars: tuple[Bar, ...]
+    sums: tuple[str, ...]
     main: tuple[Cell, ...]
     more: tuple[Cell, ...]
     episodes: tuple[EpisodeLine, ...]
     goals: tuple[str, ...]
     no_episodes: str | None = None
+    not_counted: str = ""
     profile_days: str = ""
     profile_svg: str = ""
+    days: str = ""
     days_svg: str = ""
+    large_days_svg: str = ""
 
 
-def html_report(people: Sequence[PersonInFile], unit: Unit = MG_DL, targets: Targets = PROFILES["adult"]) -> str:
-    """One HTML document with a sheet per person: no script, no file and no host besides itself."""
-    loader = jinja2.PackageLoader("glucoflow.report")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    pages = [
-        page_of(
-            one.id,
-            one.source,
-            figures_of(one.series, targets),
-            unit,
-            (*rows_lines(one.contents, one.rows), *decision_lines(one.contents)),
-        )
-        for one in people
-    ]
-    return environment.get_template("sheet.html.j2").render(pages=pages)
-
-
-def page_of(title: str, source: str, figures: Figures, unit: Unit, rows: tuple[str, ...] = ()) -> Sheet:
-    """What one sheet says, computed. `rows` say what became of a file's rows."""
+def page_of(about: About, figures: Figures, unit: Unit, large: bool = False) -> Sheet:
+    """What one page says, computed; with `large` also the last days one under another for a second one."""
     used, targets = figures.used, figures.targets
     profile = profile_of(used)
-    filled = len(used) > 0
+    filled = figures.first is not None and figures.last is not None and len(used) > 0
+    first, last = _shown_days(figures) if filled else (date.min, date.min)
     return Sheet(
-        title=title,
+        title=about.name,
+        about=_about(about),
         span=_span(figures),
-        source=source,
-        rows=rows,
+        source=about.source,
         unit=unit,
         metrics=figures.metrics,
         sufficiency=figures.state,
         bars=bars_of(figures, unit),
-        main=_main_cells(figures.metrics, unit),
+        sums=_sums(figures, unit),
+        main=_main_cells(figures, about, unit),
         more=_more_cells(figures.metrics, unit),
         episodes=episode_rows(figures, unit),
         no_episodes=figures.no_episodes,
         goals=goal_lines(figures, unit),
+        not_counted=not_counted(figures.metrics),
         profile_days=count(profile.days, "day"),
         profile_svg=profile_svg(profile, targets, unit) if filled else "",
-        days_svg=days_svg(used, targets, unit) if filled else "",
+        days=f"{_day(first)} to {_day(last)}" if filled else "",
+        days_svg=days_svg(used, targets, unit, first, last) if filled else "",
+        large_days_svg=_large(figures, unit) if large and filled else "",
     )
+
+
+def _about(about: About) -> tuple[str, ...]:
+    lines = []
+    if about.born is not None:
+        lines.append(f"born {_day(about.born)}")
+    if about.devices:
+        lines.append(f"devices: {', '.join(about.devices)}")
+    if about.printed is not None:
+        lines.append(f"printed on {_day(about.printed)}")
+    return tuple(lines)
+
+
+def _shown_days(figures: Figures) -> tuple[date, date]:
+    assert figures.first is not None  # noqa: S101 - the caller has readings
+    assert figures.last is not None  # noqa: S101
+    return max(figures.first, figures.last - timedelta(days=MOST_DAYS - 1)), figures.last
+
+
+def _large(figures: Figures, unit: Unit) -> str:
+    first, last = _shown_days(figures)
+    first = max(first, last - timedelta(days=LARGE_DAYS - 1))
+    return days_svg(figures.used, figures.targets, unit, first, last, 540, 50, across=1)
 
 
 def _span(figures: Figures) -> str:
@@ -131,13 +164,32 @@ def _day(day: date) -> str:
 
 def bars_of(figures: Figures, unit: Unit) -> tuple[Bar, ...]:
     """The five bands of the person's targets from the top; none without readings."""
-    shares = figures.shares
+    shares, judged = figures.shares, figures.state.sufficient
     if shares is None:
         return ()
     return tuple(
-        Bar(band, NAMES[band], limits(figures.targets, band, unit), shares.exact[band], shares.text(band))
+        Bar(
+            band,
+            NAMES[band],
+            limits(figures.targets, band, unit),
+            shares.exact[band],
+            shares.text(band),
+            "" if band in ("low", "high") else shares.verdict(band, judged),
+        )
         for band in reversed(BANDS)
     )
+
+
+def _sums(figures: Figures, unit: Unit) -> tuple[str, ...]:
+    shares = figures.shares
+    if shares is None:
+        return ()
+    low, high = glucose(figures.targets.low, unit), glucose(figures.targets.high, unit)
+    said = []
+    for name, where in (("above", f"above {high}"), ("below", f"below {low}")):
+        goal = shares.verdict(name, figures.state.sufficient)
+        said.append(f"{where}: {shares.text(name)}" + (f" ({goal})" if goal else ""))
+    return tuple(said)
 
 
 def goal_lines(figures: Figures, unit: Unit) -> tuple[str, ...]:
@@ -152,23 +204,49 @@ def goal_lines(figures: Figures, unit: Unit) -> tuple[str, ...]:
         "above": f"above {glucose(targets.high, unit)}",
         "very_high": f"above {glucose(targets.very_high, unit)}",
     }
-    return tuple(
-        f"{places[name]} {unit}: {shares.text(name)}, {shares.verdict(name)}" for name in places if name in shares.goals
-    )
+    judged = [name for name in places if name in shares.goals]
+    return tuple(f"{places[name]} {unit}: {shares.text(name)}, {shares.verdict(name)}" for name in judged)
 
 
-def _main_cells(metrics: Metrics, unit: Unit) -> tuple[Cell, ...]:
-    why = metrics.missing
-    limits = metrics.n_low_limit + metrics.n_high_limit
-    mean_note = f"{unit}; holds {count(limits, 'reading')} at the sensor's limits" if limits else unit
-    return (
+def _main_cells(figures: Figures, about: About, unit: Unit) -> tuple[Cell, ...]:
+    metrics, why = figures.metrics, figures.metrics.missing
+    beyond = metrics.n_low_limit + metrics.n_high_limit
+    mean_note = f"{unit}; holds {count(beyond, 'reading')} at the sensor's limits" if beyond else unit
+    shares = time_in_ranges(figures.used)
+    parts = gri_parts(shares) if shares is not None and metrics.gri is not None else None
+    gri_note = "" if parts is None else f"zone {metrics.gri_zone}; lows {parts.hypo:.1f}, highs {parts.hyper:.1f}"
+    spread = None
+    if metrics.p75_mg_dl is not None and metrics.p25_mg_dl is not None:
+        spread = metrics.p75_mg_dl - metrics.p25_mg_dl
+    cells = [
         Cell("Mean", glucose(metrics.mean_mg_dl, unit), mean_note, why.get("mean_mg_dl", "")),
-        Cell("GMI", percent(metrics.gmi_percent, 1), "from the mean; not a laboratory A1c", why.get("gmi_percent", "")),
-        Cell("CV", percent(metrics.cv_percent, 1), f"stable up to {CV_GOAL:.0f} %", why.get("cv_percent", "")),
+        Cell("GMI", percent(metrics.gmi_percent, 1), _gmi_note(metrics), why.get("gmi_percent", "")),
+        Cell("CV", share(metrics.cv_percent, Goal("in_range", CV_GOAL)), _cv_note(figures), why.get("cv_percent", "")),
         Cell("SD", glucose(metrics.sd_mg_dl, unit), unit, why.get("sd_mg_dl", "")),
+        Cell("IQR", glucose(spread, unit), f"{unit}, middle half"),
+        Cell("GRI", number(metrics.gri), gri_note, why.get("gri", "")),
         Cell("Tight range", share(metrics.titr_percent), _tight(unit), why.get("titr_percent", "")),
-        Cell("Sensor active", percent(metrics.active_percent), count(metrics.n, "reading"), ""),
-    )
+        Cell("Sensor active", percent(metrics.active_percent), count(metrics.n, "reading")),
+        Cell("Days", f"{figures.days_with_data} of {figures.calendar_days}", "with data"),
+    ]
+    if about.insulin_a_day is not None:
+        cells.append(Cell("Insulin a day", f"{about.insulin_a_day:.1f} U", "all that is known, by day"))
+    if about.carbs_a_day is not None:
+        cells.append(Cell("Carbohydrate a day", f"{about.carbs_a_day:.0f} g", "as noted, by day"))
+    return tuple(cells)
+
+
+def _gmi_note(metrics: Metrics) -> str:
+    if metrics.gmi_percent is None:
+        return ""
+    return f"{A1C_SLOPE * (metrics.gmi_percent - A1C_OFFSET):.0f} mmol/mol; not a laboratory A1c"
+
+
+def _cv_note(figures: Figures) -> str:
+    cv = figures.metrics.cv_percent
+    if cv is None or not figures.state.sufficient:
+        return f"stable up to {CV_GOAL:.0f} %"
+    return f"stable up to {CV_GOAL:.0f} %: {'met' if cv <= CV_GOAL else 'missed'}"
 
 
 def _tight(unit: Unit) -> str:
@@ -176,9 +254,7 @@ def _tight(unit: Unit) -> str:
 
 
 def _more_cells(metrics: Metrics, unit: Unit) -> tuple[Cell, ...]:
-    zone = f"zone {metrics.gri_zone}" if metrics.gri_zone else ""
     given = (
-        ("GRI", number(metrics.gri), zone, "gri"),
         ("LBGI", number(metrics.lbgi), "risk of lows", "lbgi"),
         ("HBGI", number(metrics.hbgi), "risk of highs", "hbgi"),
         ("ADRR", number(metrics.adrr), "daily risk", "adrr"),
@@ -212,3 +288,16 @@ def episode_rows(figures: Figures, unit: Unit) -> tuple[EpisodeLine, ...]:
             )
         )
     return tuple(rows)
+
+
+def not_counted(metrics: Metrics) -> str:
+    """`not counted: 3 repeated, 12 excluded`; empty where all is counted."""
+    out = metrics.excluded_counts
+    parts: Sequence[tuple[int, str]] = (
+        (out.invalid, "unreadable or impossible"),
+        (out.duplicate, "repeated"),
+        (out.excluded, "excluded"),
+        (out.superseded, "superseded"),
+    )
+    said = [f"{n:,} {what}" for n, what in parts if n]
+    return f"not counted: {', '.join(said)}" if said else ""

@@ -1,7 +1,10 @@
 """What `glucoflow report FILE` does."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
+
+import msgspec
 
 from glucoflow.analytics.summary import Metrics
 from glucoflow.file_reading.choices import Choices
@@ -10,10 +13,32 @@ from glucoflow.model.targets import PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit
 from glucoflow.model.words import count, number, percent
 from glucoflow.report.as_json import json_line, local_iso
-from glucoflow.report.figures import figures_of
-from glucoflow.report.page import bars_of, episode_rows, goal_lines, html_report
+from glucoflow.report.figures import Figures, figures_of
+from glucoflow.report.html import html_of
+from glucoflow.report.page import About, Sheet, bars_of, episode_rows, goal_lines, not_counted, page_of
+from glucoflow.report.pdf import Paper, pdf_of
 from glucoflow.report.reading import PersonInFile, read_people
 from glucoflow.report.rows import decision_lines, file_json, rows_json, rows_lines, rows_words
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """How a report is asked for: the unit to show, what to judge by, which local dates, what to write.
+
+    JSON is always in mg/dL. Without dates the period runs from the first reading to the last. `large` adds a second
+    page with the last days one under another; `printed` is the date to print on it.
+    """
+
+    unit: Unit = MG_DL
+    targets: Targets = PROFILES["adult"]
+    first: date | None = None
+    last: date | None = None
+    as_json: bool = False
+    html: Path | None = None
+    pdf: Path | None = None
+    paper: Paper = "A4"
+    large: bool = False
+    printed: date | None = None
+    born: date | None = None
 
 
 def report(
@@ -27,41 +52,69 @@ def report(
 ) -> str:
     """Reads the file and returns what to print, as `report_on` does. Raises UnreadableFile for what cannot be read."""
     people = read_people(path, Choices(zone=zone, day_first=day_first))
-    return report_on(people, units, as_json, html_out, targets)
+    return report_on(people, Wanted(unit=unit_named(units), targets=targets, as_json=as_json, html=html_out))
 
 
-def report_on(
-    people: Sequence[PersonInFile],
-    units: str = MG_DL,
-    as_json: bool = False,
-    html_out: Path | None = None,
-    targets: Targets = PROFILES["adult"],
-) -> str:
-    """What to print: JSON lines (one object per id), or text; writes HTML to `html_out`.
-
-    `units` is the unit to show (JSON is always in mg/dL). Raises UnreadableFile with a remedy for a file that cannot be
-    written, and for an unknown unit.
-    """
+def unit_named(units: str) -> Unit:
+    """The unit of a word. Raises UnreadableFile for an unknown one."""
     try:
-        unit = parse_unit(units)
+        return parse_unit(units)
     except ValueError as error:
         raise UnreadableFile(f"The {error}.") from error
-    if html_out is not None:
-        _write(html_out, html_report(people, unit, targets))
-    if as_json:
-        return "\n".join(json_line(one.id, figures_of(one.series, targets), one.zoned, _about(one)) for one in people)
-    if html_out is not None:
-        return "\n".join([f"Wrote {html_out}", *(f"{one.id}: {rows_words(one.rows)}" for one in people)])
-    return "\n\n".join(text_of_person(person, unit, targets) for person in people)
+
+
+def report_on(people: Sequence[PersonInFile], wanted: Wanted) -> str:
+    """What to print: JSON lines (one object per id), or text; writes HTML or PDF, a page a person, where asked for.
+
+    Raises UnreadableFile with a remedy for a file that cannot be written, and for dates without a reading.
+    """
+    found = [(one, figures_of(one.series, wanted.targets, wanted.first, wanted.last)) for one in people]
+    if (wanted.first or wanted.last) and not any(len(figures.used) for _, figures in found):
+        raise UnreadableFile(
+            "There is no reading in these dates.", remedy="Choose dates that the file has readings of."
+        )
+    written = _written(found, wanted)
+    if wanted.as_json:
+        return "\n".join(json_line(one.id, figures, one.zoned, _about(one)) for one, figures in found)
+    if written:
+        return "\n".join([*written, *(f"{one.id}: {rows_words(one.rows)}" for one in people)])
+    return "\n\n".join(text_of_person(one, figures, wanted.unit) for one, figures in found)
+
+
+def write_pages(sheets: Sequence[Sheet], html: Path | None, pdf: Path | None, paper: Paper = "A4") -> list[str]:
+    """Writes the files that are wanted, and says so. Raises UnreadableFile for one that cannot be written."""
+    said = []
+    for out, content in (
+        (html, html_of(sheets).encode() if html else b""),
+        (pdf, pdf_of(sheets, paper) if pdf else b""),
+    ):
+        if out is not None:
+            _write(out, content)
+            said.append(f"Wrote {out}")
+    return said
+
+
+def _written(found: Sequence[tuple[PersonInFile, Figures]], wanted: Wanted) -> list[str]:
+    if wanted.html is None and wanted.pdf is None:
+        return []
+    sheets = [
+        page_of(
+            About(name=one.id, source=one.source, printed=wanted.printed, born=wanted.born),
+            figures,
+            wanted.unit,
+            wanted.large,
+        )
+        for one, figures in found
+    ]
+    return write_pages(sheets, wanted.html, wanted.pdf, wanted.paper)
 
 
 def _about(person: PersonInFile) -> dict[str, object]:
     return {"rows": rows_json(person.rows), "file": file_json(person.contents)}
 
 
-def text_of_person(person: PersonInFile, unit: Unit, targets: Targets = PROFILES["adult"]) -> str:
+def text_of_person(person: PersonInFile, figures: Figures, unit: Unit) -> str:
     """The figures as plain text, a line each, the ones that the data do not bear with what is missing."""
-    figures = figures_of(person.series, targets)
     used, metrics, state = figures.used, figures.metrics, figures.state
     lines = [f"{person.id} ({person.source})"]
     lines += [f"  {line}" for line in rows_lines(person.contents, person.rows) + decision_lines(person.contents)]
@@ -80,7 +133,8 @@ def text_of_person(person: PersonInFile, unit: Unit, targets: Targets = PROFILES
         lines.append(f"  episodes: {figures.no_episodes}")
     else:
         lines += [f"  {row.name} episodes ({row.rule}): {row.count}" for row in episode_rows(figures, unit)]
-    return "\n".join([*lines, *_not_counted(metrics)])
+    left_out = not_counted(metrics)
+    return "\n".join([*lines, *([f"  {left_out}"] if left_out else [])])
 
 
 def _figure_lines(metrics: Metrics, unit: Unit) -> list[str]:
@@ -105,20 +159,8 @@ def _figure_lines(metrics: Metrics, unit: Unit) -> list[str]:
     ]
 
 
-def _not_counted(metrics: Metrics) -> list[str]:
-    out = metrics.excluded_counts
-    parts = (
-        (out.invalid, "unreadable or impossible"),
-        (out.duplicate, "repeated"),
-        (out.excluded, "excluded"),
-        (out.superseded, "superseded"),
-    )
-    said = [f"{n:,} {what}" for n, what in parts if n]
-    return [f"  not counted: {', '.join(said)}"] if said else []
-
-
-def _write(out: Path, html: str) -> None:
+def _write(out: Path, content: bytes) -> None:
     try:
-        out.write_text(html, encoding="utf-8")
+        out.write_bytes(content)
     except OSError as error:
         raise UnreadableFile(f"{out} cannot be written: {error.strerror}.") from error

@@ -18,6 +18,8 @@ from glucoflow.es.queries import Queries
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import Unit, in_mg_dl
+from glucoflow.report.page import Sheet
+from glucoflow.service.clinic_report import clinic_page
 from glucoflow.service.insights import Findings, compare_protocol, find_insights
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_changes, summarize_span
@@ -160,6 +162,19 @@ class Annotations:
 
     def insights(self, user_id: str, days: int, unit: Unit, now: datetime) -> Findings:
         return find_insights(self._store, self._queries, user_id, days, unit, now)
+
+    def clinic_page(
+        self,
+        user_id: str,
+        now: datetime,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        unit: Unit | None = None,
+        large: bool = False,
+    ) -> Sheet:
+        """See `service.clinic_report`."""
+        return clinic_page(self._store, self._queries, user_id, now, first=first, last=last, unit=unit, large=large)
 
     def adherence(self, user_id: str, name: str, unit: Unit) -> Sequence[Adherence]:
         return compare_protocol(self._store, self._queries, user_id, name, unit)

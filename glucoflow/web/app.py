@@ -27,6 +27,7 @@ from glucoflow.web import (
     login_routes,
     person_routes,
     protocol_routes,
+    report_routes,
     settings_routes,
 )
 from glucoflow.web.access import Services, WebOptions, logged_in, services_of
@@ -67,7 +68,7 @@ def create_app(
     app.add_exception_handler(GlucoflowError, _our_error)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
-    own = (insight_routes, protocol_routes, settings_routes, app_routes)
+    own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes)
     for routes in (login_routes, chart_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app

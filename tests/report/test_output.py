@@ -3,17 +3,22 @@
 import json
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from playwright.sync_api import Browser
+from pypdf import PdfReader
 
-from glucoflow.analytics import Series, metrics_of
-from glucoflow.analytics.series import moment_of
+from glucoflow.analytics import PROFILES, Series, metrics_of, targets_for
+from glucoflow.analytics.profile import profile_of
+from glucoflow.analytics.series import DAY_MS, moment_of
 from glucoflow.model.errors import UnreadableFile
-from glucoflow.report.run import report
+from glucoflow.report.charts import ceiling, days_svg, profile_svg, smoothed
+from glucoflow.report.reading import read_people
+from glucoflow.report.run import Wanted, report, report_on
 from tests.analytics.traces import walk
 from tests.report.conftest import Files
 
@@ -174,3 +179,86 @@ def test_a_year_of_json_is_quick(files: Files) -> None:
     answer = json.loads(report(files.plain(rows), zone="America/New_York", as_json=True))
     assert answer["n"] > count - 24
     assert time.monotonic() - began < 6
+
+
+def test_pdf_is_one_page_with_text(files: Files) -> None:
+    """Selectable, in any letters, on A4 and on Letter; what is beneath a goal is marked."""
+    path = walk_file(files, days=14, person="Zoë Łukasz")
+    for paper, size in (("A4", (595, 842)), ("Letter", (612, 792))):
+        out = files.folder / f"{paper}.pdf"
+        wanted = Wanted(unit="mmol/L", pdf=out, paper=paper, printed=date(2026, 3, 1), born=date(1984, 3, 2))  # type: ignore[arg-type]
+        assert report_on(read_people(path), wanted).splitlines()[0] == f"Wrote {out}"
+        (page,) = PdfReader(out).pages
+        assert (round(page.mediabox.width), round(page.mediabox.height)) == size
+        text = page.extract_text()
+        for words in (
+            "Zoë Łukasz",
+            "born 2 March 1984",
+            "printed on 1 March 2026",
+            "2 February 2026 to 16 February 2026",
+            "mmol/mol",
+            "In range 3.9–10.0",
+            "goal over 70 %: met",
+            "median",
+            "Sat 7 Feb",
+            "per worn week",
+        ):
+            assert words in text, words
+
+
+def test_a_second_page_and_several_people(files: Files) -> None:
+    times, values = walk(14, seed=3)
+    rows = [
+        f"{who},{moment_of(int(time)):%Y-%m-%d %H:%M},{value:.0f}"
+        for who in ("Ana", "Ben")
+        for time, value in zip(times, values, strict=True)
+    ]
+    out = files.folder / "two.pdf"
+    report_on(read_people(files.plain(rows)), Wanted(pdf=out, large=True))
+    pages = [page.extract_text() for page in PdfReader(out).pages]
+    assert ["Ana" in page for page in pages] == [True, True, False, False]
+    assert ["Ben" in page for page in pages] == [False, False, True, True]
+
+
+def test_a_period_and_a_profile_of_a_file(files: Files) -> None:
+    """Nine days of sixteen, judged as a pregnancy: its own bands and goals, no GMI."""
+    path = walk_file(files)
+    wanted = Wanted(first=date(2026, 2, 3), last=date(2026, 2, 11), targets=targets_for("pregnancy"))
+    text = report_on(read_people(path), wanted)
+    assert "of 9 days with data" in text
+    assert "63–140 mg/dL" in text
+    assert "GMI: not known to be right in pregnancy" in text
+    answer = json.loads(report_on(read_people(path), msgspec.structs.replace(wanted, as_json=True)))
+    assert answer["sufficiency"]["calendar_days"] == 9
+    with pytest.raises(UnreadableFile, match="no reading in these dates"):
+        report_on(read_people(path), Wanted(first=date(2025, 1, 1), last=date(2025, 1, 5)))
+
+
+def test_every_day_has_its_place_and_a_part_is_marked() -> None:
+    times, values = walk(10, seed=5)
+    days = times // DAY_MS - times[0] // DAY_MS
+    keep = (days != 4) & ~((days == 6) & (times % DAY_MS > 40_000_000))
+    series = Series.of(times[keep], values[keep])
+    drawn = days_svg(series, PROFILES["adult"], "mg/dL", date(2026, 2, 2), date(2026, 2, 11))
+    labels = re.findall(r">(\w{3} \d+ Feb[^<]*)<", drawn)
+    assert [label.split()[1] for label in labels] == [str(day) for day in range(2, 12)]
+    assert labels[4] == "Fri 6 Feb · no data"
+    assert labels[6] == "Sun 8 Feb · part"
+    assert "stroke-opacity" in drawn
+
+
+def test_the_profiles_axis_reaches_its_own_bands() -> None:
+    """95 % at 401: the axis ends at 450, and lines lie at all four limits."""
+    values = np.full(14 * 288, 401.0)
+    drawn = profile_svg(profile_of(Series.of(walk(14, seed=1)[0], values)), PROFILES["adult"], "mg/dL")
+    assert ceiling(401) == 450
+    assert [word for word in ("54", "70", "180", "250", "450", "95 %", "median") if f">{word}<" not in drawn] == []
+
+
+def test_smoothing_is_the_weights_it_says() -> None:
+    """1 2 3 2 1 round midnight; a gap stays one and takes no weight."""
+    values: list[float | None] = [0.0, 0.0, 9.0, 0.0, 0.0, 0.0, None, 18.0]
+    found = smoothed(values)
+    assert found[2] == pytest.approx(9 * 3 / 9)
+    assert found[0] == pytest.approx((9 * 1 + 18 * 2) / (3 + 2 + 1 + 2))
+    assert found[6] is None
