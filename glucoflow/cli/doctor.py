@@ -17,10 +17,11 @@ from glucoflow.model.words import count
 from glucoflow.node.java import find_usable
 from glucoflow.provider import Provider, installed
 from glucoflow.service import running
+from glucoflow.service.maintenance import nobodys, nobodys_words
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.prefect_api import prefect_api
 from glucoflow.service.providers import SIMULATOR, Providers
-from glucoflow.service.runtime import doubles, elasticsearch_of, store_of
+from glucoflow.service.runtime import doubles, elasticsearch_of, open_runtime, store_of
 from glucoflow.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 2**30
@@ -53,6 +54,7 @@ def checks(settings: Settings, quick: bool) -> Iterator[Check]:
         return
     if settings.es.endpoint is None:
         yield "Java", lambda: _java()
+    yield "people", lambda: _people(settings)
     yield "disk", lambda: _disk(settings)
     yield "consents", lambda: _consents(settings)
     yield "Prefect", lambda: _prefect(settings)
@@ -114,6 +116,15 @@ def _elasticsearch(settings: Settings) -> str:
         )
     shards = "" if health.most_shards is None else f", {health.shards:,} of {health.most_shards:,} shards"
     return f"version {health.version or 'unknown'}, {health.status}{shards}"
+
+
+def _people(settings: Settings) -> str:
+    """Whether store and Elasticsearch know the same people: a store that was lost leaves indices of nobody."""
+    with open_runtime(settings) as rt:
+        unknown, known = nobodys(rt), len(rt.store.people.list())
+    if unknown:
+        raise GlucoflowError(nobodys_words(unknown))
+    return f"{known} in the store, and no index of anybody else"
 
 
 def _java() -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 from glucoflow.cli.console import print_json, say
 from glucoflow.model.units import glucose_unit
 from glucoflow.model.words import count, length
+from glucoflow.service.maintenance import nobodys, nobodys_words
 from glucoflow.service.overdue import OVERDUE, Overdue, overdue_of
 from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.runtime import Runtime, open_runtime
@@ -76,11 +77,15 @@ def show_status(settings: Settings, as_json: bool) -> int:
         connections, now = rt.store.connections.list(), rt.clock()
         overdue = overdue_of(settings, rt.store, connections, now)
         found = [_status(rt, connection, overdue) for connection in connections]
+        unknown = nobodys(rt)
         if as_json:
             print_json(found)
         else:
             _tell(found, overdue, now)
-    return 1 if any(one.last_error or one.state in ("needs_reauthorization", OVERDUE) for one in found) else 0
+        if unknown:
+            say(nobodys_words(unknown), error=True)
+    wrong = any(one.last_error or one.state in ("needs_reauthorization", OVERDUE) for one in found)
+    return 1 if unknown or wrong else 0
 
 
 def _status(rt: Runtime, connection: Connection, overdue: Overdue) -> ConnectionStatus:

@@ -47,6 +47,8 @@ class Target:
     client: Elasticsearch
     alias: str
     asking: Retrier
+    before_write: Callable[[], None] = lambda: None
+    """Called before a chunk is sent; raises where nothing may be written any more."""
 
 
 class _Round(NamedTuple):
@@ -131,6 +133,7 @@ def _send(target: Target, items: Sequence[Item], outcome: Outcome, settle: Calla
     `settle` gives what to send in place of items that conflicted.
     """
     pending = list(items)
+    target.before_write()
 
     def attempt() -> None:
         nonlocal pending
@@ -196,7 +199,7 @@ def _raise_unless_its_own_fault(status: int, error: Mapping[str, Any]) -> None:
     if error.get("type") == "index_not_found_exception":
         raise Retryable(
             "The person's index was deleted while documents were written to it.",
-            remedy="If the person was deleted, nothing is to be done; else run `glucoflow backfill` for them.",
+            remedy="If the person was deleted, nothing is to be done; else the next sync makes it anew and fills it.",
         )
     if error.get("type") == "index_closed_exception":
         raise index_closed()

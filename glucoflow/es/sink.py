@@ -22,7 +22,6 @@ from glucoflow.es.bulk import PAYLOAD_KEPT, Outcome, Target, deliver
 from glucoflow.es.encode import Item, encode, encode_delete, encode_time
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
-from glucoflow.es.provision import ensure_index
 from glucoflow.es.retrier import PATIENCE, Retrier
 from glucoflow.es.scan import refresh, scan
 from glucoflow.model.documents import Document
@@ -58,7 +57,10 @@ class ElasticsearchSink:
     """One person's sink.
 
     `held` are the hashes of documents that are there, by id, as far as the caller knows: what equals them costs no
-    request. Ids that this sink writes or deletes leave it. `seed` makes its pauses repeatable.
+    request. Ids that this sink writes or deletes leave it. `seed` makes its pauses repeatable. `before_write` is called
+    before each request that writes, by any of the sink's threads; what it raises ends the write.
+
+    It never makes an index: `ensure_index` does, when somebody begins to work for a person.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class ElasticsearchSink:
         options: SinkOptions | None = None,
         seed: int | None = None,
         held: dict[str, str] | None = None,
+        before_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._names = names
@@ -77,7 +80,7 @@ class ElasticsearchSink:
         self._rng = random.Random(seed)  # noqa: S311 – jitter
         self._monitor = _Monitor(self._options)
         self._held = {} if held is None else held
-        self._index_made = False
+        self._before_write = before_write
 
     def write(
         self, documents: Iterable[Document], deleted_ids: Sequence[str], now: datetime, by_id: RecordIds | None = None
@@ -183,8 +186,6 @@ class ElasticsearchSink:
     def _outcomes(self, chunks: Iterator["_Chunk"]) -> Iterator[Outcome]:
         """Chunks are delivered by `lanes` threads while the next is made here; a single one needs no thread."""
         chunk, upcoming = next(chunks, None), next(chunks, None)
-        if chunk is not None:
-            self._make_index()
         stop = threading.Event()
         target = self._target(partial(_sleep_unless, stop))
         if upcoming is None:
@@ -207,12 +208,6 @@ class ElasticsearchSink:
                     future.cancel()
                 raise
 
-    def _make_index(self) -> None:
-        """Before the first document, and never again: an index that vanishes later was deleted with its person."""
-        if not self._index_made:
-            ensure_index(self._client, self._names, self._user_id)
-            self._index_made = True
-
     def _finished(self, under_way: deque[tuple["_Chunk", Future[Outcome]]]) -> Outcome:
         chunk, future = under_way.popleft()
         return self._seen(chunk, future.result())
@@ -226,6 +221,7 @@ class ElasticsearchSink:
             client=self._client,
             alias=self._names.alias(self._user_id),
             asking=Retrier(self._options.retry, self._rng, sleep),
+            before_write=self._before_write,
         )
 
 

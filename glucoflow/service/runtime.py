@@ -45,8 +45,9 @@ class Runtime:
     def lease(self) -> timedelta:
         return timedelta(minutes=self.settings.sync.lease_minutes)
 
-    def sink(self, user_id: str) -> Sink:
-        return ElasticsearchSink(self.client, self.names, user_id)
+    def sink(self, user_id: str, before_write: Callable[[], None] = lambda: None) -> Sink:
+        """A person's sink; their index must be there. `before_write` as in `ElasticsearchSink`."""
+        return ElasticsearchSink(self.client, self.names, user_id, before_write=before_write)
 
 
 @contextmanager

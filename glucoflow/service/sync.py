@@ -27,6 +27,8 @@ from glucoflow.store import Connection, Run
 
 log = logging.getLogger(__name__)
 
+REFILLED = "The person's index had vanished. It was made anew, and everything that the provider has is read again."
+
 
 def run_job(
     rt: Runtime,
@@ -41,6 +43,20 @@ def run_job(
 
     Raises Unavailable or Misconfigured where the fault is not this connection's: Elasticsearch, the store.
     """
+    try:
+        return _done(rt, connection, job, owner, on_progress)
+    except Exception:
+        if rt.store.connections.find(connection.id) is not None:
+            raise
+        return _deleted(connection)
+    finally:
+        rt.store.leases.release(connection.id, owner)
+
+
+def _done(
+    rt: Runtime, connection: Connection, job: Job, owner: str, on_progress: Callable[[float], None] | None
+) -> Outcome:
+    """The job, with its run on record."""
     run = rt.store.runs.start(
         job.flow, rt.clock(), user_id=connection.user_id, connection_id=connection.id, window=job.window
     )
@@ -62,7 +78,16 @@ def run_job(
         return _failed(rt, connection, unforeseen(error, f"the {job.flow} of a connection"), run, owner, turn)
     finally:
         _note_clock(rt, connection, turn.clock_ahead)
-        rt.store.leases.release(connection.id, owner)
+
+
+def _deleted(connection: Connection) -> Outcome:
+    """The person went while they were read: nobody is to be told, and nothing of it is to be kept."""
+    return Outcome(
+        connection_id=connection.id,
+        user_id=connection.user_id,
+        status="failed",
+        message="The person was deleted while they were read; nothing of it was kept.",
+    )
 
 
 def sync_due(
@@ -135,7 +160,8 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
     if abs(turn.clock_ahead) > WORTH_SAYING:
         message = f"{message} {clock_words(turn.clock_ahead, connection.provider)}".strip()
         remedy = f"{remedy} {CLOCK_REMEDY}".strip()
-    finished = rt.store.runs.finish(run.id, "completed", rt.clock(), message=message, remedy=remedy)
+    about_run = f"{REFILLED} {message}".strip() if turn.refilled else message
+    finished = rt.store.runs.finish(run.id, "completed", rt.clock(), message=about_run, remedy=remedy)
     record_run(rt, connection, finished, turn.spent, "Unread" if unread else None)
     if job.window is None:
         at = next_poll(rt.providers.polling(connection.provider, connection.region), rt.clock(), rt.random)

@@ -1,5 +1,6 @@
 """One connection's turn: each of its kinds is read by itself, and what one of them lacks costs the others nothing."""
 
+import logging
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -8,10 +9,12 @@ from typing import Any
 
 from glucoflow.context import FASTING_MS, TAIL_MS, Meals, Tail
 from glucoflow.enrich import Enricher, Owner
+from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable
 from glucoflow.model.ingestion import Counts, Kind, Window
+from glucoflow.model.person_id import fits
 from glucoflow.provider import Connector, CredentialSource, Polling, Provider
 from glucoflow.reading import ConnectionStopped, KindStopped, Reader, unforeseen
 from glucoflow.service.clock import checked_clock
@@ -21,12 +24,16 @@ from glucoflow.service.runtime import Runtime
 from glucoflow.store import Connection, Run
 from glucoflow.store.ledger import StoreLedger
 
+log = logging.getLogger(__name__)
+
 MAIN: Kind = "readings"
 """What a connection is for. Without it a turn has failed; without another kind it is not complete."""
 
 MARGIN = timedelta(minutes=15)
 """How much earlier than a sync's start the next one asks for what was changed: what is uploaded while it runs, or is
 just being worked on at the provider, is found then."""
+
+ANOTHER_ID = "Add that person anew under another id, and delete this one with `glucoflow delete-user`."
 
 DEEP_EVERY = timedelta(hours=24)
 
@@ -65,6 +72,8 @@ class Turn:
         self.kinds_read = 0
         self.stopped: dict[Kind, GlucoflowError] = {}
         """Kinds that could not be read to their end, and why."""
+        self.refilled = False
+        """Whether the index that the checkpoints spoke of was gone, so that everything is read again."""
         self.clock_ahead = timedelta()
         """How far our clock is ahead of the provider's, as far as it said."""
 
@@ -76,12 +85,29 @@ class Turn:
     def work(self) -> None:
         """Read every kind. Raises ConnectionStopped, and what is everybody's: Unavailable, or of the sink or store."""
         with closing(self._connector()) as connector:
+            self._prepare_index()
             kinds = [k for k in self._provider.kinds if not self._job.kinds or k in self._job.kinds]
             for done, kind in enumerate(kinds):
                 if not self._is_to_be_left(kind):
                     self._kind(connector, kind, partial(self._report, done, len(kinds)))
         if self._job.window is not None and not self.stopped:
             self._ledger.forget()
+
+    def _prepare_index(self) -> None:
+        """The person's index, made if it is not there; checkpoints that speak of an earlier one are forgotten."""
+        user_id = self._connection.user_id
+        if not fits(user_id):
+            raise ConnectionStopped(Misconfigured(f"The id {user_id!r} can have no index.", remedy=ANOTHER_ID))
+        index = ensure_index(self._rt.client, self._rt.names, user_id)
+        try:
+            self._ledger.hold()
+        except Retryable:
+            if index.made and self._rt.store.people.find(user_id) is None:  # deleted between lease and index
+                delete_user(self._rt.client, self._rt.names, user_id)
+            raise
+        self.refilled = self._ledger.speaks_of(index.lineage, new=index.made)
+        if self.refilled:
+            log.warning("an index was gone beside its checkpoints; it is filled anew", extra={"run_id": self._run.id})
 
     def _connector(self) -> Connector:
         """Raises ConnectionStopped where settings or a package are missing: other providers' people go on."""
@@ -222,7 +248,7 @@ class Turn:
             kind=kind,
             reader=Reader(connector, kind, self._started, answers=self._answered, narrow=narrow),
             enricher=self._enricher(kind, window),
-            sink=self._rt.sink(self._connection.user_id),
+            sink=self._rt.sink(self._connection.user_id, self._ledger.hold),
             ledger=self._ledger,
             now=self._started,
             clock=self._rt.clock,

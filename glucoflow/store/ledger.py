@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import GlucoflowError, Retryable
@@ -48,6 +48,36 @@ class StoreLedger:
         self._scope = scope
         self._lease_for = lease_for
         self._bound: Account | None = None
+        self._lineage: str | None = None
+
+    def hold(self) -> None:
+        """Raises Retryable if the lease is lost: from then on nothing is to be written anywhere."""
+        with self._database.read() as session:
+            row = session.get(ConnectionRow, self._connection_id)
+            if row is None or row.lease_owner != self._owner:
+                raise _lost()
+
+    def speaks_of(self, lineage: str, *, new: bool) -> bool:
+        """Checkpoints speak of this index from now on; those of another one, which is gone, are forgotten.
+
+        `new`: it was just made, so that none of the person's checkpoints is of it. Returns whether any was forgotten.
+        """
+        self._lineage = lineage
+        mine = CheckpointRow.connection_id == self._connection_id
+        with self._database.read() as session:
+            known = session.scalars(select(CheckpointRow.lineage).where(mine).distinct()).all()
+        if not new and set(known) <= {lineage}:
+            return False
+        with self._database.write() as session:
+            other = CheckpointRow.lineage != lineage
+            gone = delete(CheckpointRow).where(mine, other)
+            if new:
+                owner = select(ConnectionRow.user_id).filter_by(id=self._connection_id).scalar_subquery()
+                theirs = CheckpointRow.connection_id.in_(select(ConnectionRow.id).where(ConnectionRow.user_id == owner))
+                gone = delete(CheckpointRow).where(theirs, other | CheckpointRow.lineage.is_(None))
+            forgotten = session.execute(gone.returning(CheckpointRow.kind)).all()
+            session.execute(update(CheckpointRow).where(mine).values(lineage=lineage))
+        return bool(forgotten)
 
     def checkpoint(self, kind: Kind) -> datetime | None:
         """How far this kind is safely stored in this ledger's scope."""
@@ -154,10 +184,7 @@ class StoreLedger:
     def _held(self, session: Session, now: datetime) -> ConnectionRow:
         row = session.get(ConnectionRow, self._connection_id, with_for_update={"key_share": True})
         if row is None or row.lease_owner != self._owner:
-            raise Retryable(
-                "This connection was taken over by another worker, disconnected or deleted while it was read.",
-                remedy="Nothing is lost: whoever holds it now goes on from the last checkpoint.",
-            )
+            raise _lost()
         if self._lease_for is not None:
             row.lease_until = now + self._lease_for
         return row
@@ -172,12 +199,19 @@ class StoreLedger:
         place = self._place(kind)
         row = session.get(CheckpointRow, place)  # the connection's row is locked, so nobody else moves it
         if row is None:
-            session.add(CheckpointRow(**place, position=to, updated_at=now))
+            session.add(CheckpointRow(**place, position=to, updated_at=now, lineage=self._lineage))
         elif to > row.position or row.position > now + FAR_AHEAD:
             row.position, row.updated_at = to, now
 
     def _place(self, kind: Kind) -> dict[str, str]:
         return {"connection_id": self._connection_id, "scope": self._scope, "kind": kind}
+
+
+def _lost() -> Retryable:
+    return Retryable(
+        "This connection was taken over by another worker, disconnected or deleted while it was read.",
+        remedy="Nothing is lost: whoever holds it now goes on from the last checkpoint.",
+    )
 
 
 def _add(row: RunRow, counts: Counts, now: datetime) -> None:

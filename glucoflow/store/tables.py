@@ -122,7 +122,10 @@ class ConnectionRow(Base):
 
 
 class CheckpointRow(Base):
-    """`scope` is `sync`, or names a backfill, which has a checkpoint of its own. `read_at`: see `values.Checkpoint`."""
+    """`scope` is `sync`, or names a backfill, which has a checkpoint of its own. `read_at`: see `values.Checkpoint`.
+
+    `lineage` is of the index that it speaks of (`es.indices.Index.lineage`); null where an earlier version wrote it.
+    """
 
     __tablename__ = "checkpoints"
 
@@ -132,6 +135,7 @@ class CheckpointRow(Base):
     position: Mapped[datetime]
     read_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
+    lineage: Mapped[str | None]
 
 
 class UnreadRow(Base):

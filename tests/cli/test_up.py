@@ -126,7 +126,7 @@ def test_commands_beside_it(up: Up, here: Command, tmp_path: Path) -> None:
         assert before - timedelta(seconds=1) < asked <= datetime.now(UTC), "the lag is the newest reading's age"
     doctor = here("doctor")
     assert doctor.code == 0, doctor.out
-    assert doctor.out.count("✓") == len(doctor.out.strip().splitlines()) == 8
+    assert doctor.out.count("✓") == len(doctor.out.strip().splitlines()) == 9
     synced = here("sync", "--user", "alma")
     assert synced.code == 0, synced.err
     assert "0 changed" in synced.err

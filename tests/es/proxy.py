@@ -43,6 +43,8 @@ class Proxy:
     bulks: list[list[str]] = field(default_factory=list)
     """The `_id`s of each bulk request that came in, damaged or not."""
     paths: list[str] = field(default_factory=list)
+    on_request: Callable[[str], None] = lambda _path: None
+    """Called with the path of each request, before the node sees it."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next_fault(self, path: str) -> Fault | None:
@@ -76,6 +78,7 @@ def proxied(target: str) -> Iterator[Proxy]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             proxy.paths.append(self.path)
+            proxy.on_request(self.path)
             if "_bulk" in self.path:
                 proxy.bulks.append([next(iter(json.loads(p[0]).values()))["_id"] for p in pairs_of(body)])
             fault = proxy.next_fault(self.path)

@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from glucoflow.enrich import Enricher, Owner
-from glucoflow.es.provision import delete_user
+from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.model.documents import Document, SampleFields
 from glucoflow.model.records import Reading
 from glucoflow.service.summaries import summarize_changes, summarize_last, summarize_span
@@ -28,6 +28,7 @@ def odd(house: House) -> Iterator[House]:
 def put(house: House, user_id: str, zone: str, stretches: list[tuple[datetime, int, int]]) -> None:
     """A person with a reading of 120 mg/dL every 5 minutes over stretches of (start, hours or 0 for one, offset)."""
     house.rt.store.people.add(user_id, user_id, NOW, zone=zone)
+    ensure_index(house.rt.client, house.rt.names, user_id)
     owner = Owner(user_id=user_id, connection_id="c", provider="dexcom", zone=zone)
     house.rt.sink(user_id).write(made(owner, stretches), (), NOW)
 
@@ -43,6 +44,7 @@ def made(owner: Owner, stretches: list[tuple[datetime, int, int]]) -> Iterator[D
 
 def test_superseded_readings_count_in_nothing_but_their_own_count(odd: House) -> None:
     odd.rt.store.people.add("two", "Two", NOW)
+    ensure_index(odd.rt.client, odd.rt.names, "two")
     documents_of = list(made(Owner(user_id="two", connection_id="c", provider="dexcom", zone="UTC"), [(EVE, 4, 0)]))
     hidden = SampleFields(interval_ms=300_000, superseded=True)
     mixed = [

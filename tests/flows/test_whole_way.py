@@ -15,7 +15,7 @@ import pytest
 
 from connectors.files.tidepool import read_file
 from glucoflow.enrich import Owner
-from glucoflow.es.provision import delete_user
+from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.es.scan import refresh, scan
 from glucoflow.model.ingestion import Counts, Kind
 from glucoflow.service.export import ExportFormat, export
@@ -120,6 +120,7 @@ def test_exported_deleted_and_imported_it_is_the_same(house: House, tmp_path: Pa
     exported = export(scan(client, alias), form, tmp_path / "out")
     assert sum(n for dataset, n in exported.documents.items() if dataset not in DERIVED) == len(before)
     assert delete_user(client, house.rt.names, "bruno") == 1
+    ensure_index(client, house.rt.names, "bruno")
     for batch in read_file(tmp_path / "out", owner_of(house)):
         assert batch.rejected == []
         result = house.rt.sink("bruno").write(batch.documents, (), NOW)

@@ -11,6 +11,7 @@ from glucoflow.ingest import Ledger
 from glucoflow.model.errors import Retryable
 from glucoflow.model.ingestion import KINDS, Counts, Kind, RejectedRecord
 from glucoflow.store import Connection, Run, Store, open_store
+from glucoflow.store.ledger import StoreLedger
 from tests.store.conftest import NOW, connect
 
 LEASE = timedelta(minutes=15)
@@ -160,3 +161,45 @@ def test_the_checkpoint_is_the_latest_ever_reached(
             ledger.advance("readings", to, Counts(pages=1), [], NOW)
             assert ledger.checkpoint("readings") == (max(reached) if reached else None)
         assert store.runs.get(run.id).counts.pages == len(minutes)
+
+
+def test_a_checkpoint_of_an_index_that_is_gone_is_forgotten(store: Store) -> None:
+    connection, run = claimed(store)
+
+    def ledger(scope: str = "sync") -> StoreLedger:
+        return store.ledger(connection.id, run.id, "w1", scope=scope)
+
+    ledger().advance("readings", NOW, Counts(), [], NOW)  # as an earlier version wrote it
+    first = ledger()
+    assert not first.speaks_of("first", new=False)
+    assert first.checkpoint("readings") == NOW
+    first.advance("events", NOW, Counts(), [], NOW)
+    backfill = ledger("backfill x")
+    assert not backfill.speaks_of("first", new=False)
+    backfill.advance("readings", NOW, Counts(), [], NOW)
+    assert not ledger().speaks_of("first", new=False)
+    second = ledger()
+    assert second.speaks_of("second", new=False)
+    assert [second.checkpoint(kind) for kind in KINDS] == [None] * len(KINDS)
+    assert ledger("backfill x").checkpoint("readings") is None
+    second.advance("readings", NOW - DAY, Counts(), [], NOW)
+    assert not ledger().speaks_of("second", new=False)
+    assert ledger().checkpoint("readings") == NOW - DAY
+
+
+def test_an_index_that_was_just_made_is_in_none_of_the_persons_checkpoints(store: Store) -> None:
+    (one, run), other, ben = claimed(store), connect(store), connect(store, "ben")
+    for connection in (one, other, ben):
+        assert store.leases.claim(connection.id, "w1", NOW, LEASE)
+        store.ledger(connection.id, run.id, "w1").advance("readings", NOW, Counts(), [], NOW)
+    assert store.ledger(one.id, run.id, "w1").speaks_of("new", new=True)
+    assert [len(store.connections.checkpoints(each.id)) for each in (one, other, ben)] == [0, 0, 1]
+
+
+def test_a_lost_lease_is_seen_before_a_write(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    ledger.hold()
+    store.people.delete("anna")
+    with pytest.raises(Retryable, match="deleted"):
+        ledger.hold()
