@@ -18,7 +18,7 @@ from glucoflow.enrich import Enricher
 from glucoflow.identity import once
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import GlucoflowError
-from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, SinkResult, Window
+from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, Seen, SinkResult, Window
 from glucoflow.provider import Account, Page, Polling
 from glucoflow.reading import Hole, Reader, is_suspicious, prefetched
 
@@ -58,10 +58,11 @@ class Ledger(Protocol):
         rejected: Sequence[RejectedRecord],
         now: datetime,
         read: Window | None = None,
+        seen: Seen | None = None,
     ) -> None:
         """Add a page's counts and rejected records to the run; move the checkpoint forward to `to` (never back).
 
-        Unread windows inside `read` are forgotten.
+        Unread windows inside `read` are forgotten, and what was rejected before and is settled in `seen`.
         """
 
     def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:
@@ -187,7 +188,8 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     with watch.stage("write"):
         page = once(fetched)
         by_id = parts.enricher.record_ids(page)
-        documents = parts.enricher.documents(page.records)
+        ids: list[str] = []
+        documents = _noting(parts.enricher.documents(page.records), ids)
         result = parts.sink.write(documents, parts.enricher.deleted_ids(page.deleted), parts.now, by_id)
     parts.on_point("after_bulk")
     counts = _counts(page, result)
@@ -197,10 +199,23 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     read = None if suspicious else page.window
     with watch.stage("store"):
         rejected = [*page.rejected, *result.rejected]
-        parts.ledger.advance(parts.kind, to, counts, rejected, parts.clock(), read)
+        seen = Seen(window=page.window, settled=_settled(page, ids, rejected))
+        parts.ledger.advance(parts.kind, to, counts, rejected, parts.clock(), read, seen)
     parts.on_point("after_checkpoint")
     log.info("page of %s stored", parts.kind, extra={"kind": parts.kind, "counts": msgspec.structs.asdict(counts)})
     return counts
+
+
+def _settled(page: Page, ids: Iterable[str], rejected: Iterable[RejectedRecord]) -> frozenset[str]:
+    """By each key that a record may have been rejected under: the provider's, the connector's, its document's."""
+    keys = {key for one in page.records for key in (one.record_id, one.key) if key is not None}
+    return frozenset(keys.union(page.deleted, ids).difference(one.key for one in rejected if one.key is not None))
+
+
+def _noting(documents: Iterable[Document], ids: list[str]) -> Iterator[Document]:
+    for document in documents:
+        ids.append(document.id)
+        yield document
 
 
 def _reached(page: Page, now: datetime, lag: timedelta) -> datetime:

@@ -29,6 +29,8 @@ keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=Tru
 app.add_typer(keys_app, name="keys")
 connection_app = typer.Typer(help="Whose account a connection reads.", no_args_is_help=True)
 app.add_typer(connection_app, name="connection")
+rejected_app = typer.Typer(help="Records that could not be understood.", no_args_is_help=True)
+app.add_typer(rejected_app, name="rejected")
 kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
 app.add_typer(kibana_app, name="kibana")
 app.add_typer(apps.app, name="apps")
@@ -238,6 +240,16 @@ def undo_connection(
     if not yes:
         typer.confirm(f"Delete everything that came by this connection of {user}?", abort=True)
     undo_now(settings_for(), user, connection_id)
+
+
+@rejected_app.command("replay")
+def replay_rejected(
+    user: Annotated[str | None, typer.Option("--user", help="Only of this person.")] = None,
+) -> int:
+    """Read again what held rejected records, as after an update that mends them. Those understood leave the list."""
+    from glucoflow.cli.syncing import replay_now
+
+    return replay_now(settings_for(), user)
 
 
 @app.command("delete-user")

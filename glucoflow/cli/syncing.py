@@ -13,6 +13,7 @@ from glucoflow.service.accounts import connection_of_person, undo_connection
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.maintenance import delete_person, disconnect_person
+from glucoflow.service.rejected import replay
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
@@ -67,6 +68,20 @@ def undo_now(settings: Settings, user_id: str, connection_id: str | None) -> Non
         one = connection_of_person(rt.store, user_id, connection_id)
         done = undo_connection(rt, one)
     say(f"{count(done.documents, 'document')} of {user_id} are deleted; the connection is closed.", error=True)
+
+
+def replay_now(settings: Settings, user_id: str | None) -> int:
+    """Exit code 0 where none is left, 1 where some still cannot be understood; else that of the worst outcome."""
+    with open_runtime(settings) as rt:
+        if user_id is not None:
+            rt.store.people.get(user_id)
+        before = sum(one.n for one in rt.store.rejected_records.counts(user_id=user_id))
+        outcomes = replay(rt, user_id)
+        left = sum(one.n for one in rt.store.rejected_records.counts(user_id=user_id))
+    said = f"{count(before, 'rejected record')} before, {left:,} now."
+    code = _tell(outcomes, "Nothing is to be read again.")
+    say(said, error=True)
+    return code or (1 if left else 0)
 
 
 def delete_now(settings: Settings, user_id: str) -> None:

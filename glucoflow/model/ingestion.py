@@ -59,6 +59,16 @@ class RecordIds(msgspec.Struct, frozen=True, kw_only=True):
     gone: Sequence[str] = ()
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page showed: its window, and the keys of the records in it that were understood and stored, or are gone.
+
+    Whoever was rejected before under one of these keys is not any more.
+    """
+
+    window: Window
+    settled: frozenset[str] = frozenset()
+
+
 class SinkResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of every document of one write: the counts and the rejected add up to what went in."""
 

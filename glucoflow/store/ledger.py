@@ -7,13 +7,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import GlucoflowError, Retryable
-from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, Window
+from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, Seen, Window
 from glucoflow.provider import Account
 from glucoflow.store import accounts, unread
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
-from glucoflow.store.rejected import keep, sealed
+from glucoflow.store.rejected import keep, sealed, settle
 from glucoflow.store.tables import CheckpointRow, ConnectionRow, RunRow
 from glucoflow.store.values import Unread
 
@@ -118,10 +118,11 @@ class StoreLedger:
         rejected: Sequence[RejectedRecord],
         now: datetime,
         read: Window | None = None,
+        seen: Seen | None = None,
     ) -> None:
         """Add a page's counts and rejected records, and move the checkpoint to `to`, never back: all or nothing.
 
-        Unread windows inside `read`, the page's window, are forgotten.
+        Unread windows inside `read`, the page's window, are forgotten, and what was rejected before and is settled now.
         """
         rows = sealed(rejected, kind, self._cipher)
         with self._database.write() as session:
@@ -132,7 +133,9 @@ class StoreLedger:
             if read is not None:
                 unread.close(session, connection.id, kind, read)
             ids = {"run_id": self._run_id, "connection_id": connection.id, "user_id": connection.user_id}
-            keep(session, self._database, rows, ids, now)
+            if seen is not None:
+                settle(session, connection.id, kind, seen, {row["fingerprint"] for row in rows})
+            keep(session, self._database, rows, ids, now, None if seen is None else seen.window)
 
     def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:
         """Remember a window that cannot be read, and move the checkpoint to `to`, beyond it."""

@@ -1,21 +1,24 @@
 """Rejected records, each kept with its reason: nothing is ever lost silently."""
 
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Sequence, Set
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from glucoflow.model.errors import Rejected
-from glucoflow.model.ingestion import Kind, RejectedRecord
+from glucoflow.model.errors import Fatal, Rejected
+from glucoflow.model.ingestion import Kind, RejectedRecord, Seen, Window
+from glucoflow.store import unread
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
-from glucoflow.store.tables import RejectedRecordRow
+from glucoflow.store.tables import ConnectionRow, RejectedRecordRow
 from glucoflow.store.values import RejectedRecordCount, StoredRejectedRecord
 
 _ROWS_A_STATEMENT = 500
+MONTH = timedelta(days=30)
+REPLAYED = Fatal("It holds rejected records, which are to be looked at again.")
 
 
 class RejectedRecords:
@@ -61,6 +64,25 @@ class RejectedRecords:
                 for kind, field, reason, count, seen in session.execute(query)
             )
 
+    def ask_again(self, now: datetime, user_id: str | None = None) -> tuple[str, ...]:
+        """The windows that rejected records came in are to be read again, by the next sync; whose these are.
+
+        They stand among the unread windows until then. Of rows without a window, 30 days until they were seen.
+        """
+        row, connection = RejectedRecordRow, ConnectionRow
+        query = select(row, connection.user_id).join(connection, connection.id == row.connection_id)
+        query = query.where(connection.state == "connected")
+        if user_id is not None:
+            query = query.where(connection.user_id == user_id)
+        people = set()
+        with self._database.write() as session:
+            for found, owner in session.execute(query.order_by(row.id)).all():
+                window = Window(found.window_start or found.at - MONTH, found.window_end or found.at)
+                unread.put(session, found.connection_id, found.kind, window, REPLAYED, now)
+                session.flush()
+                people.add(owner)
+        return tuple(sorted(people))
+
     def payload(self, record_id: int) -> bytes:
         """The record as it was sent. Raises Rejected if it is not there, WrongKey if it cannot be decrypted."""
         with self._database.read() as session:
@@ -86,16 +108,49 @@ def sealed(rejected: Sequence[RejectedRecord], kind: Kind, cipher: Cipher) -> li
     return list(rows.values())
 
 
-def keep(session: Session, database: Database, rows: list[dict[str, Any]], ids: dict[str, str], now: datetime) -> None:
-    """Insert `rows` with `ids` (run, connection, user); those known already are only marked as seen again."""
+def keep(
+    session: Session,
+    database: Database,
+    rows: list[dict[str, Any]],
+    ids: dict[str, str],
+    now: datetime,
+    window: Window | None = None,
+) -> None:
+    """Insert `rows` with `ids` (run, connection, user) and the window of their page.
+
+    Those known already are only marked as seen again.
+    """
+    span = {"window_start": window and window.start, "window_end": window and window.end}
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        part = [{**row, **ids, "at": now, "last_seen_at": now} for row in rows[start : start + _ROWS_A_STATEMENT]]
+        part = [
+            {**row, **ids, **span, "at": now, "last_seen_at": now} for row in rows[start : start + _ROWS_A_STATEMENT]
+        ]
         insert = database.insert(RejectedRecordRow).values(part)
         session.execute(
             insert.on_conflict_do_update(
                 index_elements=["connection_id", "fingerprint"], set_={"last_seen_at": insert.excluded.last_seen_at}
             )
         )
+
+
+def settle(session: Session, connection_id: str, kind: Kind, seen: Seen, again: Set[str]) -> None:
+    """Forget what was rejected and is understood now, or gone: by its key, and without one, where a page that spans
+    the one it came in does not hold it any more. `again` are the fingerprints of what this page holds.
+    """
+    row = RejectedRecordRow
+    known = select(row.id, row.key, row.fingerprint, row.window_start, row.window_end)
+    settled = [
+        found.id
+        for found in session.execute(known.filter_by(connection_id=connection_id, kind=kind))
+        if found.fingerprint not in again
+        and (found.key in seen.settled if found.key else _within(seen.window, found.window_start, found.window_end))
+    ]
+    for start in range(0, len(settled), _ROWS_A_STATEMENT):
+        session.execute(delete(row).where(row.id.in_(settled[start : start + _ROWS_A_STATEMENT])))
+
+
+def _within(window: Window, start: datetime | None, end: datetime | None) -> bool:
+    return start is not None and end is not None and window.start <= start and end <= window.end
 
 
 def _fingerprint(rejected: RejectedRecord, kind: Kind) -> str:

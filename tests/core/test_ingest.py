@@ -13,7 +13,7 @@ from glucoflow.enrich import Enricher, Owner
 from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import GlucoflowError, OtherAccount, Retryable, Unreadable
-from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, SinkResult, Window
+from glucoflow.model.ingestion import Counts, Kind, RecordIds, RejectedRecord, Seen, SinkResult, Window
 from glucoflow.model.records import Device, Reading
 from glucoflow.provider import Account, Page, Polling
 from glucoflow.reading import Reader
@@ -60,6 +60,7 @@ class House:
     def __init__(self, refuse: frozenset[str] = frozenset(), fail: str = "") -> None:
         self.told: list[tuple[Any, ...]] = []
         self.kept: list[RejectedRecord] = []
+        self.settled: set[str] = set()
         self.counts = Counts()
         self.position: datetime | None = None
         self._account: Account | None = None
@@ -92,7 +93,9 @@ class House:
         rejected: Sequence[RejectedRecord],
         now: datetime,
         read: Window | None = None,
+        seen: Seen | None = None,
     ) -> None:
+        self.settled |= seen.settled if seen else frozenset()
         if self._fail == "store":
             raise Retryable("The lease is lost.")
         self.told.append(("advance", to, read))
@@ -158,6 +161,13 @@ def test_the_checkpoint_never_passes_the_start_of_the_run() -> None:
     ahead = Page(window=Window(NOW - 2 * HOUR, NOW + DAY), records=())
     ingest(parts(house, ahead), Window(NOW - 2 * HOUR, NOW), Stopwatch())
     assert house.position == NOW
+
+
+def test_what_is_stored_or_gone_is_settled_and_what_is_rejected_is_not() -> None:
+    house = House(refuse=frozenset("b"))
+    ingest(parts(house, page(1, 0, "a", "b", deleted=["d"], rejected=[ODD])), Window(NOW - 2 * HOUR, NOW), Stopwatch())
+    assert {"a", "d"} <= house.settled
+    assert not {"b", "odd"} & house.settled
 
 
 def test_nothing_of_another_account_is_written() -> None:

@@ -28,6 +28,7 @@ from glucoflow.service.backfill import backfill_with_summaries, checked_window
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.jobs import SYNC_JOB, Outcome
 from glucoflow.service.providers import Providers
+from glucoflow.service.rejected import replay
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
@@ -194,6 +195,10 @@ def _undo(stage: Stage, step: w.Undo, _: int) -> None:
     undo_connection(stage.rt, connection_of_person(stage.rt.store, step.user, None))
 
 
+def _replay(stage: Stage, step: w.Replay, _: int) -> None:
+    _tell(stage, lambda: replay(stage.rt, step.user))
+
+
 def _sync(stage: Stage, step: w.Sync, number: int) -> None:
     rt = stage.rt
     if step.kill:
@@ -348,6 +353,7 @@ _ACTS: dict[type, Callable[[Stage, Any, int], None]] = {
     w.Connect: _connect,
     w.Confirm: _confirm,
     w.Undo: _undo,
+    w.Replay: _replay,
     w.Sync: _sync,
     w.Backfill: _backfill,
     w.Advance: _advance,

@@ -76,6 +76,12 @@ class Undo(Step, frozen=True, kw_only=True, tag="undo"):
     user: str = "p"
 
 
+class Replay(Step, frozen=True, kw_only=True, tag="replay"):
+    """What held rejected records is read again, as after an update of glucoflow."""
+
+    user: str = "p"
+
+
 class Sync(Step, frozen=True, kw_only=True, tag="sync"):
     """A sync of one person, or of `all`; only of who is `due`, where that is asked for. `kill` ends it at a point."""
 
@@ -221,6 +227,7 @@ AnyStep = (
     Connect
     | Confirm
     | Undo
+    | Replay
     | Sync
     | Backfill
     | Advance

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glucoflow.ingest import Ledger
 from glucoflow.model.errors import Retryable
-from glucoflow.model.ingestion import KINDS, Counts, Kind, RejectedRecord
+from glucoflow.model.ingestion import KINDS, Counts, Kind, RejectedRecord, Seen, Window
 from glucoflow.store import Connection, Run, Store, open_store
 from glucoflow.store.ledger import StoreLedger
 from tests.store.conftest import NOW, connect
@@ -203,3 +203,32 @@ def test_a_lost_lease_is_seen_before_a_write(store: Store) -> None:
     store.people.delete("anna")
     with pytest.raises(Retryable, match="deleted"):
         ledger.hold()
+
+
+def test_what_was_rejected_is_settled_by_its_key_or_by_a_page_that_spans_it(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    keyed, other = (RejectedRecord(field="value", reason="odd", key=key) for key in ("a", "b"))
+    bare, still = (RejectedRecord(field="value", reason="odd", payload=text) for text in (b"1", b"2"))
+    day, wider = Window(NOW - DAY, NOW), Window(NOW - 2 * DAY, NOW + DAY)
+    ledger.advance("readings", NOW, Counts(), [keyed, other, bare, still], NOW, None, Seen(window=day))
+    ledger.advance("readings", NOW, Counts(), [], NOW, None, Seen(window=Window(NOW, NOW + DAY)))
+    ledger.advance("events", NOW, Counts(), [], NOW, None, Seen(window=wider, settled=frozenset("a")))
+    assert len(store.rejected_records.list()) == 4
+    ledger.advance("readings", NOW, Counts(), [still], NOW, None, Seen(window=wider, settled=frozenset("a")))
+    left = {store.rejected_records.payload(one.id) or one.key for one in store.rejected_records.list()}
+    assert left == {"b", b"2"}
+
+
+def test_windows_of_rejected_records_are_to_be_read_again(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    for days in (40, 3, 2):
+        window = Window(NOW - days * DAY, NOW - (days - 1) * DAY)
+        odd = RejectedRecord(field="value", reason="odd", key=str(days))
+        ledger.advance("readings", NOW, Counts(), [odd], NOW, None, Seen(window=window))
+    assert store.rejected_records.ask_again(NOW, "ben") == ()
+    assert store.rejected_records.ask_again(NOW) == ("anna",)
+    assert [(one.start, one.end) for one in store.unread.list()] == [
+        (NOW - 40 * DAY, NOW - 39 * DAY), (NOW - 3 * DAY, NOW - DAY),
+    ]  # fmt: skip
