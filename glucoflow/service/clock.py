@@ -1,6 +1,7 @@
 """This machine's clock beside the provider's: a small difference is said, a large one stops a sync before it harms."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.words import length
@@ -10,6 +11,20 @@ WORTH_SAYING = timedelta(minutes=10)
 CLOCK_REMEDY = "Set it, and turn on time synchronisation (NTP)."
 TOO_WRONG = timedelta(days=1)
 """What is stored by such a clock (next poll, checkpoints) would stop polling for as long as it is wrong."""
+
+
+AHEAD = timedelta(hours=1)
+"""Further than this after now no record can be dated by a clock that is right."""
+AHEAD_REMEDY = "Set date and time on the receiver or phone. What is dated after now is not shown."
+
+
+def ahead_words(until: datetime, zone: str) -> str:
+    """A sentence that says that an account holds records from the future."""
+    last = until.astimezone(ZoneInfo(zone))
+    return (
+        f"The account holds records dated as late as {last.day} {last:%B %Y, %H:%M}, which is after now: the clock of "
+        "a device that uploads to it is wrong."
+    )
 
 
 class ClockWrong(Misconfigured):

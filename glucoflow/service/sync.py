@@ -15,7 +15,7 @@ from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, R
 from glucoflow.model.ingestion import Counts
 from glucoflow.provider import Polling
 from glucoflow.reading import ConnectionStopped, unforeseen
-from glucoflow.service.clock import CLOCK_REMEDY, WORTH_SAYING, ClockWrong, clock_words
+from glucoflow.service.clock import AHEAD_REMEDY, CLOCK_REMEDY, WORTH_SAYING, ClockWrong, ahead_words, clock_words
 from glucoflow.service.jobs import Job, Outcome, Status
 from glucoflow.service.run_metrics import record_connections, record_run, record_summaries
 from glucoflow.service.runtime import Runtime
@@ -160,10 +160,15 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
     if abs(turn.clock_ahead) > WORTH_SAYING:
         message = f"{message} {clock_words(turn.clock_ahead, connection.provider)}".strip()
         remedy = f"{remedy} {CLOCK_REMEDY}".strip()
+    if turn.records_until is not None:
+        message = f"{message} {ahead_words(turn.records_until, turn.zone)}".strip()
+        remedy = f"{remedy} {AHEAD_REMEDY}".strip()
     about_run = f"{REFILLED} {message}".strip() if turn.refilled else message
     finished = rt.store.runs.finish(run.id, "completed", rt.clock(), message=about_run, remedy=remedy)
     record_run(rt, connection, finished, turn.spent, "Unread" if unread else None)
     if job.window is None:
+        if turn.records_until != connection.records_until:
+            rt.store.connections.note_records_until(connection.id, turn.records_until)
         at = next_poll(rt.providers.polling(connection.provider, connection.region), rt.clock(), rt.random)
         deep = turn.deep and not turn.stopped
         rt.store.connections.record_success(

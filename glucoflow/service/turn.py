@@ -17,7 +17,7 @@ from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.model.person_id import fits
 from glucoflow.provider import Connector, CredentialSource, Polling, Provider
 from glucoflow.reading import ConnectionStopped, KindStopped, Reader, unforeseen
-from glucoflow.service.clock import checked_clock
+from glucoflow.service.clock import AHEAD, checked_clock
 from glucoflow.service.jobs import Job
 from glucoflow.service.run_metrics import RunUsage
 from glucoflow.service.runtime import Runtime
@@ -64,6 +64,7 @@ class Turn:
         self._polling: Polling
         self._ledger: StoreLedger = rt.store.ledger(connection.id, run.id, owner, scope=job.scope, lease_for=rt.lease)
         self._extents_failed: dict[datetime | None, GlucoflowError] = {}
+        self._dated: dict[bool, list[datetime]] = {True: [], False: []}  # ends of ranges: of all, and of what changed
         self._answered = False
         self._asked_to_wait = False
         self.deep = job.window is None and _deep_due(connection, self._started)
@@ -76,6 +77,15 @@ class Turn:
         """Whether the index that the checkpoints spoke of was gone, so that everything is read again."""
         self.clock_ahead = timedelta()
         """How far our clock is ahead of the provider's, as far as it said."""
+
+    @property
+    def records_until(self) -> datetime | None:
+        """The latest date among the account's records, where it is after now: as said in this turn, or before."""
+        now = self._started - self.clock_ahead
+        known = [] if self._dated[True] or self._connection.records_until is None else [self._connection.records_until]
+        return max(
+            (end for end in (*self._dated[True], *self._dated[False], *known) if end > now + AHEAD), default=None
+        )
 
     @property
     def zone(self) -> str:
@@ -204,6 +214,8 @@ class Turn:
         if checkpoint is None:
             extent = self._extent(connector, kind, None, needed=True)
             return plan(polling, extent, None, None, self._started, deep), extent is not None
+        if deep:  # once a day all is looked at, for records from the future
+            self._extent(connector, kind, None, needed=False)
         since = self._updated_since(kind)
         updated = None if since is None else self._extent(connector, kind, since, needed=False)
         return plan(polling, None, updated, checkpoint, self._started, deep), True
@@ -224,6 +236,8 @@ class Turn:
             try:
                 extent = connector.extent(kind, since)
                 self._answered = True
+                if extent is not None:
+                    self._dated[since is None].append(extent.end)
                 return extent
             except (ConnectionStopped, Unavailable):
                 raise

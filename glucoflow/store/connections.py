@@ -192,6 +192,11 @@ class Connections:
         with self._database.write() as session:
             locked(session, connection_id).clock_ahead_s = ahead_s
 
+    def note_records_until(self, connection_id: str, until: datetime | None) -> None:
+        """Until when the account's records are dated, where that is after now; None where it is not."""
+        with self._database.write() as session:
+            locked(session, connection_id).records_until = until
+
     def schedule(self, connection_id: str, next_poll_at: datetime) -> None:
         """When the connection is due next."""
         with self._database.write() as session:
@@ -229,6 +234,7 @@ def connection_of(row: ConnectionRow) -> Connection:
         lease_owner=row.lease_owner,
         lease_until=row.lease_until,
         clock_ahead_s=row.clock_ahead_s,
+        records_until=row.records_until,
         asks_account=row.account_found is not None,
         created_at=row.created_at,
     )

@@ -118,6 +118,7 @@ class ConnectionRow(Base):
     account: Mapped[str | None]
     account_found: Mapped[str | None]
     account_shared: Mapped[bool] = mapped_column(server_default=false())
+    records_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

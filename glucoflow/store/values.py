@@ -63,6 +63,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     clock_ahead_s: int | None = None
     """How far this machine's clock was ahead of the provider's when it last answered; negative if behind."""
+    records_until: datetime | None = None
+    """The latest date among the account's records, where the provider says that it is after now."""
     asks_account: bool = False
     """Whether it waits to be told that the account that came is meant, or for the right one."""
 

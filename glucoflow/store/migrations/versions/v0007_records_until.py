@@ -1,0 +1,13 @@
+"""Until when an account's records are dated, where that is after now."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("connections", sa.Column("records_until", sa.DateTime(timezone=True), nullable=True))
