@@ -48,13 +48,18 @@ class NoValue(Exception):
     """A record without a value: a sensor's warm-up or failure. It is counted, and nothing is wrong with it."""
 
 
-class _Ids(msgspec.Struct, rename={"record": "recordId", "own": "_id"}):
-    """The names that providers have for a record's id."""
+class _Ids(
+    msgspec.Struct,
+    rename={"record": "recordId", "own": "_id", "transmitter": "transmitterId", "ticks": "transmitterTicks"},
+):
+    """The names that providers have for a record's id, and what is as good as one where there is none."""
 
     record: object = None
     own: object = None
     identifier: object = None
     id: object = None
+    transmitter: object = None
+    ticks: object = None
 
 
 _IDS = msgspec.json.Decoder(_Ids)
@@ -124,7 +129,10 @@ def _id_of(raw: msgspec.Raw) -> str | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     said = (ids.record, ids.identifier, ids.own, ids.id)
-    return next((one[:256] for one in said if isinstance(one, str) and one), None)
+    own = next((one[:256] for one in said if isinstance(one, str) and one), None)
+    if own is None and isinstance(ids.transmitter, str) and ids.transmitter and isinstance(ids.ticks, int):
+        return f"{ids.transmitter[:256]}/{ids.ticks}"
+    return own
 
 
 class Understood(msgspec.Struct, Generic[R], kw_only=True):
