@@ -1,9 +1,12 @@
 """Child processes that never outlive us: each runs under `guard.py`, tied to this process by a pipe."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -57,27 +60,42 @@ class Child:
         self._user = user
         self._grace = grace_seconds
         self._guard: subprocess.Popen[bytes] | None = None
+        self._told: int | None = None
         self._log: IO[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; returns at once. Its own failure shows in `alive`, `exit_code` and `tail`."""
+        """Start it; returns at once. Its own failure shows in `alive`, `exit_code` and `tail`.
+
+        What an earlier start has left behind, because its guard was killed, is ended first.
+        """
+        self._sweep()
+        self.ask_to_stop()
+        if self._log is not None:
+            self._log.close()
         ids = (str(self._user.uid), str(self._user.gid)) if self._user else ("-", "-")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self._log = open(self.log_path, "wb", opener=private)  # noqa: SIM115 – Path.open has no opener
         inherited = {name: value for name, value in os.environ.items() if self._inherit_env or name in _HARMLESS}
+        self._told, tell = os.pipe()
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", str(_GUARD), str(self._grace), *ids, "--", *self._argv],
+            [sys.executable, "-I", str(_GUARD), str(self._grace), *ids, str(tell), "--", *self._argv],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             env={**inherited, **self._env},
             cwd=self._cwd,
-            pass_fds=self._held_open,
+            pass_fds=(*self._held_open, tell),
             start_new_session=True,
         )
+        os.close(tell)
 
     def alive(self) -> bool:
         return self._guard is not None and self._guard.poll() is None
+
+    @property
+    def guard_pid(self) -> int | None:
+        """The process id of its guard, once it was started."""
+        return self._guard.pid if self._guard else None
 
     @property
     def exit_code(self) -> int | None:
@@ -98,8 +116,25 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._guard.kill()
                 self._guard.wait()
+        self._sweep()
         if self._log is not None:
             self._log.close()
+
+    def _sweep(self) -> None:
+        """End what a guard that was killed could not end."""
+        if self._told is None or self._guard is None:
+            return
+        group = os.read(self._told, 32)
+        os.close(self._told)
+        self._told = None
+        if self._guard.wait() < 0 and group:
+            deadline = time.monotonic() + _GUARDS_OWN_SECONDS + self._grace
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(int(group), signal.SIGTERM)
+                while time.monotonic() < deadline:
+                    time.sleep(0.02)
+                    os.killpg(int(group), 0)
+                os.killpg(int(group), signal.SIGKILL)
 
     def tail(self, lines: int = 20) -> str:
         """The last lines of its output."""

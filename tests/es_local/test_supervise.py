@@ -1,8 +1,13 @@
 """Children end when asked, with all they started, and tell how they ended."""
 
+import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from glucoflow.node.supervise import Child, stop_all
 
@@ -75,3 +80,54 @@ def test_a_command_that_is_not_there_says_so(tmp_path: Path) -> None:
     assert wait_for(lambda: child.exit_code == 127)
     assert "/no/such/program cannot be run: No such file" in child.tail()
     child.stop()
+
+
+WITH_A_CHILD = """
+import subprocess, sys, time
+grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(grandchild.pid, flush=True)
+time.sleep(600)
+"""
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from glucoflow.node.supervise import Child
+code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+child = Child("x", [sys.executable, "-c", code], Path(sys.argv[1]))
+child.start()
+print(child.guard_pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_a_killed_guard_had_is_gone_before_it_is_started_again(tmp_path: Path) -> None:
+    child = Child("x", [sys.executable, "-c", WITH_A_CHILD], tmp_path / "log", grace_seconds=0.5)
+    child.start()
+    assert wait_for(lambda: child.tail())
+    grandchild = int(child.tail())
+    assert child.guard_pid is not None
+    os.kill(child.guard_pid, signal.SIGKILL)
+    assert wait_for(lambda: not child.alive())
+    child.start()
+    assert gone(grandchild)
+    assert wait_for(lambda: child.tail())
+    again = int(child.tail())
+    assert again != grandchild
+    os.kill(child.guard_pid, signal.SIGKILL)
+    child.stop()
+    assert gone(again)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_guard_and_parent_killed_together_leave_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(log)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        guard = int(parent.stdout.readline())
+        assert wait_for(lambda: log.read_text().strip())
+        command = int(log.read_text())
+        os.kill(parent.pid, signal.SIGSTOP)  # it must not notice
+        os.kill(guard, signal.SIGKILL)
+        parent.kill()
+    assert wait_for(lambda: gone(command))
