@@ -1,7 +1,10 @@
-"""The flows that export a person's documents to a file, and import such a file."""
+"""The flows that export a person's documents to a file, and import such a file.
+
+Whoever can ask Prefect for a run names the file. So it lies in one folder, `exchange` in the data folder: nobody reads
+or overwrites another file of this machine in that way. The commands take any path.
+"""
 
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -12,46 +15,54 @@ from pydantic import Field
 from flows.abandoned import sign
 from flows.parameters import UserId
 from glucoflow.file_reading.choices import Choices
+from glucoflow.files import within
 from glucoflow.model.units import Unit
 from glucoflow.service.exporting import export_person
 from glucoflow.service.file_import import import_file
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
-FilePath = Annotated[str, Field(min_length=1, description="a file on the machine that runs the flow")]
+FOLDER = "exchange"
+FileName = Annotated[
+    str, Field(min_length=1, max_length=255, description=f"name of a file in the folder {FOLDER} of the data folder")
+]
 
 
-@flow(name="export", on_running=[sign], flow_run_name="export-{user_id}-{form}", persist_result=False)
+@flow(name="export", on_running=[sign], flow_run_name="export-{form}", persist_result=False)
 def export_flow(
     user_id: UserId,
-    out: FilePath,
+    out: FileName,
     form: Literal["tidepool", "csv", "ndjson"] = "ndjson",
     start: date | None = None,
     end: date | None = None,
     units: Unit | None = None,
 ) -> None:
     """Write a person's documents to a file, or for csv into a folder."""
-    with open_runtime(Settings.load()) as rt:
+    settings = Settings.load()
+    file = within(settings.store.data_dir / FOLDER, out)
+    with open_runtime(settings) as rt:
         total = sum(rt.queries.counts(user_id).values()) or 1
-        artifact = create_progress_artifact(0.0, key=f"export-{user_id.replace('_', '-')}", description=form)
+        artifact = create_progress_artifact(0.0, key="export-progress", description=form)
         assert isinstance(artifact, UUID)  # noqa: S101 – a coroutine only inside async code
 
         def show(count: int, _newest: datetime) -> None:
             update_progress_artifact(artifact, round(100 * min(1.0, count / total), 1))
 
-        done = export_person(rt, user_id, form, Path(out), first=start, last=end, units=units, on_progress=show)
+        done = export_person(rt, user_id, form, file, first=start, last=end, units=units, on_progress=show)
         update_progress_artifact(artifact, 100.0)
     rows = "\n".join(f"| {dataset} | {count:,} |" for dataset, count in sorted(done.documents.items()))
     create_markdown_artifact(f"| kind | documents |\n|---|---|\n{rows}", key="export")
 
 
-@flow(name="import-file", on_running=[sign], flow_run_name="import-{user_id}", persist_result=False)
+@flow(name="import-file", on_running=[sign], persist_result=False)
 def import_flow(
-    user_id: UserId, path: FilePath, zone: str | None = None, day_first: bool | None = None, anyway: bool = False
+    user_id: UserId, path: FileName, zone: str | None = None, day_first: bool | None = None, anyway: bool = False
 ) -> None:
     """Bring a file of any known kind into a person's index. Repeating it changes nothing."""
-    with open_runtime(Settings.load()) as rt:
-        done = import_file(rt, user_id, Path(path), choices=Choices(zone=zone, day_first=day_first), anyway=anyway)
+    settings = Settings.load()
+    file = within(settings.store.data_dir / FOLDER, path)
+    with open_runtime(settings) as rt:
+        done = import_file(rt, user_id, file, choices=Choices(zone=zone, day_first=day_first), anyway=anyway)
     rows = f"{done.rows.read:,} read, {done.rows.n_merged:,} merged, " if done.rows else ""
     create_markdown_artifact(
         f"{done.title}: {rows}{done.n_unread:,} unread; "

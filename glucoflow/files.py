@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from glucoflow.model.errors import Rejected
+
 _INSTALLED = Path(__file__).parent / "_data"
 _IN_TREE = Path(__file__).parents[1]
 
@@ -11,6 +13,22 @@ def packaged(folder: str) -> Path:
     """Where a folder of the repository (`index_templates`, `kibana`) is: in the installed package, else in the tree."""
     installed = _INSTALLED / folder
     return installed if installed.is_dir() else _IN_TREE / folder
+
+
+def within(folder: Path, name: str) -> Path:
+    """The path of a file called `name` in the folder, which is made where it is missing.
+
+    Raises Rejected where it would lie elsewhere, be it by `..`, as another absolute path or through a link.
+    """
+    private_folder(folder)
+    inside = folder.resolve()
+    try:
+        found = (inside / name).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null byte, links in a circle
+        raise Rejected("path", f"cannot be a file ({type(error).__name__})") from error
+    if found == inside or not found.is_relative_to(inside):
+        raise Rejected("path", f"must name a file in {inside}; nothing outside of it is read or written from here")
+    return found
 
 
 def private(path: str, flags: int) -> int:
