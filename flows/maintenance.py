@@ -9,7 +9,8 @@ from pydantic import Field
 from flows.abandoned import sign
 from flows.parameters import UserId
 from glucoflow.model.words import count
-from glucoflow.service.maintenance import delete_person, disconnect_person, forget_old, provision_everything
+from glucoflow.service.deletion import delete_person
+from glucoflow.service.maintenance import disconnect_person, forget_old, provision_everything
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
@@ -22,20 +23,21 @@ def provision_all() -> None:
     create_markdown_artifact("\n\n".join(done.sentences()), key="provision")
 
 
-@flow(name="disconnect", on_running=[sign], flow_run_name="disconnect-{user_id}", persist_result=False)
+@flow(name="disconnect", on_running=[sign], flow_run_name="disconnect", persist_result=False)
 def disconnect(user_id: UserId) -> None:
     """Forget a person's tokens and stop polling. What was read stays."""
     with open_runtime(Settings.load()) as rt:
         disconnect_person(rt, user_id)
 
 
-@flow(name="delete-user", on_running=[sign], flow_run_name="delete-{user_id}", persist_result=False)
+@flow(name="delete-user", on_running=[sign], flow_run_name="delete-user", persist_result=False)
 def delete_user(user_id: UserId, confirm: UserId) -> None:
     """Delete a person, their tokens and every document. `confirm` repeats the id; nothing brings them back."""
     if confirm != user_id:
         raise ValueError("`confirm` must repeat the person's id; nothing was deleted")
     with open_runtime(Settings.load()) as rt:
-        delete_person(rt, user_id)
+        receipt = delete_person(rt, user_id)
+    create_markdown_artifact("\n\n".join(receipt.sentences()), key="delete-user")
 
 
 @flow(name="retention", on_running=[sign], flow_run_name="retention-{keep_days}-days", persist_result=False)

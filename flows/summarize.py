@@ -24,7 +24,7 @@ Days = Annotated[int, Field(ge=1, le=20 * 366, description="how many days back")
 
 
 def _name() -> str:
-    return f"summarize-{flow_run.parameters.get('user_id') or 'everybody'}"
+    return "summarize-person" if flow_run.parameters.get("user_id") else "summarize-everybody"
 
 
 @flow(name="summarize", on_running=[sign], flow_run_name=_name, persist_result=False)

@@ -3,23 +3,27 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from glucoflow import logs
 from glucoflow.model.errors import GlucoflowError
-from glucoflow.settings import LogSettings, Settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from glucoflow.settings import Settings
 
 User = Annotated[str, typer.Argument(help="Id of the person, as in `glucoflow people`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
-def settings_for(command_logs: bool = False) -> Settings:
+def settings_for(command_logs: bool = False) -> "Settings":
     """The settings, with logging set up: commands that a person watches print warnings only, in plain text."""
+    from glucoflow import logs  # a third of a second, which `--help` does without
+    from glucoflow.settings import LogSettings, Settings
+
     settings = Settings.load()
     quiet = LogSettings(level="WARNING", format="text")
     logs.configure(settings.log if command_logs else quiet)
@@ -28,6 +32,8 @@ def settings_for(command_logs: bool = False) -> Settings:
 
 def say(text: str, *, error: bool = False, bold: bool = False) -> None:
     """A line for the person, as it is; on standard error where standard output is for data."""
+    from rich.console import Console
+
     console = Console(stderr=error)
     console.print(text, style="bold" if bold else None, highlight=False, markup=False, soft_wrap=True)
 
@@ -45,8 +51,11 @@ def print_json(value: object) -> None:
     sys.stdout.flush()
 
 
-def bars() -> Progress:
+def bars() -> "Progress":
     """Progress bars on standard error that vanish when done: none where it is a file or a pipe."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import httpx
+import requests
 import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -93,6 +93,8 @@ def server_environment(home: Path, port: int, login: str) -> dict[str, str]:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
         # In memory, as it comes, a restart would forget who holds a slot, and nobody could ever take it again.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        # Who waits for a slot looks again so soon: somebody sits before the page.
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "2d",
@@ -126,9 +128,9 @@ def wait_ready(api_url: str, alive: Callable[[], bool], log_tail: Callable[[], s
         if not alive():
             break
         try:
-            if httpx.get(f"{api_url}/health", timeout=2).is_success:
+            if requests.get(f"{api_url}/health", timeout=2).ok:
                 return
-        except httpx.HTTPError:
+        except requests.RequestException:
             pass  # not listening yet
         time.sleep(0.2)
     raise Unavailable(

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
-import httpx
+import requests
 from rich.progress import Progress
 
 from glucoflow.cli.kept_secrets import kept_secret
@@ -202,8 +202,8 @@ def _wait_http(url: str, child: Child) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and child.alive():
         try:
-            httpx.get(url, timeout=2)
-        except httpx.HTTPError:
+            requests.get(url, timeout=2)
+        except requests.RequestException:
             time.sleep(0.1)
         else:
             return

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from glucoflow.es.scan import Hit
 from glucoflow.model.documents import Source
 from glucoflow.model.ranges import Band, Limit
 from glucoflow.model.trends import Direction
+
+if TYPE_CHECKING:  # a command that reads no arrays does without
+    import numpy as np
+    from numpy.typing import NDArray
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USUAL_INTERVAL_MS = 300_000
@@ -64,12 +66,12 @@ class EventRow(msgspec.Struct, frozen=True):
 class ReadingArrays(msgspec.Struct, frozen=True):
     """Readings by time, one entry each in every array; what `analytics.Series.of` takes. utc in epoch ms."""
 
-    utc: NDArray[np.int64]
-    offset_min: NDArray[np.int16]
-    mg_dl: NDArray[np.float64]
-    interval_ms: NDArray[np.int64]
-    superseded: NDArray[np.bool_]
-    beyond: NDArray[np.int8]
+    utc: "NDArray[np.int64]"
+    offset_min: "NDArray[np.int16]"
+    mg_dl: "NDArray[np.float64]"
+    interval_ms: "NDArray[np.int64]"
+    superseded: "NDArray[np.bool_]"
+    beyond: "NDArray[np.int8]"
 
 
 def moment(aggregation: Mapping[str, Any] | None) -> datetime | None:
@@ -106,6 +108,8 @@ _fields = msgspec.json.Decoder(_Fields)
 
 def arrays_of(hits: Iterable[Hit]) -> ReadingArrays:
     """Hits with `READING_FIELDS`, sorted by time, as arrays."""
+    import numpy as np
+
     times: list[int] = []
     rows: list[_Fields] = []
     for hit in hits:
@@ -126,6 +130,8 @@ def arrays_of(hits: Iterable[Hit]) -> ReadingArrays:
 
 def joined(pieces: Sequence[ReadingArrays]) -> ReadingArrays:
     """The arrays one after the other."""
+    import numpy as np
+
     return ReadingArrays(
         *(np.concatenate([getattr(p, name) for p in pieces]) for name in ReadingArrays.__struct_fields__)
     )

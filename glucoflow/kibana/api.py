@@ -2,15 +2,17 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import httpx
 import msgspec
+import requests
 from pydantic import SecretStr
+from requests.auth import HTTPBasicAuth
 
 from glucoflow.kibana.template import Json
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
@@ -35,10 +37,11 @@ class KibanaCredentials(msgspec.Struct, frozen=True, kw_only=True):
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"ApiKey {self.api_key.get_secret_value()}"} if self.api_key else {}
 
-    def basic(self) -> tuple[str, str] | None:
+    def auth(self) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+        """Puts in the user and password, or nothing: without one, `requests` would look into a .netrc."""
         if self.api_key or self.username is None:
-            return None
-        return self.username, self.password.get_secret_value() if self.password else ""
+            return lambda request: request
+        return HTTPBasicAuth(self.username, self.password.get_secret_value() if self.password else "")
 
 
 class RequestRejected(GlucoflowError):
@@ -56,22 +59,18 @@ class Kibana:
         self._base = base_url.rstrip("/")
         self._credentials = credentials
         self._ca = ca_certs
-        self._http: httpx.Client | None = None
+        self._http: requests.Session | None = None
 
     def __enter__(self) -> "Kibana":
-        verify: Any = str(self._ca) if self._ca else True
-        try:
-            self._http = httpx.Client(
-                base_url=self._base,
-                timeout=TIMEOUT_S,
-                verify=verify,
-                auth=self._credentials.basic(),
-                headers={"kbn-xsrf": "true", **self._credentials.headers()},
-            )
-        except (OSError, ValueError) as error:
+        if self._ca is not None and not self._ca.is_file():
             raise Misconfigured(
-                "The connection to Kibana cannot be set up.", remedy=f"Check KIBANA_URL and the CA file: {error}."
-            ) from error
+                "The connection to Kibana cannot be set up.", remedy=f"Check the CA file: {self._ca} is not there."
+            )
+        session = requests.Session()
+        session.verify = str(self._ca) if self._ca else True
+        session.auth = self._credentials.auth()
+        session.headers.update({"kbn-xsrf": "true", **self._credentials.headers()})
+        self._http = session
         return self
 
     def __exit__(
@@ -162,21 +161,21 @@ class Kibana:
                 remedy="Look at them in Kibana under Stack Management, Saved Objects; then provision again.",
             )
 
-    def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, **how: Any) -> requests.Response:
         if self._http is None:
             raise RuntimeError("use Kibana as a context manager")
         with self._reachable():
-            return self._http.request(method, path, **how)
+            return self._http.request(method, self._base + path, timeout=TIMEOUT_S, allow_redirects=False, **how)
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
         try:
             yield
-        except httpx.TimeoutException as error:
+        except requests.Timeout as error:
             raise Retryable(
                 f"Kibana did not answer within {TIMEOUT_S:.0f} s.", remedy="Look whether it is overloaded; try again."
             ) from error
-        except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        except (requests.RequestException, OSError) as error:
             raise Unavailable(
                 f"Kibana cannot be reached at {_shown(self._base)}.",
                 remedy="Start it, or correct KIBANA_URL; a certificate of your own needs its CA file.",
@@ -185,11 +184,11 @@ class Kibana:
 
 def _shown(url: str) -> str:
     """An address without user, password and query."""
-    parts = httpx.URL(url) if "://" in url else None
-    return f"{parts.scheme}://{parts.netloc.decode()}" if parts else "the given address"
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else "the given address"
 
 
-def _answered(answer: httpx.Response, method: str, path: str) -> Json:
+def _answered(answer: requests.Response, method: str, path: str) -> Json:
     """The answer's JSON; raises what its status means."""
     status = answer.status_code
     if status in (401, 403):
@@ -215,7 +214,7 @@ def _answered(answer: httpx.Response, method: str, path: str) -> Json:
     return answered if isinstance(answered, dict) else {"items": answered}
 
 
-def _message(answer: httpx.Response) -> str:
+def _message(answer: requests.Response) -> str:
     try:
         return str(answer.json().get("message", ""))[:300]
     except (ValueError, AttributeError):

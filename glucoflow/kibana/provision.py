@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-import httpx
 import msgspec
+import requests
 from pydantic import SecretStr
 
 from glucoflow.kibana.api import TIMEOUT_S, Kibana, KibanaCredentials
@@ -127,7 +127,7 @@ def delete_person(
             _delete_user(credentials, reader, ca_certs)
         kibana.call("DELETE", f"/api/security/role/{space}", absent_ok=True)
         kibana.call("DELETE", f"/api/spaces/space/{space}", absent_ok=True)
-    log.info("removed the Kibana space and role %s", space)
+    log.info("removed a Kibana space and its role")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -157,7 +157,7 @@ def _provision(kibana: Kibana, wanted: Wanted) -> Provisioned:
         _undo(kibana, space_id, new, before, ours)
         raise
     count = len(objects) if outcome in ("created", "updated") else 0
-    log.info("provisioned the Kibana space %s: %s, %s objects", space_id, outcome, count)
+    log.info("provisioned a Kibana space: %s, %s objects", outcome, count)
     return Provisioned(space=space_id, role=space_id, outcome=outcome, objects=count, kibana_version=version)
 
 
@@ -197,23 +197,23 @@ def _undo(kibana: Kibana, space: str, new: bool, before: list[Json], ours: set[t
         paths = [f"/api/spaces/space/{space}", f"/api/security/role/{space}"]
     else:
         held = {(one["type"], one["id"]) for one in before}
-        with _logged(space):
+        with _logged():
             added = {(one["type"], one["id"]) for one in kibana.export(space) if _key(one) in ours} - held
             paths = [f"/s/{space}/api/saved_objects/{kind}/{name}?force=true" for kind, name in sorted(added)]
     for path in paths:
-        with _logged(space):
+        with _logged():
             kibana.call("DELETE", path, absent_ok=True)
     if before:
-        with _logged(space):
+        with _logged():
             kibana.import_(space, _ndjson(before))
 
 
 @contextmanager
-def _logged(space: str) -> Iterator[None]:
+def _logged() -> Iterator[None]:
     try:
         yield
     except GlucoflowError as error:
-        log.warning("the Kibana space %s could not be put back as it was: %s", space, type(error).__name__)
+        log.warning("a Kibana space could not be put back as it was: %s", type(error).__name__)
 
 
 def _role(space: str, indices: list[str]) -> Json:
@@ -263,9 +263,12 @@ def _security(
     address = f"{reader.elasticsearch_url.rstrip('/')}/_security/user/{reader.username}"
     verify = str(ca_certs) if ca_certs else True
     try:
-        with httpx.Client(timeout=TIMEOUT_S, verify=verify, auth=credentials.basic()) as http:
-            return http.request(method, address, json=body, headers=credentials.headers()).status_code
-    except httpx.HTTPError as error:
+        answer = requests.request(
+            method, address, json=body, headers=credentials.headers(), auth=credentials.auth(), verify=verify,
+            timeout=TIMEOUT_S, allow_redirects=False,
+        )  # fmt: skip
+        return answer.status_code
+    except (requests.RequestException, OSError) as error:
         raise Unavailable(
             "Elasticsearch cannot be reached to manage the login.", remedy="Check ES_ENDPOINT, then do it again."
         ) from error

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
-from jgo.maven import MavenContext, PythonResolver
 
 from glucoflow.model.errors import Misconfigured, Unavailable
 
@@ -77,6 +76,8 @@ def _download(wanted: Path, on_bytes: OnBytes | None, repositories: Mapping[str,
 
 
 def _fetch(repository: Path, on_bytes: OnBytes | None, repositories: Mapping[str, str] | None) -> Path:
+    from jgo.maven import MavenContext, PythonResolver  # a quarter of a second, needed once in a machine's life
+
     @contextmanager
     def progress(_name: str, size: int) -> Iterator[Callable[[int], None]]:
         arrived = 0

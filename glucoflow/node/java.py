@@ -8,8 +8,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import cjdk
-
 from glucoflow.model.errors import Unavailable
 from glucoflow.node.supervise import ProcessUser
 
@@ -127,6 +125,8 @@ def _version_in_name(home: Path) -> int:
 
 def _download(cache_dir: Path, unusable: list[str]) -> Path:
     log.info("no usable Java found; downloading one")
+    import cjdk  # needed once in a machine's life
+
     try:
         return cjdk.java_home(vendor="temurin", version=DOWNLOADED, cache_dir=cache_dir / "java")
     except (cjdk.CjdkError, OSError) as error:

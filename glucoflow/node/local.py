@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
-import httpx
 import msgspec
+import requests
 from pydantic import SecretStr
 
 from glucoflow.files import private_folder
@@ -57,8 +57,7 @@ def find_running(data_dir: Path, timeout_seconds: float = 2) -> RunningNode | No
                 return None
     except (FileNotFoundError, ValueError):
         return None
-    with _client(url, password, timeout_seconds) as client:
-        return _ask(client, password, _log_path(data_dir))
+    return _ask(url, password, timeout_seconds, _log_path(data_dir))
 
 
 class LocalNode:
@@ -242,13 +241,12 @@ def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSetti
     """The node, once it answers. It is asked only when it has said that the port is its own: else another program,
     which took the port a moment before, would be sent the password."""
     deadline = time.monotonic() + READY_SECONDS
-    with _client(url, password, timeout_seconds=2) as client:
-        while time.monotonic() < deadline and child.alive():
-            listens = ports.exists() and f":{settings.port}\n" in ports.read_text()
-            node = _ask(client, password, child.log_path) if listens else None
-            if node is not None:
-                return node
-            time.sleep(0.15)
+    while time.monotonic() < deadline and child.alive():
+        listens = ports.exists() and f":{settings.port}\n" in ports.read_text()
+        node = _ask(url, password, 2, child.log_path) if listens else None
+        if node is not None:
+            return node
+        time.sleep(0.15)
     tail = child.tail(400)
     for sign, problem, remedy in _KNOWN:
         if sign in tail:
@@ -275,26 +273,29 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 """What the log says, what it means, what to do."""
 
 
-def _client(url: str, password: SecretStr, timeout_seconds: float) -> httpx.Client:
-    """Loopback is never asked for through a proxy, whatever the environment says."""
-    auth = (USERNAME, password.get_secret_value())
-    return httpx.Client(base_url=url, auth=auth, timeout=timeout_seconds, trust_env=False)
-
-
-def _ask(client: httpx.Client, password: SecretStr, log_path: Path) -> RunningNode | None:
+def _ask(url: str, password: SecretStr, timeout_seconds: float, log_path: Path) -> RunningNode | None:
     """The node if it lets us in and can serve; the stripped distribution has no `GET /` to ask."""
     try:
-        if client.get("/_cluster/health").raise_for_status().json()["status"] not in ("yellow", "green"):
-            return None
-        nodes = client.get("/_nodes/_local/process").raise_for_status().json()["nodes"]
-    except (httpx.HTTPError, KeyError, ValueError):
+        with requests.Session() as session:
+            session.trust_env = False  # loopback is never asked for through a proxy
+            session.auth = (USERNAME, password.get_secret_value())
+            if _json(session, f"{url}/_cluster/health", timeout_seconds)["status"] not in ("yellow", "green"):
+                return None
+            nodes = _json(session, f"{url}/_nodes/_local/process", timeout_seconds)["nodes"]
+    except (requests.RequestException, KeyError, ValueError):
         return None
     (node,) = nodes.values()
     return RunningNode(
-        url=str(client.base_url).rstrip("/"),
+        url=url.rstrip("/"),
         username=USERNAME,
         password=password,
         version=node["version"],
         pid=node["process"]["id"],
         log_path=log_path,
     )
+
+
+def _json(session: requests.Session, url: str, timeout_seconds: float) -> Any:
+    answer = session.get(url, timeout=timeout_seconds, allow_redirects=False)
+    answer.raise_for_status()
+    return answer.json()

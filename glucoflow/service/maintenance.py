@@ -1,24 +1,19 @@
-"""Provisioning, disconnecting and deleting as plain functions."""
+"""Provisioning, disconnecting and forgetting what is old, as plain functions."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
-from pydantic import SecretStr
 
 from glucoflow.es.error_translation import translated
 from glucoflow.es.indices import all_indices, owners
 from glucoflow.es.migrate import Migration, migrate, retire_left_over
-from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.retention import delete_before, older_than
 from glucoflow.es.run_metrics import forget
-from glucoflow.kibana.provision import ReaderUser, space_of
-from glucoflow.kibana.provision import delete_person as delete_dashboards
 from glucoflow.model.errors import Retryable
-from glucoflow.model.person_id import fits, why_not
+from glucoflow.model.person_id import fits
 from glucoflow.model.words import count
-from glucoflow.service.dashboards import credentials_of
 from glucoflow.service.runtime import Runtime
 
 
@@ -106,33 +101,6 @@ def disconnect_person(rt: Runtime, user_id: str) -> int:
     for connection in connections:
         rt.store.connections.disconnect(connection.id)
     return len(connections)
-
-
-def delete_person(rt: Runtime, user_id: str) -> int:
-    """Connections first, so that no sync under way writes again; then documents, dashboards and the person.
-
-    Whom the store does not know goes too where they have an index, as a deletion that broke off leaves one. Returns how
-    many indices were deleted. Raises Rejected for whoever has neither, and Kibana's errors where one is configured and
-    does not let us: nothing of the store is deleted then, so that it can be repeated.
-    """
-    known = rt.store.people.find(user_id) is not None
-    if known:
-        disconnect_person(rt, user_id)
-    elif not nobodys(rt, [user_id]):
-        rt.store.people.get(user_id)  # says that there is nobody
-    kibana = rt.settings.kibana
-    if kibana.url is not None and why_not(user_id) is None:  # such an id has no dashboards, or they are the operator's
-        endpoint = rt.settings.es.endpoint
-        login = endpoint and ReaderUser(
-            username=space_of(user_id), password=SecretStr(""), elasticsearch_url=str(endpoint).rstrip("/")
-        )
-        delete_dashboards(str(kibana.url), credentials_of(kibana), user_id, reader=login or None)
-    indices = delete_indices(rt.client, rt.names, user_id)
-    forget(rt.client, rt.names, {"term": {"user.id": user_id}})
-    if known:
-        rt.store.people.delete(user_id)
-    # Whoever had just begun a turn may have made the index anew; whoever begins one now looks for the person first.
-    return indices + delete_indices(rt.client, rt.names, user_id)
 
 
 def forget_old(rt: Runtime, keep_days: int) -> tuple[int, int]:

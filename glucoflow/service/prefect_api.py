@@ -38,6 +38,10 @@ class PrefectApi(msgspec.Struct, frozen=True, kw_only=True):
             yield from found
             offset += len(found)
 
+    def patch(self, path: str, **changes: Any) -> None:
+        """Change what is there; nothing where nothing is."""
+        self._ask("PATCH", path, changes)
+
     def delete(self, path: str) -> None:
         """Delete what is there; nothing where nothing is."""
         self._ask("DELETE", path, None)

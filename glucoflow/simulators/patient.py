@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from glucoflow.simulators.chance import DAY, STEP, Floats, Ints, wandering
+from glucoflow.simulators.chance import STEP, Floats, Ints, wandering
 from glucoflow.simulators.day_plan import Dip, Plan, plan_day
 from glucoflow.simulators.scenario import SimulatedPerson
 from glucoflow.simulators.sensor import Sensors, Session
@@ -173,8 +173,3 @@ def _rates(times: Ints, sensed: Floats) -> Floats:
         whole = times[3:] - times[:-3] == 3 * STEP
         rates[3:][whole] = np.round((sensed[3:] - sensed[:-3])[whole] / 15.0, 1)
     return rates
-
-
-def day_of(seconds: int) -> int:
-    """The number of the UTC day since 1970."""
-    return seconds // DAY

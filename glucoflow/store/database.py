@@ -9,11 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -22,6 +21,9 @@ from glucoflow.files import private_folder
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.store.error_translation import explained
 from glucoflow.store.tables import Base
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 SQLITE_FILE = "glucoflow.db"
 BUSY_SECONDS = 15.0
@@ -74,8 +76,10 @@ class Database:
         with explained():
             yield
 
-    def insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    def insert(self, table: type[Base]) -> "sqlite.Insert | postgresql.Insert":
         """An INSERT that knows ON CONFLICT, in this database's dialect."""
+        from sqlalchemy.dialects import postgresql, sqlite  # a quarter of a second, which who reads does without
+
         return postgresql.insert(table) if self.is_postgres else sqlite.insert(table)
 
     def lock_engine(self) -> Engine:

@@ -6,11 +6,14 @@ Codes: sqlite.org/rescode.html; PostgreSQL manual, appendix A.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import psycopg
 from sqlalchemy import exc
 
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
+
+if TYPE_CHECKING:
+    import psycopg
 
 _BUSY = ("The database stayed locked by another process.", "Look for a hung glucoflow process or a backup, then retry.")
 _FULL = ("The disk of the database is full.", "Free some space; work goes on from the last checkpoint.")
@@ -89,6 +92,8 @@ def explain(error: BaseException | None) -> GlucoflowError | None:
     """Our error for a driver's, or None if it is a mistake of ours rather than a fault of the database."""
     if isinstance(error, sqlite3.Error):
         return _explain_sqlite(error)
+    import psycopg  # with SQLite a start does without it
+
     if isinstance(error, psycopg.Error):
         return _explain_postgres(error)
     return None
@@ -102,7 +107,7 @@ def _explain_sqlite(error: sqlite3.Error) -> Unavailable | None:
     return None
 
 
-def _explain_postgres(error: psycopg.Error) -> GlucoflowError | None:
+def _explain_postgres(error: "psycopg.Error") -> GlucoflowError | None:
     code = error.sqlstate or ""
     text = str(error)
     if tls := _about_tls(code, text):
@@ -120,6 +125,8 @@ def _explain_postgres(error: psycopg.Error) -> GlucoflowError | None:
     if code in _POSTGRES:
         what, remedy = _POSTGRES[code]
         return Unavailable(what, remedy=remedy)
+    import psycopg
+
     if code.startswith(("08", "57P")) or (not code and isinstance(error, psycopg.OperationalError)):
         return Unavailable(_DOWN[0], remedy=_DOWN[1])
     return None

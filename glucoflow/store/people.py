@@ -6,14 +6,22 @@ from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import why_not
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store.database import Database
-from glucoflow.store.tables import PersonRow
+from glucoflow.store.tables import (
+    BackfillRow,
+    ConnectionRow,
+    ExclusionRow,
+    PersonRow,
+    ProtocolRow,
+    RejectedRecordRow,
+    RunRow,
+)
 from glucoflow.store.values import OwnTargets, Person
 
 
@@ -102,6 +110,14 @@ class People:
             _fill(row, person)
         return person
 
+    def held(self, user_id: str) -> dict[str, int]:
+        """How many rows of each table are a person's."""
+        with self._database.read() as session:
+            return {
+                name: session.scalar(select(func.count()).where(whose == user_id)) or 0
+                for name, whose in _OWNED.items()
+            }
+
     def delete(self, user_id: str) -> bool:
         """Forget a person with all that the store holds of them (their index is another matter). False if unknown.
 
@@ -113,6 +129,16 @@ class People:
                 return False
             session.delete(row)
         return True
+
+
+_OWNED = {
+    "connections": ConnectionRow.user_id,
+    "runs": RunRow.user_id,
+    "rejected_records": RejectedRecordRow.user_id,
+    "backfills": BackfillRow.user_id,
+    "exclusions": ExclusionRow.user_id,
+    "protocols": ProtocolRow.user_id,
+}
 
 
 def unknown_person(user_id: str, known: Sequence[str] = ()) -> Rejected:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from glucoflow.model.errors import Rejected
-from glucoflow.service.maintenance import delete_person, forget_old, provision_everything
+from glucoflow.service.deletion import delete_person
+from glucoflow.service.maintenance import forget_old, provision_everything
 from glucoflow.service.people import add_person, summaries
 from tests.flows.conftest import House
 
@@ -43,10 +44,10 @@ def test_they_can_be_deleted_and_nobody_else_goes_with_them(odd: House) -> None:
     odd.rt.store.people.add("x", "X", odd.clock())
     provision_everything(odd.rt)  # the index of x ends like the id of the other
     assert odd.rt.client.indices.exists(index=odd.rt.names.first_index("x"))
-    assert delete_person(odd.rt, ODD) == 0
+    assert delete_person(odd.rt, ODD).indices == 0
     assert odd.rt.store.people.find(ODD) is None
     assert odd.rt.client.indices.exists(index=odd.rt.names.first_index("x"))
-    assert delete_person(odd.rt, "x") == 1
+    assert delete_person(odd.rt, "x").indices == 1
 
 
 def test_the_door(house: House) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from glucoflow.es.client import make_client
 from glucoflow.es.sizes import Growth, a_year_on
 from glucoflow.service.call_budget import CallBudget
-from glucoflow.service.maintenance import delete_person, forget_old
+from glucoflow.service.deletion import delete_person
+from glucoflow.service.maintenance import forget_old
 from glucoflow.service.providers import Providers
 from glucoflow.service.run_metrics import record_connections
 from glucoflow.simulators import DEMO

@@ -14,7 +14,7 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Window
 from glucoflow.service.annotations import Annotations, summarizing
 from glucoflow.service.backfill import backfill_with_summaries
-from glucoflow.service.maintenance import delete_person
+from glucoflow.service.deletion import delete_person
 from glucoflow.service.summaries import summarize_changes, summarize_last
 from glucoflow.simulators.dexcom import ReviseReadings, running_simulator
 from tests.flows.conftest import NOW, House, OpenHouse, small_scenario

@@ -1,0 +1,100 @@
+"""Deleting a person with every trace, and the receipt of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+from pydantic import SecretStr
+
+from glucoflow.es.provision import delete_user as delete_indices
+from glucoflow.es.run_metrics import forget
+from glucoflow.kibana.provision import ReaderUser, space_of
+from glucoflow.kibana.provision import delete_person as delete_dashboards
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.person_id import fits, why_not
+from glucoflow.model.words import count
+from glucoflow.service.dashboards import credentials_of
+from glucoflow.service.maintenance import disconnect_person, nobodys
+from glucoflow.service.prefect_api import prefect_api
+from glucoflow.service.prefect_traces import Traces, forget_person
+from glucoflow.service.runtime import Runtime
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What was removed of a person. `prefect` is None where it did not answer, and `missed` then says why."""
+
+    at: datetime
+    indices: int
+    documents: Mapping[str, int] = {}
+    """By kind, as counted before."""
+    rows: Mapping[str, int] = {}
+    """Of our store, by table."""
+    operator_documents: int = 0
+    dashboards: bool = False
+    prefect: Traces | None = None
+    missed: str = ""
+
+    def sentences(self) -> list[str]:
+        """The same in words."""
+        indices = count(self.indices, "index", "indices")
+        documents = count(sum(self.documents.values()), "document")
+        rows = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in self.rows.items() if n) or "nothing"
+        said = [
+            f"From Elasticsearch: {indices} with {documents}, and {self.operator_documents:,} of the operator's.",
+            f"From the store: {rows}.",
+        ]
+        if self.dashboards:
+            said.append("From Kibana: their space, role and dashboards.")
+        if self.prefect is not None:
+            artifacts = count(self.prefect.artifacts, "artifact")
+            said.append(f"From Prefect: {count(self.prefect.runs + self.prefect.blanked, 'run')} and {artifacts}.")
+        if self.missed:
+            said.append(f"{self.missed} What names the person there (parameters of runs) goes after 14 days by itself.")
+        return said
+
+
+def delete_person(rt: Runtime, user_id: str) -> Receipt:
+    """Connections first, so that no sync under way writes again; then documents, dashboards, runs and the person.
+
+    Whom the store does not know goes too where they have an index, as a deletion that broke off leaves one. Raises
+    Rejected for whoever has neither, and Kibana's errors where one is configured and does not let us: nothing of the
+    store is deleted then, so that it can be repeated.
+    """
+    known = rt.store.people.find(user_id) is not None
+    if known:
+        disconnect_person(rt, user_id)
+    elif not nobodys(rt, [user_id]):
+        rt.store.people.get(user_id)  # says that there is nobody
+    dashboards = _delete_dashboards(rt, user_id)
+    documents = rt.queries.counts(user_id) if fits(user_id) else {}
+    indices = delete_indices(rt.client, rt.names, user_id)
+    told = forget(rt.client, rt.names, {"term": {"user.id": user_id}})
+    traces, missed = _delete_traces(rt, user_id)
+    rows = rt.store.people.held(user_id)
+    if known:
+        rt.store.people.delete(user_id)
+    # Whoever had just begun a turn may have made the index anew; whoever begins one now looks for the person first.
+    indices += delete_indices(rt.client, rt.names, user_id)
+    return Receipt(
+        at=rt.clock(), indices=indices, documents=documents, rows=rows, operator_documents=told, dashboards=dashboards,
+        prefect=traces, missed=missed,
+    )  # fmt: skip
+
+
+def _delete_dashboards(rt: Runtime, user_id: str) -> bool:
+    kibana = rt.settings.kibana
+    if kibana.url is None or why_not(user_id) is not None:  # such an id has no dashboards, or they are the operator's
+        return False
+    endpoint = rt.settings.es.endpoint
+    login = endpoint and ReaderUser(
+        username=space_of(user_id), password=SecretStr(""), elasticsearch_url=str(endpoint).rstrip("/")
+    )
+    delete_dashboards(str(kibana.url), credentials_of(kibana), user_id, reader=login or None)
+    return True
+
+
+def _delete_traces(rt: Runtime, user_id: str) -> tuple[Traces | None, str]:
+    try:
+        return forget_person(prefect_api(rt.settings), user_id), ""
+    except (Unavailable, Misconfigured) as error:
+        return None, error.message
