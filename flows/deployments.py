@@ -16,6 +16,7 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from flows.abandoned import end_abandoned
+from flows.asking import NOW, POOL, SHARE
 from flows.backfill import backfill
 from flows.dashboards import dashboards
 from flows.maintenance import delete_user, disconnect, provision_all, retention
@@ -26,21 +27,24 @@ from flows.tokens import refresh_tokens
 from flows.transfer import export_flow, import_flow
 from glucoflow.settings import Settings
 
-POOL = "glucoflow"
-
-# A late sync is useless beside one that runs (checkpoints catch up); a second backfill waits for the first.
+# A late sync is useless beside one that runs (checkpoints catch up); a second backfill waits for the first. What
+# somebody asks for waits for its turn: people who connect within a second of one another are synced at once.
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 IN_TURN = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+A_FEW = ConcurrencyLimitConfig(limit=4, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
 
 
 def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any]]]:
-    """Every flow with when it runs, and how many of it at a time.
+    """Every flow with when it runs, and how many of it at a time; its deployment's name is the flow's, or given.
 
-    The dashboards' one has a schedule only where a Kibana is configured.
+    The sync has three: the scheduled one, `share`, whose runs help it on other workers, and `now`. The dashboards' one
+    has a schedule only where a Kibana is configured.
     """
     hourly = timedelta(hours=1)
     return [
         (sync, {"interval": timedelta(minutes=settings.sync.every_minutes), "concurrency_limit": ONE_AT_A_TIME}),
+        (sync, {"name": _name(SHARE)}),
+        (sync, {"name": _name(NOW), "concurrency_limit": A_FEW}),
         (backfill, {"concurrency_limit": IN_TURN}),
         (refresh_tokens, {"interval": hourly, "concurrency_limit": ONE_AT_A_TIME}),
         (dashboards, {"interval": hourly if settings.kibana.url else None, "concurrency_limit": ONE_AT_A_TIME}),
@@ -53,6 +57,10 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (delete_user, {}),
         (retention, {}),
     ]
+
+
+def _name(deployment: str) -> str:
+    return deployment.partition("/")[2]
 
 
 def own_flow(name: str) -> Flow[..., Any]:
@@ -73,7 +81,7 @@ def serve_here(settings: Settings) -> None:
     flows = schedule(settings)
     end_abandoned([flow.name for flow, _ in flows], datetime.now(UTC), pool=None)
     for flow, options in flows:
-        runner.add_flow(flow, name=flow.name, entrypoint_type=EntrypointType.MODULE_PATH, **options)
+        runner.add_flow(flow, **{"name": flow.name, **options}, entrypoint_type=EntrypointType.MODULE_PATH)
     with suppress(KeyboardInterrupt, TerminationSignal):
         asyncio.run(runner.start())
 
@@ -84,7 +92,7 @@ def deployments(settings: Settings) -> Sequence[RunnerDeployment]:
     def deploy(flow: Flow[..., Any], options: dict[str, Any]) -> RunnerDeployment:
         # By module path, not by file: it works from an installed package, in whatever folder the run starts.
         made = flow.to_deployment(
-            name=flow.name, entrypoint_type=EntrypointType.MODULE_PATH, work_pool_name=POOL, **options
+            **{"name": flow.name, **options}, entrypoint_type=EntrypointType.MODULE_PATH, work_pool_name=POOL
         )
         assert isinstance(made, RunnerDeployment)  # noqa: S101 – a coroutine only inside async code
         return made

@@ -1,14 +1,13 @@
 """The flow that writes the page a clinic asks for."""
 
 from datetime import date
-from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.abandoned import sign
 from flows.parameters import UserId
-from flows.transfer import FilePath
+from flows.transfer import FileName, exchanged
 from glucoflow.report.pdf import Paper
 from glucoflow.report.run import write_pages
 from glucoflow.service.clinic_report import clinic_page
@@ -16,17 +15,19 @@ from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="report", on_running=[sign], flow_run_name="report-{user_id}", persist_result=False)
+@flow(name="report", on_running=[sign], persist_result=False)
 def report_flow(
     user_id: UserId,
-    out: FilePath,
+    out: FileName,
     start: date | None = None,
     end: date | None = None,
     paper: Paper = "A4",
     days_page: bool = False,
 ) -> None:
     """Write one page of a person's figures as PDF: of the last 14 full days, or of the days given, both included."""
-    with open_runtime(Settings.load()) as rt:
+    settings = Settings.load()
+    file = exchanged(settings, out)
+    with open_runtime(settings) as rt:
         page = clinic_page(rt.store, rt.queries, user_id, rt.clock(), first=start, last=end, large=days_page)
-    said = write_pages([page], None, Path(out), paper)
+    said = write_pages([page], None, file, paper)
     create_markdown_artifact(f"{said[0]}: {page.span}", key="report")

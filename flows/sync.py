@@ -1,38 +1,50 @@
 """The sync flow: every few minutes, whatever is due."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from flows.abandoned import sign
+from flows.asking import SHARE, ask_for, not_begun, workers_online
+from flows.backfill import take_up
 from flows.parameters import UserId
 from flows.reports import end_state, show_outcomes
 from glucoflow.es.provision import provision
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
-from glucoflow.service.runtime import open_runtime
+from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import Connection, new_owner
 
+log = logging.getLogger(__name__)
+
 
 def _name() -> str:
-    return f"sync-{flow_run.parameters.get('user_id') or 'due'}"
+    """Names are in Prefect's events and everybody's logs: they say nothing of a person."""
+    return "sync-person" if flow_run.parameters.get("user_id") else "sync-due"
 
 
 @flow(name="sync", on_running=[sign], flow_run_name=_name, persist_result=False)
 def sync(user_id: UserId | None = None) -> State[None]:
-    """Fetch what is new for the connections that are due, or for one person now."""
-    owner = new_owner()
+    """Fetch what is new for the connections that are due, or for one person now.
+
+    Each run claims a batch at a time until nothing is left that is due, so that runs of several workers share it.
+    """
+    owner, settings = new_owner(), Settings.load()
 
     def as_task(connections: Sequence[Connection]) -> list[Outcome]:
         return sync_batch([connection.id for connection in connections], owner, now=user_id is not None)
 
-    with open_runtime(Settings.load()) as rt:
+    with open_runtime(settings) as rt:
         provision(rt.client, rt.names)
+        if user_id is None and deployment.name == sync.name:
+            _unless_prefect_is_away(lambda: _share_out(rt, settings.sync.batch_size))
         outcomes = sync_due(rt, owner, as_task, user_id)
+        _unless_prefect_is_away(lambda: take_up(rt))
     show_outcomes("sync", outcomes)
     return end_state(outcomes)
 
@@ -44,3 +56,27 @@ def sync_batch(connection_ids: list[str], owner: str, now: bool = False) -> list
     with open_runtime(settings) as rt:
         connections = [rt.store.connections.get(connection_id) for connection_id in connection_ids]
         return run_batch(rt, connections, SYNC_NOW if now else SYNC_JOB, owner, settings.sync.threads)
+
+
+def helpers(due: int, batch_size: int, workers: int, there: int) -> int:
+    """How many more runs to ask for: one a batch, and no more than there are workers besides our own."""
+    batches = -(-due // batch_size)
+    return max(0, min(batches, workers) - 1 - there)
+
+
+def _share_out(rt: Runtime, batch_size: int) -> None:
+    """Ask for runs on other workers where more is due than one batch. Nothing where no pool is used."""
+    due = rt.store.leases.count_due(rt.clock())
+    if due <= batch_size:
+        return
+    wanted = helpers(due, batch_size, workers_online(), not_begun(SHARE, begun_too=True))
+    for _ in range(wanted):
+        ask_for(SHARE)
+
+
+def _unless_prefect_is_away(ask: Callable[[], None]) -> None:
+    """What is asked of Prefect besides is worth no failed sync: the next one asks again."""
+    try:
+        ask()
+    except Exception as error:  # noqa: BLE001 – whatever Prefect's client raises
+        log.warning("Prefect could not be asked for another run: %s", type(error).__name__)

@@ -5,6 +5,7 @@ or overwrites another file of this machine in that way. The commands take any pa
 """
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -28,6 +29,11 @@ FileName = Annotated[
 ]
 
 
+def exchanged(settings: Settings, name: str) -> Path:
+    """Where the file of that name is. Raises Rejected where it would lie outside of the folder."""
+    return within(settings.store.data_dir / FOLDER, name)
+
+
 @flow(name="export", on_running=[sign], flow_run_name="export-{form}", persist_result=False)
 def export_flow(
     user_id: UserId,
@@ -39,7 +45,7 @@ def export_flow(
 ) -> None:
     """Write a person's documents to a file, or for csv into a folder."""
     settings = Settings.load()
-    file = within(settings.store.data_dir / FOLDER, out)
+    file = exchanged(settings, out)
     with open_runtime(settings) as rt:
         total = sum(rt.queries.counts(user_id).values()) or 1
         artifact = create_progress_artifact(0.0, key="export-progress", description=form)
@@ -60,7 +66,7 @@ def import_flow(
 ) -> None:
     """Bring a file of any known kind into a person's index. Repeating it changes nothing."""
     settings = Settings.load()
-    file = within(settings.store.data_dir / FOLDER, path)
+    file = exchanged(settings, path)
     with open_runtime(settings) as rt:
         done = import_file(rt, user_id, file, choices=Choices(zone=zone, day_first=day_first), anyway=anyway)
     rows = f"{done.rows.read:,} read, {done.rows.n_merged:,} merged, " if done.rows else ""

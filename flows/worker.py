@@ -12,20 +12,25 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
+from uuid import UUID
 
 import anyio
 import anyio.abc
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle
 from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.utilities.processutils import setup_signal_handlers_worker
+from prefect.workers.base import BaseWorkerResult
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 from flows.abandoned import end_abandoned
-from flows.deployments import POOL, own_flow, schedule
+from flows.asking import POOL
+from flows.deployments import own_flow, schedule
+from flows.sync import sync
 from glucoflow.settings import Settings
 from glucoflow.store import new_owner
 
@@ -45,14 +50,57 @@ class OwnConfiguration(ProcessJobConfiguration):
 
 
 class OwnWorker(ProcessWorker):
-    """Runs flows of `flows/` only."""
+    """Runs flows of `flows/` only, and one sync of everybody at a time, so that other workers get their share."""
 
     job_configuration = OwnConfiguration
+
+    def __init__(self) -> None:
+        super().__init__(work_pool_name=POOL, create_pool_if_not_found=False)
+        self._syncing: UUID | None = None
+        self._under_way: set[UUID] = set()
+        self._names: dict[UUID, str] = {}
 
     @classmethod
     def __dispatch_key__(cls) -> str:
         """A name of its own among Prefect's workers; the type of its pool stays `process`."""
         return "glucoflow"
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+        """Of what waits, all but a second sync of everybody: its run is for another worker, if there is one."""
+        fit = [entry for entry in flow_run_response if await self._has_room_for(entry.flow_run)]
+        return await super()._submit_scheduled_flow_runs(flow_run_response=fit)
+
+    async def _has_room_for(self, run: FlowRun) -> bool:
+        if run.parameters.get("user_id") is not None or not await self._is_sync(run):
+            return True
+        if self._syncing not in (None, run.id):
+            return False
+        self._syncing = run.id
+        return True
+
+    async def _is_sync(self, run: FlowRun) -> bool:
+        if run.flow_id not in self._names:
+            self._names[run.flow_id] = (await self.client.read_flow(run.flow_id)).name
+        return self._names[run.flow_id] == sync.name
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        await super()._submit_run(flow_run)
+        if flow_run.id not in self._under_way:  # nobody was let in: its slot is taken, it was cancelled
+            self._is_done(flow_run)
+
+    async def _submit_run_and_capture_errors(
+        self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[int | Exception] | None = None
+    ) -> BaseWorkerResult | Exception:
+        self._under_way.add(flow_run.id)
+        try:
+            return await super()._submit_run_and_capture_errors(flow_run, task_status)
+        finally:
+            self._under_way.discard(flow_run.id)
+            self._is_done(flow_run)
+
+    def _is_done(self, run: FlowRun) -> None:
+        if self._syncing == run.id:
+            self._syncing = None
 
     async def run(
         self,
@@ -89,7 +137,7 @@ class OwnWorker(ProcessWorker):
 LOOK_EVERY = timedelta(minutes=1)
 
 
-def work() -> None:
+def work(*, tell_health: bool) -> None:
     """Take runs from our pool until told to stop; at the start, and every minute, end those that nobody works on."""
     flows = [flow.name for flow, _ in schedule(Settings.load())]
 
@@ -103,7 +151,7 @@ def work() -> None:
 
     threading.Thread(target=look, name="abandoned", daemon=True).start()
     setup_signal_handlers_worker(os.getpid(), "the worker", print)
-    asyncio.run(OwnWorker(work_pool_name=POOL, create_pool_if_not_found=False).start())
+    asyncio.run(OwnWorker().start(with_healthcheck=tell_health))
 
 
 def _entrypoint(flow: Flow[..., Any]) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import SecretStr
 
 from glucoflow.cli import annotations, apps, file_options
 from glucoflow.cli.console import Json, User, say_error, settings_for
@@ -150,12 +149,16 @@ def serve() -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    health_port: Annotated[
+        int | None, typer.Option(help="Tell on this port of loopback (/health) that it works.")
+    ] = None,
+) -> None:
     """Run flows from Prefect's work pool (several machines)."""
     from glucoflow.cli.serving import run_worker
 
     settings_for(command_logs=True)
-    run_worker()
+    run_worker(health_port)
 
 
 @app.command()
@@ -253,13 +256,15 @@ def replay_rejected(
 
 
 @app.command("delete-user")
-def delete_user(user: User, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Delete a person with every document. Nothing brings them back."""
+def delete_user(
+    user: User, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, as_json: Json = False
+) -> None:
+    """Delete a person with every document and every trace, and print what was removed. Nothing brings them back."""
     from glucoflow.cli.syncing import delete_now
 
     if not yes:
         typer.confirm(f"Delete {user} with all readings? Nothing brings them back.", abort=True)
-    delete_now(settings_for(), user)
+    delete_now(settings_for(), user, as_json)
 
 
 @app.command()
@@ -325,6 +330,8 @@ def kibana_provision(
     login: Annotated[str | None, typer.Option("--login", help="Also make a Kibana login for this person.")] = None,
 ) -> None:
     """Put everybody's space, role and dashboards into the Kibana at KIBANA_URL."""
+    from pydantic import SecretStr
+
     from glucoflow.cli.kibana import provision_now
 
     settings = settings_for()

@@ -3,8 +3,8 @@
 import logging
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings, WebSettings
+from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
 
@@ -75,40 +76,34 @@ def web_options(settings: WebSettings, data_dir: Path) -> WebOptions:
 
 def request_sync(user_id: str) -> None:
     """Ask Prefect for a sync of one person, without waiting. If that fails, the next scheduled one takes them."""
-    threading.Thread(target=_request_sync, args=(user_id,), daemon=True).start()
+    _in_a_thread(lambda: _ask_for_sync(user_id))
 
 
-def _request_sync(user_id: str) -> None:
-    try:
-        _ask_prefect("sync", user_id=user_id)
-    except Exception as error:  # noqa: BLE001 – whatever Prefect's client raises: the schedule makes up for it
-        log.warning("no sync could be requested from Prefect: %s", type(error).__name__)
+def request_backfill(asked: Backfill) -> None:
+    """Ask Prefect for a run that takes a backfill up, without waiting. If that fails, the next sync asks for one."""
+    _in_a_thread(lambda: _ask_for_backfill(asked))
 
 
-def request_backfill(user_id: str, first: date, last: date) -> None:
-    """Ask Prefect for a backfill of local days, without waiting for it. Raises Unavailable where it does not answer."""
-    from prefect.exceptions import ObjectNotFound
+def _in_a_thread(ask: Callable[[], None]) -> None:
+    def run() -> None:
+        try:
+            ask()
+        except Exception as error:  # noqa: BLE001 – whatever Prefect's client raises: the schedule makes up for it
+            log.warning("no run could be requested from Prefect: %s", type(error).__name__)
 
-    try:
-        _ask_prefect("backfill", user_id=user_id, start=first.isoformat(), end=last.isoformat())
-    except ObjectNotFound as error:
-        raise Unavailable(
-            "The backfill could not be asked for: Prefect does not know the flow yet.",
-            remedy="The flows are still starting; try again in a minute.",
-        ) from error
-    except Exception as error:  # whatever Prefect's client raises
-        log.warning("no backfill could be requested from Prefect: %s", type(error).__name__)
-        raise Unavailable(
-            "The backfill could not be asked for: Prefect, which runs it, does not answer.",
-            remedy=f"Look with `glucoflow doctor`, or run `glucoflow backfill {user_id} --from {first} --to {last}`.",
-        ) from error
+    threading.Thread(target=run, daemon=True).start()
 
 
-def _ask_prefect(flow: str, **parameters: str) -> None:
-    """A run of the flow's deployment, soon; raises whatever Prefect's client raises."""
-    from prefect.deployments import run_deployment
+def _ask_for_sync(user_id: str) -> None:
+    from flows.asking import NOW, ask_for
 
-    run_deployment(f"{flow}/{flow}", parameters=parameters, timeout=0, as_subflow=False)
+    ask_for(NOW, user_id=user_id)
+
+
+def _ask_for_backfill(asked: Backfill) -> None:
+    from flows.asking import request_backfill
+
+    request_backfill(asked)
 
 
 def serve_flows(settings: Settings) -> None:
@@ -119,12 +114,14 @@ def serve_flows(settings: Settings) -> None:
     serve_here(settings)
 
 
-def run_worker() -> None:
-    """Run flows from our work pool until told to stop."""
+def run_worker(health_port: int | None) -> None:
+    """Run flows from our work pool until told to stop, and say on that port of loopback whether runs are looked for."""
     prefect_logging()
+    if health_port is not None:  # before Prefect is imported, which reads them then
+        os.environ |= {"PREFECT_WORKER_WEBSERVER_HOST": "localhost", "PREFECT_WORKER_WEBSERVER_PORT": str(health_port)}
     from flows.worker import work
 
-    work()
+    work(tell_health=health_port is not None)
 
 
 def provision_now(settings: Settings, deployments: bool) -> None:

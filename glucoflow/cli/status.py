@@ -9,12 +9,13 @@ from rich.table import Table
 from glucoflow.cli.console import print_json, say
 from glucoflow.model.units import glucose_unit
 from glucoflow.model.words import count, length
+from glucoflow.service.jobs import backfill_words
 from glucoflow.service.maintenance import nobodys, nobodys_words
 from glucoflow.service.overdue import OVERDUE, Overdue, overdue_of
 from glucoflow.service.people import PersonSummary, summaries
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
-from glucoflow.store import Connection, RejectedRecordCount, Unread
+from glucoflow.store import Backfill, Connection, RejectedRecordCount, Unread
 
 
 class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     waits_for: str | None
     waits_remedy: str | None
     clock_ahead_seconds: int | None
+    backfills: list[Backfill]
     unread: list[Unread]
     rejected_records: list[RejectedRecordCount]
 
@@ -106,6 +108,7 @@ def _status(rt: Runtime, connection: Connection, overdue: Overdue) -> Connection
         waits_for=cause.message if cause else None,
         waits_remedy=cause.remedy if cause else None,
         clock_ahead_seconds=connection.clock_ahead_s,
+        backfills=list(rt.store.backfills.open(connection.user_id)),
         unread=list(rt.store.unread.list(connection_id=connection.id)),
         rejected_records=list(rt.store.rejected_records.counts(connection_id=connection.id)),
     )
@@ -123,6 +126,8 @@ def _tell(found: list[ConnectionStatus], overdue: Overdue, now: datetime) -> Non
             say(f"{one.user_id}: {one.last_error} {one.remedy or ''}")
         for rejected in one.rejected_records[:5]:
             say(f"{one.user_id}: {rejected.n} {rejected.kind} rejected, {rejected.field}: {rejected.reason}")
+    for backfill in {one.id: one for status in found for one in status.backfills}.values():
+        say(f"{backfill.user_id}: {backfill_words(backfill)}")
 
 
 def _table(found: list[ConnectionStatus], now: datetime) -> Table:

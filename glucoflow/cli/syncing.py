@@ -1,18 +1,20 @@
 """The commands that fetch: sync, backfill, disconnect, delete. Plain calls, without Prefect, against what runs."""
 
+import time
 from collections.abc import Sequence
 from datetime import date
 from typing import cast
 
-from glucoflow.cli.console import bars, listed, say
+from glucoflow.cli.console import bars, listed, print_json, say
 from glucoflow.es.provision import provision
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import KINDS, Kind
 from glucoflow.model.words import count
 from glucoflow.service.accounts import connection_of_person, undo_connection
-from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.backfill import checked_window, run_asked
+from glucoflow.service.deletion import delete_person
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
-from glucoflow.service.maintenance import delete_person, disconnect_person
+from glucoflow.service.maintenance import disconnect_person
 from glucoflow.service.rejected import replay
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
@@ -37,16 +39,20 @@ def sync_now(settings: Settings, user_id: str | None) -> int:
 def backfill_now(
     settings: Settings, user_id: str, first: date, last: date, provider: str | None, kinds: str | None
 ) -> int:
-    """Exit code 0 if all went well. Ctrl-C leaves a backfill that the same command resumes."""
+    """Exit code 0 if all went well. It waits for a sync of theirs; Ctrl-C leaves it to whoever takes it next."""
     with open_runtime(settings) as rt, bars() as progress:
-        window = checked_window(first, last, rt.store.people.get(user_id).zone, rt.clock())
+        checked_window(first, last, rt.store.people.get(user_id).zone, rt.clock())
         chosen = _kinds(kinds)
         provision(rt.client, rt.names)
         bar = progress.add_task(f"{user_id}, {first} to {last}", total=1.0)
-        outcomes = backfill_with_summaries(
-            rt, user_id, window, provider, chosen, lambda share: progress.update(bar, completed=share)
-        )
-    return _tell(outcomes, "")
+        asked = rt.store.backfills.ask(user_id, first, last, rt.clock(), provider, chosen)
+
+        def wait(seconds: float) -> None:
+            progress.update(bar, description=f"{user_id}, {first} to {last}: waits for a sync")
+            time.sleep(seconds)
+
+        outcomes = run_asked(rt, asked.id, lambda share: progress.update(bar, completed=share), wait)
+    return _tell(outcomes, "Another process is just reading these days; `glucoflow status` shows how far it is.")
 
 
 def disconnect_now(settings: Settings, user_id: str) -> None:
@@ -84,10 +90,15 @@ def replay_now(settings: Settings, user_id: str | None) -> int:
     return code or (1 if left else 0)
 
 
-def delete_now(settings: Settings, user_id: str) -> None:
+def delete_now(settings: Settings, user_id: str, as_json: bool) -> None:
     with open_runtime(settings) as rt:
-        indices = delete_person(rt, user_id)
-    say(f"{user_id} is deleted, with {indices} indices.", error=True)
+        receipt = delete_person(rt, user_id)
+    if as_json:
+        print_json(receipt)
+        return
+    say(f"{user_id} is deleted.", error=True)
+    for sentence in receipt.sentences():
+        say(sentence, error=True)
 
 
 def _tell(outcomes: Sequence[Outcome], why_nothing: str) -> int:

@@ -12,7 +12,7 @@ from glucoflow.provider import Field, OAuth
 from glucoflow.service.backfill import checked_window
 from glucoflow.service.overdue import Overdue
 from glucoflow.service.providers import Providers
-from glucoflow.store import Connection, OAuthState, Store
+from glucoflow.store import Backfill, Connection, OAuthState, Store
 
 AGAIN = "Go to the person's status page and connect again."
 
@@ -31,7 +31,7 @@ class ConnectForm(msgspec.Struct, frozen=True, kw_only=True):
 class SiteConnect:
     """Over the store and the providers.
 
-    `request_sync` asks for a sync of one person, soon; `request_backfill` for the days from a first to a last;
+    `request_sync` asks for a sync of one person, soon; `request_backfill` for a run that takes a backfill up;
     `overdue` says which connections no run takes, and why; `undo` takes back what came by a connection, and says how
     many documents went.
     """
@@ -41,7 +41,7 @@ class SiteConnect:
         store: Store,
         providers: Providers,
         request_sync: Callable[[str], None],
-        request_backfill: Callable[[str, date, date], None],
+        request_backfill: Callable[[Backfill], None],
         overdue: Callable[[Sequence[Connection], datetime], Overdue],
         undo: Callable[[Connection], int],
     ) -> None:
@@ -120,14 +120,14 @@ class SiteConnect:
         self._request_sync(user_id)
 
     def backfill(self, user_id: str, first: date, last: date, now: datetime) -> None:
-        """Ask for the local days from `first` to `last`, included, to be read again, soon.
+        """Put the local days from `first` to `last`, included, into the queue, to be read again when their turn comes.
 
-        Raises Rejected for days that cannot be, Unavailable where nobody can be asked.
+        Raises Rejected for days that cannot be.
         """
         checked_window(first, last, self._store.people.get(user_id).zone, now)
         if not any(one.state == "connected" for one in self._store.connections.for_user(user_id)):
             raise Rejected("person", "nothing is connected that could be asked; connect first")
-        self._request_backfill(user_id, first, last)
+        self._request_backfill(self._store.backfills.ask(user_id, first, last, now))
 
     def disconnect(self, user_id: str, connection_id: str) -> None:
         """Forget the tokens of one connection; its readings stay."""

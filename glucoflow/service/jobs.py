@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from glucoflow.model.ingestion import Counts, Kind, Window
-from glucoflow.store import SYNC
+from glucoflow.store import SYNC, Backfill
 
 Status = Literal["ok", "partial", "retry", "reauthorize", "failed"]
 """`partial`: the readings are here; something else could not be read, and is tried again by itself."""
@@ -45,3 +45,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 SYNC_JOB = Job(flow="sync")
 SYNC_NOW = Job(flow="sync", everything=True)
+
+
+def backfill_words(one: Backfill) -> str:
+    """How an open backfill stands, in a sentence."""
+    days = f"The days from {one.first} to {one.last}"
+    if one.state == "running":
+        return f"{days} are being read: {100 * one.progress:.0f} % are done."
+    if one.state == "asked":
+        return f"{days} were asked for, and wait for their turn."
+    return f"{days} wait for their turn. {one.message} {one.remedy}".rstrip()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Kind
 from glucoflow.store.database import Database
+from glucoflow.store.owners import is_gone
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import BackfillRow, PersonRow
 from glucoflow.store.values import Backfill, BackfillState
@@ -79,13 +80,23 @@ class Backfills:
     def due(self, now: datetime) -> tuple[Backfill, ...]:
         """Those that wait for somebody to take them, and those whose worker is gone; the first asked first."""
         query = select(BackfillRow).where(_free(now)).order_by(BackfillRow.asked_at, BackfillRow.id)
-        with self._database.read() as session:
+        with self._database.write() as session:
+            _free_what_is_gone(session, now)
             return tuple(_backfill(row) for row in session.scalars(query))
+
+    def open(self, user_id: str) -> tuple[Backfill, ...]:
+        """A person's that are not finished; the first asked first."""
+        query = select(BackfillRow).filter_by(user_id=user_id).where(BackfillRow.state.in_(_OPEN))
+        with self._database.read() as session:
+            return tuple(
+                _backfill(row) for row in session.scalars(query.order_by(BackfillRow.asked_at, BackfillRow.id))
+            )
 
     def take(self, backfill_id: str, owner: str, now: datetime, lease_for: timedelta) -> Backfill | None:
         """It is `running`, and `owner`'s; None if somebody else has it, or it is finished."""
         query = select(BackfillRow).where(BackfillRow.id == backfill_id, _free(now, whenever=True))
         with self._database.write() as session:
+            _free_what_is_gone(session, now)
             row = session.scalars(query.with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
@@ -99,6 +110,24 @@ class Backfills:
             row = _held(session, backfill_id, owner)
             if row is not None:
                 row.progress, row.owner_until = min(1.0, max(0.0, progress)), now + lease_for
+
+    def hold(self, backfill_id: str, owner: str, message: str, now: datetime, lease_for: timedelta) -> bool:
+        """It stays `owner`'s and waits, and says for what. False if it is no longer theirs."""
+        with self._database.write() as session:
+            row = _held(session, backfill_id, owner)
+            if row is None:
+                return False
+            row.state, row.message, row.owner_until = "waiting", message, now + lease_for
+            return True
+
+    def go_on(self, backfill_id: str, owner: str, now: datetime, lease_for: timedelta) -> bool:
+        """What it held for has come. False if it is no longer `owner`'s."""
+        with self._database.write() as session:
+            row = _held(session, backfill_id, owner)
+            if row is None:
+                return False
+            row.state, row.message, row.owner_until = "running", "", now + lease_for
+            return True
 
     def wait(
         self, backfill_id: str, owner: str, next_try_at: datetime, message: str, remedy: str = "", *, failed: bool
@@ -131,9 +160,18 @@ class Backfills:
 
 def _free(now: datetime, whenever: bool = False) -> ColumnElement[bool]:
     """Not finished, and nobody's. `whenever`: also where its next try is still to come."""
-    waits = BackfillRow.state.in_(("asked", "waiting"))
-    orphaned = and_(BackfillRow.state == "running", BackfillRow.owner_until <= now)
+    waits = and_(BackfillRow.state.in_(("asked", "waiting")), BackfillRow.owner.is_(None))
+    orphaned = and_(BackfillRow.state.in_(_OPEN), BackfillRow.owner_until <= now)
     return or_(waits if whenever else and_(waits, BackfillRow.next_try_at <= now), orphaned)
+
+
+def _free_what_is_gone(session: Session, now: datetime) -> None:
+    """What a process had that ended without a word waits for the next one."""
+    held = select(BackfillRow).where(BackfillRow.state.in_(_OPEN), BackfillRow.owner.is_not(None))
+    for row in session.scalars(held).all():
+        if row.owner is not None and is_gone(row.owner):
+            row.state, row.owner, row.owner_until, row.next_try_at = "waiting", None, None, now
+            row.message = "The process that read these days is gone; another goes on where it was."
 
 
 def _held(session: Session, backfill_id: str, owner: str) -> BackfillRow | None:

@@ -60,15 +60,6 @@ class Leases:
         taken = self._take(query, owner, now + lease_for, 1)
         return taken[0] if taken else None
 
-    def renew_lease(self, connection_id: str, owner: str, now: datetime, lease_for: timedelta) -> bool:
-        """A sign of life. False if the lease was lost: then stop working on the connection."""
-        held = (ConnectionRow.id == connection_id, ConnectionRow.lease_owner == owner)
-        with self._database.write() as session:
-            done = session.execute(
-                update(ConnectionRow).where(*held).values(lease_until=now + lease_for).returning(ConnectionRow.id)
-            )
-            return done.first() is not None
-
     def release(self, connection_id: str, owner: str) -> bool:
         """Give it back. False (and nothing done) if `owner` does not hold it."""
         held = (ConnectionRow.id == connection_id, ConnectionRow.lease_owner == owner)

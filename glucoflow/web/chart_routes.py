@@ -51,6 +51,7 @@ def _pulse(services: Services, person: Person) -> dict[str, Any]:
         "newest": aggs.get("newest", {}).get("value_as_string"),
         "ingested": aggs.get("ingested", {}).get("value_as_string"),
         "states": [c.state for c in connections],
+        "backfills": [(b.state, round(100 * b.progress)) for b in services.store.backfills.open(person.id)],
         "runs": [
             (run.flow, run.state, round(100 * run.progress))
             for run in services.store.runs.list(user_id=person.id, limit=1)

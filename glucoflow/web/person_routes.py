@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.person_id import fits
 from glucoflow.model.units import MG_DL, Unit
+from glucoflow.service.jobs import backfill_words
 from glucoflow.service.people import add_person
 from glucoflow.store import Connection, Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_path
@@ -95,6 +96,7 @@ def status(
         overdue=services.connect.overdue(connections, now),
         rejected_records=store.rejected_records.counts(user_id=person.id),
         runs=store.runs.list(user_id=person.id, limit=10),
+        backfills=[backfill_words(one) for one in store.backfills.open(person.id)],
         titles=titles,
         newest=newest,
         connected=titles.get(connected),

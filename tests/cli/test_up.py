@@ -204,9 +204,9 @@ def test_a_backfill_started_in_prefects_form_runs_and_shows_how_it_went(up: Up) 
     run = prefect(up, f"deployments/{backfill['id']}/create_flow_run", parameters=parameters)
     run = _ended(up, run)
     assert run["state_type"] == "COMPLETED"
-    assert run["name"] == f"backfill-chiara-{day}-{day}"
+    assert run["name"] == f"backfill-{day}-{day}"
     artifacts = prefect(up, "artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})
-    assert {one["key"] for one in artifacts} == {"backfill", "backfill-chiara"}
+    assert {one["key"] for one in artifacts} == {"backfill", "backfill-progress"}
 
 
 def test_a_backfill_asked_for_on_the_page_runs_in_prefect(up: Up) -> None:

@@ -72,7 +72,7 @@ def test_what_was_served_when_all_was_killed(house: PrefectHouse, sim: Simulator
     assert house.ended(killed, serving)["state_type"] == "CRASHED"
     after = house.ended(house.run("sync"), serving)
     assert after["state_type"] == "COMPLETED", after["state"]["message"]
-    assert "1 connections" in after["state"]["message"]
+    assert "1 connection," in after["state"]["message"]
 
 
 def test_what_a_worker_ran_when_it_was_killed(house: PrefectHouse, sim: Simulator) -> None:
@@ -92,4 +92,4 @@ def test_what_a_worker_ran_when_it_was_killed(house: PrefectHouse, sim: Simulato
     assert house.ended(killed, worker)["state_type"] == "CRASHED"
     after = house.ended(house.run("sync"), worker)
     assert after["state_type"] == "COMPLETED", after["state"]["message"]
-    assert "1 connections" in after["state"]["message"]
+    assert "1 connection," in after["state"]["message"]

@@ -8,7 +8,8 @@ import pytest
 from glucoflow.es.client import make_client
 from glucoflow.es.queries import Queries
 from glucoflow.es.scan import scan
-from glucoflow.service.maintenance import delete_person, nobodys
+from glucoflow.service.deletion import delete_person
+from glucoflow.service.maintenance import nobodys
 from glucoflow.service.runtime import Runtime
 from glucoflow.simulators.dexcom import demo_scenario
 from glucoflow.simulators.faulty_wire import Asked

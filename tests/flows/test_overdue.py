@@ -12,7 +12,8 @@ from prefect.states import Running
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import HttpUrl, SecretStr
 
-from flows.deployments import POOL, register
+from flows.asking import POOL
+from flows.deployments import register
 from glucoflow.model.credentials import Credentials
 from glucoflow.service.overdue import Cause, cause, find_overdue
 from glucoflow.settings import PrefectSettings, Settings

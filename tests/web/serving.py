@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document
 from glucoflow.service.overdue import Cause, find_overdue
 from glucoflow.service.providers import Providers
-from glucoflow.store import Connection, Store, open_store
+from glucoflow.store import Backfill, Connection, Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
 from tests.web import feed
@@ -53,7 +53,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     names: Names
     provider: Provider
     synced: list[str]
-    backfilled: list[tuple[str, date, date]]
+    backfilled: list[Backfill]
     summarized: list[tuple[str, datetime | None, datetime | None]]
 
     def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: Any) -> None:
@@ -85,7 +85,7 @@ def site(
     listening = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     synced: list[str] = []
-    backfilled: list[tuple[str, date, date]] = []
+    backfilled: list[Backfill] = []
     summarized: list[tuple[str, datetime | None, datetime | None]] = []
     with Provider() as provider, open_store(folder) as store:
         app_of_ours = DexcomSettings(
@@ -109,7 +109,7 @@ def site(
                 store,
                 providers,
                 synced.append,
-                lambda *asked: backfilled.append(asked),
+                backfilled.append,
                 lambda connections, now: find_overdue(store, connections, now, EVERY, lambda: PAUSED),
                 undone,
             ),

@@ -133,7 +133,13 @@ def test_older_days_are_asked_for_on_the_status_page(alone: Site, open_page: Ope
     page.get_by_label("to", exact=True).fill("2026-03-09")
     page.get_by_role("button", name="Load").click()
     page.get_by_text("The backfill has been asked for").wait_for()
-    assert alone.backfilled == [("finn", date(2026, 3, 1), date(2026, 3, 9))]
+    (asked,) = alone.backfilled
+    assert (asked.user_id, asked.first, asked.last) == ("finn", date(2026, 3, 1), date(2026, 3, 9))
+    page.get_by_text("The days from 2026-03-01 to 2026-03-09 were asked for, and wait for their turn.").wait_for()
+    alone.store.backfills.take(asked.id, "w", datetime.now(UTC), timedelta(minutes=5))
+    alone.store.backfills.hold(asked.id, "w", "A sync is under way.", datetime.now(UTC), timedelta(minutes=5))
+    waits = httpx.get(f"{alone.url}/people/finn/status").text
+    assert "The days from 2026-03-01 to 2026-03-09 wait for their turn. A sync is under way." in waits
 
     run = alone.store.runs.start("backfill", datetime.now(UTC), user_id="finn")
     alone.store.runs.update_progress(run.id, 0.43, datetime.now(UTC))
