@@ -54,6 +54,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     sample_interval_ms: int = 300_000
     delivers_meals: bool = False
     sensor_limits: SensorLimits = USUAL_LIMITS
+    answers_whole: bool = False
 
 
 def document_id(user_id: str, provider: str, kind: str, key: str) -> str:
@@ -128,6 +129,9 @@ class Enricher:
             window=page.window,
             standing=[record.record_id for record in page.records if record.record_id is not None],
             gone=page.deleted,
+            connection_id=self._owner.connection_id,
+            rejected=[one.key for one in page.rejected if one.key is not None],
+            whole=self._owner.answers_whole and self._kind != "devices" and not page.without_value,
         )
 
     def deleted_ids(self, keys: Iterable[str]) -> list[str]:

@@ -87,6 +87,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     lag: timedelta = timedelta()
     """How far the checkpoint may stay behind `now` where nothing newer was seen."""
     on_page: Callable[[Window, Counts], None] = lambda _window, _counts: None
+    on_vanished: Callable[[Window], None] = lambda _span: None
+    """Told the span of documents that went since the provider has them no more."""
     on_point: Callable[[str], None] = nothing_happens
 
 
@@ -188,11 +190,15 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     with watch.stage("write"):
         page = once(fetched)
         by_id = parts.enricher.record_ids(page)
+        if is_suspicious(page):
+            by_id = msgspec.structs.replace(by_id, whole=False)
         ids: list[str] = []
         documents = _noting(parts.enricher.documents(page.records), ids)
         result = parts.sink.write(documents, parts.enricher.deleted_ids(page.deleted), parts.now, by_id)
     parts.on_point("after_bulk")
     counts = _counts(page, result)
+    if result.vanished is not None:
+        parts.on_vanished(result.vanished)
     # What can hardly be understood is a hole: the reader says so next, and the checkpoint passes it then.
     suspicious = is_suspicious(page)
     to = _reached(page, parts.now, parts.lag) if move and not suspicious else None

@@ -200,6 +200,9 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     generations: Mapping[str, Generation] = {}
     """By the provider's word for it (a document's `device.generation`)."""
     delivers_meals: bool = False
+    answers_whole: bool = False
+    """Whether each page holds all that the provider has of its window: then a record that was held and is missing
+    among others is gone. Not for a provider that gives only the newest hours, or so many records at a time."""
 
 
 class Polling(msgspec.Struct, frozen=True, kw_only=True):

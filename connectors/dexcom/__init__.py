@@ -116,6 +116,7 @@ PROVIDER = Provider(
         freshness="one hour late in the US and three hours late elsewhere",
         generations=GENERATIONS,
         delivers_meals=True,
+        answers_whole=True,
     ),
     settings=DexcomSettings,
     auth=OAuth(authorizer=_authorizer, allow="Authorize"),

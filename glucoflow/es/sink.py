@@ -21,9 +21,11 @@ from elasticsearch import Elasticsearch
 from glucoflow.es.bulk import PAYLOAD_KEPT, Outcome, Target, deliver
 from glucoflow.es.encode import Item, encode, encode_delete, encode_time
 from glucoflow.es.error_translation import translated
+from glucoflow.es.held import Held, span_of
 from glucoflow.es.names import Names
 from glucoflow.es.retrier import PATIENCE, Retrier
 from glucoflow.es.scan import refresh, scan
+from glucoflow.es.vanished import vanished
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal, Rejected, Retryable
 from glucoflow.model.ingestion import RecordIds, RejectedRecord, SinkResult
@@ -56,8 +58,8 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
 class ElasticsearchSink:
     """One person's sink.
 
-    `held` are the hashes of documents that are there, by id, as far as the caller knows: what equals them costs no
-    request. Ids that this sink writes or deletes leave it. `seed` makes its pauses repeatable. `before_write` is called
+    What is `held` already, as far as the caller knows, and the same costs no request. Ids that this sink writes or
+    deletes leave it. `seed` makes its pauses repeatable. `before_write` is called
     before each request that writes, by any of the sink's threads; what it raises ends the write.
 
     It never makes an index: `ensure_index` does, when somebody begins to work for a person.
@@ -70,7 +72,7 @@ class ElasticsearchSink:
         user_id: str,
         options: SinkOptions | None = None,
         seed: int | None = None,
-        held: dict[str, str] | None = None,
+        held: Held | None = None,
         before_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
@@ -79,7 +81,7 @@ class ElasticsearchSink:
         self._options = options or SinkOptions()
         self._rng = random.Random(seed)  # noqa: S311 – jitter
         self._monitor = _Monitor(self._options)
-        self._held = {} if held is None else held
+        self._held = Held() if held is None else held
         self._before_write = before_write
 
     def write(
@@ -93,19 +95,23 @@ class ElasticsearchSink:
         What was written until then stays; writing all of it again changes nothing.
         """
         total, written = Outcome(), set[str]()
+        there = self._held.of(by_id.datasets, by_id.connection_id, by_id.window) if by_id and by_id.whole else {}
         gone: list[str] = list(by_id.gone) if by_id else []
         standing = by_id.standing if by_id else ()
-        if by_id and len(standing) > _A_LARGE_PAGE and self._is_empty(by_id):
+        if by_id and len(standing) > _A_LARGE_PAGE and not self._held and self._is_empty(by_id):
             standing = ()
         for outcome in self._outcomes(self._chunks(_noting(documents, written), encode_time(now), total)):
             _add(total, outcome)
         going = dict.fromkeys(deleted_ids)
         if by_id and (wanted := [*gone, *(standing if total.created else ())]):
-            going |= dict.fromkeys(self._elsewhere(by_id, wanted, written))
+            going = dict.fromkeys(self._to_go(by_id, wanted, list(going), written))
+        lost = vanished(there, written, by_id.rejected, now) if by_id and there else []
+        going |= dict.fromkeys(lost)
         target = self._target(time.sleep)
         for ids in _slices((key for key in going if key not in written), self._options.chunk_documents):
             for key in ids:
-                self._held.pop(key, None)
+                self._held.changes(key)
+            self._held.written()
             _add(total, deliver(target, [encode_delete(key) for key in ids]))
         return SinkResult(
             created=total.created,
@@ -113,6 +119,7 @@ class ElasticsearchSink:
             unchanged=total.unchanged,
             deleted=total.deleted,
             rejected=total.rejected,
+            vanished=span_of(there[key] for key in lost),
         )
 
     def _is_empty(self, by_id: RecordIds) -> bool:
@@ -125,14 +132,18 @@ class ElasticsearchSink:
             )  # fmt: skip
         return bool(answer["count"] == 0)
 
-    def _elsewhere(self, by_id: RecordIds, wanted: Iterable[str], written: set[str]) -> Iterator[str]:
-        """Documents of these records under an `_id` that was not written just now."""
+    def _to_go(self, by_id: RecordIds, wanted: Iterable[str], deleted: list[str], written: set[str]) -> Iterator[str]:
+        """What is there of these records under an `_id` that was not written just now, and of these ids."""
         alias = self._names.alias(self._user_id)
-        refresh(self._client, alias)
+        if not self._held.fresh:
+            refresh(self._client, alias)
+            self._held.fresh = bool(self._held)
+        named: dict[str, object] = {"ids": {"values": deleted}}
         for ids in _slices(wanted, _LOOKED_UP_AT_ONCE):
             others = {"must_not": [{"ids": {"values": list(written)}}]} if written else {}
-            query = {"bool": {"filter": [*_scope(by_id), {"terms": {"event.id": ids}}], **others}}
-            yield from (hit.id for hit in scan(self._client, alias, query, source=False))
+            either = [{"bool": {"filter": [*_scope(by_id), {"terms": {"event.id": ids}}]}}, named]
+            query = {"bool": {"should": either, "minimum_should_match": 1, **others}}
+            yield from (hit.id for hit in scan(self._client, alias, query, source=False, at_once=True))
 
     def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Outcome) -> Iterator["_Chunk"]:
         """Encoded documents in chunks. What has no JSON form is rejected here.
@@ -148,10 +159,10 @@ class ElasticsearchSink:
             item = self._encoded(document, ingested, total)
             if item is None:
                 continue
-            if self._held.get(item.id) == item.hash:
+            if self._held.same(item.id, item.hash):
                 total.unchanged += 1
                 continue
-            self._held.pop(item.id, None)
+            self._held.changes(item.id)
             full = len(chunk.items) >= options.chunk_documents or chunk.size + item.size > options.chunk_bytes
             if item.id in chunk.items:
                 total.unchanged += 1  # the one before it: nothing is written for that
@@ -186,6 +197,8 @@ class ElasticsearchSink:
     def _outcomes(self, chunks: Iterator["_Chunk"]) -> Iterator[Outcome]:
         """Chunks are delivered by `lanes` threads while the next is made here; a single one needs no thread."""
         chunk, upcoming = next(chunks, None), next(chunks, None)
+        if chunk is not None:
+            self._held.written()
         stop = threading.Event()
         target = self._target(partial(_sleep_unless, stop))
         if upcoming is None:

@@ -57,6 +57,10 @@ class RecordIds(msgspec.Struct, frozen=True, kw_only=True):
     window: Window
     standing: Sequence[str] = ()
     gone: Sequence[str] = ()
+    connection_id: str = ""
+    rejected: Sequence[str] = ()
+    whole: bool = False
+    """Whether all that the provider has of this window is in the page, so that what is missing is gone."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +81,8 @@ class SinkResult(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     deleted: int = 0
     rejected: Sequence[RejectedRecord] = ()
+    vanished: Window | None = None
+    """The span of documents that went since their provider has them no more: nothing written tells of their days."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

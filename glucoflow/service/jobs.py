@@ -21,6 +21,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     remedy: str = ""
     exit_code: int = 0
+    vanished: Window | None = None
+    """The span of what went since the provider has it no more."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

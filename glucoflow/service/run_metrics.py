@@ -47,13 +47,25 @@ class RunUsage(msgspec.Struct):
         )
 
 
-def record_run(rt: Runtime, connection: Connection, run: Run, spent: RunUsage, error: str | None = None) -> None:
-    """The run, its stages, what it kept aside, and the connection's newest reading. `error` is our error's class."""
+def record_run(
+    rt: Runtime,
+    connection: Connection,
+    run: Run,
+    spent: RunUsage,
+    error: str | None = None,
+    newest_ms: int | None = None,
+) -> None:
+    """The run, its stages, what it kept aside, and the connection's newest reading, which is looked for if not given.
+
+    `error` is our error's class.
+    """
     ended = run.finished_at or rt.clock()
 
     def told() -> Iterator[MetricDocument]:
-        times = rt.queries.tail(connection.user_id, ended, timedelta(minutes=1)).times_ms
-        newest = datetime.fromtimestamp(times[-1] / 1000, UTC) if times else None
+        last = newest_ms
+        if last is None:
+            last = next(reversed(rt.queries.tail(connection.user_id, ended, timedelta(minutes=1)).times_ms), None)
+        newest = None if last is None else datetime.fromtimestamp(last / 1000, UTC)
         make = partial(document, user_id=connection.user_id, provider=connection.provider)
         whose = ConnectionFields(id=connection.id)
         fields = _run_fields(rt, connection, run, ended, newest, spent, error)
@@ -65,9 +77,11 @@ def record_run(rt: Runtime, connection: Connection, run: Run, spent: RunUsage, e
             reject = RejectFields(kind=one.kind, field=one.field, reason=one.reason, records=one.n)
             made = make("glucoflow.reject", ended, reject=reject, connection=whose)
             yield MetricDocument(id=f"{run.id}-reject-{number}", document=made)
-        seen = ConnectionFields(id=connection.id, newest=newest)
-        made = make("glucoflow.connection", ended, connection=seen)
-        yield MetricDocument(id=_connection_key(connection.id), document=made, update=True)
+        stands = rt.store.connections.find(connection.id)
+        if stands is not None:
+            seen = msgspec.structs.replace(_fields(stands), newest=newest)
+            made = make("glucoflow.connection", ended, connection=seen)
+            yield MetricDocument(id=_connection_key(connection.id), document=made, update=True)
 
     _tell(rt, "a run", lambda: list(told()))
 
@@ -79,6 +93,20 @@ def record_summaries(rt: Runtime, connection: Connection, seconds: float) -> Non
         "glucoflow.stage", rt.clock(), user_id=connection.user_id, provider=connection.provider, stage=stage
     )
     _tell(rt, "the time of summaries", lambda: [MetricDocument(id=uuid4().hex, document=made)])
+
+
+def record_after(rt: Runtime, began: datetime, runs_done: int) -> None:
+    """What is told when so many runs of a sync that began then are over, each of which told of its own connection.
+
+    Once an hour it is everything, and where nothing was due, or somebody is overdue.
+    """
+    before = [one for one in rt.store.runs.list(flow="sync", limit=runs_done + 1) if one.started_at < began]
+    if not runs_done or not before or _hour(before[0].started_at) != _hour(began) or _late(rt):
+        record_connections(rt)
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def record_connections(rt: Runtime) -> None:
@@ -125,18 +153,27 @@ def _connections(rt: Runtime) -> list[MetricDocument]:
     gone = [key for key in runs.ids_of(rt.client, rt.names, "glucoflow.connection") if key not in keys]
     if gone:
         runs.forget(rt.client, rt.names, {"ids": {"values": gone}})
-    now = rt.clock()
-    late = {one.id for one in waiting(rt.store, connections, now, timedelta(minutes=rt.settings.sync.every_minutes))}
+    late, now = _late(rt), rt.clock()
     return [_connection(one, OVERDUE if one.id in late else one.state, now) for one in connections]
 
 
+def _late(rt: Runtime) -> set[str]:
+    """The connections that nothing takes though they are due."""
+    interval = timedelta(minutes=rt.settings.sync.every_minutes)
+    return {one.id for one in waiting(rt.store, rt.store.connections.list(), rt.clock(), interval)}
+
+
 def _connection(one: Connection, state: str, now: datetime) -> MetricDocument:
-    fields = ConnectionFields(
-        id=one.id, state=state, last_success=one.last_success_at, next_poll=one.next_poll_at,
-        failures=one.failures, error=one.last_error,
-    )  # fmt: skip
+    fields = msgspec.structs.replace(_fields(one), state=state)
     made = document("glucoflow.connection", now, user_id=one.user_id, provider=one.provider, connection=fields)
     return MetricDocument(id=_connection_key(one.id), document=made, update=True)
+
+
+def _fields(one: Connection) -> ConnectionFields:
+    return ConnectionFields(
+        id=one.id, state=one.state, last_success=one.last_success_at, next_poll=one.next_poll_at,
+        failures=one.failures, error=one.last_error,
+    )  # fmt: skip
 
 
 def _connection_key(connection_id: str) -> str:

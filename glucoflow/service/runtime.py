@@ -10,6 +10,7 @@ from random import Random
 from elasticsearch import Elasticsearch
 
 from glucoflow.es.client import make_client
+from glucoflow.es.held import Held
 from glucoflow.es.names import Names
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
@@ -45,9 +46,9 @@ class Runtime:
     def lease(self) -> timedelta:
         return timedelta(minutes=self.settings.sync.lease_minutes)
 
-    def sink(self, user_id: str, before_write: Callable[[], None] = lambda: None) -> Sink:
-        """A person's sink; their index must be there. `before_write` as in `ElasticsearchSink`."""
-        return ElasticsearchSink(self.client, self.names, user_id, before_write=before_write)
+    def sink(self, user_id: str, before_write: Callable[[], None] = lambda: None, held: Held | None = None) -> Sink:
+        """A person's sink; their index must be there. `before_write` and `held` as in `ElasticsearchSink`."""
+        return ElasticsearchSink(self.client, self.names, user_id, held=held, before_write=before_write)
 
 
 @contextmanager

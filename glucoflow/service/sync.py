@@ -17,7 +17,7 @@ from glucoflow.provider import Polling
 from glucoflow.reading import ConnectionStopped, unforeseen
 from glucoflow.service.clock import AHEAD_REMEDY, CLOCK_REMEDY, WORTH_SAYING, ClockWrong, ahead_words, clock_words
 from glucoflow.service.jobs import Job, Outcome, Status
-from glucoflow.service.run_metrics import record_connections, record_run, record_summaries
+from glucoflow.service.run_metrics import record_after, record_run, record_summaries
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.schedule import after_failure, next_poll
 from glucoflow.service.summaries import summarize_after
@@ -97,7 +97,8 @@ def sync_due(
 
     Each connection gets one turn, however long the whole takes.
     """
-    rt.store.runs.reap(rt.clock(), older_than=2 * rt.lease)
+    began = rt.clock()
+    rt.store.runs.reap(began, older_than=2 * rt.lease)
     outcomes: list[Outcome] = []
     seen: set[str] = set()
     try:
@@ -112,7 +113,7 @@ def sync_due(
             outcomes += do_batch(fresh)
     finally:
         rt.store.leases.release_all(owner)
-        record_connections(rt)
+        record_after(rt, began, len(seen))
 
 
 def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: str, threads: int) -> list[Outcome]:
@@ -138,11 +139,21 @@ def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: s
 def _with_summaries(rt: Runtime, connection: Connection, job: Job, owner: str) -> Outcome:
     """The job, then the summaries of what it wrote since the last success: an earlier failure's pages included."""
     outcome = run_job(rt, connection, job, owner)
-    if outcome.status in ("ok", "partial"):
+    if outcome.status in ("ok", "partial") and not _nothing_follows(rt, connection, outcome):
         begun = time.perf_counter()
         summarize_after(rt, connection.user_id, connection.last_success_at, job.window)
+        if outcome.vanished is not None:
+            summarize_after(rt, connection.user_id, None, outcome.vanished)
         record_summaries(rt, connection, time.perf_counter() - begun)
     return outcome
+
+
+def _nothing_follows(rt: Runtime, connection: Connection, outcome: Outcome) -> bool:
+    """Whether nothing was written, by this run or by one before it that ended badly: all figures are as they were."""
+    counts = outcome.counts
+    if counts.created or counts.updated or counts.deleted or connection.last_success_at is None:
+        return False
+    return all(run.state == "completed" for run in rt.store.runs.list(connection_id=connection.id, limit=2))
 
 
 def _missed(turn: Turn, job: Job) -> GlucoflowError | None:
@@ -165,7 +176,6 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
         remedy = f"{remedy} {AHEAD_REMEDY}".strip()
     about_run = f"{REFILLED} {message}".strip() if turn.refilled else message
     finished = rt.store.runs.finish(run.id, "completed", rt.clock(), message=about_run, remedy=remedy)
-    record_run(rt, connection, finished, turn.spent, "Unread" if unread else None)
     if job.window is None:
         if turn.records_until != connection.records_until:
             rt.store.connections.note_records_until(connection.id, turn.records_until)
@@ -179,6 +189,7 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
             owner=owner,
             trouble=(message, remedy) if message else None,
         )
+    record_run(rt, connection, finished, turn.spent, "Unread" if unread else None, turn.newest_ms)
     return Outcome(
         connection_id=connection.id,
         user_id=connection.user_id,
@@ -187,6 +198,7 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
         message=message,
         remedy=remedy,
         exit_code=Unreadable.exit_code if unread else 0,
+        vanished=turn.vanished,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from glucoflow.context import FASTING_MS, TAIL_MS, Meals, Tail
 from glucoflow.enrich import Enricher, Owner
+from glucoflow.es.held import Held, Sight, look
 from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
 from glucoflow.model.credentials import Credentials
@@ -73,6 +74,10 @@ class Turn:
         self.kinds_read = 0
         self.stopped: dict[Kind, GlucoflowError] = {}
         """Kinds that could not be read to their end, and why."""
+        self.vanished: Window | None = None
+        """The span of what went since the provider has it no more."""
+        self._sight: Sight | None = None
+        self._held = Held()
         self.refilled = False
         """Whether the index that the checkpoints spoke of was gone, so that everything is read again."""
         self.clock_ahead = timedelta()
@@ -88,6 +93,11 @@ class Turn:
         )
 
     @property
+    def newest_ms(self) -> int | None:
+        """The time of the newest reading that is held, where this turn's look tells it."""
+        return self._held.newest("cgm.reading") if self._held.untouched else None
+
+    @property
     def zone(self) -> str:
         """The person's own."""
         return self._person.zone
@@ -96,6 +106,7 @@ class Turn:
         """Read every kind. Raises ConnectionStopped, and what is everybody's: Unavailable, or of the sink or store."""
         with closing(self._connector()) as connector:
             self._prepare_index()
+            self._look()
             kinds = [k for k in self._provider.kinds if not self._job.kinds or k in self._job.kinds]
             for done, kind in enumerate(kinds):
                 if not self._is_to_be_left(kind):
@@ -118,6 +129,29 @@ class Turn:
         self.refilled = self._ledger.speaks_of(index.lineage, new=index.made)
         if self.refilled:
             log.warning("an index was gone beside its checkpoints; it is filled anew", extra={"run_id": self._run.id})
+
+    def _look(self) -> None:
+        """What is held where this turn is about to read. Not where nothing was read before."""
+        if self._job.window is not None:
+            return
+        lag = max(self._polling.deep_lag if self.deep else self._polling.lag, timedelta(hours=1))
+        known = self._rt.store.connections.checkpoints(self._connection.id)
+        starts = {one.kind: min(one.position, self._started) - lag for one in known}
+        if MAIN not in starts:
+            return
+        self._sight = look(
+            self._rt.client,
+            self._rt.names,
+            self._connection.user_id,
+            provider=self._connection.provider,
+            connection_id=self._connection.id,
+            since=min(starts.values()),
+            readings_from=starts[MAIN],
+            fasting=timedelta(milliseconds=FASTING_MS),
+            tail=timedelta(milliseconds=TAIL_MS),
+        )
+        if self._sight is not None:
+            self._held = self._sight.held
 
     def _connector(self) -> Connector:
         """Raises ConnectionStopped where settings or a package are missing: other providers' people go on."""
@@ -262,14 +296,19 @@ class Turn:
             kind=kind,
             reader=Reader(connector, kind, self._started, answers=self._answered, narrow=narrow),
             enricher=self._enricher(kind, window),
-            sink=self._rt.sink(self._connection.user_id, self._ledger.hold),
+            sink=self._rt.sink(self._connection.user_id, self._ledger.hold, self._held),
             ledger=self._ledger,
             now=self._started,
             clock=self._rt.clock,
             lag=self._polling.lag,
             on_page=on_page,
+            on_vanished=self._vanished,
             on_point=self._rt.on_point,
         )
+
+    def _vanished(self, span: Window) -> None:
+        known = self.vanished or span
+        self.vanished = Window(min(known.start, span.start), max(known.end, span.end))
 
     def _enricher(self, kind: Kind, window: Window) -> Enricher:
         quirks = self._provider.quirks
@@ -281,9 +320,14 @@ class Turn:
             sample_interval_ms=quirks.sample_interval_ms,
             delivers_meals=quirks.delivers_meals,
             sensor_limits=quirks.sensor_limits,
+            answers_whole=quirks.answers_whole,
         )
         if kind != "readings":
             return Enricher(owner, kind)
+        sight = self._sight
+        if sight is not None and sight.readings_from == window.start and self._held.untouched:
+            near = Tail(sight.before.times_ms, sight.before.mg_dl, sight.before.devices)
+            return Enricher(owner, kind, Meals(sight.intake.meals_ms, sight.intake.boluses_ms), near)
         meals_from = window.start - timedelta(milliseconds=FASTING_MS)
         intake = self._rt.queries.meals(owner.user_id, meals_from, window.end)
         before = self._rt.queries.tail(

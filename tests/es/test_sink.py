@@ -1,6 +1,6 @@
 """The sink against a real node: what is counted, what is written, and what is left alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from glucoflow.es.encode import decode, encode, encode_time
+from glucoflow.es.held import Held, Stored
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.es.scan import scan
@@ -32,6 +33,10 @@ def versions(es: Elasticsearch, names: Names) -> dict[str, int]:
     es.indices.refresh(index=names.alias("ann"))
     answer = es.search(index=names.alias("ann"), size=10_000, version=True, source=False)
     return {hit["_id"]: hit["_version"] for hit in answer.body["hits"]["hits"]}
+
+
+def known_to_hold(made: Sequence[Document]) -> Held:
+    return Held({one.id: Stored(encode(one, b"0").hash, 0, one.source.event.dataset, "c") for one in made})
 
 
 def counts(result: SinkResult) -> tuple[int, int, int, int, int]:
@@ -63,8 +68,7 @@ def test_what_is_known_to_be_there_costs_no_request(
 ) -> None:
     made = documents(60)
     sink.write(made, [], NOW)
-    held = {document.id: encode(document, b"0").hash for document in made}
-    knowing = ElasticsearchSink(through, names, "ann", QUICK, held=held)
+    knowing = ElasticsearchSink(through, names, "ann", QUICK, held=known_to_hold(made))
     assert counts(knowing.write(made, [], LATER)) == (0, 0, 60, 0, 0)
     assert proxy.paths == []
 
@@ -119,7 +123,7 @@ def test_of_documents_with_one_id_the_last_wins(
     base = documents(31)
     made = [_with_value(base[at], value) for at, value in drawn]
     options = SinkOptions(chunk_documents=7, lanes=3, retry=QUICK.retry)
-    held = {document.id: encode(document, b"0").hash for document in base} if known else {}
+    held = known_to_hold(base if known else [])
     plain = ElasticsearchSink(es, names, "ann", options)
     plain.write([], [document.id for document in base], NOW)
     plain.write(base if known else [], [], NOW)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from glucoflow.es.held import Held
 from glucoflow.ingest import Sink
 from glucoflow.model.errors import Unavailable
 from glucoflow.model.ingestion import Window
@@ -145,10 +146,12 @@ def test_what_nobody_foresaw_in_one_connection_costs_no_other(open_house: OpenHo
         rt = house.rt
 
         class Odd(Runtime):
-            def sink(self, user_id: str, before_write: Callable[[], None] = lambda: None) -> Sink:
+            def sink(
+                self, user_id: str, before_write: Callable[[], None] = lambda: None, held: Held | None = None
+            ) -> Sink:
                 if user_id == "bruno":
                     raise Broken
-                return super().sink(user_id, before_write)
+                return super().sink(user_id, before_write, held)
 
         house.rt = Odd(**{name: getattr(rt, name) for name in rt.__dataclass_fields__})
         outcomes = {one.user_id: one for one in house.sync()}
@@ -179,12 +182,14 @@ def test_leases_are_given_back_only_when_the_threads_have_ended(
             return release_all(owner)
 
         class Gone(Runtime):
-            def sink(self, user_id: str, before_write: Callable[[], None] = lambda: None) -> Sink:
+            def sink(
+                self, user_id: str, before_write: Callable[[], None] = lambda: None, held: Held | None = None
+            ) -> Sink:
                 if user_id == "alma":
                     raised.set()
                     raise Unavailable("No Elasticsearch.")
                 raised.wait(10)
-                return super().sink(user_id, before_write)
+                return super().sink(user_id, before_write, held)
 
         gone = Gone(**{name: getattr(rt, name) for name in rt.__dataclass_fields__})
         claimed = rt.store.leases.claim_due("w", house.clock(), rt.lease, 4)

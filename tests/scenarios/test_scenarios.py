@@ -17,7 +17,7 @@ NOT_YET: dict[str, str] = yaml.safe_load((HERE / "not_yet.yaml").read_text()) or
 def _played() -> list[ParameterSet]:
     found = []
     for name, file in CASES.items():
-        marks = [pytest.mark.xfail(reason=NOT_YET[name], strict=False)] if name in NOT_YET else []
+        marks = [pytest.mark.xfail(reason=NOT_YET[name], strict=True)] if name in NOT_YET else []
         if isinstance(read(file), Written):
             found.append(pytest.param(file, id=name, marks=marks))
     return found
