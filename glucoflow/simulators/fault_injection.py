@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -21,6 +21,7 @@ FaultKind = Literal[
     "duplicates",
     "date",
     "revoke",
+    "changed",
 ]
 """
 - status: answers `status` (with `retry_after` in seconds or as an HTTP date, and `body`, bytes or JSON); nothing else
@@ -35,8 +36,12 @@ FaultKind = Literal[
 - records: `records` added to the page
 - duplicates: every record of the page twice
 - date: Date header wrong by `shift`
+- changed: what `change` makes of the right answer's headers and body
 - revoke: the person takes back the authorization just before this request
 """
+
+
+Change = Callable[[dict[bytes, bytes], bytes], tuple[dict[bytes, bytes], bytes]]
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Fault:
     chunk: int = 1
     seconds: float = 1.0
     shift: timedelta = timedelta(hours=3)
+    change: Change | None = None
 
     def meets(self, request: Request) -> bool:
         """Whether it is for this request."""

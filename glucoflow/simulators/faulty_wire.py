@@ -184,6 +184,9 @@ def _changed(answer: _Answer, fault: Fault) -> _Answer:
         return answer.with_body(answer.body[: len(answer.body) // 2])
     if fault.kind == "huge":
         return answer.with_body(answer.body[:-1] + b" " * (fault.size - len(answer.body)) + answer.body[-1:])
+    if fault.kind == "changed" and fault.change is not None:
+        headers, body = fault.change(dict(answer.headers), answer.body)
+        return _Answer(answer.status, headers, b"").with_body(body)
     if fault.kind in ("records", "duplicates"):
         page = orjson.loads(answer.body)
         records = page if isinstance(page, list) else page["records"]
