@@ -40,3 +40,14 @@ def test_every_word_of_a_step_is_explained() -> None:
     source = (HERE / "written.py").read_text()
     for tag in re.findall(r'tag="(\w+)"', source):
         assert f"`{tag}`" in said, tag
+
+
+def test_every_promise_names_what_shows_it_and_all_of_that_is_there() -> None:
+    page = (HERE.parents[1] / "docs" / "delivery.md").read_text()
+    sections = set(re.findall(r"^## (.+)$", page, re.MULTILINE)) - {"What is not promised", "Where it is shown"}
+    rows = dict(re.findall(r"^\| ([A-Z][^|]+) \| (`.+) \|$", page.split("## Where it is shown")[1], re.MULTILINE))
+    assert set(rows) == sections
+    there = {file.stem for file in (HERE / "cases").iterdir()}
+    for promise, shown in rows.items():
+        for name in re.findall(r"`([^`]+)`", shown):
+            assert name in there or (HERE.parents[1] / name).is_file(), f"{promise}: {name}"
