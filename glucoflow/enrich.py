@@ -131,8 +131,13 @@ class Enricher:
             gone=page.deleted,
             connection_id=self._owner.connection_id,
             rejected=[one.key for one in page.rejected if one.key is not None],
-            whole=self._owner.answers_whole and self._kind != "devices" and not page.without_value,
+            whole=self._is_whole(page),
         )
+
+    def _is_whole(self, page: Page) -> bool:
+        """Whether what is missing in the page is gone: not where a record came that cannot be told from it."""
+        nameless = page.without_value or any(one.key is None for one in page.rejected)
+        return self._owner.answers_whole and self._kind != "devices" and not nameless
 
     def deleted_ids(self, keys: Iterable[str]) -> list[str]:
         return [document_id(self._owner.user_id, self._owner.provider, self._kind, key) for key in keys]
