@@ -1,5 +1,7 @@
 """What a person's dashboards depend on, and the words and numbers that fill the templates."""
 
+import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -8,19 +10,15 @@ from glucoflow.model import target_bands
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.glycemia import ExcludedSpan
 from glucoflow.model.person_id import why_not
-from glucoflow.model.targets import CV_GOAL, Targets
-from glucoflow.model.units import MG_DL, Unit, decimals_of, glucose
-
-NOT_FOR_DOSING = (
-    "**Not for dosing.** Data from a provider's cloud are 1 to 3 hours old. "
-    "All times are those of the wearer's own clock."
-)
+from glucoflow.model.targets import Targets
+from glucoflow.model.units import MG_DL, Unit, decimals_of
 
 
 class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     """A person as their dashboards see them. `index_alias` is the name under which their documents are read.
 
     `exclusions` are the spans whose readings the person does not want counted; `zone` is for writing them down.
+    `delays` says for each of their sources how many minutes old its newest reading usually is.
     Raises Misconfigured when `user_id` cannot be part of a space id.
     """
 
@@ -31,6 +29,7 @@ class KibanaPerson(msgspec.Struct, frozen=True, kw_only=True):
     index_alias: str
     zone: str = "UTC"
     exclusions: tuple[ExcludedSpan, ...] = ()
+    delays: Mapping[str, int] = {}
 
     def __post_init__(self) -> None:
         if reason := why_not(self.user_id):
@@ -45,8 +44,13 @@ def cannot_be(user_id: str, reason: str) -> Misconfigured:
     )
 
 
-COMPARED: Final = {"before_days": -14, "this_span": "Last 14 days", "span_before": "The 14 days before"}
-"""What `profile_compare` compares: its panel has a time range of its own, so that this holds whatever is chosen."""
+COMPARED: Final = {
+    "before_days": -14,
+    "this_span": "Last 14 days",
+    "span_before": "The 14 days before",
+    "before_short": "the 14 days before",
+}
+"""What is compared: the panels have a time range of their own, so that this holds whatever is chosen."""
 
 
 def words_for(person: KibanaPerson) -> dict[str, Any]:
@@ -60,24 +64,6 @@ def words_for(person: KibanaPerson) -> dict[str, Any]:
         "glucose": "glucose.mg_dl" if mg_dl else "glucose.mmol_l",
         "extreme": "episode.extreme_mg_dl" if mg_dl else "episode.extreme_mmol_l",
         "decimals": decimals_of(person.unit),
-        "goals": goals_for(person),
+        "delays": json.dumps(person.delays, sort_keys=True),
         "index": person.index_alias,
     }
-
-
-def goals_for(person: KibanaPerson) -> str:
-    """The person's goals as a table, after the 2019 consensus (Diabetes Care 42:1593) or their own range."""
-    t, unit = person.targets, person.unit
-    low, high = glucose(t.low, unit), glucose(t.high, unit)
-    rows = (
-        (f"In range, {low}–{high} {unit}", "more than", t.goal_in_range),
-        (f"Below {low} {unit}", "less than", t.goal_below),
-        (f"Below {glucose(t.very_low, unit)} {unit}", "less than", t.goal_very_low),
-        (f"Above {high} {unit}", "less than", t.goal_above),
-        (f"Above {glucose(t.very_high, unit)} {unit}", "less than", t.goal_very_high),
-    )
-    lines = [f"| {what} | {word} {goal:g} % |" for what, word, goal in rows if goal is not None]
-    if not lines:
-        lines = ["| Shares | no goal is set for this profile |"]
-    lines.append(f"| CV | up to {CV_GOAL:g} % is stable |")
-    return "\n".join(["| goal | of readings |", "|---|---|", *lines, "", NOT_FOR_DOSING])

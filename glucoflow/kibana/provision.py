@@ -76,7 +76,7 @@ def provision_person(
     space = {
         "id": space_of(person.user_id),
         "name": person.display_name,
-        "color": "#209280",
+        "color": "#1F8F86",
         "initials": person.display_name.strip()[:2] or "?",
         "description": "Glucose dashboards by glucoflow",
     }
@@ -102,7 +102,7 @@ def provision_operator(
     space = {
         "id": f"glucoflow-{OPERATOR}",
         "name": "glucoflow operator",
-        "color": "#6092C0",
+        "color": "#5B8DC0",
         "initials": "gf",
         "description": "Runs and sizes over all people",
     }

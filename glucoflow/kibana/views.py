@@ -153,7 +153,7 @@ STATES = {
 def tag(key: str, objects: Sequence[Json]) -> Json:
     """The tag that marks what is ours and says which version it is, and which `objects` it came with."""
     content = hashlib.blake2b("".join(map(text, objects)).encode(), digest_size=8).hexdigest()
-    attributes = {"name": "glucoflow", "description": f"version {VERSION}, content {content}", "color": "#209280"}
+    attributes = {"name": "glucoflow", "description": f"version {VERSION}, content {content}", "color": "#1F8F86"}
     return _object("tag", f"cgm-tag-{key}", "8.0.0", [], attributes)
 
 

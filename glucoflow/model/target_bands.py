@@ -7,6 +7,7 @@ belongs to its even neighbour.
 
 from typing import Any, Final
 
+from glucoflow.model.goals import PARTS, goals_of
 from glucoflow.model.ranges import BANDS, Band
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import MG_DL, Unit, decimals_of, factor_of, glucose, in_unit
@@ -99,8 +100,9 @@ def words_for(targets: Targets, unit: Unit) -> dict[str, Any]:
     """The placeholders of charts and dashboards that depend on targets and unit, and what they stand for.
 
     `{kql_…}` and `{filter_…}` are for `very_low` to `very_high`, `below` and `above`; a filter is a JSON value and
-    must be the whole text.
+    must be the whole text. `{goal_…}` and `{pregnancy}` are for expressions: percent or `null`, `true` or `false`.
     """
+    goals = goals_of(targets)
     groups: dict[str, tuple[Band, ...]] = {**{band: (band,) for band in BANDS}, "below": BELOW, "above": ABOVE}
     limits = {name: glucose(getattr(targets, name), unit) for name in ("very_low", "low", "high", "very_high")}
     return {
@@ -109,6 +111,8 @@ def words_for(targets: Targets, unit: Unit) -> dict[str, Any]:
         **{f"kql_{name}": kql_for(targets, *bands) for name, bands in groups.items()},
         **{f"filter_{name}": query_for(targets, *bands) for name, bands in groups.items()},
         **{f"label_{band}": label(targets, band, unit) for band in BANDS},
+        **{f"goal_{name}": f"{goals[name].percent:g}" if name in goals else "null" for name in PARTS},
+        "pregnancy": "true" if targets.pregnancy else "false",
     }
 
 

@@ -11,6 +11,7 @@ from glucoflow.kibana.export import OPERATOR
 from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.provision import Provisioned, ReaderUser, provision_operator, provision_person
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
+from glucoflow.provider import installed
 from glucoflow.service.runtime import Runtime
 from glucoflow.settings import KibanaSettings
 from glucoflow.store import Person, Store
@@ -65,7 +66,19 @@ def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
         index_alias=names.alias(person.id),
         zone=person.zone,
         exclusions=store.exclusions.list(person.id),
+        delays=delays_of(store, person.id),
     )
+
+
+def delays_of(store: Store, user_id: str) -> dict[str, int]:
+    """How many minutes old the newest reading of each of a person's sources usually is, by the provider's name."""
+    known, delays = installed().providers, dict[str, int]()
+    for one in store.connections.for_user(user_id):
+        if one.provider in known:
+            quirks = known[one.provider].quirks
+            delay = quirks.delays.get(one.region, quirks.delay)
+            delays[one.provider] = max(delays.get(one.provider, 0), round(delay.total_seconds() / 60))
+    return delays
 
 
 def credentials_of(settings: KibanaSettings) -> KibanaCredentials:

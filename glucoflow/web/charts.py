@@ -99,6 +99,7 @@ def _words(view: View) -> Json:
     length = (view.end - view.start) / timedelta(days=1)
     these = "24 hours" if round(length) <= 1 else count(round(length), "day")
     compared = {"before_days": -length, "this_span": f"These {these}", "span_before": f"The {these} before"}
+    compared |= {"before_short": f"the {these} before", "delays": "{}"}
     return target_bands.words_for(view.targets, view.unit) | compared
 
 

@@ -67,24 +67,19 @@ def test_readings_of_the_span_are_not_counted_and_nothing_else_is_lost(
     assert any(inside(doc) for doc in documents if doc["event"]["dataset"] == "food")
 
 
-def test_the_donut_of_such_a_person(filled: Elasticsearch, documents: list[Doc]) -> None:
-    donut = next(p for p in panels(BENS) if p.name == "tir-donut")
-    query = kql.to_es(kql.read(state(donut)["query"]["query"]))
-    shown = [query, context(donut.dashboard)]
+def test_the_table_of_such_a_person(filled: Elasticsearch, documents: list[Doc]) -> None:
+    table = next(p for p in panels(BENS) if p.name == "day-table")
+    query = kql.to_es(kql.read(state(table)["query"]["query"]))
+    shown = [query, context(table.dashboard)]
     counted = [
         doc["glucose"]["mg_dl"]
         for doc in documents
         if doc["event"]["dataset"] == "cgm.reading" and not doc["sample"].get("superseded") and not inside(doc)
     ]
-    within = kql.to_es(kql.read(next(k for k in values_of(state(donut), "query") if "62.5" in str(k))))
+    below = kql.to_es(kql.read(next(k for k in values_of(state(table), "query") if str(k).endswith("< 62.5"))))
     assert filled.count(index=INDEX, query={"bool": {"filter": shown}})["count"] == len(counted)
-    found = filled.count(index=INDEX, query={"bool": {"filter": [*shown, within]}})["count"]
-    assert found == sum(low_value(value) for value in counted)
-
-
-def low_value(mg_dl: float) -> bool:
-    """The band that the first query with the limit 62.5 is for: low, 54 to 62 mg/dL."""
-    return 54 <= round(mg_dl) <= 62
+    found = filled.count(index=INDEX, query={"bool": {"filter": [*shown, below]}})["count"]
+    assert found == sum(round(value) < 63 for value in counted)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from glucoflow.analytics.time_in_ranges import time_in_ranges
 from tests.kibana import kql
 from tests.kibana.conftest import RUNS_INDEX, epoch, flat, runs
-from tests.kibana.objects import FILES, LENS, Json, Panel, layers, panels, state
-from tests.kibana.people import series_of
+from tests.kibana.objects import FILES, LENS, Json, Panel, layers, state
 
 Doc = dict[str, Any]
 Table = dict[tuple[Any, ...], dict[str, Any]]
@@ -170,14 +168,3 @@ def test_a_panels_figures_are_those_of_the_documents(
                     assert found == pytest.approx(value, rel=close), (key, name)
                 elif value is None or layer["columns"][name]["dataType"] != "date":
                     assert found == value, (key, name)
-
-
-def test_the_donut_is_the_time_in_range_of_the_metrics(filled: Elasticsearch, documents: list[Doc]) -> None:
-    panel = next(p for p in panels(FILES["anna"]) if p.name == "tir-donut")
-    row = from_node(filled, panel, layers(panel)["L1"])[()]
-    total = sum(row.values())
-    shares = time_in_ranges(series_of(documents).used)
-    assert shares is not None
-    assert 100 * row["c3"] / total == pytest.approx(shares.in_range, abs=0.06)
-    assert 100 * (row["c1"] + row["c2"]) / total == pytest.approx(shares.below_70, abs=0.06)
-    assert 100 * (row["c4"] + row["c5"]) / total == pytest.approx(shares.above_180, abs=0.06)

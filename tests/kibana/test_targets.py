@@ -93,7 +93,8 @@ def test_days_and_key_figures(targets: Targets, edges: Elasticsearch, readings: 
         assert {name: one["doc_count"] for name, one in bands[date].items()} == {b: expected[b] for b in BANDS}
         assert calendar[date] == expected["in_range"]
     whole = count(readings, targets)
-    assert answer(edges, "key_figures", targets)["ok"]["doc_count"] == whole["in_range"]
+    first = answer(edges, "key_figures", targets)["who"]["buckets"]["first"]["band"]["buckets"]
+    assert {name: one["doc_count"] for name, one in first.items()} == {b: whole[b] for b in BANDS}
     assert all(whole[name] for name in BANDS)
 
 
@@ -116,13 +117,13 @@ def test_hours_and_nights(targets: Targets, edges: Elasticsearch, readings: list
 
 
 @CASES
-def test_donut_and_day_table(targets: Targets, edges: Elasticsearch, readings: list[Doc]) -> None:
+def test_time_in_range_and_day_table(targets: Targets, edges: Elasticsearch, readings: list[Doc]) -> None:
     person = KibanaPerson(user_id="p", display_name="P", unit=MMOL_L, targets=targets, index_alias=EDGES)
     lens = {p.name: p for p in panels(person_objects(person))}
     whole = count(readings, targets)
-    names = {"c1": "very_low", "c2": "low", "c3": "in_range", "c4": "high", "c5": "very_high"}
-    donut = columns_on(edges, lens["tir-donut"])
-    assert donut == {name: whole[band_] for name, band_ in names.items()}
+    bands = answer(edges, "time_in_range", targets)["band"]["buckets"]
+    assert {name: one["doc_count"] for name, one in bands.items()} == {b: whole[b] for b in BANDS}
+    assert {name: one["worn"]["value"] for name, one in bands.items()} == {b: 300_000 * whole[b] for b in BANDS}
     table = columns_on(edges, lens["day-table"])
     below, above = whole["very_low"] + whole["low"], whole["high"] + whole["very_high"]
     assert (table["m1X0"], table["m2X0"], table["m3X0"]) == (whole["in_range"], below, above)
@@ -141,8 +142,10 @@ def test_kql_of_the_panels_agrees_with_the_node(edges: Elasticsearch, readings: 
     """The reader of KQL that tests judge by: on values with halves."""
     for targets in TARGETS.values():
         person = KibanaPerson(user_id="p", display_name="P", targets=targets, index_alias=EDGES)
-        donut = next(p for p in panels(person_objects(person)) if p.name == "tir-donut")
-        for column in state(donut)["datasourceStates"]["formBased"]["layers"]["L1"]["columns"].values():
+        table = next(p for p in panels(person_objects(person)) if p.name == "day-table")
+        for column in state(table)["datasourceStates"]["formBased"]["layers"]["L1"]["columns"].values():
+            if "filter" not in column:
+                continue
             tree = kql.read(column["filter"]["query"])
             held = sum(kql.holds(tree, flat(one)) for one in readings)
             assert edges.count(index=EDGES, query=kql.to_es(tree))["count"] == held
@@ -153,7 +156,7 @@ def test_words_name_the_persons_limits_in_their_unit() -> None:
     assert meta_for(CHARTS["heatmap_low"].meta, view).title == "Below 3.5 mmol/L by weekday and hour"
     assert "3.5 to 7.8 mmol/L" in meta_for(CHARTS["calendar_tir"].meta, view).help
     spec = filled_chart(CHARTS["tir_14d"], view, lambda _: {})
-    assert "In range 3.5–7.8" in spec["layer"][1]["encoding"]["color"]["scale"]["domain"]
+    assert "In range 3.5–7.8" in spec["layer"][2]["encoding"]["color"]["scale"]["domain"]
     person = KibanaPerson(user_id="p", display_name="P", targets=PROFILES["pregnancy"], index_alias=EDGES)
     titles = {p.config["title"] for p in panels(person_objects(person))}
     assert {"Below 63 mg/dL by weekday and hour", "Above 140 mg/dL by weekday and hour"} <= titles

@@ -6,12 +6,12 @@ const PAPER_WIDTH = 640;
 const root = document.querySelector("[data-charts]");
 const views = new Map();
 
-// The two colours that are too dark on a dark page, and what stands for them there.
-const ON_DARK = { "#0b64dd": "#6aa7f5", "#8b1a1a": "#a81c2e" };
+// Words of a chart and the rim around them, and what stands for them on a dark page.
+const ON_DARK = { "#343741": "#c9d6d0", "#ffffff": "#151d1b" };
 
 function forTheme(spec) {
   if (getComputedStyle(document.documentElement).colorScheme !== "dark") return spec;
-  return JSON.parse(JSON.stringify(spec).replace(/#(0b64dd|8b1a1a)\b/gi, (colour) => ON_DARK[colour.toLowerCase()]));
+  return JSON.parse(JSON.stringify(spec).replace(/#(343741|ffffff)\b/gi, (colour) => ON_DARK[colour.toLowerCase()]));
 }
 
 // On a phone a legend stands below its chart, where its entries take several rows, and leaves the chart the width.
