@@ -33,6 +33,7 @@ from glucoflow.model.documents import (
     StatusFields,
     TrendFields,
 )
+from glucoflow.model.event_words import said
 from glucoflow.model.ingestion import RecordIds
 from glucoflow.model.localtime import epoch_ms, time_fields
 from glucoflow.model.ranges import USUAL_LIMITS, Context, SensorLimits, band, classification, limit, tight
@@ -177,6 +178,7 @@ class Enricher:
             connection=self._connection,
             time=time_fields(epoch_ms(record.time), record.offset_min, record.zone, self._owner.zone),
             device=record.device,
+            message=said(record),
             annotations=record.annotations,
             payload=record.payload,
         )

@@ -205,6 +205,7 @@ class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestam
     settings: SettingsFields | None = None
     summary: SummaryFields | None = None
     episode: EpisodeFields | None = None
+    message: str | None = None
     annotations: tuple[Annotation, ...] = ()
     payload: msgspec.Raw = NO_PAYLOAD
 

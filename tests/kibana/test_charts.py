@@ -5,7 +5,7 @@ Kibana 8.12 bundles vega 5.24.0 and vega-lite 5.2.0 (in `vendor/`); the newest a
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +165,45 @@ def test_five_years_show_their_newest_days(filled: Elasticsearch) -> None:
         days = [one["key"] for one in spec["data"]["values"][0]["d"]["buckets"]]
         assert len(days) == 400
         assert max(days) == f"{people.END:%Y-%m-%d}"
+
+
+@pytest.mark.parametrize("name", ["last_24h", "events_trace", "trace_14d", "tir_14d", "sensor_wear"])
+def test_after_a_drilldown_to_a_day_a_chart_frames_that_day(
+    name: str, filled: Elasticsearch, drawing_board: Page
+) -> None:
+    """The link keeps the span of two weeks and adds the day as a filter."""
+    end = people.END + timedelta(minutes=1)
+    day: dict[str, Any] = {"term": {"time.date": "2026-11-19"}}
+    view = View(start=end - timedelta(days=14), end=end, unit=MG_DL, targets=PROFILES["adult"], filters=[day])
+    spec = filled_chart(CHARTS[name], view, lambda body: filled.search(index=INDEX, **body).body)
+    spec["config"].pop("kibana", None)
+    domain = drawing_board.evaluate(DOMAIN, spec)
+    midnight = datetime(2026, 11, 19, tzinfo=UTC).timestamp() * 1000
+    assert domain == [midnight, midnight + 86_400_000]
+
+
+DOMAIN = """async spec => {
+  const sized = { ...spec, width: 640, height: 260 };
+  const view = new vega.View(vega.parse(vegaLite.compile(sized).spec));
+  await view.runAsync();
+  return view.scale("x").domain().map(Number);
+}"""
+
+
+def test_days_without_data_keep_their_place_and_part_days_are_pale(filled: Elasticsearch, drawing_board: Page) -> None:
+    spec = spec_on(filled, "tir_14d", INDEX, 14)
+    first, last = drawing_board.evaluate(DOMAIN, spec)
+    assert (last - first) / 86_400_000 == 15, "from the day on which the span begins to the one on which it ends"
+    held = {bucket["key"]: bucket for bucket in spec["data"]["values"][0]["d"]["buckets"]}
+    whole = {day: 100 * one["doc_count"] / 288 for day, one in held.items()}
+    svg = vl_convert.vegalite_to_svg({**spec, "width": 900, "height": 300}, vl_version=NEWEST)
+    pale = svg.count('opacity="0.35"')
+    assert pale == 5 * sum(share < 70 for share in whole.values()) > 0
+
+
+def test_one_day_opens_on_the_newest_full_day(filled: Elasticsearch) -> None:
+    """The newest, that of END, is a stub of nine hours."""
+    svg = vl_convert.vegalite_to_svg(spec_on(filled, "day_view", INDEX, 14), vl_version=NEWEST)
+    assert "Friday, 20 November 2026" in svg
+    svg = vl_convert.vegalite_to_svg(spec_on(filled, "day_view", LONE, 14), vl_version=NEWEST)
+    assert "Saturday, 21 November 2026" in svg

@@ -76,7 +76,7 @@ def test_the_table_of_such_a_person(filled: Elasticsearch, documents: list[Doc])
         for doc in documents
         if doc["event"]["dataset"] == "cgm.reading" and not doc["sample"].get("superseded") and not inside(doc)
     ]
-    below = kql.to_es(kql.read(next(k for k in values_of(state(table), "query") if str(k).endswith("< 62.5"))))
+    below = kql.to_es(kql.read(next(k for k in values_of(state(table), "query") if str(k).endswith("<= 62.5"))))
     assert filled.count(index=INDEX, query={"bool": {"filter": shown}})["count"] == len(counted)
     found = filled.count(index=INDEX, query={"bool": {"filter": [*shown, below]}})["count"]
     assert found == sum(round(value) < 63 for value in counted)
