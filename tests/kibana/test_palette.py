@@ -15,7 +15,8 @@ from tests.kibana import mapping
 from tests.kibana.objects import ANNAS, layers, panels, state, values_of
 
 GROUNDS = {"white": "#FFFFFF", "Kibana 8 dark": "#1D1E24", "Kibana 9 dark": "#0B1628", "our pages, dark": "#151D1B"}
-MARKS = {**BAND_COLOURS, "line": LINE, "spread": SPREAD, "neutral": NEUTRAL}
+BANDS: dict[str, str] = {str(band): colour for band, colour in BAND_COLOURS.items()}
+MARKS = {**BANDS, "line": LINE, "spread": SPREAD, "neutral": NEUTRAL}
 SEEN_AS: dict[str, Any] = {
     "all": np.eye(3),
     "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
