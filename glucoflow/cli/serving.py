@@ -13,9 +13,12 @@ import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
 
+from glucoflow.api.door import with_doors
+from glucoflow.api.site import open_site
 from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.service.accounts import undo_connection
+from glucoflow.service.after_uploads import AfterUploads
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.maintenance import provision_everything
@@ -39,8 +42,9 @@ def serve_web(settings: Settings, port: int | None) -> None:
             f"The pages would be open to everybody who can reach {settings.web.host}.",
             remedy="Set WEB_PASSWORD in .env, or WEB_HOST=127.0.0.1.",
         )
-    with open_runtime(settings) as rt:
+    with open_runtime(settings) as rt, AfterUploads(rt) as after_uploads:
         rt.store.examine()
+        options = web_options(settings.web, settings.store.data_dir)
         app = create_app(
             rt.store,
             rt.queries,
@@ -53,11 +57,16 @@ def serve_web(settings: Settings, port: int | None) -> None:
                 undo=lambda one: undo_connection(rt, one).documents,
             ),
             Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
-            web_options(settings.web, settings.store.data_dir),
+            options,
             rt.clock,
         )
+        apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
         config = uvicorn.Config(
-            app, host=settings.web.host, port=port or settings.web.port, log_config=None, access_log=False
+            with_doors(app, apps),
+            host=settings.web.host,
+            port=port or settings.web.port,
+            log_config=None,
+            access_log=False,
         )
         server = uvicorn.Server(config)
         with suppress(SystemExit):  # how uvicorn ends where it cannot have the port

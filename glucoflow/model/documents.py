@@ -30,7 +30,9 @@ Dataset = Literal[
     "summary.day",
     "summary.period",
     "episode",
+    "app.document",
 ]
+"""`app.document`: what an app uploaded and wants back, but is no record of ours, and what it deleted."""
 
 
 EventKind = Literal["metric", "event", "alert", "state"]
@@ -153,6 +155,14 @@ class SettingsFields(_Fields, frozen=True, kw_only=True):
     fall_alert: RateAlert | None = None
 
 
+class AppFields(_Fields, frozen=True, kw_only=True):
+    """A document's place among what apps uploaded. `identifier` is the app's own id for it, `deleted` that it went."""
+
+    collection: str
+    identifier: str | None = None
+    deleted: bool = False
+
+
 class SufficiencyFields(Sufficiency, frozen=True, kw_only=True, omit_defaults=True):
     """Whether the data bear a judgement."""
 
@@ -206,6 +216,7 @@ class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestam
     summary: SummaryFields | None = None
     episode: EpisodeFields | None = None
     message: str | None = None
+    app: AppFields | None = None
     annotations: tuple[Annotation, ...] = ()
     payload: msgspec.Raw = NO_PAYLOAD
 

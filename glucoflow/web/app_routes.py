@@ -1,5 +1,6 @@
 """A person's apps: a credential made, shown once with the address to type and as a QR code, listed and revoked."""
 
+import json
 from typing import Annotated
 
 import segno
@@ -32,7 +33,8 @@ def add(
     base = f"{request.url.scheme}://{request.headers.get('host', '')}"
     # xDrip+ reads one address that holds the secret; all other apps have two fields.
     address = f"{request.url.scheme}://{made.secret}@{request.headers.get('host', '')}/api/v1/"
-    shown = {"name": made.app.name, "secret": made.secret, "url": base, "xdrip": address, "qr": qr_svg(address)}
+    scanned = json.dumps({"rest": {"endpoint": [address]}})  # what xDrip+ reads at Auto configure
+    shown = {"name": made.app.name, "secret": made.secret, "url": base, "xdrip": address, "qr": qr_svg(scanned)}
     return _page(request, services, person, made=shown)
 
 

@@ -1,0 +1,52 @@
+"""The doors on a real site, and phones that knock: two people, each with apps of their own."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from elasticsearch import Elasticsearch
+
+from glucoflow.es.names import Names
+from glucoflow.es.provision import provision
+from glucoflow.store import AppRights
+from tests.web.serving import Site, site
+from tests.workers import own_name
+
+NAMES = Names.below(f"api-{own_name()}-")
+
+
+class Phone(httpx.Client):
+    """An app on somebody's phone."""
+
+    def __init__(self, site: Site, user_id: str, rights: AppRights = "both", *, known: bool = True) -> None:
+        made = site.store.apps.add(user_id, "Test app", rights, datetime.now(UTC))
+        self.secret, self.app_id, self.user_id = made.secret, made.app.id, user_id
+        self.sha1 = hashlib.sha1(made.secret.encode(), usedforsecurity=False).hexdigest()
+        headers = {"api-secret": self.sha1, "accept": "application/json"} if known else {}
+        super().__init__(base_url=site.url, headers=headers, timeout=120)
+
+
+@pytest.fixture(scope="session")
+def doors(es: Elasticsearch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("api"), es, NAMES) as served:
+        provision(es, NAMES)
+        yield served
+
+
+_count = iter(range(10_000))
+
+
+@pytest.fixture
+def user(doors: Site) -> str:
+    """Somebody of one test alone."""
+    name = f"u{next(_count)}"
+    doors.store.people.add(name, name.title(), datetime.now(UTC), zone="Europe/Berlin")
+    return name
+
+
+@pytest.fixture
+def phone(doors: Site, user: str) -> Iterator[Phone]:
+    with Phone(doors, user) as made:
+        yield made
