@@ -19,6 +19,7 @@ from flows.abandoned import end_abandoned
 from flows.asking import NOW, POOL, SHARE
 from flows.backfill import backfill
 from flows.dashboards import dashboards
+from flows.inbox import inbox
 from flows.maintenance import delete_user, disconnect, provision_all, retention
 from flows.report import report_flow
 from flows.summarize import summarize
@@ -51,6 +52,7 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (export_flow, {}),
         (import_flow, {}),
         (report_flow, {}),
+        (inbox, {"interval": timedelta(minutes=15), "concurrency_limit": ONE_AT_A_TIME}),
         (summarize, {"cron": "30 3 * * *", "concurrency_limit": IN_TURN}),
         (provision_all, {}),
         (disconnect, {}),

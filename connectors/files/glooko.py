@@ -19,7 +19,7 @@ _SENSOR = re.compile(r"\b(cgm|fgm|mcg|scg|sgc|mgc|gcm)\b|sensor", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 
 
-def _title(rows: Sequence[Sequence[str]]) -> bool:
+def is_title(rows: Sequence[Sequence[str]]) -> bool:
     """A line of `Name:…` and a span of dates."""
     if not rows or len(rows[0]) < 2:
         return False
@@ -27,7 +27,7 @@ def _title(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _how_sure(head: Head) -> float:
-    if not _title(head.rows) or len(head.rows) < 2:
+    if not is_title(head.rows) or len(head.rows) < 2:
         return 0.0
     return 0.9 if glucose_headings(head.rows[1]) and len(head.rows[1]) <= 12 else 0.0
 
@@ -36,7 +36,7 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
     column: int | None = None
     sensor = False
     for line, row in source.rows():
-        if _title([row]):
+        if is_title([row]):
             found.begin_person(row[0].partition(":")[2])
             for day in _DATE.findall(row[1]):
                 found.times.date(day)

@@ -24,6 +24,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.runtime import open_runtime
+from glucoflow.service.uploads import Uploads
 from glucoflow.settings import Settings, WebSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
@@ -59,6 +60,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
             Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
             options,
             rt.clock,
+            Uploads(rt),
         )
         apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
         config = uvicorn.Config(

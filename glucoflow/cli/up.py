@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from glucoflow.cli.inbox_watch import watch_inbox
 from glucoflow.cli.stack import Restarts, Stack
 from glucoflow.cli.status import people_table
 from glucoflow.es.provision import ensure_index, provision
@@ -60,6 +61,7 @@ def up(settings: Settings, wish: UpOptions) -> int:
             if not wish.once:
                 stack.start_flows()
                 _say_addresses(stack, console, wish.demo)
+                watch_inbox(stop)
                 _watch(stack, stop, console)
             return 1 if failed else 0
         except KeyboardInterrupt:

@@ -123,7 +123,7 @@ def _joined(base: tuple[int, int], time: tuple[int, int]) -> Moment:
     clock, offset = time
     if kind == DAY_MONTH:
         return ms * DAY_MS + clock, DAY_MONTH  # an offset beside a date of unknown order has not been seen
-    return (ms + clock - offset * 60_000, offset) if offset != LOCAL else (ms + clock, LOCAL)
+    return (ms + clock, offset) if offset in (LOCAL, INSTANT) else (ms + clock - offset * 60_000, offset)
 
 
 def _days_ms(year: int, month: int, day: int) -> tuple[int, int] | None:
@@ -152,7 +152,7 @@ def _offset(zone: str | None) -> int:
     if not zone:
         return LOCAL
     if zone[0] not in "+-":
-        return 0
+        return INSTANT  # UTC is no place where anybody lives
     digits = zone[1:].replace(":", "").rjust(4, "0")
     return (1 if zone[0] == "+" else -1) * (int(digits[:-2]) * 60 + int(digits[-2:]))
 

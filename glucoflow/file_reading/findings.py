@@ -18,9 +18,10 @@ from glucoflow.model import records as r
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.units import Unit
 
-MOST_ROWS = 12_000_000
-"""More readings than a person has in twenty years at one a minute: such a file is a study's, or made by a mistake."""
+MOST_ROWS = 6_000_000
+"""More readings than a person has in eleven years at one a minute: such a file is a study's, or made by a mistake."""
 MOST_NUMBERS = 60_000
+AGAIN = "the same reading again"
 SAMPLES = 1000
 UNPLACED: dict[str, Any] = {"time": datetime(1970, 1, 1, tzinfo=UTC), "key": ""}
 """What an event's record says of its time and key until it is placed."""
@@ -88,6 +89,7 @@ class Findings:
         self._by_name: dict[str, PersonFound] = {}
         self._known: dict[r.Device, int] = {}
         self._total = 0
+        self._last: tuple[float, ...] = ()
 
     @property
     def person(self) -> PersonFound:
@@ -107,6 +109,7 @@ class Findings:
             now.name = name
             self._by_name[name] = now
             return
+        self._last = ()
         if name not in self._by_name:
             self._by_name[name] = PersonFound(name)
             self.people.append(self._by_name[name])
@@ -161,10 +164,15 @@ class Findings:
     ) -> None:
         """A reading whose time and value are read already. Its row is counted by the caller."""
         person = self.person
+        row = (*moment, value, device, tick)
+        if row == self._last and record is None:
+            person.merged[AGAIN] += 1
+            return
+        self._last = row
         self._total += 1
         if self._total > MOST_ROWS:
             raise UnreadableFile(
-                f"The file holds more than {MOST_ROWS:,} readings: more than one person has in twenty years.",
+                f"The file holds more than {MOST_ROWS:,} readings: eleven years of one a minute.",
                 remedy="Split it: one file a person, and a few years at a time.",
             )
         if record is not None:

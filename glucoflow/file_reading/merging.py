@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from glucoflow.analytics.one_moment import superseded
 from glucoflow.analytics.series import infer_intervals
+from glucoflow.file_reading.findings import AGAIN
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -23,7 +24,6 @@ NEAR_MG_DL, NEAR_SHARE = 10.0, 0.10
 ALIKE = 0.8
 """Above this share of near values two devices show one sensor; below, two sensors are worn at once."""
 
-AGAIN = "the same reading again"
 OTHER_VALUE = "another value for a moment that is there already (the last one is kept)"
 SECOND_DISPLAY = "the same reading, shown by a second device"
 SECOND_READER = "one sensor, read by a second device"

@@ -20,14 +20,17 @@ BY_COLUMNS = "columns"
 Formats = Sequence[FileFormat | OtherFormat]
 
 
-def read_contents(path: Path, choices: Choices | None = None, formats: Formats | None = None) -> Contents:
-    """What a file holds. Memory follows the number of its readings, not its size.
+def read_contents(
+    path: Path, choices: Choices | None = None, name: str | None = None, formats: Formats | None = None
+) -> Contents:
+    """What a file holds, called `name` in what is said of it. Memory follows its readings, not its size.
 
     Raises UnreadableFile naming what the file is where that is known, and what to do.
     """
     choices = choices or Choices()
     formats = installed_formats() if formats is None else formats
-    sources = sources_of(path)
+    name = name or path.name
+    sources = sources_of(path, name)
     found = Findings()
     kind: FileFormat | None = None
     other: OtherFormat | None = None
@@ -42,8 +45,8 @@ def read_contents(path: Path, choices: Choices | None = None, formats: Formats |
         elif best is not None:
             other = best
     if kind is None:
-        raise _unknown(path, sources, other, formats)
-    return decided(kind, found, path.name, choices)
+        raise _unknown(name, sources, other, formats)
+    return decided(kind, found, name, choices)
 
 
 def format_of(source: Source, formats: Formats, choices: Choices) -> FileFormat | OtherFormat | None:
@@ -58,17 +61,17 @@ def format_of(source: Source, formats: Formats, choices: Choices) -> FileFormat 
     return next((one for one in formats if isinstance(one, OtherFormat) and one.is_it(head)), None)
 
 
-def _unknown(path: Path, sources: Sequence[Source], other: OtherFormat | None, formats: Formats) -> UnreadableFile:
+def _unknown(name: str, sources: Sequence[Source], other: OtherFormat | None, formats: Formats) -> UnreadableFile:
     if other is not None:
-        return UnreadableFile(f"{path.name} is {other.title}.", remedy=other.instead)
+        return UnreadableFile(f"{name} is {other.title}.", remedy=other.instead)
     titles = [one.title for one in formats if isinstance(one, FileFormat)]
     head = sources[0].head if sources else None
     if head is not None and len(head.rows) > 1 and len(head.rows[0]) > 1 and not head.is_json:
         headings = ", ".join(repr(field.strip()[:40]) for field in head.rows[0][:12] if field.strip())
         return UnreadableFile(
-            f"{path.name} is not a file that is known here. Its first line reads {headings}.",
+            f"{name} is not a file that is known here. Its first line reads {headings}.",
             remedy="If one of these columns holds times and one glucose, name them with --time and --glucose. "
             f"Known are: {'; '.join(titles)}.",
         )
     what = "JSON, but none" if head is not None and head.is_json else "not a file"
-    return UnreadableFile(f"{path.name} is {what} that is known here.", remedy=f"Known are: {'; '.join(titles)}.")
+    return UnreadableFile(f"{name} is {what} that is known here.", remedy=f"Known are: {'; '.join(titles)}.")

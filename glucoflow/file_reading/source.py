@@ -76,7 +76,7 @@ class Head:
         return self.text.lstrip()[:1] in ("{", "[")
 
 
-def sources_of(path: Path) -> list[Source]:
+def sources_of(path: Path, name: str) -> list[Source]:
     """The file itself, or what is packed in it: members of a ZIP, sheets of a workbook.
 
     Raises UnreadableFile for one that cannot be opened or is empty.
@@ -87,27 +87,27 @@ def sources_of(path: Path) -> list[Source]:
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}.") from error
     if not begin:
-        raise UnreadableFile(f"{path.name} is empty.", remedy="Export it again.")
+        raise UnreadableFile(f"{name} is empty.", remedy="Export it again.")
     if begin != b"PK\x03\x04":
-        return [Source(path.name, lambda: path.open("rb"))]
-    return _packed(path)
+        return [Source(name, lambda: path.open("rb"))]
+    return _packed(path, name)
 
 
-def _packed(path: Path) -> list[Source]:
+def _packed(path: Path, name: str) -> list[Source]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, NotImplementedError):
         raise UnreadableFile(
-            f"{path.name} is a ZIP file that is broken or cut off.", remedy="Export or download it again."
+            f"{name} is a ZIP file that is broken or cut off.", remedy="Export or download it again."
         ) from None
     if is_workbook(archive):
-        return [Source(f"{path.name}, sheet {name}", _no_bytes, rows) for name, rows in sheets_of(path)]
+        return [Source(f"{name}, sheet {sheet}", _no_bytes, rows) for sheet, rows in sheets_of(path)]
     members = [one for one in archive.infolist() if not one.is_dir() and not _is_litter(one.filename)]
     if any(one.flag_bits & 1 for one in members):
-        raise UnreadableFile(f"{path.name} asks for a password.", remedy="Unpack it, and give the files in it.")
+        raise UnreadableFile(f"{name} asks for a password.", remedy="Unpack it, and give the files in it.")
     if sum(one.file_size for one in members) > LARGEST_UNPACKED:
         raise UnreadableFile(
-            f"{path.name} would unpack to more than {LARGEST_UNPACKED >> 30} GiB.", remedy="Give the files in it."
+            f"{name} would unpack to more than {LARGEST_UNPACKED >> 30} GiB.", remedy="Give the files in it."
         )
     return [Source(one.filename, partial(_member, archive, one)) for one in members]
 

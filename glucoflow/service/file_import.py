@@ -91,13 +91,21 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
         return self.rejected + (self.rows.n_unread if self.rows else 0)
 
 
-def preview(rt: Runtime, user_id: str, path: Path, choices: Choices | None = None, who: str | None = None) -> Preview:
+def preview(
+    rt: Runtime,
+    user_id: str,
+    path: Path,
+    choices: Choices | None = None,
+    who: str | None = None,
+    named: str | None = None,
+) -> Preview:
     """What a file holds and how much of it is there already. Writes nothing. Raises UnreadableFile, Rejected."""
     owning = rt.store.people.get(user_id)
-    contents, zone_note = _contents(path, choices, owning)
-    person = _chosen(contents, who, path.name)
+    name = named or path.name
+    contents, zone_note = _contents(path, choices, owning, name)
+    person = _chosen(contents, who, name)
     return Preview(
-        file=path.name,
+        file=name,
         title=contents.format.title,
         unit=contents.unit,
         decisions=dict(contents.decisions) | zone_note,
@@ -122,29 +130,32 @@ def import_file(
     choices: Choices | None = None,
     who: str | None = None,
     anyway: bool = False,
+    named: str | None = None,
 ) -> Imported:
     """Bring a file into a person's index. Repeating it changes nothing.
 
-    `who` names one of several people in it; `anyway` takes a file that names somebody else. Raises UnreadableFile with
-    nothing written: for a file of no known kind, one that cannot be read, one of somebody else.
+    `who` names one of several people in it; `anyway` takes a file that names somebody else; `named` is what the person
+    calls the file, where that is not its name here. Raises UnreadableFile with nothing written: for a file of no known
+    kind, one that cannot be read, one of somebody else.
     """
+    name = named or path.name
     owning = rt.store.people.get(user_id)
     progress = on_progress or (lambda _count: None)
     if is_records(path):
-        return _import_records(rt, owning, path, progress)
-    contents, zone_note = _contents(path, choices, owning)
-    person = _chosen(contents, who, path.name)
+        return _import_records(rt, owning, path, progress, name)
+    contents, zone_note = _contents(path, choices, owning, name)
+    person = _chosen(contents, who, name)
     if is_somebody_else(contents, person, owning) and not anyway:
         raise UnreadableFile(
-            f"{path.name} is of somebody called {person.name}, and this is {owning.display_name}.",
+            f"{name} is of somebody called {person.name}, and this is {owning.display_name}.",
             remedy="If it is theirs all the same, give --anyway (on the page: tick the box).",
         )
     if not (person.counts.read or person.events):
-        raise holds_no_trace(contents, path.name)
+        raise holds_no_trace(contents, name)
     total, rejected = _write(rt, owning, _documents(contents, person, owning), progress)
     unread = [_as_rejected(one) for one in contents.unread if one.person in ("", person.name)]
     return Imported(
-        file=path.name,
+        file=name,
         title=contents.format.title,
         created=total["created"],
         updated=total["updated"],
@@ -172,11 +183,11 @@ def _names(text: str) -> set[str]:
     return {word for word in words if len(word) > 1}
 
 
-def _contents(path: Path, choices: Choices | None, owning: Owning) -> tuple[Contents, dict[str, str]]:
+def _contents(path: Path, choices: Choices | None, owning: Owning, name: str) -> tuple[Contents, dict[str, str]]:
     """What the file holds, local times by the person's zone unless another is given; and what is said of that."""
     choices = choices or Choices()
     given = choices.zone
-    contents = read_contents(path, choices if given else msgspec.structs.replace(choices, zone=owning.zone))
+    contents = read_contents(path, choices if given else msgspec.structs.replace(choices, zone=owning.zone), name)
     if given or contents.decisions.get("zone") == "the file's own":
         return contents, {}
     return contents, {"zone": f"{owning.zone} (the person's)"}
@@ -238,7 +249,7 @@ def _write(
     return total, rejected
 
 
-def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress) -> Imported:
+def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress, name: str) -> Imported:
     """glucoflow's own documents, exactly as they were, and Tidepool's records."""
     owner = Owner(
         user_id=owning.id, connection_id="import", provider="tidepool", zone=owning.zone, sensor_limits=WIDEST_LIMITS
@@ -257,12 +268,11 @@ def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress)
     if refused and not total.total():
         first = refused[0]
         raise UnreadableFile(
-            f"None of the {len(refused):,} records of {path.name} could be read. "
-            f"The first: {first.field}: {first.reason}.",
+            f"None of the {len(refused):,} records of {name} could be read. The first: {first.field}: {first.reason}.",
             remedy="Export it again, and import the file as it is.",
         )
     return Imported(
-        file=path.name,
+        file=name,
         title="file of records",
         created=total["created"],
         updated=total["updated"],

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.service.uploads import Uploads
 from glucoflow.store import Person, Store
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import Pages
@@ -37,6 +38,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     signer: Signer
     pages: Pages
     clock: Callable[[], datetime]
+    uploads: Uploads | None = None
 
 
 def services_of(request: Request) -> Services:

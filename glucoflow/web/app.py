@@ -18,6 +18,7 @@ from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected, Retrya
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.service.uploads import Uploads
 from glucoflow.store import Store
 from glucoflow.web import (
     app_routes,
@@ -29,6 +30,7 @@ from glucoflow.web import (
     protocol_routes,
     report_routes,
     settings_routes,
+    upload_routes,
 )
 from glucoflow.web.access import Services, WebOptions, logged_in, services_of
 from glucoflow.web.charts import load_charts
@@ -47,8 +49,12 @@ def create_app(
     annotations: Annotations,
     options: WebOptions,
     clock: Callable[[], datetime],
+    uploads: Uploads | None = None,
 ) -> FastAPI:
-    """The app, over the charts that come with glucoflow. `clock` gives the aware present. Raises Misconfigured."""
+    """The app, over the charts that come with glucoflow. `clock` gives the aware present. Raises Misconfigured.
+
+    Without `uploads` no files are taken.
+    """
     signer = Signer(options.secret)
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = Services(
@@ -61,6 +67,7 @@ def create_app(
         signer=signer,
         pages=Pages(signer, static_version()),
         clock=clock,
+        uploads=uploads,
     )
     app.middleware("http")(_guard)
     app.add_exception_handler(HTTPException, _http_error)
@@ -68,7 +75,7 @@ def create_app(
     app.add_exception_handler(GlucoflowError, _our_error)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
-    own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes)
+    own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes)
     for routes in (login_routes, chart_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app
