@@ -1,12 +1,14 @@
 """What a page shows besides charts: days, episodes, events, alerts, the history of settings. One search a page."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED
 from glucoflow.es.answers import USUAL_INTERVAL_MS
+from glucoflow.model import episode_words
 from glucoflow.model.target_bands import band_filters
 from glucoflow.model.units import Unit, glucose_unit
 from glucoflow.service.excluding import ExcludingQueries
@@ -20,28 +22,24 @@ DAY_MS = 86_400_000
 MOST = 100
 """Rows of a list: what Elasticsearch gives in one top_hits."""
 
-EPISODE_WORDS = {
-    "low_l1": "low",
-    "low_l2": "very low",
-    "low_extended": "long low",
-    "high_l1": "high",
-    "high_l2": "very high",
-    "high_extended": "long high",
-}
-
 
 class DayRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One local date. Percentages of worn time; active against 24 hours."""
+    """One local date. Percentages of worn time; active against 24 hours. Without readings the figures are None."""
 
     date: str
-    n: int
-    active: float
-    in_range: float
-    below: float
-    above: float
-    mean_mg_dl: float
-    low_mg_dl: float
-    high_mg_dl: float
+    n: int = 0
+    active: float = 0.0
+    in_range: float | None = None
+    below: float | None = None
+    above: float | None = None
+    mean_mg_dl: float | None = None
+    low_mg_dl: float | None = None
+    high_mg_dl: float | None = None
+
+    @property
+    def part(self) -> bool:
+        """Worn for less than 70 % of it: what it comes to is of a part of the day."""
+        return self.active < ACTIVE_NEEDED
 
 
 class EpisodeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +104,12 @@ def _days(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) ->
         },
     }
     found = _search(queries, person, span, {"readings": {"filter": READING, "aggs": {"days": by_day}}})
-    return {"days": [_day(b) for b in found.get("readings", {}).get("days", {}).get("buckets", ())]}
+    held = {b["key"]: _day(b) for b in found.get("readings", {}).get("days", {}).get("buckets", ())}
+    if not held:
+        return {"days": []}
+    # A day without data keeps its place.
+    dates = [(span.last - timedelta(days=k)).isoformat() for k in range((span.last - span.first).days + 1)]
+    return {"days": [held.get(day, DayRow(date=day)) for day in sorted({*dates, *held}, reverse=True)]}
 
 
 def _day(bucket: Mapping[str, Any]) -> DayRow:
@@ -132,7 +135,12 @@ def _episodes(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span
     found = _search(queries, person, span, {"episodes": {"filter": of_kind, "aggs": aggs}}).get("episodes", {})
     counts = {b["key"]: b["doc_count"] for b in found.get("kinds", {}).get("buckets", ())}
     rows = [_episode(hit) for hit in _hits(found)]
-    return {"episodes": rows, "episode_counts": counts, "episode_words": EPISODE_WORDS}
+    return {
+        "episodes": rows,
+        "episode_counts": counts,
+        "episode_words": episode_words.NAMES,
+        "episodes_counted": episode_words.counted(counts),
+    }
 
 
 def _episode(source: Mapping[str, Any]) -> EpisodeRow:

@@ -17,6 +17,7 @@ from glucoflow.model.glycemia import Sufficiency
 from glucoflow.model.goals import ShownShares, shown_shares
 from glucoflow.model.ranges import Band
 from glucoflow.model.targets import Targets
+from glucoflow.web.span import rolling
 
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}
 _SUPERSEDED = {"term": {"sample.superseded": True}}
@@ -124,8 +125,11 @@ class Lately(msgspec.Struct, frozen=True, kw_only=True):
 TRACE_HOURS = 6
 
 
-def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
-    """One search for `Lately`: 14 days of figures, hours of trace, the newest reading of all."""
+LATELY = "14d"
+
+
+def lately_body(now: datetime, targets: Targets, zone: str) -> dict[str, Any]:
+    """One search for `Lately`: 14 local days of figures, hours of trace, the newest reading of all."""
     start = now - timedelta(hours=TRACE_HOURS)
     fields = ["@timestamp", "glucose.mg_dl", "glucose.range", "glucose.limit", "trend.direction", "time.utc_offset_min"]
     newest = {"top_hits": {"size": 1, "sort": [{"@timestamp": "desc"}], "_source": fields}}
@@ -144,12 +148,12 @@ def lately_body(now: datetime, targets: Targets) -> dict[str, Any]:
                 "filter": readings_in(start, now),
                 "aggs": {"t": trace},
             },
-            "metrics": metrics_agg(now - timedelta(days=14), now, targets),
+            "metrics": metrics_agg(rolling(LATELY, zone, now).start, now, targets),
         },
     }
 
 
-def read_lately(answer: Mapping[str, Any], now: datetime, targets: Targets = Targets()) -> Lately:
+def read_lately(answer: Mapping[str, Any], now: datetime, targets: Targets, zone: str) -> Lately:
     """`Lately` from the answer to `lately_body`."""
     aggs = answer.get("aggregations", {})
     start, width = _ms(now - timedelta(hours=TRACE_HOURS)), TRACE_HOURS * 3_600_000
@@ -161,7 +165,7 @@ def read_lately(answer: Mapping[str, Any], now: datetime, targets: Targets = Tar
     return Lately(
         newest=read_newest(hits[0]["_source"]) if hits else None,
         trace=points,
-        metrics=read_metrics(aggs.get("metrics", {}), now - timedelta(days=14), now, targets),
+        metrics=read_metrics(aggs.get("metrics", {}), rolling(LATELY, zone, now).start, now, targets),
     )
 
 

@@ -80,9 +80,8 @@ def status(
     gone: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     now = services.clock()
-    newest = read_lately(
-        services.queries.aggregate(person.id, lately_body(now, person.targets)), now, person.targets
-    ).newest
+    answer = services.queries.aggregate(person.id, lately_body(now, person.targets, person.zone))
+    newest = read_lately(answer, now, person.targets, person.zone).newest
     store, titles = services.store, services.connect.titles
     connections = store.connections.for_user(person.id)
     return services.pages.render(
@@ -174,7 +173,7 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
     """Lately, the figures of the span, and those of the span before it, in one search."""
     now = minute_after(now)
     start, end = span.preceding()
-    body = lately_body(now, person.targets)
+    body = lately_body(now, person.targets, person.zone)
     body["aggs"] |= {
         "span": metrics_agg(span.start, span.end, person.targets),
         "before": metrics_agg(start, end, person.targets),
@@ -182,7 +181,7 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
     answer = services.queries.aggregate(person.id, body)
     aggs = answer.get("aggregations", {})
     return {
-        "lately": read_lately(answer, now, person.targets),
+        "lately": read_lately(answer, now, person.targets, person.zone),
         "metrics": read_metrics(aggs.get("span", {}), span.start, min(span.end, now), person.targets),
         "before": read_metrics(aggs.get("before", {}), start, end, person.targets),
     }
@@ -190,10 +189,10 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
 
 def _card(request: Request, services: Services, person: Person, now: datetime) -> Card:
     known = fits(person.id)  # a row that is older than the rule of ids has no index
-    answer = services.queries.aggregate(person.id, lately_body(now, person.targets)) if known else {}
+    answer = services.queries.aggregate(person.id, lately_body(now, person.targets, person.zone)) if known else {}
     return Card(
         person=person,
         unit=unit_of(request, person),
-        lately=read_lately(answer, now, person.targets),
+        lately=read_lately(answer, now, person.targets, person.zone),
         connections=services.store.connections.for_user(person.id),
     )

@@ -1,4 +1,4 @@
-"""Which span of time a page shows: the last hours or days up to now, or whole local dates."""
+"""Which span of time a page shows: the last 24 hours, the last local days with today so far, or whole local dates."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,7 +30,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def whole_days(self) -> int:
         """Length in dates: what previous and next move by."""
-        return (self.last - self.first).days + 1 if self.preset is None else max(1, round(self.days))
+        return 1 if self.preset == "24h" else (self.last - self.first).days + 1
 
     @property
     def one_date(self) -> bool:
@@ -81,7 +81,9 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return _label(last - timedelta(days=self.whole_days - 1), last)
 
     def preceding(self) -> tuple[datetime, datetime]:
-        """The instants of the equally long span just before, for comparing."""
+        """The instants of the span just before, for comparing: as long, and as many whole days where it is of days."""
+        if self.preset not in {None, "24h"}:
+            return self.start - timedelta(days=self.whole_days), self.start
         return self.start - (self.end - self.start), self.start
 
 
@@ -102,18 +104,27 @@ def minute_after(now: datetime) -> datetime:
 
 
 def rolling(preset: str, zone: str, now: datetime) -> Span:
-    """The last hours or days up to `now`, to the minute; `preset` is a key of PRESETS."""
-    length = timedelta(hours=24) if preset == "24h" else timedelta(days=int(preset[:-1]))
+    """The last 24 hours, or the last local days, today so far included; `preset` is a key of PRESETS.
+
+    Days begin at midnight: a day that is cut would have another value here than on its own page.
+    """
     today, end = now.astimezone(ZoneInfo(zone)).date(), minute_after(now)
-    start = end - length
-    return Span(start=start, end=end, first=start.astimezone(ZoneInfo(zone)).date(), last=today, preset=preset)
+    if preset == "24h":
+        start = end - timedelta(hours=24)
+        return Span(start=start, end=end, first=start.astimezone(ZoneInfo(zone)).date(), last=today, preset=preset)
+    first = today - timedelta(days=int(preset[:-1]) - 1)
+    return Span(start=midnight(first, zone), end=end, first=first, last=today, preset=preset)
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The instant at which a local date begins."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def dates(first: date, last: date, zone: str) -> Span:
     """Whole local dates, both inside the span, by the person's home zone."""
-    start = datetime.combine(first, time(), ZoneInfo(zone))
-    end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone))
-    return Span(start=start.astimezone(UTC), end=end.astimezone(UTC), first=first, last=last)
+    start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)
+    return Span(start=start, end=end, first=first, last=last)
 
 
 def read_span(query: Mapping[str, str], zone: str, now: datetime, default: str) -> Span:

@@ -24,6 +24,15 @@ def test_a_day_is_the_wearers_also_when_clocks_change() -> None:
     assert rolling("24h", "Europe/Berlin", NOW).last == date(2026, 11, 21)
 
 
+def test_rolling_days_are_whole_and_end_today() -> None:
+    """Seven days up to now begin at a midnight of the wearer's: a day has one value on whatever page."""
+    week = rolling("7d", "Asia/Tokyo", NOW)
+    assert (week.first, week.last, week.whole_days) == (date(2026, 11, 16), date(2026, 11, 22), 7)
+    assert week.start == datetime(2026, 11, 15, 15, tzinfo=UTC)
+    assert week.preceding() == (datetime(2026, 11, 8, 15, tzinfo=UTC), week.start)
+    assert rolling("24h", "UTC", NOW).preceding()[0] == NOW - timedelta(hours=48)
+
+
 def test_previous_and_next_meet_without_gap_or_overlap() -> None:
     span = dates(date(2026, 11, 1), date(2026, 11, 7), "UTC")
     assert span.before == "from=2026-10-25&to=2026-10-31"
