@@ -7,6 +7,7 @@ from datetime import UTC, timedelta, timezone
 import msgspec
 import orjson
 
+from glucoflow.analytics.more_figures import more_figures
 from glucoflow.analytics.series import Series, moment_of
 from glucoflow.analytics.summary import COMPARED, Metrics
 from glucoflow.model.goals import goals_of
@@ -40,6 +41,7 @@ def json_line(person_id: str, figures: Figures, zoned: bool, more: Mapping[str, 
     answer["days_with_data"] = figures.days_with_data
     answer["sufficiency"] = msgspec.to_builtins(figures.state)
     answer["goals"] = _goals(figures)
+    answer["more"] = None if figures.no_episodes else _more(used)
     answer["episodes"] = None if figures.no_episodes else figures.counts()
     reasons = _reasons(metrics, figures)
     if reasons:
@@ -57,6 +59,12 @@ def local_iso(used: Series, index: int, zoned: bool) -> str | None:
         return local.isoformat()
     offset = timedelta(minutes=int(used.offset_min[index]))
     return (local - offset).replace(tzinfo=UTC).astimezone(timezone(offset)).isoformat()
+
+
+def _more(used: Series) -> dict[str, object]:
+    """Further figures (`analytics.more_figures`) under their own names, units included."""
+    found = more_figures(used)
+    return {**msgspec.to_builtins(found), "conga_mg_dl": {f"{hours}h": one for hours, one in found.conga_mg_dl.items()}}
 
 
 def _goals(figures: Figures) -> list[dict[str, object]] | None:
@@ -81,5 +89,5 @@ def _reasons(metrics: Metrics, figures: Figures) -> dict[str, str]:
     if figures.shares is None or not figures.state.sufficient:
         reasons["goals"] = figures.state.reason or "no readings"
     if figures.no_episodes:
-        reasons["episodes"] = figures.no_episodes
+        reasons |= dict.fromkeys(("episodes", "more"), figures.no_episodes)
     return reasons

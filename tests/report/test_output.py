@@ -57,6 +57,7 @@ KEYS = {
     "days_with_data",
     "sufficiency",
     "goals",
+    "more",
     "start",
     "end",
     "episodes",
