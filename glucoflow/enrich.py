@@ -133,6 +133,7 @@ class Enricher:
             connection_id=self._owner.connection_id,
             rejected=[one.key for one in page.rejected if one.key is not None],
             whole=self._is_whole(page),
+            listed=page.whole and bool(page.records) and not page.rejected,
         )
 
     def _is_whole(self, page: Page) -> bool:

@@ -52,6 +52,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Records that came without a value, as while a sensor warms up: nothing to keep, and nothing wrong."""
     left_out: Mapping[str, int] = {}
     """Fields that were odd and left out of records that are kept, and how often; payloads hold them."""
+    whole: bool = False
+    """Whether these are all records that the provider has in the window: what came from it before and is not among them
+    is gone. An empty or partly rejected page takes nothing away: that is how trouble looks."""
     account: Account | None = None
     """The account that this came from, where an answer names it: nothing of another one is ever written."""
 
@@ -245,6 +248,8 @@ class Provider(Generic[S]):
     """The region that the settings name."""
     calls_per_hour: Callable[[S], int | None] = lambda _settings: None
     """The cap of the registered app, all people together; None where there is none."""
+    rank: int = 50
+    """Which of a person's sources counts where several hold a moment: the smallest. Nearest to the sensor is best."""
     address: Callable[[S, Site], str | None] = lambda _settings, _site: None
     """Answers anybody, if only by saying no; `doctor` asks it. None where each account has an address of its own."""
 

@@ -122,6 +122,7 @@ PROVIDER = Provider(
     auth=OAuth(authorizer=_authorizer, allow="Authorize"),
     polling=_polling,
     open=_open,
+    rank=10,
     documentation="docs/sources/dexcom.md",
     regions=REGIONS,
     region=lambda settings: settings.region,

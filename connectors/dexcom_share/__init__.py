@@ -91,6 +91,7 @@ PROVIDER = Provider(
     ),
     polling=_polling,
     open=_open,
+    rank=30,
     documentation="docs/sources/dexcom_share.md",
     regions=REGIONS,
     region=lambda settings: settings.region,

@@ -96,6 +96,7 @@ PROVIDER = Provider(
     ),
     polling=_polling,
     open=_open,
+    rank=20,
     documentation="docs/sources/librelinkup.md",
     regions={"world": "found by itself"},
     region=lambda _settings: "world",

@@ -91,6 +91,7 @@ PROVIDER = Provider(
     ),
     polling=_polling,
     open=_open,
+    rank=45,
     documentation="docs/sources/nightscout.md",
     regions={"site": "a site of your own"},
     region=lambda _settings: "site",

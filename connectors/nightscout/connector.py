@@ -25,7 +25,8 @@ from glucoflow.provider import Account, CredentialSource, Page, Site, Terms
 
 MOST_V1, MOST_V3 = 20_000, 1_000
 """Documents an answer: v1 gives as many as are asked for, v3 no more than a thousand."""
-LONGEST_V1, LONGEST_V3 = timedelta(days=7), timedelta(days=3)
+LONGEST_V1, LONGEST_V3 = timedelta(days=7), timedelta(hours=79)
+"""Of a sensor that reads every five minutes so much fits into one answer of v3, a usual sync's three days among it."""
 OLDEST = datetime(2010, 1, 1, tzinfo=UTC)
 STEP = timedelta(days=180)
 SECOND = timedelta(seconds=1)
@@ -112,7 +113,8 @@ class NightscoutConnector:
 
     def _page(self, collections: tuple[Collection, ...], window: Window) -> Page:
         pages = [one.page(window, self._documents(one, window), self._now) for one in collections]
-        return _merged(window, pages, self._account)
+        merged = _merged(window, pages, self._account)
+        return msgspec.structs.replace(merged, whole=collections is EVENTS)
 
     def _devices(self, window: Window) -> Page:
         """The newest status of each device of the last two days, and the profiles of all time: they are few."""

@@ -90,6 +90,7 @@ PROVIDER = Provider(
     ),
     polling=_polling,
     open=_open,
+    rank=40,
     documentation="docs/sources/tidepool.md",
     regions=REGIONS,
     region=lambda _settings: "us",

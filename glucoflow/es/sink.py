@@ -107,6 +107,8 @@ class ElasticsearchSink:
             going = dict.fromkeys(self._to_go(by_id, wanted, list(going), written))
         lost = vanished(there, written, by_id.rejected, now) if by_id and there else []
         going |= dict.fromkeys(lost)
+        if by_id and by_id.listed:
+            going |= dict.fromkeys(self._disappeared(by_id, written))
         target = self._target(time.sleep)
         for ids in _slices((key for key in going if key not in written), self._options.chunk_documents):
             for key in ids:
@@ -131,6 +133,13 @@ class ElasticsearchSink:
                 ignore_unavailable=True,
             )  # fmt: skip
         return bool(answer["count"] == 0)
+
+    def _disappeared(self, by_id: RecordIds, written: set[str]) -> list[str]:
+        """Documents of the window that came by the connection and were not written just now."""
+        span = {"range": {"@timestamp": {"gte": by_id.window.start.isoformat(), "lt": by_id.window.end.isoformat()}}}
+        query = {"bool": {"filter": [*_scope(by_id), span, {"term": {"connection.id": by_id.connection_id}}]}}
+        held = scan(self._client, self._names.alias(self._user_id), query, source=False, at_once=True)
+        return [hit.id for hit in held if hit.id not in written]
 
     def _to_go(self, by_id: RecordIds, wanted: Iterable[str], deleted: list[str], written: set[str]) -> Iterator[str]:
         """What is there of these records under an `_id` that was not written just now, and of these ids."""

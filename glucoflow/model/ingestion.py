@@ -60,7 +60,9 @@ class RecordIds(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: str = ""
     rejected: Sequence[str] = ()
     whole: bool = False
-    """Whether all that the provider has of this window is in the page, so that what is missing is gone."""
+    """Whether all that the provider has of this window is in the page, as far as its answer tells."""
+    listed: bool = False
+    """Whether the provider's list of this window was read to its end, so that what is not on it is gone."""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

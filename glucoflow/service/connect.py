@@ -57,6 +57,11 @@ class SiteConnect:
         """The providers that a person can connect: the name in addresses, and the one people know it by."""
         return {one.name: one.title for one in self._providers.all()}
 
+    @property
+    def freshness(self) -> Mapping[str, str]:
+        """How late each provider's readings come: what follows “its readings come”."""
+        return {one.name: one.quirks.freshness for one in self._providers.all()}
+
     def form(self, provider: str) -> ConnectForm | None:
         """What a person fills in to connect this provider; None where they sign in on its own page."""
         one = self._providers.get(provider)

@@ -1,8 +1,9 @@
 """One moment once: after each write, the readings around what was written are looked at, and those marked superseded
 whose moment is also held from a better source. Figures, pages, panels and exports leave them out.
 
-The sources are ranked: a person's connections first, among one connection's sensors the one that was worn before,
-among what displays one sensor's readings any one, always the same. Looking again changes nothing.
+The sources are ranked: a person's connections first, by their providers' rank and then the older one; among one
+connection's sensors the one that was worn before; among what displays one sensor's readings any one, always the same.
+Looking again changes nothing.
 """
 
 import logging
@@ -94,7 +95,11 @@ def _with_whole_lives(span: Window, lives: Mapping[str, Life]) -> Window:
 
 def _ranks(rt: Runtime, user_id: str, routes: list[Route], lives: Mapping[str, Life]) -> NDArray[np.int64]:
     """The place of each route among all, 0 the best."""
-    connections = sorted(rt.store.connections.for_user(user_id), key=lambda one: (one.created_at, one.id))
+    ranks = {name: provider.rank for name, provider in rt.providers.installed.providers.items()}
+    connections = sorted(
+        rt.store.connections.for_user(user_id),
+        key=lambda one: (ranks.get(one.provider, len(ranks) * 100), one.created_at, one.id),
+    )
     places = {one.id: place for place, one in enumerate(connections)}
 
     def key(route: Route) -> tuple[int, str, tuple[int, int], str, str, str]:

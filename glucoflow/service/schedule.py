@@ -7,12 +7,27 @@ from zoneinfo import ZoneInfo
 from glucoflow.provider import Polling
 
 FIRST_BACKOFF = timedelta(minutes=2)
+FIRST_LATE = timedelta(seconds=30)
 LONGEST_BACKOFF = timedelta(hours=6)
 
 
-def next_poll(polling: Polling, now: datetime, random: Random) -> datetime:
-    """A moment between the shortest and the longest wait from now, moved behind the maintenance window."""
+def next_poll(
+    polling: Polling,
+    now: datetime,
+    random: Random,
+    newest: datetime | None = None,
+    interval: timedelta = timedelta(minutes=5),
+) -> datetime:
+    """A moment between the shortest and the longest wait from now, moved behind the maintenance window.
+
+    Where the provider is asked in step with the sensor, it is just after the next reading after the `newest` is due, if
+    that comes first. While it is late the wait doubles, from half a minute to six times the longest.
+    """
     wait = polling.shortest + (polling.longest - polling.shortest) * random.random()
+    if polling.align is not None and newest is not None:
+        due = newest + interval + polling.align + timedelta(seconds=5) * random.random()
+        late = now - due
+        wait = min(wait, due - now) if late < timedelta() else min(max(late, FIRST_LATE), 6 * polling.longest)
     return after_maintenance(polling, now + wait, random)
 
 

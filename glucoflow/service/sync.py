@@ -179,7 +179,8 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
     if job.window is None:
         if turn.records_until != connection.records_until:
             rt.store.connections.note_records_until(connection.id, turn.records_until)
-        at = next_poll(rt.providers.polling(connection.provider, connection.region), rt.clock(), rt.random)
+        polling = rt.providers.polling(connection.provider, connection.region)
+        at = next_poll(polling, rt.clock(), rt.random, turn.newest, turn.interval)
         deep = turn.deep and not turn.stopped
         rt.store.connections.record_success(
             connection.id,

@@ -102,6 +102,17 @@ class Turn:
         """The person's own."""
         return self._person.zone
 
+    @property
+    def newest(self) -> datetime | None:
+        """The newest reading, as far back as the checkpoint follows it."""
+        checkpoint = self._ledger.checkpoint(MAIN)
+        return None if checkpoint is None else checkpoint - timedelta(seconds=1)
+
+    @property
+    def interval(self) -> timedelta:
+        """Between two readings of the provider's usual sensor."""
+        return timedelta(milliseconds=self._provider.quirks.sample_interval_ms)
+
     def work(self) -> None:
         """Read every kind. Raises ConnectionStopped, and what is everybody's: Unavailable, or of the sink or store."""
         with closing(self._connector()) as connector:

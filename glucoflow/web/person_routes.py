@@ -97,6 +97,7 @@ def status(
         runs=store.runs.list(user_id=person.id, limit=10),
         backfills=[backfill_words(one) for one in store.backfills.open(person.id)],
         titles=titles,
+        freshness=services.connect.freshness,
         newest=newest,
         connected=titles.get(connected),
         loading=loading,

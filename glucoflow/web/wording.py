@@ -112,7 +112,7 @@ def _summed(shown: ShownShares, name: str, judged: bool) -> str:
 
 
 def short_id(name: str) -> str:
-    """A transmitter's id as people can tell it from another: Dexcom's API gives hashes of 64 characters."""
+    """A transmitter's id as people can tell it from another: some providers give hashes of 64 characters."""
     return name if len(name) <= 12 else f"{name[:8]}…"
 
 

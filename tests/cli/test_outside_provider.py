@@ -4,9 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
+
+from glucoflow.es.names import Names
+from glucoflow.es.provision import delete_user
+from tests.node import Node
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,9 +22,11 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import Reauthorize
+from glucoflow.model.errors import LoginRefused
+from glucoflow.model.ingestion import Window
 from glucoflow.model.ranges import SensorLimits
-from glucoflow.provider import Field, Form, Polling, Provider, Quirks, settings_config
+from glucoflow.model.records import Reading
+from glucoflow.provider import Field, Form, Page, Polling, Provider, Quirks, settings_config
 
 
 class AcmeSettings(BaseSettings):
@@ -30,8 +37,31 @@ class AcmeSettings(BaseSettings):
 
 def log_in(settings, site, values, now):
     if values["password"].get_secret_value() != "open sesame":
-        raise Reauthorize("Acme does not know this password.", remedy="Type it again.")
+        raise LoginRefused("Acme does not know this password.", remedy="Type it again.")
     return Credentials(values=dict(values))
+
+
+class Acme:
+    """Readings every five minutes of three hours; every one of them 123, and the last HI."""
+
+    def __init__(self, source, terms):
+        self._key = source(False)["password"]
+        self._now = terms.now.replace(minute=terms.now.minute // 5 * 5, second=0, microsecond=0)
+
+    def extent(self, kind, updated_since=None):
+        return Window(self._now - timedelta(hours=3), self._now)
+
+    def pages(self, kind, window):
+        times = [self._now - timedelta(minutes=5 * n) for n in range(36, 0, -1)]
+        found = [
+            Reading(time=at, key=str(at), value=501 if at == times[-1] else 123, unit="mg/dL", interval_ms=300_000)
+            for at in times
+            if window.start <= at < window.end
+        ]
+        yield Page(window=window, records=found)
+
+    def close(self):
+        pass
 
 
 PROVIDER = Provider(
@@ -42,7 +72,7 @@ PROVIDER = Provider(
     auth=Form(fields=(Field(name="user", label="E-mail"), Field(name="password", label="Password", secret=True)),
               log_in=log_in),
     polling=lambda settings: Polling(shortest=timedelta(minutes=5), longest=timedelta(minutes=5)),
-    open=lambda settings, site, source, terms: None,
+    open=lambda settings, site, source, terms: Acme(source, terms),
     documentation="https://acme.example/", regions={"world": "everywhere"}, region=lambda settings: "world",
 )
 '''
@@ -85,16 +115,7 @@ def test_it_is_listed_with_what_it_needs_and_a_broken_one_stops_nobody(environme
 
 
 def test_a_person_is_connected_by_its_form_at_the_terminal(environment: dict[str, str]) -> None:
-    add = (
-        "from datetime import UTC, datetime\n"
-        "from glucoflow.service.runtime import store_of\n"
-        "from glucoflow.settings import Settings\n"
-        "with store_of(Settings.load().store) as store:\n"
-        "    {}\n"
-    )
-    new = add.format("store.people.add('ann', 'Ann', datetime.now(UTC))")
-    subprocess.run([sys.executable, "-c", new], env=environment, cwd=environment["HOME"], check=True)
-
+    in_store(environment, "store.people.add('ann', 'Ann', datetime.now(UTC))")
     wrong = ran(environment, "connect", "ann", "acme", typed="ann@example.org\nguess\n")
     assert wrong.returncode == 77
     assert "Acme does not know this password." in wrong.stderr
@@ -106,13 +127,51 @@ def test_a_person_is_connected_by_its_form_at_the_terminal(environment: dict[str
     done = ran(environment, "connect", "ann", "acme", typed="ann@example.org\nopen sesame\n")
     assert done.returncode == 0, done.stderr
     assert "open sesame" not in done.stdout + done.stderr
-    seen = add.format("print([(one.provider, one.state) for one in store.connections.for_user('ann')])")
-    shown = subprocess.run(
-        [sys.executable, "-c", seen],
-        env=environment,
-        cwd=environment["HOME"],
-        check=True,
-        capture_output=True,
-        text=True,
+    seen = in_store(environment, "print([(one.provider, one.state) for one in store.connections.for_user('ann')])")
+    assert seen == "[('acme', 'connected')]"
+
+
+def test_its_readings_come_into_the_index_and_are_read_back(
+    environment: dict[str, str], elasticsearch_node: Node
+) -> None:
+    index = f"t{uuid.uuid4().hex[:8]}-"
+    environment |= {
+        "ES_ENDPOINT": elasticsearch_node.url,
+        "ES_USER": elasticsearch_node.username,
+        "ES_PASSWORD": elasticsearch_node.password.get_secret_value(),
+        "ES_INDEX": index,
+    }
+    in_store(environment, "store.people.add('ann', 'Ann', datetime.now(UTC))")
+    assert ran(environment, "connect", "ann", "acme", typed="ann@example.org\nopen sesame\n").returncode == 0
+    done = ran(environment, "sync", "--user", "ann")
+    assert done.returncode == 0, done.stderr
+    again = ran(environment, "sync", "--user", "ann")
+    assert again.returncode == 0, again.stderr
+    client = elasticsearch_node.client()
+    try:
+        client.indices.refresh(index=f"{index}ann")
+        query = {"bool": {"filter": [{"term": {"event.dataset": "cgm.reading"}}, {"term": {"event.provider": "acme"}}]}}
+        answer = client.search(index=f"{index}ann", query=query, size=100, sort=["@timestamp"])
+        found = [hit["_source"] for hit in answer["hits"]["hits"]]
+    finally:
+        delete_user(client, Names.below(index), "ann")
+        client.close()
+    assert 36 <= len(found) <= 38, "each once, and what came between the two syncs"
+    assert {one["glucose"]["mg_dl"] for one in found} == {123, 501}
+    assert [one["glucose"].get("limit") for one in found if one["glucose"]["mg_dl"] == 501][-1] == "high"
+    assert found[0]["sample"]["interval_ms"] == 300_000
+
+
+def in_store(environment: dict[str, str], line: str) -> str:
+    """What a line prints that is run over the store."""
+    program = (
+        "from datetime import UTC, datetime\n"
+        "from glucoflow.service.runtime import store_of\n"
+        "from glucoflow.settings import Settings\n"
+        "with store_of(Settings.load().store) as store:\n"
+        f"    {line}\n"
     )
-    assert shown.stdout.strip() == "[('acme', 'connected')]"
+    argv = [sys.executable, "-c", program]
+    home = environment["HOME"]
+    done = subprocess.run(argv, env=environment, cwd=home, check=True, capture_output=True, text=True)
+    return done.stdout.strip()

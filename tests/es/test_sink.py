@@ -17,7 +17,7 @@ from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
 from glucoflow.model.documents import Document, GlucoseFields, NoteFields
 from glucoflow.model.errors import Fatal, Retryable
-from glucoflow.model.ingestion import SinkResult
+from glucoflow.model.ingestion import RecordIds, SinkResult, Window
 from tests.es.conftest import QUICK
 from tests.es.made import LATER, NOW, START, documents
 from tests.es.proxy import Proxy
@@ -257,3 +257,23 @@ def test_the_hash_depends_on_content_only(ingested: object, stamped: bool) -> No
     assert encode(again, stamp).hash == encode(one, encode_time(NOW)).hash
     (other,) = documents(1, value=101)
     assert encode(other, stamp).hash != encode(one, stamp).hash
+
+
+def test_what_a_whole_window_does_not_hold_any_more_goes(
+    es: Elasticsearch, names: Names, sink: ElasticsearchSink
+) -> None:
+    made = documents(20)
+    sink.write(made, [], NOW)
+    es.indices.refresh(index=names.alias("ann"))
+    window = Window(made[5].source.timestamp, made[15].source.timestamp)
+
+    def again(connection: str, *, listed: bool) -> SinkResult:
+        whole = RecordIds(
+            provider="dexcom", datasets=["cgm.reading"], window=window, connection_id=connection, listed=listed
+        )
+        return sink.write([one for one in made[5:15] if one is not made[7]], [], LATER, whole)
+
+    assert again("c1", listed=False).deleted == 0, "nobody said that it is all"
+    assert again("c2", listed=True).deleted == 0, "another connection's are its own"
+    assert again("c1", listed=True).deleted == 1
+    assert set(stored(es, names)) == {one.id for one in made} - {made[7].id}

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from glucoflow.model.errors import GlucoflowError, OtherAccount, Reauthorize, Retryable
+from glucoflow.model.errors import GlucoflowError, LoginRefused, OtherAccount, Reauthorize, Retryable
 from glucoflow.store import Connection, Store
 from tests.store.conftest import NOW, connect, pair
 
@@ -49,6 +49,18 @@ def test_four_over_fourteen_hours_are_believed(store: Store) -> None:
     assert isinstance(told, Reauthorize)
     after = store.connections.get(connection.id)
     assert (after.state, after.last_error, after.last_remedy) == ("needs_reauthorization", NO.message, NO.remedy)
+
+
+def test_what_a_person_typed_is_believed_to_be_wrong_at_once(store: Store) -> None:
+    connection = connect(store)
+    told = store.connections.record_error(connection.id, LoginRefused("Wrong password.", remedy="Type it again."), NOW)
+    assert isinstance(told, Reauthorize)
+    after = store.connections.get(connection.id)
+    assert (after.state, after.last_error, after.last_remedy) == (
+        "needs_reauthorization",
+        "Wrong password.",
+        "Type it again.",
+    )
 
 
 def test_who_asks_again_at_once_learns_nothing_new(store: Store) -> None:

@@ -58,6 +58,8 @@ class Cloud:
     requests: list[Asked] = field(default_factory=list)
     values: dict[tuple[str, int], int] = field(default_factory=dict)
     """What a test says that a person's sensor measured at a moment, in mg/dL."""
+    passwords: dict[str, str] = field(default_factory=dict)
+    """Passwords that were changed."""
     attempts: int = 0
     asked: list[tuple[int, int]] = field(default_factory=list)
     """`minutes` and `maxCount` of each read."""
@@ -74,7 +76,7 @@ class Cloud:
         return str(uuid5(NAMESPACE_URL, f"share/{self.scenario.seed}/{person}"))
 
     def password(self, person: str) -> str:
-        return f"{person}-share"
+        return self.passwords.get(person, f"{person}-share")
 
     def expire(self) -> None:
         """All sessions end."""
