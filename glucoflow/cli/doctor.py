@@ -59,7 +59,7 @@ def checks(settings: Settings, quick: bool) -> Iterator[Check]:
     yield "consents", lambda: _consents(settings)
     yield "Prefect", lambda: _prefect(settings)
     yield "schedule", lambda: _schedule(settings)
-    for provider in installed().providers.values():
+    for provider in _in_use(settings):
         yield provider.title, partial(_provider, settings, provider)
     yield "clock", lambda: _clock(settings)
 
@@ -161,6 +161,17 @@ def _schedule(settings: Settings) -> str:
         late = count(len(overdue.connection_ids), "connection")
         raise Unavailable(f"{late}: {overdue.words(now)} {overdue.cause.message}", remedy=overdue.cause.remedy)
     return "no connection waits for longer than it should"
+
+
+def _in_use(settings: Settings) -> list[Provider[Any]]:
+    """The providers that somebody is connected to; where nobody is, or nobody knows, all of them."""
+    known = list(installed().providers.values())
+    try:
+        with store_of(settings.store) as store:
+            used = {one.provider for one in store.connections.list() if one.state != "disconnected"}
+    except GlucoflowError:  # said by the first check
+        return known
+    return [one for one in known if one.name in used] or known
 
 
 def _provider(settings: Settings, provider: Provider[Any]) -> str:
