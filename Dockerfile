@@ -1,6 +1,7 @@
-# One image for every part of glucoflow: the command decides which.
-FROM python:3.12-slim AS build
-RUN pip install --no-cache-dir uv
+# One image for every part of glucoflow: the command decides which. Base images and tools are named by exact version, for
+# want of a digest that was checked; the Python packages are the ones that pyproject.toml pins.
+FROM python:3.12.12-slim-bookworm AS build
+RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /app
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 # Dependencies change less often than the code: their layer is kept.
@@ -13,9 +14,10 @@ COPY index_templates index_templates
 COPY kibana kibana
 RUN uv sync --no-dev
 
-FROM python:3.12-slim
-RUN useradd --system --uid 10001 --create-home glucoflow && install -d -o glucoflow -g glucoflow /data
-COPY --from=build --chown=glucoflow:glucoflow /app /app
+FROM python:3.12.12-slim-bookworm
+RUN useradd --system --uid 10001 --create-home glucoflow && install -d -o glucoflow -g glucoflow -m 0700 /data /prefect
+# Root's: what runs cannot change itself.
+COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH \
     GLUCOFLOW_DATA_DIR=/data \
     PREFECT_HOME=/data/prefect \

@@ -6,13 +6,17 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from glucoflow.model.errors import Misconfigured
 from glucoflow.provider import ENV_FILE, installed, settings_config
+
+SHORTEST_PASSWORD = 8
+"""Characters of the password of the pages."""
 
 
 def cache_folder(configured: Path | None) -> Path:
@@ -69,6 +73,12 @@ class SyncSettings(BaseSettings):
     lease_minutes: int = Field(15, ge=1, description="how long a worker owns a connection without a sign of life")
 
 
+def _long_enough(password: SecretStr | None) -> SecretStr | None:
+    if password is not None and len(password) < SHORTEST_PASSWORD:
+        raise PydanticCustomError("short", f"must have at least {SHORTEST_PASSWORD} characters")
+    return password
+
+
 class WebSettings(BaseSettings):
     """The web pages, and the ports of what `glucoflow up` starts."""
 
@@ -76,7 +86,9 @@ class WebSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on; anything but loopback needs WEB_PASSWORD")
     port: int = Field(8321, ge=0, le=65535, description="port of the pages (the next free one if taken)")
-    password: SecretStr | None = Field(None, description="asked for before any page is shown")
+    password: Annotated[SecretStr | None, AfterValidator(_long_enough)] = Field(
+        None, description="asked for before any page is shown; at least 8 characters"
+    )
     allowed_hosts: str = Field("localhost,127.0.0.1", description="host names the pages answer to, by comma")
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
@@ -56,6 +57,8 @@ def serve_web(settings: Settings, port: int | None) -> None:
                 request_backfill,
                 overdue=partial(overdue_of, settings, rt.store),
                 undo=lambda one: undo_connection(rt, one).documents,
+                request_deletion=request_deletion,
+                reread=lambda: msgspec.structs.replace(rt.providers, settings=Settings.load().providers),
             ),
             Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
             options,
@@ -103,6 +106,20 @@ def _in_a_thread(ask: Callable[[], None]) -> None:
             log.warning("no run could be requested from Prefect: %s", type(error).__name__)
 
     threading.Thread(target=run, daemon=True).start()
+
+
+def request_deletion(user_id: str) -> None:
+    """Ask Prefect to delete a person, without waiting for it. Raises Unavailable where it does not answer."""
+    from flows.asking import ask_for
+
+    try:
+        ask_for("delete-user/delete-user", user_id=user_id, confirm=user_id)
+    except Exception as error:  # whatever Prefect's client raises
+        log.warning("no deletion could be requested from Prefect: %s", type(error).__name__)
+        raise Unavailable(
+            "The deletion could not be asked for: Prefect, which runs it, does not answer.",
+            remedy=f"Look with `glucoflow doctor`, or run `glucoflow delete-user {user_id}`.",
+        ) from error
 
 
 def _ask_for_sync(user_id: str) -> None:

@@ -135,6 +135,14 @@ class Annotations:
             self._summarize(user_id, None, None)
         return changed
 
+    def change_person(self, user_id: str, display_name: str, zone: str, unit: Unit) -> Person:
+        """Rename a person, move their home zone, change their unit; the id stays. Summaries follow a zone. Rejected."""
+        person = self._store.people.get(user_id)
+        changed = self._store.people.update(user_id, display_name=display_name, zone=zone, unit=unit)
+        if changed.zone != person.zone:
+            self._summarize(user_id, None, None)
+        return changed
+
     def protocols(self, user_id: str) -> list[ProtocolDays]:
         """All of them by name, each with its recorded days."""
         return [self._days(user_id, one.name) for one in self._store.protocols.list(user_id)]

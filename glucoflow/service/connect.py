@@ -1,7 +1,8 @@
 """Starting and ending authorizations, and asking for syncs and backfills: behind the pages."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from glucoflow.service.overdue import Overdue
 from glucoflow.service.providers import Providers
 from glucoflow.store import Backfill, Connection, OAuthState, Store
 
+NO_DELAY = timedelta(0)
 AGAIN = "Go to the person's status page and connect again."
 
 
@@ -28,12 +30,21 @@ class ConnectForm(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
 
 
+class Leaving(msgspec.Struct, frozen=True, kw_only=True):
+    """A person on their way to a provider: the address of its sign-in, and ours that it sends them back to."""
+
+    state: str
+    address: str
+    back_at: str
+
+
 class SiteConnect:
     """Over the store and the providers.
 
     `request_sync` asks for a sync of one person, soon; `request_backfill` for a run that takes a backfill up;
-    `overdue` says which connections no run takes, and why; `undo` takes back what came by a connection, and says how
-    many documents went.
+    `request_deletion` for a person's deletion; `overdue` says which connections no run takes, and why; `undo` takes
+    back what came by a connection, and says how many documents went; `reread` gives the providers with what their
+    settings say now, so that keys that are put in meanwhile need no restart.
     """
 
     def __init__(
@@ -44,6 +55,8 @@ class SiteConnect:
         request_backfill: Callable[[Backfill], None],
         overdue: Callable[[Sequence[Connection], datetime], Overdue],
         undo: Callable[[Connection], int],
+        request_deletion: Callable[[str], None],
+        reread: Callable[[], Providers],
     ) -> None:
         self._store = store
         self._providers = providers
@@ -51,6 +64,8 @@ class SiteConnect:
         self._request_backfill = request_backfill
         self.overdue = overdue
         self._undo = undo
+        self._request_deletion = request_deletion
+        self._reread = reread
 
     @property
     def titles(self) -> Mapping[str, str]:
@@ -91,23 +106,39 @@ class SiteConnect:
         connect_account(self._store, started, credentials, now)
         self._request_sync(user_id)
 
-    def begin(self, user_id: str, provider: str, now: datetime) -> str:
-        """Store a single-use state; the provider's address to send the person to. Misconfigured without keys."""
+    def delays(self, connections: Iterable[Connection]) -> Mapping[str, timedelta]:
+        """How old the newest reading of these usually is, by provider; of two at one provider, the later."""
+        found: dict[str, timedelta] = {}
+        for one in connections:
+            found[one.provider] = max(
+                found.get(one.provider, NO_DELAY), self._providers.delay(one.provider, one.region)
+            )
+        return found
+
+    def begin(self, user_id: str, provider: str, now: datetime) -> Leaving:
+        """Store a single-use state; where to send the person with it. Misconfigured without keys."""
+        if self._providers.missing(provider):
+            self._providers = self._reread()
         region = self._providers.region(provider)
         authorizer = self._providers.authorizer(provider, region)
         again = connection_for(self._store, user_id, provider)
         state = self._store.oauth_states.create(user_id, provider, region, now, connection_id=again)
-        return authorizer.authorize_url(state)
+        address = authorizer.authorize_url(state)
+        (back_at,) = parse_qs(urlsplit(address).query).get("redirect_uri", [""])
+        return Leaving(state=state, address=address, back_at=back_at)
 
     def complete(self, state: str, code: str, now: datetime) -> OAuthState:
-        """Consume the state, exchange the code, store the tokens, ask for the first sync; what it was started for.
+        """Exchange the code, consume the state, store the tokens, ask for the first sync; what it was started for.
 
-        Raises Reauthorize for a state that is unknown, used or expired, and for a code the provider rejects.
+        Raises Reauthorize for a state that is unknown, used or expired, and for a code the provider rejects. After
+        Retryable, as where the provider could not be reached, the same state and code can be tried again.
         """
-        started = self._store.oauth_states.consume(state, now)
+        started = self._store.oauth_states.find(state, now)
         if started is None:
-            raise Reauthorize("This link has been used already, or is too old.", remedy=AGAIN)
+            raise used_up()
         credentials = self._providers.authorizer(started.provider, started.region).exchange(code, now)
+        if self._store.oauth_states.consume(state, now) is None:
+            raise used_up()
         connect_account(self._store, started, credentials, now)
         self._request_sync(started.user_id)
         return started
@@ -147,11 +178,22 @@ class SiteConnect:
         """Take back all that came by a connection; how many documents went. Raises Rejected while it is read."""
         return self._undo(self._own(user_id, connection_id))
 
+    def delete_person(self, user_id: str) -> None:
+        """Ask for a person to be deleted with all that is held of them, soon. Raises Unavailable where nobody is asked.
+
+        Whoever runs flows does it, since the pages have no rights in Kibana.
+        """
+        self._request_deletion(user_id)
+
     def _own(self, user_id: str, connection_id: str) -> Connection:
         found = self._store.connections.get(connection_id)
         if found.user_id != user_id:
             raise Rejected("connection", "belongs to someone else")
         return found
+
+
+def used_up() -> Reauthorize:
+    return Reauthorize("This link has been used already, or is too old.", remedy=AGAIN)
 
 
 def connection_for(store: Store, user_id: str, provider: str) -> str | None:

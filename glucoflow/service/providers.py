@@ -131,6 +131,13 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
             )
         return polling
 
+    def delay(self, name: str, region: str) -> timedelta:
+        """How old the newest reading usually is when this provider gives it; a double's are never late."""
+        if region == SIMULATOR or name not in self.installed.providers:
+            return timedelta(0)
+        quirks = self.get(name).quirks
+        return quirks.delays.get(region, quirks.delay)
+
     def used(self, name: str, region: str) -> Used | None:
         """The hour's calls of the app, and its cap; None where nothing is counted."""
         cap = self._cap(self.get(name))

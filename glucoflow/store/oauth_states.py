@@ -4,14 +4,14 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import Row, delete, select
 
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import OAuthStateRow, PersonRow
 from glucoflow.store.values import OAuthState
 
-STATE_FOR = timedelta(minutes=15)
+STATE_FOR = timedelta(minutes=10)
 
 
 class OAuthStates:
@@ -51,15 +51,27 @@ class OAuthStates:
             )
         return state
 
+    def find(self, state: str, now: datetime) -> OAuthState | None:
+        """What it was made for, which stays as it is; None if it is unknown, used or expired."""
+        row = OAuthStateRow
+        asked = select(row.user_id, row.provider, row.region, row.connection_id)
+        with self._database.read() as session:
+            return _started(session.execute(asked.where(row.hash == _hash(state), row.expires_at > now)).first())
+
     def consume(self, state: str, now: datetime) -> OAuthState | None:
         """What it was made for, once; None if it is unknown, used or expired."""
         row = OAuthStateRow
         taken = delete(row).where(row.hash == _hash(state), row.expires_at > now)
         with self._database.write() as session:
-            found = session.execute(taken.returning(row.user_id, row.provider, row.region, row.connection_id)).first()
-        if found is None:
-            return None
-        return OAuthState(user_id=found[0], provider=found[1], region=found[2], connection_id=found[3])
+            return _started(
+                session.execute(taken.returning(row.user_id, row.provider, row.region, row.connection_id)).first()
+            )
+
+
+def _started(found: Row[tuple[str, str, str, str | None]] | None) -> OAuthState | None:
+    if found is None:
+        return None
+    return OAuthState(user_id=found[0], provider=found[1], region=found[2], connection_id=found[3])
 
 
 def _hash(state: str) -> str:

@@ -13,6 +13,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.service.uploads import Uploads
 from glucoflow.store import Person, Store
+from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import Pages
 from glucoflow.web.security import CSRF_COOKIE, SESSION_COOKIE, Signer, csrf_ok
@@ -36,6 +37,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     charts: Mapping[str, Chart]
     options: WebOptions
     signer: Signer
+    bond: BrowserBond
     pages: Pages
     clock: Callable[[], datetime]
     uploads: Uploads | None = None

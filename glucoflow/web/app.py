@@ -1,6 +1,7 @@
 """The web app put together from what it is given: the store, the index, and what the product does."""
 
 import logging
+import mimetypes
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from glucoflow.web import (
     connect_routes,
     insight_routes,
     login_routes,
+    oauth_routes,
     person_routes,
     protocol_routes,
     report_routes,
@@ -33,13 +35,18 @@ from glucoflow.web import (
     upload_routes,
 )
 from glucoflow.web.access import Services, WebOptions, logged_in, services_of
+from glucoflow.web.body_limit import BodyLimit
+from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import load_charts
 from glucoflow.web.pages import FOLDER, YEAR, Pages, static_version
 from glucoflow.web.security import HEADERS, Signer, host_ok, same_origin
+from glucoflow.web.transport import CompressedCharts, HeadAsGet
 
 log = logging.getLogger(__name__)
+MANIFEST = "application/manifest+json"
 
-OPEN_PATHS = ("/static/", "/login", "/healthz")
+HEALTH = "/healthz"
+OPEN_PATHS = ("/static/", "/login", HEALTH)
 
 
 def create_app(
@@ -65,18 +72,23 @@ def create_app(
         charts=load_charts(chart_folder()),
         options=options,
         signer=signer,
+        bond=BrowserBond(options.secret),
         pages=Pages(signer, static_version()),
         clock=clock,
         uploads=uploads,
     )
+    app.add_middleware(BodyLimit, refuse=_refused_body)  # inside the guard, which says who is logged in
     app.middleware("http")(_guard)
+    app.add_middleware(CompressedCharts)
+    app.add_middleware(HeadAsGet)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(GlucoflowError, _our_error)
+    mimetypes.add_type(MANIFEST, ".webmanifest")  # not in every system's list
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
     own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes)
-    for routes in (login_routes, chart_routes, connect_routes, *own, person_routes):
+    for routes in (login_routes, chart_routes, oauth_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app
 
@@ -90,15 +102,17 @@ async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Respon
     """Every request: our host name, our own forms, the password if there is one; every answer: our headers."""
     parts = services_of(request)
     path = request.url.path
-    if not host_ok(request.headers.get("host"), parts.options.allowed_hosts):
+    # A health check knows this machine by a name of its own; what it is told helps nobody.
+    if path != HEALTH and not host_ok(request.headers.get("host"), parts.options.allowed_hosts):
         return _refusal(421, "This name is not one of this site's. Add it to WEB_ALLOWED_HOSTS, or use localhost.")
     if request.method not in {"GET", "HEAD"} and not same_origin(request.headers):
         return _refusal(403, "This form was sent from another site, so nothing was done.")
+    open_to_it = path.startswith(OPEN_PATHS)
     try:
-        open_to_it = path.startswith(OPEN_PATHS) or await run_in_threadpool(logged_in, request)
+        request.state.logged_in = not open_to_it and await run_in_threadpool(logged_in, request)
     except GlucoflowError as error:  # the store is away: nobody is let in
         return _secured(await _our_error(request, error))
-    if not open_to_it:
+    if not (open_to_it or request.state.logged_in):
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             return _secured(RedirectResponse(f"/login?next={_local(request)}", 303))
         return _refusal(401, "Log in first: open this site's front page.")
@@ -132,6 +146,10 @@ def _problem(request: Request, status: int, title: str, message: str, remedy: st
     return services.pages.render(
         request, "problem.html", services.clock(), status, title=title, message=message, remedy=remedy
     )
+
+
+async def _refused_body(request: Request, status: int, message: str, remedy: str) -> Response:
+    return _problem(request, status, "Not taken", message, remedy)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

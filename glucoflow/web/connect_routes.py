@@ -1,35 +1,33 @@
-"""Connecting a provider: off to the provider, back with a code, and what to say when it went wrong."""
+"""Connecting a provider by its own page or by a form of ours, and what can be asked of a connection."""
 
 import logging
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import SecretStr
 
-from glucoflow.model.errors import GlucoflowError, Reauthorize
+from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.service.connect import ConnectForm
 from glucoflow.store import Person
-from glucoflow.web.access import InParts, InPerson, OurForm, Services, local_path
+from glucoflow.web.access import InParts, InPerson, OurForm, Services
+from glucoflow.web.forms import day_of, tried
+from glucoflow.web.oauth_routes import leave
 from glucoflow.web.pages import unit_of
+from glucoflow.web.person_routes import status_page
 
 log = logging.getLogger(__name__)
 router = APIRouter()
 
-DENIED = "access_denied"
-
 
 @router.get("/people/{user_id}/connect/{provider}")
 def begin(request: Request, parts: InParts, person: InPerson, provider: str) -> Response:
-    """To the provider's own login, or to a form of ours. The state that comes back from there is single-use, expires,
-    and only its hash is kept."""
+    """The form of a provider that has one. Others are begun by a form of ours (POST), never by an address."""
     form = _form_of(parts, provider)
-    if form is not None:
-        return _form_page(request, parts, person, form, {}, form.region)
-    address = parts.connect.begin(person.id, provider, parts.clock())
-    return RedirectResponse(address, 303, headers={"Cache-Control": "no-store"})
+    if form is None:
+        return RedirectResponse(f"/people/{person.id}/status", 303)
+    return _form_page(request, parts, person, form, {}, form.region)
 
 
 async def typed(request: Request) -> dict[str, str]:
@@ -39,13 +37,14 @@ async def typed(request: Request) -> dict[str, str]:
 
 
 @router.post("/people/{user_id}/connect/{provider}", dependencies=[OurForm])
-def fill_in(
+def connect(
     request: Request, parts: InParts, person: InPerson, provider: str, sent: Annotated[dict[str, str], Depends(typed)]
 ) -> Response:
-    """Sign in with what was filled in. What the provider refuses is said over the form; nothing secret comes back."""
+    """To the provider's own page, or sign in with what was filled in: what is refused is said over the form, and
+    nothing secret comes back."""
     form = _form_of(parts, provider)
     if form is None:
-        raise HTTPException(404, "This provider has a sign-in page of its own.")
+        return leave(request, parts, person, provider)
     region = sent.get("region", form.region)
     values = {one.name: SecretStr(sent[one.name].strip()) for one in form.fields if sent.get(one.name, "").strip()}
     try:
@@ -89,42 +88,28 @@ def _form_page(
     return page
 
 
-@router.get("/oauth/callback")
-def callback(request: Request, parts: InParts, state: str = "", code: str = "", error: str = "") -> Response:
-    """Back from the provider. Always ends at an address without code and state."""
-    now = parts.clock()
-    if error:
-        return _failed(request, parts, parts.connect.cancel(state, now) if state else None, error)
-    if not state or not code:
-        return _page(
-            request,
-            parts,
-            None,
-            "This address is not complete",
-            "The provider sends people here with a code; this call has none.",
-            "Start again from the person's page.",
-        )
-    try:
-        done = parts.connect.complete(state, code, now)
-    except Reauthorize as refused:
-        log.info("An authorization was refused: %s", type(refused).__name__)
-        remedy = refused.remedy or "Start again from the person's page; the link works once and for a few minutes."
-        return _page(request, parts, None, "Not connected", refused.message, remedy)
-    return RedirectResponse(f"/people/{done.user_id}/status?connected={done.provider}", 303)
-
-
 @router.post("/people/{user_id}/sync", dependencies=[OurForm])
-def sync(parts: InParts, person: InPerson, back: Annotated[str, Form()] = "/") -> Response:
+def sync(parts: InParts, person: InPerson) -> Response:
+    """Ask for a sync; the page that answers at once shows how it goes."""
     parts.connect.sync(person.id, parts.clock())
-    return RedirectResponse(local_path(back), 303)
+    return RedirectResponse(f"/people/{person.id}/status?syncing=1", 303)
 
 
 @router.post("/people/{user_id}/backfill", dependencies=[OurForm])
 def backfill(
-    parts: InParts, person: InPerson, first: Annotated[date, Form()], last: Annotated[date, Form()]
+    request: Request,
+    parts: InParts,
+    person: InPerson,
+    first: Annotated[str, Form()] = "",
+    last: Annotated[str, Form()] = "",
 ) -> Response:
     """Read days again, both included; how far it is shows among the runs."""
-    parts.connect.backfill(person.id, first, last, parts.clock())
+    try:
+        parts.connect.backfill(person.id, day_of("first", first), day_of("last", last), parts.clock())
+    except Rejected as error:
+        fields = {"start": "first", "end": "last", "person": "first"}
+        wrong = tried("backfill", {"first": first, "last": last}, error, fields)
+        return status_page(request, parts, person, wrong=wrong)
     return RedirectResponse(f"/people/{person.id}/status?loading=1", 303)
 
 
@@ -154,29 +139,3 @@ def undo(parts: InParts, person: InPerson, connection_id: str) -> Response:
 def _known(parts: Services, person: Person, connection_id: str) -> None:
     if connection_id not in {one.id for one in parts.store.connections.for_user(person.id)}:
         raise HTTPException(404, "This connection is not there any more.")
-
-
-def _failed(request: Request, parts: Services, user_id: str | None, error: str) -> Response:
-    if error == DENIED:
-        return _page(
-            request,
-            parts,
-            user_id,
-            "Not connected",
-            "The provider says that access was not allowed, so nothing was stored.",
-            "If that was a slip, connect again and give your consent there.",
-        )
-    return _page(
-        request,
-        parts,
-        user_id,
-        "Not connected",
-        f"The provider answered with the error “{error[:60]}”.",
-        "Try again in a few minutes. If it stays, check the redirect URI and the keys with: glucoflow doctor",
-    )
-
-
-def _page(request: Request, parts: Services, user_id: str | None, title: str, message: str, remedy: str) -> Response:
-    return parts.pages.render(
-        request, "problem.html", parts.clock(), 400, title=title, message=message, remedy=remedy, user_id=user_id
-    )

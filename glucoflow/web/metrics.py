@@ -4,7 +4,7 @@ Conventions are those of `glucoflow.es.overview`; superseded readings are not co
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,8 +15,8 @@ from glucoflow.analytics.variability import gmi
 from glucoflow.es.overview import Overview, overview_aggs, overview_of
 from glucoflow.model.glycemia import Sufficiency
 from glucoflow.model.goals import ShownShares, shown_shares
-from glucoflow.model.ranges import Band
 from glucoflow.model.targets import Targets
+from glucoflow.web.newest import Delays, Newest, newest_agg, read_newest
 from glucoflow.web.span import rolling
 
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}
@@ -102,17 +102,6 @@ def read_metrics(
     return SpanMetrics(**msgspec.structs.asdict(found), days=days, active_percent=active, targets=targets)
 
 
-class Newest(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest reading of a person."""
-
-    time: datetime
-    mg_dl: float
-    band: Band
-    offset_min: int = 0
-    direction: str | None = None
-    limit: str | None = None
-
-
 class Lately(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a card shows: the newest reading, the line of the last hours, the figures of the last 14 days."""
 
@@ -131,8 +120,6 @@ LATELY = "14d"
 def lately_body(now: datetime, targets: Targets, zone: str) -> dict[str, Any]:
     """One search for `Lately`: 14 local days of figures, hours of trace, the newest reading of all."""
     start = now - timedelta(hours=TRACE_HOURS)
-    fields = ["@timestamp", "glucose.mg_dl", "glucose.range", "glucose.limit", "trend.direction", "time.utc_offset_min"]
-    newest = {"top_hits": {"size": 1, "sort": [{"@timestamp": "desc"}], "_source": fields}}
     by_time = {
         "field": "@timestamp",
         "fixed_interval": "5m",
@@ -143,7 +130,7 @@ def lately_body(now: datetime, targets: Targets, zone: str) -> dict[str, Any]:
     return {
         "size": 0,
         "aggs": {
-            "readings": {"filter": READING, "aggs": {"newest": newest}},
+            "readings": {"filter": READING, "aggs": {"newest": newest_agg()}},
             "trace": {
                 "filter": readings_in(start, now),
                 "aggs": {"t": trace},
@@ -153,31 +140,18 @@ def lately_body(now: datetime, targets: Targets, zone: str) -> dict[str, Any]:
     }
 
 
-def read_lately(answer: Mapping[str, Any], now: datetime, targets: Targets, zone: str) -> Lately:
-    """`Lately` from the answer to `lately_body`."""
+def read_lately(answer: Mapping[str, Any], now: datetime, targets: Targets, zone: str, delays: Delays) -> Lately:
+    """`Lately` from the answer to `lately_body`. `delays`: of the person's providers."""
     aggs = answer.get("aggregations", {})
     start, width = _ms(now - timedelta(hours=TRACE_HOURS)), TRACE_HOURS * 3_600_000
     points = tuple(
         ((b["key"] + 150_000 - start) / width, b["g"]["value"])
         for b in aggs.get("trace", {}).get("t", {}).get("buckets", ())
     )
-    hits = aggs.get("readings", {}).get("newest", {}).get("hits", {}).get("hits", ())
     return Lately(
-        newest=read_newest(hits[0]["_source"]) if hits else None,
+        newest=read_newest(aggs.get("readings", {}).get("newest", {}), delays),
         trace=points,
         metrics=read_metrics(aggs.get("metrics", {}), rolling(LATELY, zone, now).start, now, targets),
-    )
-
-
-def read_newest(source: Mapping[str, Any]) -> Newest:
-    glucose = source["glucose"]
-    return Newest(
-        time=datetime.fromisoformat(source["@timestamp"]).astimezone(UTC),
-        mg_dl=glucose["mg_dl"],
-        band=glucose["range"],
-        offset_min=source.get("time", {}).get("utc_offset_min", 0),
-        direction=source.get("trend", {}).get("direction"),
-        limit=glucose.get("limit"),
     )
 
 

@@ -46,6 +46,7 @@ class Pages:
             units=(MG_DL, MMOL_L),
             dashboard_pages=DASHBOARD_PAGES,
             span=None,
+            tried=None,
             words=wording,
             pictures=pictures,
             count=count,

@@ -1,6 +1,6 @@
 """The front page, a person's seven pages, their status, and the small forms on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,8 +10,9 @@ import msgspec
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import fits
-from glucoflow.model.units import MG_DL, Unit
+from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.service.jobs import backfill_words
 from glucoflow.service.people import add_person
 from glucoflow.store import Connection, Person
@@ -19,6 +20,7 @@ from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_
 from glucoflow.web.charts import View, meta_for
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, DashboardPage, dashboard_page, placed, too_short
 from glucoflow.web.extras import part_of
+from glucoflow.web.forms import Tried, tried, zones
 from glucoflow.web.metrics import Lately, lately_body, metrics_agg, read_lately, read_metrics
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
 from glucoflow.web.span import BadSpan, Span, minute_after, read_span, rolling
@@ -35,30 +37,56 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     connections: Sequence[Connection]
 
 
+NOTHING_ASKED: Mapping[str, object] = {"connected": None, "loading": False, "syncing": False, "gone": None}
 CARDS = 48
 """People on one front page."""
 
 
 @router.get("/")
-def front(request: Request, services: InServices, page: Annotated[int, Query(ge=1)] = 1) -> Response:
+def front(request: Request, services: InServices, page: Annotated[int, Query(ge=1)] = 1, leaving: str = "") -> Response:
+    """`leaving`: the id of someone whose deletion was asked for."""
+    return _front(request, services, page, leaving=leaving)
+
+
+def _front(
+    request: Request, services: Services, page: int, *, leaving: str = "", wrong: Tried | None = None
+) -> Response:
     now = services.clock()
     people = services.store.people.list()
     shown = people[(page - 1) * CARDS : page * CARDS]
     with ThreadPoolExecutor(8) as pool:
         cards = list(pool.map(lambda person: _card(request, services, person, now), shown))
     return services.pages.render(
-        request, "front.html", now, cards=cards, page=page, pages=max(1, -(-len(people) // CARDS))
+        request,
+        "front.html",
+        now,
+        422 if wrong else 200,
+        cards=cards,
+        page=page,
+        pages=max(1, -(-len(people) // CARDS)),
+        zones=zones(),
+        leaving=leaving,
+        tried=wrong,
     )
 
 
 @router.post("/people", dependencies=[OurForm])
 def add(
+    request: Request,
     services: InServices,
-    name: Annotated[str, Form()],
-    unit: Annotated[Unit, Form()] = MG_DL,
+    name: Annotated[str, Form()] = "",
+    unit: Annotated[str, Form()] = MG_DL,
     zone: Annotated[str, Form()] = "UTC",
 ) -> Response:
-    person = add_person(services.store, name, unit, zone, services.clock())
+    try:
+        if unit not in (MG_DL, MMOL_L):
+            raise Rejected("unit", f"is {MG_DL} or {MMOL_L}")
+        chosen: Unit = MG_DL if unit == MG_DL else MMOL_L
+        person = add_person(services.store, name, chosen, zone, services.clock())
+    except Rejected as error:
+        values = {"name": name, "unit": unit, "zone": zone}
+        fields = {"display name": "name", "user": "name"}
+        return _front(request, services, 1, wrong=tried("person", values, error, fields))
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
@@ -77,17 +105,37 @@ def status(
     person: InPerson,
     connected: str = "",
     loading: bool = False,
+    syncing: bool = False,
     gone: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
+    asked = {"connected": services.connect.titles.get(connected), "loading": loading, "syncing": syncing, "gone": gone}
+    return status_page(request, services, person, asked=asked)
+
+
+def status_page(
+    request: Request,
+    services: Services,
+    person: Person,
+    *,
+    asked: Mapping[str, object] = NOTHING_ASKED,
+    wrong: Tried | None = None,
+) -> Response:
+    """Connections, runs and rejected records. `asked`: what was just asked for; `wrong`: of the form for older days."""
     now = services.clock()
-    answer = services.queries.aggregate(person.id, lately_body(now, person.targets, person.zone))
-    newest = read_lately(answer, now, person.targets, person.zone).newest
     store, titles = services.store, services.connect.titles
     connections = store.connections.for_user(person.id)
+    newest = read_lately(
+        services.queries.aggregate(person.id, lately_body(now, person.targets, person.zone)),
+        now,
+        person.targets,
+        person.zone,
+        services.connect.delays(connections),
+    ).newest
     return services.pages.render(
         request,
         "status.html",
         now,
+        422 if wrong else 200,
         person=person,
         unit=unit_of(request, person),
         current="status",
@@ -98,10 +146,10 @@ def status(
         backfills=[backfill_words(one) for one in store.backfills.open(person.id)],
         titles=titles,
         freshness=services.connect.freshness,
+        by_form={name for name in titles if services.connect.form(name)},
         newest=newest,
-        connected=titles.get(connected),
-        loading=loading,
-        gone=gone,
+        tried=wrong,
+        **asked,
         today=now.astimezone(ZoneInfo(person.zone)).date(),
     )
 
@@ -143,7 +191,6 @@ def _dashboard(request: Request, services: Services, person: Person, chosen: Das
         span=span,
         problem=problem,
         compare=request.query_params.get("compare") == "1",
-        connections=services.store.connections.for_user(person.id),
         excluded=[
             one
             for one in services.annotations.exclusions(person.id)
@@ -181,8 +228,11 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
     }
     answer = services.queries.aggregate(person.id, body)
     aggs = answer.get("aggregations", {})
+    connections = services.store.connections.for_user(person.id)
     return {
-        "lately": read_lately(answer, now, person.targets, person.zone),
+        "connections": connections,
+        "titles": services.connect.titles,
+        "lately": read_lately(answer, now, person.targets, person.zone, services.connect.delays(connections)),
         "metrics": read_metrics(aggs.get("span", {}), span.start, min(span.end, now), person.targets),
         "before": read_metrics(aggs.get("before", {}), start, end, person.targets),
     }
@@ -191,9 +241,10 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
 def _card(request: Request, services: Services, person: Person, now: datetime) -> Card:
     known = fits(person.id)  # a row that is older than the rule of ids has no index
     answer = services.queries.aggregate(person.id, lately_body(now, person.targets, person.zone)) if known else {}
+    connections = services.store.connections.for_user(person.id)
     return Card(
         person=person,
         unit=unit_of(request, person),
-        lately=read_lately(answer, now, person.targets, person.zone),
-        connections=services.store.connections.for_user(person.id),
+        lately=read_lately(answer, now, person.targets, person.zone, services.connect.delays(connections)),
+        connections=connections,
     )

@@ -1,15 +1,17 @@
-"""A person's settings: their targets, and the spans that they excluded from all figures."""
+"""A person's settings: who they are here, their targets, the spans that they excluded, and their end."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from glucoflow.model.errors import Rejected
 from glucoflow.model.targets import PROFILES
+from glucoflow.model.units import Unit
 from glucoflow.store import Person
-from glucoflow.web.access import InPerson, InServices, OurForm
-from glucoflow.web.pages import unit_of
+from glucoflow.web.access import InPerson, InServices, OurForm, Services
+from glucoflow.web.forms import Tried, number_of, time_of, tried, zones
+from glucoflow.web.pages import unit_cookie, unit_of
 
 router = APIRouter()
 
@@ -23,18 +25,30 @@ PROFILE_WORDS = {
 
 @router.get("/people/{user_id}/settings")
 def settings(request: Request, services: InServices, person: InPerson) -> Response:
-    return services.pages.render(
-        request,
-        "settings.html",
-        services.clock(),
-        person=person,
-        unit=unit_of(request, person),
-        current="settings",
-        profiles=PROFILES,
-        profile_words=PROFILE_WORDS,
-        profile=person.profile,
-        exclusions=list(reversed(services.annotations.exclusions(person.id))),
-    )
+    return _page(request, services, person)
+
+
+@router.post("/people/{user_id}/details", dependencies=[OurForm])
+def change_details(
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    name: Annotated[str, Form()] = "",
+    zone: Annotated[str, Form()] = "",
+    unit: Annotated[str, Form()] = "",
+) -> Response:
+    """Name, zone and unit; the id, and so the address, stays. This browser's own choice of a unit ends."""
+    try:
+        if unit not in ("mg/dL", "mmol/L"):
+            raise Rejected("unit", "is mg/dL or mmol/L")
+        chosen: Unit = "mg/dL" if unit == "mg/dL" else "mmol/L"
+        services.annotations.change_person(person.id, name, zone or "-", chosen)
+    except Rejected as error:
+        values = {"name": name, "zone": zone, "unit": unit}
+        return _page(request, services, person, tried("details", values, error, {"display name": "name"}))
+    answer = _back(person)
+    answer.delete_cookie(unit_cookie(person.id))
+    return answer
 
 
 @router.post("/people/{user_id}/targets", dependencies=[OurForm])
@@ -42,27 +56,37 @@ def choose_targets(
     request: Request,
     services: InServices,
     person: InPerson,
-    profile: Annotated[str, Form()],
+    profile: Annotated[str, Form()] = "",
     limits: Annotated[Literal["profile", "own"], Form()] = "profile",
-    low: Annotated[float | None, Form()] = None,
-    high: Annotated[float | None, Form()] = None,
+    low: Annotated[str, Form()] = "",
+    high: Annotated[str, Form()] = "",
 ) -> Response:
     """The profile's range, or own limits in the unit that the page showed."""
-    own = (low, high) if limits == "own" else (None, None)
-    services.annotations.set_targets(person.id, profile, *own, unit_of(request, person))
+    try:
+        own = (number_of("low", low), number_of("high", high)) if limits == "own" else (None, None)
+        services.annotations.set_targets(person.id, profile, *own, unit_of(request, person))
+    except Rejected as error:
+        values = {"profile": profile, "limits": limits, "low": low, "high": high}
+        return _page(request, services, person, tried("targets", values, error, {"targets": "high"}))
     return _back(person)
 
 
 @router.post("/people/{user_id}/exclusions", dependencies=[OurForm])
 def exclude(
+    request: Request,
     services: InServices,
     person: InPerson,
-    start: Annotated[datetime, Form()],
-    end: Annotated[datetime, Form()],
-    reason: Annotated[str, Form()],
+    start: Annotated[str, Form()] = "",
+    end: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
 ) -> Response:
     """Exclude a span, given by the home clock."""
-    services.annotations.exclude(person.id, start, end, reason, services.clock())
+    try:
+        span = time_of("start", start), time_of("end", end)
+        services.annotations.exclude(person.id, *span, reason, services.clock())
+    except Rejected as error:
+        values = {"start": start, "end": end, "reason": reason}
+        return _page(request, services, person, tried("exclusion", values, error, {"exclusion": "end"}))
     return _back(person)
 
 
@@ -72,5 +96,33 @@ def undo(services: InServices, person: InPerson, number: int) -> Response:
     return _back(person)
 
 
-def _back(person: Person) -> Response:
+@router.post("/people/{user_id}/delete", dependencies=[OurForm])
+def delete(request: Request, services: InServices, person: InPerson, confirm: Annotated[str, Form()] = "") -> Response:
+    """Have the person deleted with all that is held of them, once their name was repeated."""
+    if confirm.strip() != person.display_name:
+        wrong = Rejected("confirm", f"enter the name as it is: {person.display_name}")
+        return _page(request, services, person, tried("delete", {"confirm": confirm}, wrong, {}))
+    services.connect.delete_person(person.id)
+    return RedirectResponse("/?leaving=" + person.id, 303)
+
+
+def _page(request: Request, services: Services, person: Person, wrong: Tried | None = None) -> Response:
+    return services.pages.render(
+        request,
+        "settings.html",
+        services.clock(),
+        422 if wrong else 200,
+        person=person,
+        unit=unit_of(request, person),
+        current="settings",
+        profiles=PROFILES,
+        profile_words=PROFILE_WORDS,
+        profile=person.profile,
+        zones=zones(),
+        exclusions=list(reversed(services.annotations.exclusions(person.id))),
+        tried=wrong,
+    )
+
+
+def _back(person: Person) -> RedirectResponse:
     return RedirectResponse(f"/people/{person.id}/settings", 303)

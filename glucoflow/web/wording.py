@@ -9,7 +9,7 @@ from glucoflow.model import goals, words
 from glucoflow.model.goals import Goal, ShownShares
 from glucoflow.model.target_bands import NAMES
 from glucoflow.model.targets import Targets
-from glucoflow.model.units import Unit, glucose
+from glucoflow.model.units import Unit, decimals_of, glucose, in_unit
 
 BAND_WORDS = {band: name.lower() for band, name in NAMES.items()}
 
@@ -46,6 +46,17 @@ def age(then: datetime, now: datetime) -> str:
     if abs(now - then) < timedelta(minutes=1):
         return "just now"
     return f"{words.length(now - then)} ago" if now > then else f"in {words.length(then - now)}"
+
+
+def hours(length: timedelta) -> str:
+    """`1 h`, `3 h`, `90 min`."""
+    minutes = round(length / timedelta(minutes=1))
+    return f"{minutes}\u00a0min" if minutes % 60 else f"{minutes // 60}\u00a0h"
+
+
+def change(mg_dl: float, minutes: int, unit: Unit) -> str:
+    """`+4 in 5 min`, `−0.2 in 5 min`: from one reading to the next, in the unit that stands beside it."""
+    return f"{words.signed(in_unit(mg_dl, unit), decimals_of(unit))} in {minutes}\u00a0min"
 
 
 def moment(time: datetime, offset_min: int | None, zone: str) -> str:

@@ -242,6 +242,7 @@ def test_a_taken_port_of_the_pages(cloud: Cloud, taken_port: int) -> None:
 
 def test_pages_for_everybody_need_a_password(cloud: Cloud, command: Command) -> None:
     assert_says(command("web", WEB_HOST="0.0.0.0"), CONFIG, "WEB_PASSWORD")  # noqa: S104 – refused
+    assert_says(command("web", WEB_PASSWORD="short"), CONFIG, "WEB_PASSWORD: must have at least 8 characters")
 
 
 def test_kibana_that_is_not_set_or_not_there(cloud: Cloud, command: Command) -> None:

@@ -13,11 +13,12 @@ from typer.main import get_command
 from glucoflow.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-ONE_SHOTS = {"settings", "elasticsearch-setup", "provision", "dashboards", "demo"}
+ONE_SHOTS = {"settings", "elasticsearch-setup", "postgres-setup", "provision", "dashboards", "demo"}
 GOOD = {
-    "ELASTIC_PASSWORD": "a1", "ES_PASSWORD": "b2", "KIBANA_PASSWORD": "c3", "POSTGRES_PASSWORD": "d4",
-    "PREFECT_PASSWORD": "e5", "WEB_PASSWORD": "f6", "KIBANA_KEY": "k" * 32,
-    "GLUCOFLOW_TOKEN_KEY": Fernet.generate_key().decode(),
+    "ELASTIC_PASSWORD": "aaaaaaa1", "ES_PASSWORD": "bbbbbbb2", "KIBANA_PASSWORD": "ccccccc3",
+    "KIBANA_PROVISION_PASSWORD": "ccccccc4", "POSTGRES_PASSWORD": "ddddddd4", "STORE_PASSWORD": "ddddddd5",
+    "PREFECT_STORE_PASSWORD": "ddddddd6", "PREFECT_PASSWORD": "eeeeeee5", "WEB_PASSWORD": "fffffff6",
+    "KIBANA_KEY": "k" * 32, "GLUCOFLOW_TOKEN_KEY": Fernet.generate_key().decode(),
 }  # fmt: skip
 
 
@@ -102,7 +103,59 @@ def test_what_must_outlive_a_container_is_on_a_volume(services: dict[str, Any]) 
     for name in ("provision", "worker", "web", "demo"):
         assert f"glucoflow-data:{data[1]}" in services[name]["volumes"], name
     assert "elasticsearch-data:/usr/share/elasticsearch/data" in services["elasticsearch"]["volumes"]
+    assert {name for name, one in services.items() if "glucoflow-data:/data" in one.get("volumes", [])} == {
+        "provision", "dashboards", "worker", "web", "demo"
+    }, "and nobody else's business"  # fmt: skip
     assert "postgres-data:/var/lib/postgresql/data" in services["postgres"]["volumes"]
+
+
+def test_nothing_gains_a_right_and_what_can_be_is_not_writable(services: dict[str, Any]) -> None:
+    for name, one in services.items():
+        assert one["cap_drop"] == ["ALL"], name
+        assert "cap_add" not in one, name
+        assert one["security_opt"] == ["no-new-privileges:true"], name
+        assert not one.get("privileged"), name
+    writable = {name for name, one in services.items() if not one.get("read_only")}
+    assert writable == {"elasticsearch", "kibana"}
+    assert all(one["tmpfs"] for name, one in services.items() if name not in writable)
+
+
+def test_our_image_runs_as_a_user_who_cannot_change_the_program() -> None:
+    final = (ROOT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
+    assert re.search(r"^COPY --from=build /app /app$", final, flags=re.MULTILINE), "root's, as copies are"
+    assert re.search(r"^USER glucoflow$", final, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("secret", "holders"),
+    [
+        ("ELASTIC_PASSWORD", {"elasticsearch", "elasticsearch-setup"}),
+        ("KIBANA_PROVISION_PASSWORD", {"elasticsearch-setup", "dashboards", "worker"}),
+        ("KIBANA_PASSWORD", {"elasticsearch-setup", "kibana"}),
+        ("POSTGRES_PASSWORD", {"postgres", "postgres-setup"}),
+        ("PREFECT_STORE_PASSWORD", {"postgres-setup", "prefect-server"}),
+        ("STORE_PASSWORD", {"postgres-setup", "provision", "dashboards", "worker", "web", "demo"}),
+        ("GLUCOFLOW_TOKEN_KEY", {"provision", "dashboards", "worker", "web", "demo"}),
+        ("WEB_PASSWORD", {"web"}),
+    ],
+)
+def test_a_secret_is_with_whoever_needs_it_and_nobody_else(
+    services: dict[str, Any], secret: str, holders: set[str]
+) -> None:
+    found = {
+        name
+        for name, one in services.items()
+        if "${" + secret + "}" in " ".join(map(str, one.get("environment", {}).values()))
+    }
+    assert found - {"settings"} == holders
+
+
+def test_every_image_is_an_exact_version(services: dict[str, Any]) -> None:
+    named = {re.sub(r"\$\{[A-Z_]+:-([^}]+)\}", r"\1", one["image"]) for one in services.values() if "build" not in one}
+    named |= set(re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE))
+    for image in named:
+        assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?(@sha256:[0-9a-f]{64})?", image), image
+    assert re.search(r"pip install \S+ uv==\d", (ROOT / "Dockerfile").read_text())
 
 
 def check(**values: str) -> subprocess.CompletedProcess[str]:
@@ -137,6 +190,8 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("KIBANA_KEY", "tooshort", "32"),
         ("GLUCOFLOW_TOKEN_KEY", "no key!", "Fernet"),
         ("WEB_PASSWORD", "", "not set"),
+        ("WEB_PASSWORD", "f", "at least 8"),
+        ("KIBANA_PROVISION_PASSWORD", "seven77", "at least 8"),
     ],
 )
 def test_a_bad_value_is_named_and_not_shown(name: str, value: str, words: str) -> None:
@@ -145,4 +200,4 @@ def test_a_bad_value_is_named_and_not_shown(name: str, value: str, words: str) -
     assert done.stderr.count(" - ") == 1
     assert name in done.stderr
     assert words in done.stderr
-    assert not value or value not in done.stderr
+    assert len(value) < 2 or value not in done.stderr

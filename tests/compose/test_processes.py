@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import yaml
 
@@ -22,7 +23,7 @@ from tests.cli.conftest import OURS
 from tests.compose.test_file import GOOD, ROOT
 from tests.node import Node
 from tests.ports import free_ports
-from tests.postgres import Server
+from tests.postgres import PASSWORD, Server
 from tests.workers import own_name
 
 PREFIX = f"compose-{own_name()}-"
@@ -41,6 +42,7 @@ class Composed:
             "http://prefect-server:4200": f"http://127.0.0.1:{self.prefect}",
             "http://localhost:4200": f"http://127.0.0.1:{self.prefect}",
             "http://simulator:8400": f"http://127.0.0.1:{self.simulator}",
+            "/tmp/ui": str(folder / "ui"),  # noqa: S108 - what the file says
         }
         self._changed = {
             "ES_USER": node.username,
@@ -74,13 +76,16 @@ class Composed:
         )  # fmt: skip
 
     @contextmanager
-    def running(self, service: str, healthy: Callable[[], bool], *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    def running(
+        self, service: str, healthy: Callable[[], bool], *more: str, set_too: Mapping[str, str] = {}
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """A service, once it is healthy; told to stop at the end as compose does."""
         log = self.folder / f"{service}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [*self.argv(service), *more], env=self.environment(service), cwd=self.folder, stdout=out, stderr=out
-            )
+                [*self.argv(service), *more],
+                env={**self.environment(service), **set_too}, cwd=self.folder, stdout=out, stderr=out,
+            )  # fmt: skip
         try:
             deadline = time.monotonic() + 90
             while not healthy():
@@ -125,15 +130,24 @@ class Composed:
         return text
 
 
+def set_up_postgres(postgres: Server) -> subprocess.CompletedProcess[str]:
+    """The one-shot that makes users and databases, as the superuser of this server."""
+    there = {"PGHOST": "127.0.0.1", "PGPORT": str(postgres.port), "PGUSER": "gluco", "PGPASSWORD": PASSWORD}
+    return subprocess.run(
+        ["bash", str(ROOT / "docker" / "setup-postgres.sh")],
+        env={**there, **GOOD, "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def composed(
     elasticsearch_node: Node, postgres: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Composed]:
     """PostgreSQL, Prefect's server and the simulator, healthy by the file's own checks."""
     with ExitStack() as stack:
-        postgres.execute(f"CREATE ROLE glucoflow LOGIN SUPERUSER PASSWORD '{GOOD['POSTGRES_PASSWORD']}'")
-        postgres.execute("CREATE DATABASE glucoflow OWNER glucoflow")
-        postgres.execute((ROOT / "docker" / "postgres-init.sql").read_text().splitlines()[-1])
+        for _ in range(2):  # it runs at every start
+            done = set_up_postgres(postgres)
+            assert done.returncode == 0, done.stderr
         made = Composed(tmp_path_factory.mktemp("compose"), elasticsearch_node, postgres)
         for service, port, more in (
             ("prefect-server", made.prefect, []),
@@ -184,6 +198,28 @@ def test_the_pages_ask_for_the_password_and_tell_their_health_without(composed: 
         assert page.headers["location"].startswith("/login")
         login = httpx.get(f"{base}/login", timeout=10)
         assert "password" in login.text
+
+
+def test_a_name_of_ones_own_leaves_the_health_check_in_peace(composed: Composed) -> None:
+    base, own = f"http://127.0.0.1:{composed.web}", {"WEB_ALLOWED_HOSTS": "glucose.example"}
+    with composed.running("web", lambda: composed.answers(base + composed.health_path("web")), set_too=own):
+        assert httpx.get(f"{base}/login", timeout=10).status_code == 421
+        assert httpx.get(f"{base}/login", headers={"host": "glucose.example"}, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize(("user", "database"), [("prefect", "glucoflow"), ("glucoflow", "prefect")])
+def test_neither_user_of_the_database_gets_at_the_others(
+    composed: Composed, postgres: Server, user: str, database: str
+) -> None:
+    password = {"glucoflow": GOOD["STORE_PASSWORD"], "prefect": GOOD["PREFECT_STORE_PASSWORD"]}[user]
+    address = f"postgresql://{user}:{password}@127.0.0.1:{postgres.port}/"
+    with psycopg.connect(address + user) as own:
+        (power,) = own.execute(
+            "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        ).fetchone() or (None,)
+        assert power is False
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(address + database)
 
 
 def test_prefect_refuses_whoever_has_no_password(composed: Composed) -> None:

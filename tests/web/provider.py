@@ -13,6 +13,7 @@ class Provider:
     def __init__(self) -> None:
         self.unused: set[str] = set()
         self.given = 0
+        self.failing = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
     def __enter__(self) -> Self:
@@ -54,6 +55,9 @@ class Provider:
                 self._answer(200, "text/html", f"<title>Login</title>{links}")
 
             def do_POST(self) -> None:
+                if provider.failing:
+                    self.close_connection = True  # the line goes dead before an answer
+                    return
                 body = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
                 code = body.get("code", [""])[0]
                 if code not in provider.unused:

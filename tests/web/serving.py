@@ -57,6 +57,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     synced: list[str]
     backfilled: list[Backfill]
     summarized: list[tuple[str, datetime | None, datetime | None]]
+    deleted: list[str]
 
     def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: Any) -> None:
         """Documents of one person, into the real index by the real sink."""
@@ -81,7 +82,14 @@ PAUSED = Cause(message="The schedule is paused in Prefect.", remedy="Resume it."
 
 @contextmanager
 def site(
-    folder: Path, client: Elasticsearch, names: Names, *, password: str | None = None, keys: bool = True, port: int = 0
+    folder: Path,
+    client: Elasticsearch,
+    names: Names,
+    *,
+    password: str | None = None,
+    keys: bool = True,
+    port: int = 0,
+    keys_come_later: bool = False,
 ) -> Iterator[Site]:
     """The pages with an empty store, served until the block ends."""
     listening = socket.create_server(("127.0.0.1", port))
@@ -89,6 +97,7 @@ def site(
     synced: list[str] = []
     backfilled: list[Backfill] = []
     summarized: list[tuple[str, datetime | None, datetime | None]] = []
+    deleted: list[str] = []
     with Provider() as provider, open_store(folder) as store:
         app_of_ours = DexcomSettings(
             base_url=HttpUrl(provider.url),
@@ -104,6 +113,9 @@ def site(
         nothing = Providers(settings={}, installed=Installed(providers={}))
         usual = {name: one.settings() for name, one in installed().providers.items()}
         providers = Providers(settings={**usual, "dexcom": app_of_ours}) if keys else nothing
+        if keys_come_later:  # with the next look, or, without `keys`, never
+            without = app_of_ours.model_copy(update={"client_id": None})
+            providers = Providers(settings={**usual, "dexcom": without})
         app = create_app(
             store,
             Queries(client, names),
@@ -114,6 +126,8 @@ def site(
                 backfilled.append,
                 lambda connections, now: find_overdue(store, connections, now, EVERY, lambda: PAUSED),
                 undone,
+                deleted.append,
+                lambda: Providers(settings={**usual, "dexcom": app_of_ours}) if keys else providers,
             ),
             Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
@@ -131,6 +145,7 @@ def site(
                 synced=synced,
                 backfilled=backfilled,
                 summarized=summarized,
+                deleted=deleted,
             )
 
 

@@ -1,5 +1,7 @@
 """Connecting a provider by its real OAuth pages, and everything that can go wrong on the way."""
 
+import html
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,12 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from elasticsearch import Elasticsearch
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
 
 from glucoflow.model.errors import OtherAccount
 from glucoflow.provider import Account
 from glucoflow.simulators.nightscout import running_sites
 from glucoflow.simulators.nightscout.app import Sites
 from glucoflow.simulators.people import demo_scenario
+from glucoflow.web.browser_bond import BOND_LASTS, BrowserBond, SignIn, tag_of
 from glucoflow.web.security import CSRF_COOKIE
 from tests.web.conftest import NAMES, Open
 from tests.web.serving import CREDENTIALS, Site, site
@@ -26,14 +32,29 @@ def alone(empty_site: Site) -> Site:
     return empty_site
 
 
-def started(served: Site) -> str:
+@pytest.fixture
+def finns(alone: Site) -> Iterator[httpx.Client]:
+    """Finn's: it keeps cookies and follows no redirect."""
+    with httpx.Client(base_url=alone.url) as client:
+        yield client
+
+
+def started(finns: httpx.Client) -> str:
     """The state with which an authorization goes to the provider."""
-    answer = httpx.get(f"{served.url}/people/finn/connect/dexcom")
-    assert answer.status_code == 303
-    asked = parse_qs(urlsplit(answer.headers["location"]).query)
-    assert asked["redirect_uri"] == [f"{served.url}/oauth/callback"]
+    form = {"csrf": finns.get("/login").cookies.get(CSRF_COOKIE) or finns.cookies[CSRF_COOKIE]}
+    answer = finns.post("/people/finn/connect/dexcom", data=form)
+    assert answer.status_code == 200
+    found = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', answer.text)
+    assert found is not None
+    asked = parse_qs(urlsplit(html.unescape(found[1])).query)
+    assert asked["redirect_uri"] == [f"{str(finns.base_url).rstrip('/')}/oauth/callback"]
     assert asked["scope"] == ["offline_access"]
     return asked["state"][0]
+
+
+def back(finns: httpx.Client, **answer: str) -> httpx.Response:
+    """The finns follows the provider's answer to the page where it ends."""
+    return finns.get("/oauth/callback", params=answer, headers={"accept": "text/html"}, follow_redirects=True)
 
 
 def test_a_person_is_added_and_connected_in_the_browser(empty_site: Site, open_page: Open) -> None:
@@ -43,7 +64,7 @@ def test_a_person_is_added_and_connected_in_the_browser(empty_site: Site, open_p
     assert page.get_by_label("Time zone").input_value() == "America/Los_Angeles"
     page.get_by_role("button", name="Add").click()
     page.wait_for_url("**/people/finn-agren/status")
-    page.get_by_role("link", name="Connect Dexcom", exact=True).click()
+    page.get_by_role("button", name="Connect Dexcom", exact=True).click()
     page.wait_for_url("**/oauth2/login*")
     page.locator("#allow").click()
     page.wait_for_url("**/people/finn-agren/status?connected=dexcom")
@@ -51,64 +72,155 @@ def test_a_person_is_added_and_connected_in_the_browser(empty_site: Site, open_p
     assert empty_site.synced == ["finn-agren"]
 
 
-def test_consent_stores_the_tokens_and_asks_for_a_sync(alone: Site) -> None:
-    state, code = started(alone), alone.provider.code()
-    back = httpx.get(f"{alone.url}/oauth/callback?code={code}&state={state}")
-    assert back.headers["location"] == "/people/finn/status?connected=dexcom"
-    assert "Dexcom is connected" in httpx.get(alone.url + back.headers["location"]).text
+def test_consent_stores_the_tokens_and_asks_for_a_sync(alone: Site, finns: httpx.Client) -> None:
+    state = started(finns)
+    page = back(finns, code=alone.provider.code(), state=state)
+    assert str(page.url) == f"{alone.url}/people/finn/status?connected=dexcom"
+    assert "Dexcom is connected" in page.text
     (made,) = alone.store.connections.for_user("finn")
     assert made.state == "connected"
     assert made.has_credentials
     assert alone.synced == ["finn"]
+    assert not [name for name in finns.cookies if name.startswith("glucoflow_oauth")], "nothing of it is left"
 
 
-def test_a_state_works_once_and_only_ours(alone: Site) -> None:
-    state, code = started(alone), alone.provider.code()
-    assert httpx.get(f"{alone.url}/oauth/callback?code={code}&state={state}").status_code == 303
+def test_a_state_works_once_and_only_ours(alone: Site, finns: httpx.Client) -> None:
+    state = started(finns)
+    kept = dict(finns.cookies)
+    assert back(finns, code=alone.provider.code(), state=state).status_code == 200
+    finns.cookies.update(kept)  # as where the cookie was copied before
     for wrong in (state, "made-up", "", "x" * 5000):
-        answer = httpx.get(f"{alone.url}/oauth/callback?code={alone.provider.code()}&state={wrong}")
+        answer = back(finns, code=alone.provider.code(), state=wrong)
         assert answer.status_code == 400
         assert "What to do" in answer.text
     assert len(alone.store.connections.for_user("finn")) == 1
 
 
-def test_a_code_the_provider_refuses_is_explained(alone: Site) -> None:
-    answer = httpx.get(f"{alone.url}/oauth/callback?code=never-given&state={started(alone)}")
+def test_another_browser_cannot_be_led_to_the_end_of_an_attackers_sign_in(alone: Site, finns: httpx.Client) -> None:
+    state, code = started(finns), alone.provider.code()
+    with httpx.Client(base_url=alone.url) as victim:
+        started(victim)  # one of its own is under way
+        answer = back(victim, code=code, state=state)
+        assert answer.status_code == 400
+        assert "not begun in this browser" in answer.text
+        denied = back(victim, error="access_denied", state=state)
+        assert "finn" not in denied.text
+    assert alone.store.connections.for_user("finn") == ()
+    assert code in alone.provider.unused
+    assert back(finns, code=code, state=state).status_code == 200, "whoever began it is not hindered"
+
+
+def test_a_sign_in_begins_by_our_form_only(alone: Site, finns: httpx.Client) -> None:
+    assert finns.get("/people/finn/connect/dexcom").headers["location"] == "/people/finn/status"
+    assert finns.post("/people/finn/connect/dexcom").status_code == 403
+    assert not [name for name in finns.cookies if name.startswith("glucoflow_oauth")]
+
+
+def test_a_forged_or_old_bond_is_none(alone: Site) -> None:
+    bond, now = BrowserBond(SecretStr("test")), datetime.now(UTC)
+
+    def carried(by: BrowserBond, at: datetime) -> str:
+        answer = Response()
+        by.tie(Request({"type": "http", "scheme": "http", "headers": [], "server": ("x", 80), "path": "/"}), answer,
+               SignIn("state", "code"), at)  # fmt: skip
+        return answer.headers["set-cookie"].split(";")[0]
+
+    def read(cookie: str) -> SignIn | None:
+        return bond.read(Request({"type": "http", "headers": [(b"cookie", cookie.encode())]}), tag_of("state"), now)
+
+    assert read(carried(bond, now)) == SignIn("state", "code")
+    assert read(carried(bond, now - BOND_LASTS - timedelta(seconds=1))) is None
+    assert read(carried(BrowserBond(SecretStr("another")), now)) is None
+    assert read(f"glucoflow_oauth_{tag_of('state')}=é") is None
+    assert "code" not in carried(bond, now).split("=", 1)[1]
+
+
+def test_a_code_the_provider_refuses_is_explained(alone: Site, finns: httpx.Client) -> None:
+    answer = back(finns, code="never-given", state=started(finns))
     assert answer.status_code == 400
     assert "no longer accepts" in answer.text
-    assert "never-given" not in answer.text
+    assert "never-given" not in answer.text + str(answer.url)
     assert alone.store.connections.for_user("finn") == ()
 
 
-def test_denial_leads_back_to_the_person(alone: Site) -> None:
-    state = started(alone)
-    answer = httpx.get(f"{alone.url}/oauth/callback?error=access_denied&state={state}")
+def test_denial_leads_back_to_the_person(alone: Site, finns: httpx.Client) -> None:
+    state = started(finns)
+    answer = back(finns, error="access_denied", state=state)
     assert answer.status_code == 400
     assert "not allowed" in answer.text
     assert 'href="/people/finn/status"' in answer.text
-    again = httpx.get(f"{alone.url}/oauth/callback?code={alone.provider.code()}&state={state}")
-    assert again.status_code == 400
+    assert back(finns, code=alone.provider.code(), state=state).status_code == 400
 
 
-def test_an_odd_error_is_shown_as_text(alone: Site) -> None:
-    answer = httpx.get(f"{alone.url}/oauth/callback", params={"error": "<b>server_error</b>", "state": "x"})
+def test_an_odd_error_is_shown_as_text(finns: httpx.Client) -> None:
+    answer = back(finns, error="<b>server_error</b>", state="x")
     assert answer.status_code == 400
     assert "&lt;b&gt;server_error" in answer.text
 
 
-def test_the_provider_being_down_is_worth_another_try(alone: Site) -> None:
-    state, code = started(alone), alone.provider.code()
-    alone.provider.stop()
-    answer = httpx.get(f"{alone.url}/oauth/callback?code={code}&state={state}", headers={"accept": "text/html"})
+def test_a_fault_of_the_network_burns_nothing_and_leaves_no_code_in_the_address(
+    alone: Site, finns: httpx.Client
+) -> None:
+    state, code = started(finns), alone.provider.code()
+    alone.provider.failing = True
+    answer = back(finns, code=code, state=state)
     assert answer.status_code == 503
-    assert "could not be reached" in answer.text
+    assert "Nothing is lost" in answer.text
+    assert code not in str(answer.url) + answer.text
+    assert state not in str(answer.url) + answer.text
+    alone.provider.failing = False
+    again = re.search(r'href="(/oauth/finish/[0-9a-f]+)">Try again', answer.text)
+    assert again is not None
+    assert "Dexcom is connected" in finns.get(again[1], follow_redirects=True).text
+    assert alone.synced == ["finn"]
+
+
+def test_localhost_and_127_are_two_sites_for_a_browser_which_is_said_before_the_sign_in(alone: Site) -> None:
+    other = alone.url.replace("127.0.0.1", "localhost")
+    with httpx.Client(base_url=other) as client:
+        form = {"csrf": client.get("/").cookies[CSRF_COOKIE]}
+        answer = client.post("/people/finn/connect/dexcom", data=form)
+    assert "refresh" not in answer.text
+    assert f'href="{alone.url}/people/finn/status"' in answer.text
 
 
 def test_without_keys_no_provider_is_offered(es: Elasticsearch, tmp_path: Path) -> None:
     with site(tmp_path, es, NAMES, keys=False) as served:
         served.store.people.add("finn", "Finn", datetime.now(UTC))
         assert "/connect/" not in httpx.get(f"{served.url}/people/finn/status").text
-        assert httpx.get(f"{served.url}/people/finn/connect/dexcom").status_code == 404
+        with httpx.Client(base_url=served.url) as browser:
+            form = {"csrf": browser.get("/").cookies[CSRF_COOKIE]}
+            assert browser.post("/people/finn/connect/dexcom", data=form).status_code == 404
+
+
+def test_without_keys_it_says_what_to_do_and_takes_them_without_a_restart(es: Elasticsearch, tmp_path: Path) -> None:
+    with site(tmp_path, es, NAMES, keys_come_later=True) as served, httpx.Client(base_url=served.url) as finns:
+        served.store.people.add("finn", "Finn", datetime.now(UTC))
+        started(finns)  # they are there by now
+
+
+def test_keys_that_are_missing_are_asked_for_with_the_redirect_uri_to_register(
+    es: Elasticsearch, tmp_path: Path
+) -> None:
+    with (
+        site(tmp_path, es, NAMES, keys_come_later=True, keys=False) as served,
+        httpx.Client(base_url=served.url) as finns,
+    ):
+        served.store.people.add("finn", "Finn", datetime.now(UTC))
+        form = {"csrf": finns.get("/").cookies[CSRF_COOKIE]}
+        answer = finns.post("/people/finn/connect/dexcom", data=form)
+    assert answer.status_code == 409
+    assert f"{served.url}/oauth/callback" in answer.text
+    assert "nothing needs to be restarted" in answer.text
+
+
+def test_a_way_back_to_another_port_is_said_before_the_sign_in(alone: Site) -> None:
+    with httpx.Client(base_url=alone.url) as client:
+        form = {"csrf": client.get("/").cookies[CSRF_COOKIE]}
+        answer = client.post("/people/finn/connect/dexcom", data=form, headers={"host": "127.0.0.1:1"})
+    assert "refresh" not in answer.text
+    assert "register http://127.0.0.1:1/oauth/callback" in answer.text
+    assert "WEB_PORT" in answer.text
 
 
 def test_disconnecting_forgets_the_tokens(alone: Site) -> None:
@@ -193,7 +305,7 @@ def test_another_account_is_a_question_with_both_answers_on_the_page(alone: Site
     connection = asked_about(alone)
     page = open_page(f"{alone.url}/people/finn/status")
     page.get_by_text("This is another Dexcom account than before").wait_for()
-    assert page.get_by_role("link", name="Connect again").is_visible()
+    assert page.get_by_role("button", name="Connect again").is_visible()
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="This account is meant").click()
     page.get_by_text("This is another Dexcom account").wait_for(state="detached")

@@ -34,6 +34,12 @@ def test_a_foreign_host_name_is_refused(empty_site: Site, host: str) -> None:
     assert httpx.get(empty_site.url, headers={"host": host}).status_code in {400, 421}
 
 
+def test_a_health_check_may_call_this_machine_by_any_name(empty_site: Site) -> None:
+    answer = httpx.get(f"{empty_site.url}/healthz", headers={"host": "evil.example"})
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok"}
+
+
 def test_our_host_names_are_served_with_any_port(empty_site: Site) -> None:
     for host in ("localhost", "LOCALHOST:1", "127.0.0.1:8321", "[::1]:8321"):
         assert httpx.get(empty_site.url, headers={"host": host}).status_code == 200

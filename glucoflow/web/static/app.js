@@ -3,6 +3,7 @@
 
 const THEMES = ["auto", "light", "dark"];
 const PULSE_MS = 20000;
+const BUSY_PULSE_MS = 2000;
 
 function age(then, now) {
   const minutes = (now - then) / 60000;
@@ -15,6 +16,10 @@ function age(then, now) {
 function tick() {
   for (const time of document.querySelectorAll("time[data-age]")) {
     time.textContent = age(Date.parse(time.dateTime), Date.now());
+  }
+  // A page that stays open greys what has become old meanwhile.
+  for (const newest of document.querySelectorAll("[data-fresh-until]")) {
+    newest.classList.toggle("stale", Date.now() > Date.parse(newest.dataset.freshUntil));
   }
 }
 
@@ -57,7 +62,12 @@ function watch() {
     } catch { /* offline: the next look may succeed */ }
   };
   if (address) look();
-  if (address || document.querySelector("[data-live]")) setInterval(look, PULSE_MS);
+  // While something was asked for or runs, its progress is looked for often.
+  const again = async () => {
+    await look();
+    setTimeout(again, document.querySelector("[data-busy]") ? BUSY_PULSE_MS : PULSE_MS);
+  };
+  if (address || document.querySelector("[data-live]")) setTimeout(again, document.querySelector("[data-busy]") ? BUSY_PULSE_MS : PULSE_MS);
   document.addEventListener("visibilitychange", look);
 }
 
@@ -75,7 +85,10 @@ document.addEventListener("keydown", (event) => {
   const step = { "[": "prev", "]": "next" }[event.key];
   if (step) document.querySelector(`[data-key="${step}"]`)?.click();
 });
-for (const zone of document.querySelectorAll("[data-own-zone]")) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+for (const list of document.querySelectorAll("[data-own-zone]")) {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if ([...list.options].some((option) => option.value === own)) list.value = own;
+}
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 tick();
 setInterval(tick, 30000);
