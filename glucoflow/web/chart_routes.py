@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, Services
 from glucoflow.web.charts import View, filled, meta_for
+from glucoflow.web.excluded_spans import shaded
 from glucoflow.web.pages import unit_of
 from glucoflow.web.span import BadSpan, read_span
 
@@ -28,6 +29,7 @@ def chart(request: Request, services: InServices, person: InPerson, name: str) -
         raise HTTPException(400, str(error)) from error
     view = View(start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets)
     drawn = filled(spec, view, lambda body: services.queries.aggregate(person.id, body))
+    drawn = shaded(name, drawn, services.store.exclusions.list(person.id), view, person.zone)
     return _answer(request, {"spec": drawn, "meta": meta_for(spec.meta, view)})
 
 
