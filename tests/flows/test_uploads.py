@@ -56,6 +56,8 @@ def pages(house: House) -> Iterator[str]:
             lambda *_asked: None,
             lambda connections, now: find_overdue(rt.store, connections, now, timedelta(minutes=5), lambda: NOTHING),
             lambda _one: 0,
+            lambda _user: None,
+            lambda: rt.providers,
         ),
         Annotations(rt.store, rt.queries, lambda *_span: None),
         WebOptions(secret=SecretStr("test")),
