@@ -104,6 +104,7 @@ def test_a_file_is_seen_before_it_is_brought_in(house: House, page: Page, tmp_pa
     said = page.locator("[data-live=imports]").inner_text()
     assert "my clarity.csv: 60 rows read, 0 merged, 0 unread; 60 new, 0 changed, 0 unchanged." in said
     assert counted(house) == 60
+    page.goto("/people/alma/files")
     look(page, path)
     assert page.locator("section.upload dd").all_inner_texts()[3] == "60", "all of it is there already"
     page.get_by_role("button", name="Forget this file").click()
