@@ -12,6 +12,7 @@ from glucoflow.api.exchange import Refused
 from glucoflow.api.held import Held
 from glucoflow.api.uploads import OPTIONS, OnWritten, Uploads
 from glucoflow.es.names import Names
+from glucoflow.es.provision import ensure_index
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.store import App, Person, Store
@@ -38,12 +39,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return Held(self.client, self.names, app.user_id)
 
     def uploads(self, app: App) -> Uploads:
-        """Raises Refused where the app may only read, and Rejected for somebody who is gone."""
+        """Where the app's documents go; the person's index is there afterwards. Raises Rejected for who is gone."""
+        person = self.person(app)
+        ensure_index(self.client, self.names, app.user_id)
         return Uploads(
             self.held(app),
             lambda: ElasticsearchSink(self.client, self.names, app.user_id, OPTIONS),
             Queries(self.client, self.names),
-            self.person(app),
+            person,
             self.store.apps.uploads(app.user_id, self.clock()),
             self.on_written,
         )

@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from glucoflow.api.held import IMPATIENT, Found, Held
+from glucoflow.api.held import Found, Held
 from glucoflow.context import Tail
 from glucoflow.enrich import Enricher, Owner, document_id
 from glucoflow.es.queries import Queries
@@ -27,6 +27,7 @@ from glucoflow.nightscout.incoming import Collection, Doc, NotStorable, Whole, m
 from glucoflow.nightscout.moments import instant
 from glucoflow.nightscout.outgoing import document_id_of
 from glucoflow.nightscout.records import keeps, records_of
+from glucoflow.retry import RetryPolicy
 from glucoflow.store import UPLOADS, Person
 
 log = logging.getLogger(__name__)
@@ -244,5 +245,5 @@ def _by_name(known: Sequence[Found]) -> dict[str, Found]:
     return named
 
 
-OPTIONS = SinkOptions(retry=IMPATIENT, lanes=2)
-"""Somebody waits for the answer."""
+OPTIONS = SinkOptions(retry=RetryPolicy(tries=5, first_wait_s=0.5, longest_wait_s=5.0), lanes=2)
+"""Somebody waits for the answer, half a minute at least: a node that just makes an index is waited for."""

@@ -9,7 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from glucoflow.es.names import Names
-from glucoflow.es.provision import provision
+from glucoflow.es.provision import delete_user, provision
 from glucoflow.store import AppRights
 from tests.web.serving import Site, site
 from tests.workers import own_name
@@ -33,6 +33,8 @@ def doors(es: Elasticsearch, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with site(tmp_path_factory.mktemp("api"), es, NAMES) as served:
         provision(es, NAMES)
         yield served
+        for person in served.store.people.list():
+            delete_user(es, NAMES, person.id)
 
 
 _count = iter(range(10_000))

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from glucoflow.api.site import Site, open_site
-from glucoflow.es.provision import delete_user, provision
+from glucoflow.es.provision import delete_user, ensure_index, provision
 from glucoflow.service.after_uploads import AfterUploads
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.store import App
@@ -55,6 +55,7 @@ def test_figures_follow_an_upload(rt: Runtime) -> None:
 def test_a_moment_that_a_cloud_gave_as_well_counts_once(rt: Runtime) -> None:
     rt.store.connections.add("anna", "dexcom", "us", END - timedelta(days=100))
     documents = list(feed.documents("anna", END, 0.5, 3))
+    ensure_index(rt.client, rt.names, "anna")
     rt.sink("anna").write(documents, (), END)
     rt.client.indices.refresh(index=rt.names.alias("anna"))
     after = AfterUploads(rt)
