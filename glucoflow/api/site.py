@@ -41,10 +41,15 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def uploads(self, app: App) -> Uploads:
         """Where the app's documents go; the person's index is there afterwards. Raises Rejected for who is gone."""
         person = self.person(app)
+
+        def still_here() -> None:
+            """Nothing is written for somebody who was deleted meanwhile."""
+            self.person(app)
+
         ensure_index(self.client, self.names, app.user_id)
         return Uploads(
             self.held(app),
-            lambda: ElasticsearchSink(self.client, self.names, app.user_id, OPTIONS),
+            lambda: ElasticsearchSink(self.client, self.names, app.user_id, OPTIONS, before_write=still_here),
             Queries(self.client, self.names),
             person,
             self.store.apps.uploads(app.user_id, self.clock()),
