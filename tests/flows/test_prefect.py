@@ -348,7 +348,7 @@ def mentions(client: SyncPrefectClient, person: str) -> list[str]:
     ]
     page: EventPage | None = client.read_events(limit=50)
     while page is not None:
-        held += [one for one in page.events if one.event != "prefect.artifact.created"]
+        held += [one for one in page.events if not one.event.startswith("prefect.artifact")]
         page = client.read_events_page(str(page.next_page)) if page.next_page else None
     id_alone = re.compile(rf".{{0,80}}(?<![\w-]){person}(?![\w-]).{{0,80}}")
     return [f"{type(one).__name__}: {found[0]}" for one in held if (found := id_alone.search(one.model_dump_json()))]
