@@ -109,7 +109,7 @@ class Up:
         line = self.process.stdout.readline()
         assert line, self.said()
         self.answer = json.loads(line)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while "Ctrl-C" not in self.said():
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.1)

@@ -50,7 +50,7 @@ class PrefectHouse:
     def start_server(self) -> subprocess.Popen[bytes]:
         """Prefect's server, once it answers."""
         server = self._start("server", server_command(), server_environment(self.folder / "home", self._port, LOGIN))
-        self.until(lambda: requests.get(f"{self.api}/health", timeout=2).ok, server)
+        self.until(lambda: requests.get(f"{self.api}/health", timeout=10).ok, server)
         return server
 
     def serve(self) -> subprocess.Popen[bytes]:
@@ -64,7 +64,7 @@ class PrefectHouse:
     def provision(self) -> None:
         """The pool and its deployments."""
         command = [sys.executable, "-m", "glucoflow", "provision", "--deployments"]
-        subprocess.run(command, env=self._whole({}), cwd=self.folder, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, env=self._whole({}), cwd=self.folder, check=True, capture_output=True, timeout=400)
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """SIGKILL for a process and all that it started."""

@@ -31,7 +31,7 @@ def run_and_kill(house: House, point: str, nth: int, job: str = "sync") -> int:
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     argv = [sys.executable, str(WORKER), point, str(nth), job, house.clock().isoformat()]
-    return subprocess.run(argv, env=environment, check=False, timeout=60).returncode
+    return subprocess.run(argv, env=environment, check=False, timeout=300).returncode
 
 
 def mostly_off(first: int, last: int) -> Gap:

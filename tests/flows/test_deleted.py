@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from glucoflow.es.client import make_client
 from glucoflow.es.queries import Queries
 from glucoflow.es.scan import scan
+from glucoflow.provider import Limits
 from glucoflow.service.deletion import delete_person
 from glucoflow.service.maintenance import nobodys
 from glucoflow.service.runtime import Runtime
@@ -25,7 +27,8 @@ def watched(open_house: OpenHouse, elasticsearch_node: Node) -> Iterator[tuple[H
         house.rt.client.indices.delete(index=house.rt.names.first_index("alma"))
         client = make_client(proxy.url, elasticsearch_node.username, elasticsearch_node.password)
         straight = house.rt
-        house.rt = replace(straight, client=client, queries=Queries(client, straight.names))
+        patient = msgspec.structs.replace(straight.providers, limits=Limits())
+        house.rt = replace(straight, client=client, queries=Queries(client, straight.names), providers=patient)
         yield house, proxy
         client.close()
         house.rt = straight

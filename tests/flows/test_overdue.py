@@ -68,7 +68,7 @@ def test_not_while_syncs_begin_or_where_nobody_is_to_be_asked(store: Store) -> N
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
     """Those of a Prefect server that knows no flow yet."""
-    with prefect_test_harness(server_startup_timeout=120), get_client(sync_client=True) as client:
+    with prefect_test_harness(server_startup_timeout=400), get_client(sync_client=True) as client:
         here = PrefectSettings(api_url=HttpUrl(str(client.api_url)))
         yield Settings.load().model_copy(update={"prefect": here})
 

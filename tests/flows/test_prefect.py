@@ -52,7 +52,10 @@ from tests.node import Node
 @pytest.fixture(scope="module")
 def prefect() -> Iterator[None]:
     """A Prefect server of its own. Heartbeats are off: each makes a flow a second longer."""
-    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with (
+        prefect_test_harness(server_startup_timeout=400),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
 
 

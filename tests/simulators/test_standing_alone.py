@@ -48,7 +48,7 @@ def address(port: int, tmp_path: Path) -> Iterator[str]:
 
 
 def _up(address: str, process: subprocess.Popen[str]) -> str:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(f"{address}/health", timeout=2).json() == {"status": "ok"}:

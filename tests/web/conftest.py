@@ -44,6 +44,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, timezone_id="America/Los_Angeles"
         )
+        context.set_default_timeout(120_000)  # on a slow day; nothing here is about speed
         contexts.append(context)
         page = context.new_page()
         home = url.split("/", 3)[2]
@@ -52,7 +53,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         page.on("request", lambda r: troubles.append(f"foreign request: {r.url}") if _foreign(r, home) else None)
         page.goto(url)
         if wait and page.locator("[data-charts]").count():
-            page.wait_for_selector("[data-charts][data-state=done]", state="attached", timeout=20_000)
+            page.wait_for_selector("[data-charts][data-state=done]", state="attached", timeout=120_000)
         return page
 
     yield opened

@@ -108,9 +108,9 @@ def test_a_sync_is_answered_at_once_and_its_progress_shows(gil: Site, open_page:
     assert gil.synced == ["gil"]
     run = gil.store.runs.start("sync", datetime.now(UTC), user_id="gil")
     gil.store.runs.update_progress(run.id, 0.5, datetime.now(UTC))
-    page.get_by_text("running · 50").wait_for(timeout=15_000)
+    page.get_by_text("running · 50").wait_for(timeout=120_000)
     gil.store.runs.finish(run.id, "completed", datetime.now(UTC))
-    page.get_by_text("completed").wait_for(timeout=15_000)
+    page.get_by_text("completed").wait_for(timeout=120_000)
 
 
 def test_time_zones_are_a_list_that_has_every_persons_own(gil: Site) -> None:
