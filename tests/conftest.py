@@ -50,6 +50,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items)
 
 
+@pytest.fixture(autouse=True)
+def _slow_ones_only_when_asked(request: pytest.FixtureRequest) -> None:
+    """What takes many minutes is not a part of an ordinary run."""
+    if request.node.get_closest_marker("slow") and "slow" not in request.config.getoption("-m"):
+        pytest.skip("takes many minutes: pytest -m slow")
+
+
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Servers:
     """Those of the whole run, all workers together."""

@@ -70,7 +70,7 @@ def local_dates() -> list[str]:
 
 
 def test_the_key_figures_chart(queries: Queries) -> None:
-    metrics, row = metrics_of(TRACE), drawn(queries, "key_figures")
+    metrics, row = metrics_of(TRACE), drawn(queries, "key_figures")["who"]["buckets"]["first"]
     assert row["n"]["value"] == metrics.n
     assert row["st"]["avg"] == pytest.approx(metrics.mean_mg_dl, rel=1e-9)
     assert row["st"]["std_deviation_sampling"] == pytest.approx(metrics.sd_mg_dl, rel=1e-9)

@@ -108,7 +108,7 @@ def test_a_killed_parent_leaves_no_node_and_loses_no_document(
     assert b"hunter2" not in Path(f"/proc/{running.pid}/environ").read_bytes()
     assert _closed_to_others(folder)
     auth = (running.username, running.password.get_secret_value())
-    assert httpx.put(f"{url}/kept/_doc/1", json={"a": 1}, auth=auth).status_code == 201
+    assert httpx.put(f"{url}/kept/_doc/1", json={"a": 1}, auth=auth, timeout=120).status_code == 201
 
     second = LocalNode(folder, cache_folder(None), settings)
     with pytest.raises(Unavailable, match=f"already runs at {url}"):
@@ -123,7 +123,7 @@ def test_a_killed_parent_leaves_no_node_and_loses_no_document(
         again = node.start()
         assert not Path(f"/proc/{running.pid}").exists()
         assert again.pid != running.pid
-        assert httpx.get(f"{url}/kept/_doc/1", auth=auth).json()["_source"] == {"a": 1}
+        assert httpx.get(f"{url}/kept/_doc/1", auth=auth, timeout=120).json()["_source"] == {"a": 1}
         started = time.monotonic()
     assert time.monotonic() - started < 5
     _nobody_listens(ports[0])

@@ -45,10 +45,3 @@ def _provisioned(node: Node) -> str:
     with node.client() as client:
         provision(client, Names.below(prefix))
     return prefix
-
-
-@pytest.fixture(autouse=True)
-def _slow_ones_only_when_asked(request: pytest.FixtureRequest) -> None:
-    """What takes many minutes is not a part of an ordinary run."""
-    if request.node.get_closest_marker("slow") and "slow" not in request.config.getoption("-m"):
-        pytest.skip("takes many minutes: pytest -m slow tests/scenarios")

@@ -99,6 +99,7 @@ def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store
         store.protocols.record(user_id, "walk", [ProtocolDay(day=date(2026, 3, 1), kept=True)], NOW)
         ledger.pass_over("readings", Window(NOW - DAY, NOW), Retryable("Not now."), None, NOW)
         store.backfills.ask(user_id, date(2026, 3, 1), date(2026, 3, 2), NOW)
+        store.apps.add(user_id, "Phone", "both", NOW)
 
     fill("anna")
     before = rows()

@@ -43,7 +43,7 @@ def send_file(town: Site, path: str, content: bytes | None, **form: str) -> http
 def in_range(town: Site, user_id: str, day: date) -> tuple[int, str]:
     """Readings and share of one day, as the table of days shows them."""
     text = httpx.get(f"{town.url}/people/{user_id}/days?from={day}&to={day}").text
-    row = re.search(r"<tbody><tr>.*?</tr>", text, re.S)
+    row = re.search(r"<tbody>\s*<tr[^>]*>.*?</tr>", text, re.S)
     assert row
     cells = re.findall(r'<td class="number">(.*?)</td>', row[0])
     return int(cells[6]), cells[0]
