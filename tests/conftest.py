@@ -20,10 +20,12 @@ from tests.workers import Dealer, Servers, longest_first, own_environment, serve
 def pytest_configure(config: pytest.Config) -> None:
     """No example has a time limit: speed is shown in `benchmarks`, and a slow machine must not fail a test.
 
+    CI draws the same examples each time; elsewhere new ones are looked for.
+
     Where Python was told to write no bytecode, it goes into a folder that is gone after the run. Without any, each of
     some fifty processes that the suite starts compiles Prefect anew: 7 s of CPU a process.
     """
-    settings.register_profile("suite", parent=settings(), deadline=None)
+    settings.register_profile("suite", parent=settings(), deadline=None, derandomize=os.environ.get("CI") == "true")
     settings.load_profile("suite")
     if sys.dont_write_bytecode:
         folder = tempfile.mkdtemp(prefix="glucoflow-bytecode-")

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from glucoflow.file_reading.choices import Choices
@@ -122,10 +123,23 @@ def test_libreview(
     assert person.name == ("" if title == "none" else truth.name)
 
 
+EITHER_UNIT = Truth(
+    tuple(FIRST.replace(tzinfo=UTC) + k * timedelta(minutes=5) for k in range(3)), ("18.9", "20.1", "21.9"), MMOL_L
+)
+
+
 @ALL
 @given(truths(), st.sampled_from(("local", "zulu", "offset", "ms", "s")))
+@example(EITHER_UNIT, "local")
 def test_any_csv(truth: Truth, form: str) -> None:
-    check(contents_of(w.plain(truth, form)), truth, "columns")
+    """No heading names a unit: where most values may be of either, the file is refused, and read once it is said."""
+    text, numbers = w.plain(truth, form), [float(one) for one in truth.values if one not in ("Low", "High")]
+    if truth.unit == MMOL_L and median(numbers) >= 20:
+        with pytest.raises(UnreadableFile, match="--unit"):
+            contents_of(text)
+        check(contents_of(text, Choices(zone="Europe/Berlin", unit="mmol/L")), truth, "columns")
+    else:
+        check(contents_of(text), truth, "columns")
 
 
 @ALL
