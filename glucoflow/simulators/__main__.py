@@ -26,11 +26,15 @@ def main(
     if name not in doubles():
         typer.echo(f"There is no fake cloud called {name}. There are: {', '.join(doubles())}.", err=True)
         raise typer.Exit(2)
-    run = import_module(f"glucoflow.simulators.{name}").run
+    from glucoflow.simulators.people import demo_scenario
+    from glucoflow.simulators.serving import AppOptions, until_interrupted
+
     client = Client(client_id, client_secret, tuple(redirect_uri) if redirect_uri else Client.redirect_uris)
     typer.echo(f"Simulated provider on http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:
-        run(port, datetime.now(UTC), host=host, days=days, seed=seed, client=client, state=state)
+        cloud = import_module(f"glucoflow.simulators.{name}")
+        app = cloud.demo_app(demo_scenario(datetime.now(UTC), days=days, seed=seed), AppOptions(client, state))
+        until_interrupted(app, host, port)
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

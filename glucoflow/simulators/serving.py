@@ -3,15 +3,39 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
+from glucoflow.simulators.scenario import Client
+
+C = TypeVar("C")
 NAMES = ("localhost", "127.0.0.1", "simulator")
 """Whoever calls it by another name is a web page whose owner points that name at this machine (DNS rebinding)."""
+
+
+@dataclass(frozen=True)
+class AppOptions:
+    """What a cloud is told where apps register with it: which one it knows, and where authorizations outlive a restart.
+
+    Clouds that people sign in to by themselves have no use for it.
+    """
+
+    client: Client
+    state: Path | None = None
+
+
+@contextmanager
+def running(cloud: C, create_app: Callable[[C], ASGIApp]) -> Iterator[tuple[str, C]]:
+    """A cloud's app on a free loopback port for as long as the block runs: its address, and the cloud."""
+    with in_thread(create_app(cloud)) as url:
+        yield url, cloud
 
 
 @contextmanager

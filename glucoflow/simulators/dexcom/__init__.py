@@ -29,7 +29,7 @@ from glucoflow.simulators.settable_clock import SettableClock
 
 if TYPE_CHECKING:
     from glucoflow.simulators.dexcom.app import create_app
-    from glucoflow.simulators.dexcom.server import Simulator, run, running_simulator
+    from glucoflow.simulators.dexcom.server import Simulator, demo_app, running_simulator
     from glucoflow.simulators.people import demo_scenario
 
 __all__ = [
@@ -53,8 +53,8 @@ __all__ = [
     "Simulator",
     "UpdateEvents",
     "create_app",
+    "demo_app",
     "demo_scenario",
-    "run",
     "running_simulator",
 ]
 
@@ -62,7 +62,7 @@ _LATER = {
     "create_app": "dexcom.app",
     "demo_scenario": "people",
     "Simulator": "dexcom.server",
-    "run": "dexcom.server",
+    "demo_app": "dexcom.server",
     "running_simulator": "dexcom.server",
 }
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
+
+from starlette.types import ASGIApp
 
 from glucoflow.simulators.dexcom.app import Records, create_app
 from glucoflow.simulators.dexcom.archive import Archive, Holdings, RecordKind
@@ -14,9 +15,8 @@ from glucoflow.simulators.dexcom.grants import Grants
 from glucoflow.simulators.dexcom.oauth import RefreshAttempt
 from glucoflow.simulators.fault_injection import Faults
 from glucoflow.simulators.faulty_wire import Asked
-from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.scenario import Client, Scenario
-from glucoflow.simulators.serving import in_thread, until_interrupted
+from glucoflow.simulators.serving import AppOptions, in_thread
 from glucoflow.simulators.settable_clock import Clock, real_clock
 
 
@@ -86,17 +86,6 @@ def running_simulator(
         yield Simulator(base_url, scenario, clients, clock, grants, archive, records)
 
 
-def run(
-    port: int,
-    now: datetime,
-    *,
-    host: str = "127.0.0.1",
-    days: int = 90,
-    seed: int = 0,
-    client: Client | None = None,
-    state: Path | None = None,
-) -> None:
-    """Serves the four people of the demo until interrupted. With `state`, authorizations outlive a restart."""
-    clients = None if client is None else {client.id: client}
-    app = create_app(demo_scenario(now, days=days, seed=seed), clients=clients, grants=Grants(state))
-    until_interrupted(app, host, port)
+def demo_app(scenario: Scenario, options: AppOptions) -> ASGIApp:
+    """The cloud with the app that it is told of."""
+    return create_app(scenario, clients={options.client.id: options.client}, grants=Grants(options.state))
