@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from connectors.files.tidepool import is_records, read_file
 from glucoflow.analytics.series import moment_of
 from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner
@@ -36,6 +35,7 @@ from glucoflow.model.units import Unit
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_after
 from glucoflow.store import Person as Owning
+from glucoflow.tidepool.files import is_records, read_file
 
 BATCH = 2_000
 CONNECTION = "file"

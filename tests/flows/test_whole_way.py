@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.files.tidepool import read_file
 from glucoflow.enrich import Owner
 from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.es.scan import refresh, scan
@@ -28,6 +27,7 @@ from glucoflow.simulators.dexcom import (
     UpdateEvents,
     demo_scenario,
 )
+from glucoflow.tidepool.files import read_file
 from tests.flows.conftest import House, opened_house
 from tests.node import Node
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from connectors.files.tidepool import read_file
 from glucoflow.enrich import Owner
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
@@ -14,6 +13,7 @@ from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.service.export import ExportFormat, export
+from glucoflow.tidepool.files import read_file
 from tests.tidepool.made import START, enriched, stored
 
 OWNER = Owner(

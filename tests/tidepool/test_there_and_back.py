@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.files.tidepool import Batch, read_file
 from glucoflow.enrich import DATASETS, Owner
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
 from glucoflow.model.units import Unit
 from glucoflow.service.export import ExportFormat, export
+from glucoflow.tidepool.files import Batch, read_file
 from tests.tidepool.made import OWNER, RECORDS, START, any_record, content, enriched, stored
 
 FORMS: list[tuple[ExportFormat, Unit | None]] = [
