@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 CHUNK = 256 * 1024
 LONGEST_RETRY_AFTER = timedelta(hours=6)
+LOOK = "Check the address, if one was given, and that this machine reaches the internet."
 """A longer `Retry-After` is taken as this, which is also the longest wait after failures."""
 
 
@@ -191,11 +192,11 @@ def ask(session: requests.Session, title: str, method: str, url: str, **parts: A
     try:
         response = session.request(method, url, headers={"Accept": "application/json"}, **parts)
     except requests.ConnectTimeout:
-        raise Retryable(f"{title} could not be reached in time.") from None
+        raise Retryable(f"{title} could not be reached in time.", remedy=LOOK) from None
     except requests.Timeout:
         raise TooMuch(f"{title} did not answer in time.") from None
     except requests.RequestException as error:
-        raise Retryable(f"The connection to {title} failed ({type(error).__name__}).") from None
+        raise Retryable(f"The connection to {title} failed ({type(error).__name__}).", remedy=LOOK) from None
     return Answer(status=response.status_code, headers=response.headers, body=response.content)
 
 

@@ -27,7 +27,9 @@ def chart(request: Request, services: InServices, person: InPerson, name: str) -
         span = read_span(request.query_params, person.zone, services.clock(), spec.meta.window)
     except BadSpan as error:
         raise HTTPException(400, str(error)) from error
-    view = View(start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets)
+    view = View(
+        start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets, days=span.whole_days
+    )
     drawn = filled(spec, view, lambda body: services.queries.aggregate(person.id, body))
     drawn = shaded(name, drawn, services.store.exclusions.list(person.id), view, person.zone)
     return _answer(request, {"spec": drawn, "meta": meta_for(spec.meta, view)})

@@ -61,6 +61,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     unit: Unit
     targets: Targets
     filters: Sequence[Json] = ()
+    days: int | None = None
+    """How many local days the span is of, a begun one included; None for the length between its instants."""
 
 
 def load_charts(folder: Path) -> dict[str, Chart]:
@@ -96,7 +98,7 @@ def meta_for(meta: Meta, view: View) -> Meta:
 
 def _words(view: View) -> Json:
     """`profile_compare` holds the span against the one directly before it, of the same length."""
-    length = (view.end - view.start) / timedelta(days=1)
+    length = view.days or (view.end - view.start) / timedelta(days=1)
     these = "24 hours" if round(length) <= 1 else count(round(length), "day")
     compared = {"before_days": -length, "this_span": f"These {these}", "span_before": f"The {these} before"}
     compared |= {"before_short": f"the {these} before", "delays": "{}"}

@@ -205,7 +205,7 @@ def _charts(
 ) -> dict[str, Any]:
     """The charts of the page with what each says of itself, and the names of those that need a longer span."""
     today = now.astimezone(ZoneInfo(person.zone)).date()
-    view = View(start=span.start, end=span.end, unit=unit, targets=person.targets)
+    view = View(start=span.start, end=span.end, unit=unit, targets=person.targets, days=span.whole_days)
     meta = {name: meta_for(chart.meta, view) for name, chart in services.charts.items()}
     return {
         "today": today,
