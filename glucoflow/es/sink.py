@@ -126,18 +126,16 @@ class ElasticsearchSink:
 
     def _is_empty(self, by_id: RecordIds) -> bool:
         """Whether nothing of these datasets is held in the page's window: then nothing of it is elsewhere."""
-        span = {"range": {"@timestamp": {"gte": by_id.window.start.isoformat(), "lt": by_id.window.end.isoformat()}}}
         with translated("count documents"):
             answer = self._client.count(
-                index=self._names.alias(self._user_id), query={"bool": {"filter": [*_scope(by_id), span]}},
+                index=self._names.alias(self._user_id), query={"bool": {"filter": _in_window(by_id)}},
                 ignore_unavailable=True,
             )  # fmt: skip
         return bool(answer["count"] == 0)
 
     def _disappeared(self, by_id: RecordIds, written: set[str]) -> list[str]:
         """Documents of the window that came by the connection and were not written just now."""
-        span = {"range": {"@timestamp": {"gte": by_id.window.start.isoformat(), "lt": by_id.window.end.isoformat()}}}
-        query = {"bool": {"filter": [*_scope(by_id), span, {"term": {"connection.id": by_id.connection_id}}]}}
+        query = {"bool": {"filter": [*_in_window(by_id), {"term": {"connection.id": by_id.connection_id}}]}}
         held = scan(self._client, self._names.alias(self._user_id), query, source=False, at_once=True)
         return [hit.id for hit in held if hit.id not in written]
 
@@ -312,6 +310,11 @@ def _noting(documents: Iterable[Document], ids: set[str]) -> Iterator[Document]:
 
 def _scope(by_id: RecordIds) -> list[dict[str, object]]:
     return [{"term": {"event.provider": by_id.provider}}, {"terms": {"event.dataset": list(by_id.datasets)}}]
+
+
+def _in_window(by_id: RecordIds) -> list[dict[str, object]]:
+    span = {"gte": by_id.window.start.isoformat(), "lt": by_id.window.end.isoformat()}
+    return [*_scope(by_id), {"range": {"@timestamp": span}}]
 
 
 def _slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ def insights(
     now, unit = services.clock(), unit_of(request, person)
     chosen = min(SPANS, key=lambda span: abs(span - days))
     found = services.annotations.insights(person.id, chosen, unit, now)
-    said = {one.text for one in found.insights}
+    said = {one.kind for one in found.insights}
     rows = sufficiency.metric_rows(found.period, found.before, unit, found.targets) if found.period else []
     return services.pages.render(
         request,
@@ -35,5 +35,5 @@ def insights(
         spans=SPANS,
         chosen=chosen,
         sufficiency=sufficiency,
-        more=[one for one in found.patterns if one.text[0].upper() + one.text[1:] not in said],
+        more=[one for one in found.patterns if one.kind not in said],
     )

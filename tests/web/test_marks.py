@@ -70,6 +70,9 @@ def test_an_insight_shows_its_numbers_its_rule_and_its_days(town: Site, open_pag
     assert 1 <= said.count() <= 20
     for one in said.all():
         assert re.search(r"\d", one.locator(".fine").text_content() or "")
+    sentences = [one.inner_text().lower().rstrip(".") for one in page.locator(".insights .said").all()]
+    twice = [one for k, one in enumerate(sentences) if any(one in earlier for earlier in sentences[:k])]
+    assert not twice, "nothing is said again under “More patterns”"
     text = page.inner_text("main")
     assert "readings count" in text
     assert not re.search(r"\b(inject|take|increase|reduce) ", text, re.I)
