@@ -14,7 +14,6 @@ from flows.abandoned import sign
 from flows.asking import request_backfill
 from flows.parameters import FirstDay, LastDay, Provider, UserId
 from flows.reports import end_state, show_outcomes
-from glucoflow.es.provision import provision
 from glucoflow.model.ingestion import Kind
 from glucoflow.service.backfill import checked_window, run_asked, run_due
 from glucoflow.service.runtime import Runtime, open_runtime
@@ -28,7 +27,6 @@ def backfill(
     """Load a person's history from the first day to the last, included. Repeating it changes nothing."""
     with open_runtime(Settings.load()) as rt:
         checked_window(start, end, rt.store.people.get(user_id).zone, rt.clock())
-        provision(rt.client, rt.names)
         asked = rt.store.backfills.ask(user_id, start, end, rt.clock(), provider, kinds or ())
         progress = create_progress_artifact(0.0, key="backfill-progress")
         assert isinstance(progress, UUID)  # noqa: S101 – a coroutine only inside async code

@@ -13,7 +13,6 @@ from flows.asking import SHARE, ask_for, not_begun, workers_online
 from flows.backfill import take_up
 from flows.parameters import UserId
 from flows.reports import end_state, show_outcomes
-from glucoflow.es.provision import provision
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
@@ -40,7 +39,6 @@ def sync(user_id: UserId | None = None) -> State[None]:
         return sync_batch([connection.id for connection in connections], owner, now=user_id is not None)
 
     with open_runtime(settings) as rt:
-        provision(rt.client, rt.names)
         if user_id is None and deployment.name == sync.name:
             _unless_prefect_is_away(lambda: _share_out(rt, settings.sync.batch_size))
         outcomes = sync_due(rt, owner, as_task, user_id)

@@ -6,7 +6,6 @@ from datetime import date
 from typing import cast
 
 from glucoflow.cli.console import bars, listed, print_json, say
-from glucoflow.es.provision import provision
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import KINDS, Kind
 from glucoflow.model.words import count
@@ -27,7 +26,6 @@ def sync_now(settings: Settings, user_id: str | None) -> int:
     with open_runtime(settings) as rt, bars() as progress:
         if user_id is not None:
             rt.store.people.get(user_id)  # says who is known
-        provision(rt.client, rt.names)
         bar = progress.add_task("syncing", total=None)
         owner, job = new_owner(), SYNC_JOB if user_id is None else SYNC_NOW
         outcomes = sync_due(rt, owner, lambda batch: run_batch(rt, batch, job, owner, settings.sync.threads), user_id)
@@ -43,7 +41,6 @@ def backfill_now(
     with open_runtime(settings) as rt, bars() as progress:
         checked_window(first, last, rt.store.people.get(user_id).zone, rt.clock())
         chosen = _kinds(kinds)
-        provision(rt.client, rt.names)
         bar = progress.add_task(f"{user_id}, {first} to {last}", total=1.0)
         asked = rt.store.backfills.ask(user_id, first, last, rt.clock(), provider, chosen)
 

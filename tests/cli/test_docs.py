@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from glucoflow.model import errors
 from scripts.commands import PAGE, page
+from tests.cli.conftest import Cloud
 
 
 def test_the_page_is_as_the_commands_are() -> None:
@@ -43,3 +44,14 @@ def test_a_command_loads_no_library_that_only_others_need() -> None:
     )
     said = subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_status_imports_what_it_needs_and_nothing_that_only_other_commands_need(cloud: Cloud) -> None:
+    argv = [sys.executable, "-X", "importtime", "-m", "glucoflow", "status"]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert "alma" in said.stdout
+    lines = [line for line in said.stderr.splitlines() if line.startswith("import time:")]
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    assert {"sqlalchemy", "elasticsearch"} <= imported, "the store and the readings are looked at"
+    others = {"alembic", "cjdk", "fastapi", "jgo", "jinja2", "numpy", "openpyxl", "prefect", "uvicorn", "vl_convert"}
+    assert imported & others == set()

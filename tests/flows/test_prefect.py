@@ -42,6 +42,7 @@ from glucoflow.settings import KibanaSettings, Settings, SyncSettings
 from glucoflow.simulators.dexcom import SettableClock, Simulator, demo_scenario, running_simulator
 from tests.es.made import NOW, documents
 from tests.es.older import with_an_older_field
+from tests.es.proxy import proxied
 from tests.node import Node
 
 
@@ -111,6 +112,23 @@ def test_a_sync_of_everybody_completes_with_its_counts(cloud: Simulator) -> None
     again = ran(sync)
     assert again.is_completed()
     assert json.loads(str(run_of(again)[1][0].data)) == [{"outcome": "nothing was due"}]
+
+
+def test_a_sync_flow_without_news_costs_six_requests(
+    cloud: Simulator, elasticsearch_node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the flow itself asks is counted too: it looked after its templates at each sync."""
+    assert ran(sync, user_id="alma").is_completed()
+    asked = []
+    with proxied(elasticsearch_node.url) as proxy, monkeypatch.context() as patch:
+        patch.setenv("ES_ENDPOINT", proxy.url)
+        for _ in range(2):  # the first of an hour also measures how large all is
+            before = len(proxy.paths)
+            assert ran(sync, user_id="alma").is_completed()
+            asked.append(proxy.paths[before:])
+    least = min(asked, key=len)
+    assert len(least) <= 6, "\n".join(path[:90] for path in least)
+    assert any(path.endswith("/_bulk") or "/_bulk?" in path for path in least), "the run is told"
 
 
 def test_one_person_without_consent_shows_by_name_and_the_others_go_on(cloud: Simulator) -> None:
