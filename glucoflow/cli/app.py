@@ -131,6 +131,14 @@ def doctor(
 
 
 @app.command()
+def mcp(user: User) -> None:
+    """Answer an assistant's questions about a person, over standard input and output (MCP). It only reads."""
+    from glucoflow.cli.assistant import answer
+
+    answer(settings_for(), user)
+
+
+@app.command()
 def web(
     port: Annotated[int | None, typer.Option(help="Port; default: WEB_PORT.")] = None,
 ) -> None:

@@ -14,9 +14,9 @@ import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
 
-from glucoflow.api.door import with_doors
 from glucoflow.api.site import open_site
 from glucoflow.cli.kept_secrets import kept_secret
+from glucoflow.doors import whole_site
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.service.accounts import undo_connection
 from glucoflow.service.after_uploads import AfterUploads
@@ -67,7 +67,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
         )
         apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
         config = uvicorn.Config(
-            with_doors(app, apps),
+            whole_site(app, apps, rt.queries),
             host=settings.web.host,
             port=port or settings.web.port,
             log_config=None,

@@ -7,7 +7,7 @@ Figures leave out superseded readings: the same moment is also held from a bette
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from elasticsearch import Elasticsearch, NotFoundError
@@ -44,6 +44,13 @@ MOST_DATES = 40_000
 _SUPERSEDED = {"term": {"sample.superseded": True}}
 _UNTYPED = ["payload", "summary.missing"]
 _FIRST = {"first": {"min": {"field": "@timestamp"}}}
+
+
+class Paged(msgspec.Struct, frozen=True):
+    """A document and its place: behind which the next page begins."""
+
+    document: Document
+    place: tuple[int, int]
 
 
 class Queries:
@@ -124,6 +131,34 @@ class Queries:
         order = "desc" if newest_first else "asc"
         hits = self._hits(user_id, only(datasets, start, end), size=min(limit, MOST_ROWS), order=order)
         return [Document(hit["_id"], typed(hit)) for hit in hits]
+
+    def page(
+        self,
+        user_id: str,
+        query: Query,
+        limit: int,
+        *,
+        by: Literal["@timestamp", "event.ingested"] = "@timestamp",
+        newest_first: bool = False,
+        after: tuple[int, int] | None = None,
+    ) -> list[Paged]:
+        """Up to `limit` documents by a time, those behind the place `after` of one before; without `payload`.
+
+        Nothing is missed between two pages; what is rewritten meanwhile may come twice.
+        """
+        asked: dict[str, Any] = {"search_after": list(after)} if after else {}
+        answer = self._search(
+            user_id,
+            query=query,
+            size=min(limit, MOST_ROWS),
+            track_total_hits=False,
+            source_excludes=_UNTYPED,
+            sort=[{by: "desc" if newest_first else "asc"}, {"_seq_no": "asc"}],
+            filter_path="hits.hits._id,hits.hits._source,hits.hits.sort,error.type",
+            **asked,
+        )
+        hits: list[Mapping[str, Any]] = answer.get("hits", {}).get("hits", [])
+        return [Paged(Document(hit["_id"], typed(hit)), (hit["sort"][0], hit["sort"][1])) for hit in hits]
 
     def aggregate(self, user_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The raw answer to a search body, without hits; without `aggregations` where there is no index yet."""

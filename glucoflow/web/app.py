@@ -23,7 +23,6 @@ from glucoflow.service.uploads import Uploads
 from glucoflow.store import Store
 from glucoflow.web import (
     app_routes,
-    chart_routes,
     connect_routes,
     insight_routes,
     login_routes,
@@ -88,7 +87,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
     own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes)
-    for routes in (login_routes, chart_routes, oauth_routes, connect_routes, *own, person_routes):
+    for routes in (login_routes, oauth_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app
 

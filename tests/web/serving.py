@@ -16,8 +16,8 @@ from pydantic import HttpUrl, SecretStr
 from connectors.dexcom import DexcomSettings
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.series import Series
-from glucoflow.api.door import with_doors
 from glucoflow.api.site import open_site
+from glucoflow.doors import whole_site
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.queries import Queries
@@ -134,7 +134,7 @@ def site(
             lambda: datetime.now(UTC),
         )
         apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC))
-        served = with_doors(app, apps)
+        served = whole_site(app, apps, Queries(client, names))
         with _running(uvicorn.Server(uvicorn.Config(served, log_level="warning", ws="none")), listening):
             yield Site(
                 url=url,

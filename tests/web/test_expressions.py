@@ -22,7 +22,7 @@ BOTH = """async (address) => {
 def test_every_chart_is_drawn_as_the_interpreter_draws_it(town: Site, open_page: Open) -> None:
     page = open_page(f"{town.url}/people/ben/sensor")
     for name in load_charts(chart_folder()):
-        ours, theirs = page.evaluate(BOTH, f"/people/ben/charts/{name}?last=30d")
+        ours, theirs = page.evaluate(BOTH, f"/api/people/ben/charts/{name}?last=30d")
         assert ours == theirs, name
         assert ours.count("<path") > 1 or name in {"now", "key_figures"}, name
 

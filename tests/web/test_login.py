@@ -34,7 +34,7 @@ def log_in(browser: httpx.Client, password: str, onward: str = "/") -> httpx.Res
 def test_nothing_is_shown_before_it(locked: Site) -> None:
     with httpx.Client(base_url=locked.url) as browser:
         assert browser.get("/", headers=HTML).headers["location"] == "/login?next=/"
-        assert browser.get("/people/anna/charts/last_24h").status_code == 401
+        assert browser.get("/api/people/anna/charts/last_24h").status_code == 401
         assert browser.post("/people", data=ADD).status_code == 401
         assert browser.get("/healthz").json() == {"status": "ok"}
         assert log_in(browser, RIGHT, "//evil.example").headers["location"] == "/"

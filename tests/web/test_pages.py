@@ -89,7 +89,7 @@ def test_the_unit_is_switched_and_remembered(town: Site, open_page: Open) -> Non
     assert abs(float(page.locator(".newest strong").inner_text()) - before / 18.01559) <= 0.05
     page.goto(f"{town.url}/people/anna/days")
     assert page.get_by_role("button", name="mmol/L").get_attribute("aria-pressed") == "true"
-    axis = page.request.get(f"{town.url}/people/anna/charts/last_24h").json()["spec"]
+    axis = page.request.get(f"{town.url}/api/people/anna/charts/last_24h").json()["spec"]
     assert {p["name"]: p.get("value") for p in axis["params"]}["unit"] == "mmol/L"
 
 
@@ -168,11 +168,11 @@ def test_ninety_days_are_on_the_screen(town: Site, open_page: Open) -> None:
 
 
 def test_a_page_of_an_unknown_person_or_chart_is_a_plain_404(town: Site) -> None:
-    for path in ("/people/nobody", "/people/anna/unknown", "/people/anna/charts/unknown", "/people/../etc", "/x"):
+    for path in ("/people/nobody", "/people/anna/unknown", "/people/../etc", "/x"):
         answer = httpx.get(town.url + path, headers={"accept": "text/html"})
         assert answer.status_code == 404
         assert "What to do" in answer.text
-    assert httpx.get(f"{town.url}/people/anna/charts/unknown").json()["error"]
+    assert httpx.get(f"{town.url}/api/people/anna/charts/unknown").json()["error"]
 
 
 def test_a_person_without_any_data_is_told_what_to_do_on_every_page(town: Site) -> None:
@@ -180,7 +180,7 @@ def test_a_person_without_any_data_is_told_what_to_do_on_every_page(town: Site) 
         answer = httpx.get(f"{town.url}/people/cleo{board}")
         assert answer.status_code == 200
         assert "/people/cleo/connect/dexcom" in answer.text or "Connect a provider" in answer.text
-    rows = httpx.get(f"{town.url}/people/cleo/charts/last_24h").json()["spec"]["data"]["values"]
+    rows = httpx.get(f"{town.url}/api/people/cleo/charts/last_24h").json()["spec"]["data"]["values"]
     assert rows == []
 
 
@@ -198,12 +198,12 @@ def test_five_years_are_one_page(town: Site) -> None:
     first = datetime.now(UTC).date() - timedelta(days=1800)
     for board in ("", "/days", "/patterns"):
         assert httpx.get(f"{town.url}/people/anna{board}?from={first}&to=2099-01-01").status_code == 200
-    answer = httpx.get(f"{town.url}/people/anna/charts/trace_14d?from={first}&to=2099-01-01")
+    answer = httpx.get(f"{town.url}/api/people/anna/charts/trace_14d?from={first}&to=2099-01-01")
     assert len(answer.content) < 1_000_000
 
 
 def test_unchanged_charts_and_pulses_are_not_sent_again(town: Site) -> None:
-    for path in ("/people/ben/charts/calendar_tir?from=2026-11-01&to=2026-11-02", "/people/ben/pulse"):
+    for path in ("/api/people/ben/charts/calendar_tir?from=2026-11-01&to=2026-11-02", "/api/people/ben/pulse"):
         first = httpx.get(town.url + path)
         again = httpx.get(town.url + path, headers={"if-none-match": first.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")

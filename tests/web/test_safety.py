@@ -46,7 +46,7 @@ def test_our_host_names_are_served_with_any_port(empty_site: Site) -> None:
 
 
 def test_every_answer_forbids_foreign_and_inline_code(town: Site) -> None:
-    for path in ("/", "/people/anna", "/people/nobody", "/people/anna/charts/last_24h", "/static/app.js"):
+    for path in ("/", "/people/anna", "/people/nobody", "/api/people/anna/charts/last_24h", "/static/app.js"):
         policy = httpx.get(town.url + path).headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy

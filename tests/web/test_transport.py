@@ -9,7 +9,9 @@ from tests.web.conftest import Open
 from tests.web.serving import Site
 
 
-@pytest.mark.parametrize("path", ["/", "/people/anna", "/people/anna/charts/last_24h", "/static/app.js", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/", "/people/anna", "/api/people/anna/charts/last_24h", "/static/app.js", "/nowhere"]
+)
 def test_head_is_what_get_would_be_without_the_body(town: Site, path: str) -> None:
     head, get = httpx.head(town.url + path), httpx.get(town.url + path)
     assert (head.status_code, head.content) == (get.status_code, b"")
@@ -21,7 +23,7 @@ def test_head_of_what_is_not_there_for_get_is_not_there_either(town: Site) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/vendor/vega-5.33.1.min.js", "/static/app.css", "/people/anna/charts/last_24h"]
+    "path", ["/static/vendor/vega-5.33.1.min.js", "/static/app.css", "/api/people/anna/charts/last_24h"]
 )
 def test_scripts_and_charts_come_compressed(town: Site, path: str) -> None:
     asked = {"accept-encoding": "gzip"}
@@ -38,7 +40,7 @@ def test_a_page_which_holds_a_secret_token_is_not_compressed(town: Site) -> None
 
 
 def test_an_unchanged_chart_is_not_sent_again(town: Site) -> None:
-    address = f"{town.url}/people/anna/charts/tir_14d?from=2026-01-01&to=2026-01-02"
+    address = f"{town.url}/api/people/anna/charts/tir_14d?from=2026-01-01&to=2026-01-02"
     tag = httpx.get(address).headers["etag"]
     assert httpx.get(address, headers={"if-none-match": tag}).status_code == 304
 

@@ -1,0 +1,69 @@
+"""Who asks: an app of the person, by its secret or token in any form, or a browser that may see the pages."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import Depends, HTTPException, Path, Request
+
+from glucoflow.api.access import Access, credentials_of
+from glucoflow.api.exchange import Asked, Refused
+from glucoflow.store import App, Person
+from glucoflow.web.access import Services, logged_in, services_of
+from glucoflow.web.security import host_ok
+
+UserId = Annotated[str, Path(description="The person's id.", max_length=200, examples=["anna"])]
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """An app, which sees its own person; None for a browser, which sees everybody the pages show."""
+
+    app: App | None
+
+    def sees(self, user_id: str) -> bool:
+        return self.app is None or self.app.user_id == user_id
+
+
+def caller_of(request: Request) -> Caller:
+    """Raises HTTPException: 401 for a wrong credential or none, 403 for an app that may not read."""
+    services, access = services_of(request), request.app.state.access
+    asked = Asked(
+        method=request.method,
+        path=(),
+        headers=dict(request.headers),
+        query=tuple(request.query_params.multi_items()),
+        address=request.client.host if request.client else "",
+    )
+    given = credentials_of(asked)
+    if not given:
+        return _browser(request, services)
+    assert isinstance(access, Access)  # noqa: S101 - set where the app is made
+    try:
+        app = access.app_by(given, asked.address)
+    except Refused:
+        raise HTTPException(401, "This secret or token is not known, or was revoked.") from None
+    if not app.may_read:
+        raise HTTPException(403, f"{app.name} may upload and not read. Give it both rights on the page Apps.")
+    return Caller(app=app)
+
+
+def _browser(request: Request, services: Services) -> Caller:
+    # Without a password a browser is known by the name of this site alone, which no other site can take on.
+    if not host_ok(request.headers.get("host"), services.options.allowed_hosts):
+        raise HTTPException(401, "Send the secret of an app of this person: the page Apps makes one.")
+    if not logged_in(request):
+        raise HTTPException(401, "Log in on the pages, or send the secret of an app of this person.")
+    return Caller(app=None)
+
+
+ByCaller = Annotated[Caller, Depends(caller_of)]
+
+
+def person_of(request: Request, user_id: UserId, caller: ByCaller) -> Person:
+    """The person of an address. 404 alike for who is unknown and for who is not this app's."""
+    person = services_of(request).store.people.find(user_id) if caller.sees(user_id) else None
+    if person is None:
+        raise HTTPException(404, "There is nobody of this name here, or not for this app.")
+    return person
+
+
+InPerson = Annotated[Person, Depends(person_of)]
