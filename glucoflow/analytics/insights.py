@@ -14,7 +14,7 @@ from glucoflow.analytics.patterns.pattern import Pattern, PatternKind
 from glucoflow.analytics.summary import PeriodSummary
 from glucoflow.model.goals import Goal, goals_of, share
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
-from glucoflow.model.units import MG_DL, Unit, glucose_unit
+from glucoflow.model.units import MG_DL, Unit, glucose, glucose_unit
 from glucoflow.model.words import count
 
 Tone = Literal["better", "worse", "note"]
@@ -120,7 +120,7 @@ def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]
         "below": (f"below {low}", metrics.target_below_percent),
         "very_high": (f"above {glucose_unit(targets.very_high, unit)}", metrics.above_250_percent),
         "above": (f"above {high}", metrics.target_above_percent),
-        "in_range": (f"from {low} to {high}", metrics.target_in_percent),
+        "in_range": (f"from {glucose(targets.low, unit)} to {high}", metrics.target_in_percent),
     }
     missed = {name: goal for name, goal in goals.items() if _missed(goal, places[name][1])}
     found = []

@@ -31,6 +31,7 @@ KINDS = {
     "summary.day": "Summary of a day",
     "summary.period": "Summary of a period",
     "episode": "Episode",
+    "insight": "What stands out",
 }
 
 Lists = Mapping[str, tuple[str, str, tuple[str, ...]]]

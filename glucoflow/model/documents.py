@@ -30,6 +30,7 @@ Dataset = Literal[
     "summary.day",
     "summary.period",
     "episode",
+    "insight",
     "app.document",
 ]
 """`app.document`: what an app uploaded and wants back, but is no record of ours, and what it deleted."""
@@ -192,6 +193,21 @@ class EpisodeFields(Episode, frozen=True, kw_only=True, omit_defaults=True):
     extreme_mmol_l: float
 
 
+class InsightFields(_Fields, frozen=True, kw_only=True):
+    """What stands out in the local days [start, end), one thing a document. `rank` 1 is said first."""
+
+    kind: str
+    rank: int
+    tone: Literal["better", "worse", "note"]
+    text: str
+    rule: str
+    suggestion: str | None = None
+    window: str
+    start: datetime
+    end: datetime
+    dates: tuple[str, ...] = ()
+
+
 class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestamp"}):
     """A whole document. `payload` is the record as the provider sent it, stored and not indexed."""
 
@@ -215,6 +231,7 @@ class Source(_Fields, frozen=True, kw_only=True, rename={"timestamp": "@timestam
     settings: SettingsFields | None = None
     summary: SummaryFields | None = None
     episode: EpisodeFields | None = None
+    insight: InsightFields | None = None
     message: str | None = None
     app: AppFields | None = None
     annotations: tuple[Annotation, ...] = ()

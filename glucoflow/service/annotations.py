@@ -136,10 +136,10 @@ class Annotations:
         return changed
 
     def change_person(self, user_id: str, display_name: str, zone: str, unit: Unit) -> Person:
-        """Rename a person, move their home zone, change their unit; the id stays. Summaries follow a zone. Rejected."""
+        """Rename a person, move their home zone, change their unit; the id stays. Summaries follow. Raises Rejected."""
         person = self._store.people.get(user_id)
         changed = self._store.people.update(user_id, display_name=display_name, zone=zone, unit=unit)
-        if changed.zone != person.zone:
+        if (changed.zone, changed.unit) != (person.zone, person.unit):
             self._summarize(user_id, None, None)
         return changed
 

@@ -10,8 +10,7 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.units import Unit
 from glucoflow.report.figures import figures_of
 from glucoflow.report.page import About, Sheet, page_of
-from glucoflow.service.person_series import instants, series_of, subject_of
-from glucoflow.service.summaries import newest_full_day
+from glucoflow.service.person_series import instants, newest_full_day, series_of, subject_of
 from glucoflow.store import Store
 
 DAYS = 14

@@ -1,4 +1,4 @@
-"""Summaries and episodes as documents: computed from readings, kept beside them, found by the same dates.
+"""Summaries, episodes and insights as documents: computed from readings, kept beside them, found by the same dates.
 
 Their ids depend on nothing but the person and what they are of (a date, a window, a kind and start), so computing them
 again replaces, and an unchanged one is not rewritten. Figures are rounded to 6 decimals: sums of the same readings in
@@ -10,10 +10,20 @@ from typing import Any
 
 import msgspec
 
+from glucoflow.analytics.insights import Insight
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, day_number
 from glucoflow.analytics.summary import DaySummary, PeriodSummary
 from glucoflow.enrich import document_id
-from glucoflow.model.documents import Document, EpisodeFields, EventFields, Id, Source, SummaryFields, TimeFields
+from glucoflow.model.documents import (
+    Document,
+    EpisodeFields,
+    EventFields,
+    Id,
+    InsightFields,
+    Source,
+    SummaryFields,
+    TimeFields,
+)
 from glucoflow.model.glycemia import Episode
 from glucoflow.model.localtime import epoch_ms, time_fields
 from glucoflow.model.records import NO_PAYLOAD
@@ -71,6 +81,32 @@ def episode_document(user_id: str, zone: str, episode: Episode) -> Document:
     )
     key = f"{episode.kind} {epoch_ms(episode.start)}"
     return Document(document_id(user_id, DERIVED, "episode", key), source)
+
+
+def insight_document(user_id: str, insight: Insight, rank: int, period: Document) -> Document:
+    """One thing that stands out in a period, where the period's summary stands; of each kind there is one a window."""
+    summary = period.source.summary
+    assert summary is not None  # noqa: S101 - it is a period's
+    source = Source(
+        timestamp=period.source.timestamp,
+        event=EventFields(dataset="insight", kind="event", provider=DERIVED),
+        user=Id(id=user_id),
+        connection=Id(id=DERIVED),
+        time=period.source.time,
+        insight=InsightFields(
+            kind=insight.kind,
+            rank=rank,
+            tone=insight.tone,
+            text=insight.text,
+            rule=insight.rule,
+            suggestion=insight.suggestion,
+            window=summary.window,
+            start=summary.start,
+            end=summary.end,
+            dates=tuple(day.isoformat() for day in insight.dates),
+        ),
+    )
+    return Document(document_id(user_id, DERIVED, "insight", f"{summary.window} {insight.kind}"), source)
 
 
 def summary_fields(summary: DaySummary | PeriodSummary, start: datetime, end: datetime) -> SummaryFields:

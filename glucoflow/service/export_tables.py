@@ -13,7 +13,7 @@ import msgspec
 from glucoflow.model.documents import Dataset, Document, Source
 from glucoflow.model.units import to_mmol_l
 
-DERIVED = ("summary.day", "summary.period", "episode")
+DERIVED = ("summary.day", "summary.period", "episode", "insight")
 """Computed from the rest and computed again after an import; in `ndjson` only."""
 
 _OWN: dict[Dataset, tuple[str, ...]] = {

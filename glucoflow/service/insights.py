@@ -5,17 +5,16 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from glucoflow.analytics import PeriodSummary, Targets, summarize_period
+from glucoflow.analytics import PeriodSummary, Series, Targets, summarize_period
 from glucoflow.analytics.adherence import Adherence, Entry, adherence_of_all
 from glucoflow.analytics.insights import Insight, insights_of
 from glucoflow.analytics.patterns import Pattern, find_patterns
 from glucoflow.analytics.series import moment_of
 from glucoflow.es.queries import Queries
 from glucoflow.model.units import Unit
-from glucoflow.service.person_series import instants, series_of, subject_of
+from glucoflow.service.person_series import instants, newest_full_day, series_of, subject_of
 from glucoflow.service.providers import one_piece_words
-from glucoflow.service.summaries import newest_full_day
-from glucoflow.store import Store
+from glucoflow.store import Person, Store
 
 SPANS = (14, 30, 90)
 """Days that insights may be asked for: 14 bear a judgement, weekdays need four weeks."""
@@ -38,13 +37,18 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 def find_insights(store: Store, queries: Queries, user_id: str, days: int, unit: Unit, now: datetime) -> Findings:
     """Figures, patterns and insights of the `days` local days that end with the newest full one."""
     subject = subject_of(store, user_id)
-    targets = subject.person.targets
     full = newest_full_day(queries.latest(user_id), now)
     if full is None:
-        return Findings(days=days, targets=targets)
+        return Findings(days=days, targets=subject.person.targets)
     end = full + timedelta(days=1)
+    series = series_of(queries, subject, end - timedelta(days=2 * days + 1), end)
+    return insights_in(queries, subject.person, series, end, days, unit)
+
+
+def insights_in(queries: Queries, person: Person, series: Series, end: date, days: int, unit: Unit) -> Findings:
+    """The same of readings at hand, of the `days` local days before `end`: `series` reaches back twice as far."""
+    user_id, targets = person.id, person.targets
     start, earlier = end - timedelta(days=days), end - timedelta(days=2 * days)
-    series = series_of(queries, subject, earlier - timedelta(days=1), end)
     period = summarize_period(series, start, end, targets)
     before = summarize_period(series, earlier, start, targets)
     patterns = find_patterns(

@@ -7,6 +7,7 @@ import msgspec
 from glucoflow.analytics import Series
 from glucoflow.analytics.episodes import Event
 from glucoflow.analytics.series import moment_of
+from glucoflow.es.answers import Latest
 from glucoflow.es.queries import Queries
 from glucoflow.store import Exclusion, Person, Store
 
@@ -40,6 +41,21 @@ def series_of(queries: Queries, subject: Subject, first: date, end: date) -> Ser
     )
     marked = series.excluding(subject.exclusions) if subject.exclusions else series
     return marked.between(first, end)
+
+
+def newest_full_day(latest: Latest | None, now: datetime) -> date | None:
+    """The newest local date with readings that is over by the person's own clock, or the one before it.
+
+    A reading from the future (a device clock that is wrong) does not move it past yesterday.
+    """
+    if latest is None:
+        return None
+    return min(local_date(latest, latest.time), local_date(latest, now) - timedelta(days=1))
+
+
+def local_date(latest: Latest, moment: datetime) -> date:
+    """The date of a moment by the person's own clock, as the newest reading has it."""
+    return (moment + timedelta(minutes=latest.utc_offset_min)).date()
 
 
 def events_of(queries: Queries, user_id: str, first: date, end: date) -> list[Event]:

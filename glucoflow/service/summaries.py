@@ -1,6 +1,7 @@
-"""Summaries and episodes of the local days that changed, written through the same sink as everything else.
+"""Summaries, episodes and insights of the local days that changed, written by the same sink as everything else.
 
-Computing them again changes nothing: an unchanged one is not rewritten, an episode that is no longer there is deleted.
+Computing them again changes nothing: an unchanged one is not rewritten, an episode or insight that is no longer true is
+deleted.
 """
 
 import logging
@@ -16,9 +17,17 @@ from glucoflow.analytics.summary import WINDOWS, PeriodSummary, day_start_ms
 from glucoflow.es.answers import Latest
 from glucoflow.model.documents import Dataset, Document
 from glucoflow.model.ingestion import SinkResult, Window
-from glucoflow.service.derived_documents import day_document, episode_document, period_document
+from glucoflow.service.derived_documents import day_document, episode_document, insight_document, period_document
+from glucoflow.service.insights import insights_in
 from glucoflow.service.one_moment import settle_changes, settle_span
-from glucoflow.service.person_series import Subject, events_of, series_of, subject_of
+from glucoflow.service.person_series import (
+    Subject,
+    events_of,
+    local_date,
+    newest_full_day,
+    series_of,
+    subject_of,
+)
 from glucoflow.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -32,6 +41,9 @@ NEAR = 7
 
 REACH = 3
 """An episode may run on for days: those that began so many days before a changed one are looked at again."""
+
+INSIGHT_DAYS = 14
+"""Of the windows, the one whose insights are kept: the one that bears a judgement."""
 
 _STANDS_FOR = timedelta(minutes=5)
 
@@ -96,21 +108,14 @@ def summarize_dates(rt: Runtime, user_id: str, dates: Collection[date]) -> Summa
     for part in _parts(sorted(dates)):
         total = _write(rt, total, *_days(rt, subject, part, latest, recent), days=len(part))
     if recent is not None and full is not None:
-        total = _write(rt, total, _periods(subject, full, recent.series), ())
+        periods = _periods(subject, full, recent.series)
+        total = _write(rt, total, periods, ())
+        total = _write(rt, total, *_insights(rt, subject, full, recent.series, periods))
     if latest is None:  # all readings were taken back
-        total = _write(rt, total, (), [one.id for one in rt.queries.documents(user_id, ["summary.period"])])
+        gone = rt.queries.documents(user_id, ["summary.period", "insight"])
+        total = _write(rt, total, (), [one.id for one in gone])
     log.info("summarized %d days: %d written, %d deleted", total.days, total.written, total.deleted)
     return total
-
-
-def newest_full_day(latest: Latest | None, now: datetime) -> date | None:
-    """The newest local date with readings that is over by the person's own clock, or the one before it.
-
-    A reading from the future (a device clock that is wrong) does not move it past yesterday.
-    """
-    if latest is None:
-        return None
-    return min(_local_date(latest, latest.time), _local_date(latest, now) - timedelta(days=1))
 
 
 def _parts(dates: list[date]) -> Iterator[list[date]]:
@@ -178,13 +183,9 @@ def _so_far(latest: Latest | None, now: datetime) -> datetime | None:
 
     None where no day with readings is going on.
     """
-    if latest is None or newest_full_day(latest, now) == _local_date(latest, latest.time):
+    if latest is None or newest_full_day(latest, now) == local_date(latest, latest.time):
         return None
     return latest.time + _STANDS_FOR
-
-
-def _local_date(latest: Latest, moment: datetime) -> date:
-    return (moment + timedelta(minutes=latest.utc_offset_min)).date()
 
 
 def _periods_due(rt: Runtime, user_id: str, dates: Collection[date], full: date) -> bool:
@@ -200,6 +201,19 @@ def _periods(subject: Subject, full: date, series: Series) -> list[Document]:
     person = subject.person
     found = summarize_windows(series, full + timedelta(days=1), person.targets)
     return [_period(person.id, person.zone, series, summary) for summary in found]
+
+
+def _insights(
+    rt: Runtime, subject: Subject, full: date, series: Series, periods: Iterable[Document]
+) -> tuple[list[Document], list[str]]:
+    """What stands out in the kept window, and the ids of what is stored but no longer stands out."""
+    person, window = subject.person, f"{INSIGHT_DAYS}d"
+    found = insights_in(rt.queries, person, series, full + timedelta(days=1), INSIGHT_DAYS, person.unit)
+    (period,) = (one for one in periods if one.source.summary is not None and one.source.summary.window == window)
+    documents = [insight_document(person.id, one, rank, period) for rank, one in enumerate(found.insights, 1)]
+    true = {document.id for document in documents}
+    stored = rt.queries.documents(person.id, ["insight"])
+    return documents, [one.id for one in stored if one.id not in true]
 
 
 def _period(user_id: str, zone: str, series: Series, summary: PeriodSummary) -> Document:

@@ -29,7 +29,7 @@ BATCH = 2_000
 LARGEST_ARRAY = 512 * 2**20
 """Bytes of an array that is not one record a line: such a file is read whole (Tidepool gives out 90 days at most)."""
 
-DERIVED = ("summary.", "episode")
+DERIVED = ("summary.", "episode", "insight")
 _TIDEPOOL = (b'"type":"cbg"', b'"type":"smbg"', b'"type":"basal"', b'"type":"bolus"', b'"deviceId":', b'"glucoflow":')
 
 

@@ -42,7 +42,7 @@ def test_time_in_range_rose_from_61_to_68() -> None:
     assert (change.tone, change.start, change.end) == ("better", MIDDLE, END)
     assert change.numbers["percent"] == pytest.approx(100 * 196 / 288)
     goal = found["in_range_goal"]
-    assert goal.text == "68.1 % of the time was from 70 mg/dL to 180 mg/dL in 14 days; the goal is more than 70 %"
+    assert goal.text == "68.1 % of the time was from 70 to 180 mg/dL in 14 days; the goal is more than 70 %"
     assert goal.tone == "worse"
 
 

@@ -9,8 +9,9 @@ from glucoflow.analytics import Series
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.series import epoch_ms
 from glucoflow.es.answers import Latest
+from glucoflow.service.insights import find_insights
+from glucoflow.service.person_series import newest_full_day
 from glucoflow.service.providers import one_piece_words
-from glucoflow.service.summaries import newest_full_day
 from tests.flows.conftest import NOW, House
 from tests.flows.counting import SMALL, assert_figures, by_date, days, documents, instant, periods, truth
 
@@ -56,6 +57,20 @@ def test_episodes_are_those_of_the_records_with_what_was_around_them(synced: Hou
     assert meal["amount"] in {document["food"]["carbs_g"] for document in documents(synced, "food")}
     per_day = sum(one["summary"]["episodes"]["high_l2"] for one in days(synced).values())
     assert per_day >= sum(kind == "high_l2" for kind, *_ in found)  # one over midnight counts on both days
+
+
+def test_what_stands_out_stands_beside_them(synced: House) -> None:
+    """In the order of the page, where the 14 days' summary stands, so that a panel of 14 days shows it."""
+    said = find_insights(synced.rt.store, synced.rt.queries, "alma", 14, "mg/dL", NOW).insights
+    stored = sorted(documents(synced, "insight"), key=lambda one: one["insight"]["rank"])
+    assert [one["insight"]["text"] for one in stored] == [one.text for one in said]
+    assert len(stored) > 1
+    period = next(one for one in documents(synced, "summary.period") if one["summary"]["window"] == "14d")
+    for one, insight in zip(stored, said, strict=True):
+        assert (one["@timestamp"], one["time"]) == (period["@timestamp"], period["time"])
+        assert (one["insight"]["start"], one["insight"]["end"]) == ("2026-06-05T22:00:00Z", "2026-06-19T22:00:00Z")
+        assert one["insight"].get("dates", []) == [day.isoformat() for day in insight.dates]
+        assert one["insight"].get("suggestion") == insight.suggestion
 
 
 def test_elasticsearch_comes_to_the_same_figures(synced: House) -> None:

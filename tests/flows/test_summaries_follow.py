@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from flows.summarize import summarize_people
 from glucoflow.analytics import Series
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.series import epoch_ms
+from glucoflow.model.documents import Document
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Window
 from glucoflow.service.annotations import Annotations, summarizing
@@ -33,6 +35,19 @@ from tests.flows.counting import (
 
 TWO, FIVE = datetime.fromisoformat("2026-06-15T02:00"), datetime.fromisoformat("2026-06-15T05:00")
 """By the wall clock."""
+
+
+def test_what_no_longer_stands_out_goes(house: House) -> None:
+    house.sync()
+    assert len(documents(house, "insight")) == 1
+    (one,) = house.rt.queries.documents("alma", ["insight"])
+    assert one.source.insight is not None
+    assert one.source.insight.text.startswith("Not enough data: has ")
+    gone = replace(one.source.insight, kind="best_day", rank=2)
+    house.rt.sink("alma").write([Document("stale", replace(one.source, insight=gone))], (), NOW)
+    assert len(documents(house, "insight")) == 2
+    assert summarize_last(house.rt, "alma").deleted == 1
+    assert [found["_id"] for found in documents(house, "insight")] == [one.id]
 
 
 def test_computing_them_again_rewrites_nothing(house: House) -> None:

@@ -52,7 +52,7 @@ DATASETS: dict[Kind, list[str]] = {
     "alerts": ["device.alert"],
     "events": ["insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick"],
 }
-DERIVED = ["summary.day", "summary.period", "episode"]
+DERIVED = ["summary.day", "summary.period", "episode", "insight"]
 
 
 def scenario() -> Scenario:

@@ -6,20 +6,23 @@ Readings go through the real enrichment; a second, worse source is there as supe
 import math
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from glucoflow.analytics import summarize_period
 from glucoflow.analytics.episodes import find_episodes
+from glucoflow.analytics.insights import insights_of
+from glucoflow.analytics.patterns import find_patterns
 from glucoflow.analytics.series import Series
 from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.model import records as r
 from glucoflow.model.glycemia import ExcludedSpan
 from glucoflow.model.localtime import epoch_ms
-from glucoflow.service.derived_documents import episode_document
+from glucoflow.service.derived_documents import episode_document, insight_document, period_document
 
 END = datetime(2026, 11, 21, 9, 2, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")
@@ -126,6 +129,21 @@ def episodes(user_id: str, sources: list[Source]) -> Iterator[Source]:
         yield msgspec.json.decode(msgspec.json.encode(episode_document(user_id, "Europe/Berlin", one).source))
 
 
+def insights(user_id: str, sources: list[Source], end: datetime) -> Iterator[Source]:
+    """What stands out in the last 14 full days, as the nightly run writes it."""
+    series, stop = series_of(sources), end.astimezone(ZONE).date()
+    start, before = stop - timedelta(days=14), stop - timedelta(days=28)
+    period = summarize_period(series, start, stop)
+    found = insights_of(period, summarize_period(series, before, start), find_patterns(series, start, stop))
+    of = period_document(user_id, ZONE.key, period, *(midnight(day) for day in (start, stop - timedelta(days=1), stop)))
+    for rank, one in enumerate(found, 1):
+        yield msgspec.json.decode(msgspec.json.encode(insight_document(user_id, one, rank, of).source))
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), ZONE).astimezone(UTC)
+
+
 def series_of(sources: list[Source]) -> Series:
     """The readings that count, as the figures take them."""
     used = [s for s in sources if s["event"]["dataset"] == "cgm.reading" and not s["sample"].get("superseded")]
@@ -148,4 +166,4 @@ def documents(user_id: str, end: datetime = END, days: float = 40, seed: int = 7
     ]
     sources = [msgspec.json.decode(msgspec.json.encode(one.source)) for one in made]
     worse = [superseded(s) for s in sources[::7] if s["event"]["dataset"] == "cgm.reading"]
-    return sources + worse + list(episodes(user_id, sources))
+    return [*sources, *worse, *episodes(user_id, sources), *insights(user_id, sources, end)]

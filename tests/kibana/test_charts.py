@@ -30,7 +30,7 @@ SPANS = (1, 14, 40)
 DRAWN_BY = {"vega 5.24.0 and vega-lite 5.2.0": ("vega-5.24.0.min.js", "vega-lite-5.2.0.min.js")}
 PARAMS = {"unit": "mg/dL", "factor": 1, "decimals": 0, "very_low": 54, "low": 70, "high": 180, "very_high": 250}
 
-RARE = {"after_meals", "alert_settings", "alerts_by_day"}
+RARE = {"after_meals", "alert_settings", "alerts_by_day", "insights"}
 """What may have nothing on a single day."""
 
 AGGREGATIONS = {
