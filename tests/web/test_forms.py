@@ -91,7 +91,9 @@ def test_a_person_is_renamed_moved_and_measured_otherwise(gil: Site) -> None:
     assert (person.display_name, person.unit, person.zone) == ("Gilda", "mmol/L", "Asia/Tokyo")
     assert gil.summarized == [("gil", None, None)], "days are other days in another zone"
     send(gil, "/people/gil/details", name="Gil", unit="mg/dL", zone="Asia/Tokyo")
-    assert len(gil.summarized) == 1
+    assert len(gil.summarized) == 2, "what stands out is said in the other unit"
+    send(gil, "/people/gil/details", name="Gila", unit="mg/dL", zone="Asia/Tokyo")
+    assert len(gil.summarized) == 2
 
 
 def test_a_person_is_deleted_once_the_name_is_repeated(gil: Site) -> None:
