@@ -11,7 +11,7 @@ from glucoflow.model.glycemia import EPISODE_KINDS
 from glucoflow.model.target_bands import NAMES
 from glucoflow.model.trends import ARROWS
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
 
 WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
