@@ -135,10 +135,17 @@ class Annotations:
             self._summarize(user_id, None, None)
         return changed
 
-    def change_person(self, user_id: str, display_name: str, zone: str, unit: Unit) -> Person:
+    def change_person(
+        self,
+        user_id: str,
+        display_name: str,
+        zone: str,
+        unit: Unit,
+        born: date | msgspec.UnsetType | None = msgspec.UNSET,
+    ) -> Person:
         """Rename a person, move their home zone, change their unit; the id stays. Summaries follow. Raises Rejected."""
         person = self._store.people.get(user_id)
-        changed = self._store.people.update(user_id, display_name=display_name, zone=zone, unit=unit)
+        changed = self._store.people.update(user_id, display_name=display_name, zone=zone, unit=unit, born=born)
         if (changed.zone, changed.unit) != (person.zone, person.unit):
             self._summarize(user_id, None, None)
         return changed

@@ -33,8 +33,8 @@ def clinic_page(
 ) -> Sheet:
     """The page of the local dates first … last: by default 14 that end with the newest full one.
 
-    `unit` is the person's own unless another is asked for. Raises Rejected for an unknown person and for dates that
-    make no span.
+    `unit` and `born` are the person's own unless others are given. Raises Rejected for an unknown person
+    and for dates that make no span.
     """
     subject = subject_of(store, user_id)
     person, today = subject.person, now.astimezone(ZoneInfo(subject.person.zone)).date()
@@ -50,7 +50,7 @@ def clinic_page(
     about = About(
         name=person.display_name,
         source="glucoflow",
-        born=born,
+        born=born or person.born,
         devices=_devices(queries, user_id, start, end),
         printed=today,
         insulin_a_day=insulin,

@@ -1,7 +1,7 @@
 """People: whose readings these are."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -91,8 +91,9 @@ class People:
         zone: str | None = None,
         profile: str | None = None,
         own_targets: OwnTargets | msgspec.UnsetType | None = msgspec.UNSET,
+        born: date | msgspec.UnsetType | None = msgspec.UNSET,
     ) -> Person:
-        """Change what is given; `own_targets=None` returns to the profile's. Raises Rejected."""
+        """Change what is given; None as `own_targets` is the profile's again, as `born` forgets it. Raises Rejected."""
         with self._database.write() as session:
             row = session.get(PersonRow, user_id, with_for_update=True)
             if row is None:
@@ -105,6 +106,7 @@ class People:
                 zone=zone or old.zone,
                 profile=profile or old.profile,
                 own_targets=old.own_targets if isinstance(own_targets, msgspec.UnsetType) else own_targets,
+                born=old.born if isinstance(born, msgspec.UnsetType) else born,
             )
             _check_facts(person)
             _fill(row, person)
@@ -157,12 +159,14 @@ def _person(row: PersonRow) -> Person:
         zone=row.zone,
         profile=row.profile,
         own_targets=None if low is None or high is None else OwnTargets(low=low, high=high),
+        born=row.born,
         created_at=row.created_at,
     )
 
 
 def _fill(row: PersonRow, person: Person) -> None:
     row.display_name, row.unit, row.zone, row.profile = person.display_name, person.unit, person.zone, person.profile
+    row.born = person.born
     row.target_low_mg_dl = person.own_targets.low if person.own_targets else None
     row.target_high_mg_dl = person.own_targets.high if person.own_targets else None
 
@@ -185,6 +189,8 @@ def _check_facts(person: Person) -> None:
         ZoneInfo(person.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Rejected("zone", "is an IANA name such as Europe/Berlin") from None
+    if person.born and person.born.year < 1900:
+        raise Rejected("born", "is a date from 1900 on")
     targets = person.own_targets
     if targets and not 40 <= targets.low < targets.high <= 400:
         raise Rejected("targets", "lie between 40 and 400 mg/dL, the low one below the high one")

@@ -76,6 +76,7 @@ class PersonRow(Base):
     profile: Mapped[str]
     target_low_mg_dl: Mapped[int | None]
     target_high_mg_dl: Mapped[int | None]
+    born: Mapped[date | None]
     created_at: Mapped[datetime]
 
 

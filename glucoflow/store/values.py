@@ -23,7 +23,8 @@ class OwnTargets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose readings these are. `id` is a lower-case slug and part of index names; `zone` an IANA name."""
+    """Whose readings these are. `id` is a lower-case slug and part of index names; `zone` an IANA name; `born` is
+    there where it was given, for the page to take to a clinic."""
 
     id: str
     display_name: str
@@ -31,6 +32,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "UTC"
     profile: str = "adult"
     own_targets: OwnTargets | None = None
+    born: date | None = None
     created_at: datetime
 
     @property

@@ -10,7 +10,7 @@ from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import Unit
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
-from glucoflow.web.forms import Tried, number_of, time_of, tried, zones
+from glucoflow.web.forms import Tried, day_of, number_of, time_of, tried, zones
 from glucoflow.web.pages import unit_cookie, unit_of
 
 router = APIRouter()
@@ -36,15 +36,19 @@ def change_details(
     name: Annotated[str, Form()] = "",
     zone: Annotated[str, Form()] = "",
     unit: Annotated[str, Form()] = "",
+    born: Annotated[str, Form()] = "",
 ) -> Response:
-    """Name, zone and unit; the id, and so the address, stays. This browser's own choice of a unit ends."""
+    """Name, birth date, zone and unit; the id, and so the address, stays. This browser's own choice of a unit ends."""
     try:
         if unit not in ("mg/dL", "mmol/L"):
             raise Rejected("unit", "is mg/dL or mmol/L")
         chosen: Unit = "mg/dL" if unit == "mg/dL" else "mmol/L"
-        services.annotations.change_person(person.id, name, zone or "-", chosen)
+        birth = day_of("born", born) if born.strip() else None
+        if birth and birth > services.clock().date():
+            raise Rejected("born", "lies in the future")
+        services.annotations.change_person(person.id, name, zone or "-", chosen, birth)
     except Rejected as error:
-        values = {"name": name, "zone": zone, "unit": unit}
+        values = {"name": name, "zone": zone, "unit": unit, "born": born}
         return _page(request, services, person, tried("details", values, error, {"display name": "name"}))
     answer = _back(person)
     answer.delete_cookie(unit_cookie(person.id))

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -23,12 +23,15 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import HttpUrl
+from pypdf import PdfReader
 
 from flows.backfill import backfill
 from flows.deployments import deployments
 from flows.maintenance import delete_user, provision_all
+from flows.report import report_flow
 from flows.sync import sync
 from flows.tokens import refresh_tokens
+from flows.transfer import FOLDER
 from glucoflow.cli.serving import provision_now
 from glucoflow.es.indices import index_behind
 from glucoflow.es.provision import delete_user as delete_indices
@@ -160,6 +163,21 @@ def test_a_backfill_shows_its_person_its_span_and_its_progress(cloud: Simulator)
     assert set(by_key) == {"backfill", "backfill-progress"}
     assert float(str(by_key["backfill-progress"].data)) == 100.0
     assert json.loads(str(by_key["backfill"].data))[0]["created"] > 200
+    a_report_of_that_day_is_written(day)
+
+
+def a_report_of_that_day_is_written(day: date) -> None:
+    """Into the folder of flows, and nowhere else."""
+    folder = Settings.load().store.data_dir / FOLDER
+    folder.mkdir(exist_ok=True)
+    state = ran(report_flow, user_id="chiara", out="one.pdf", start=day, end=day, paper="Letter")
+    assert state.is_completed(), state.message
+    assert "(1 of 1 day with data)" in str(run_of(state)[1][0].data)
+    (page,) = PdfReader(folder / "one.pdf").pages
+    assert f"{day.day} {day:%B %Y} (1 of 1 day with data)" in page.extract_text()
+    outside = ran(report_flow, user_id="chiara", out="../one.pdf", start=day, end=day)
+    assert outside.is_failed()
+    assert [one.name for one in folder.iterdir()] == ["one.pdf"]
 
 
 @pytest.mark.parametrize(

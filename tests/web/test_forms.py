@@ -1,6 +1,6 @@
 """Forms: what was entered stays, what is wrong is said beside its field; a person is renamed, moved and deleted."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
@@ -89,11 +89,19 @@ def test_a_person_is_renamed_moved_and_measured_otherwise(gil: Site) -> None:
     assert "<h1>Gilda</h1>" in page.text
     person = gil.store.people.get("gil")
     assert (person.display_name, person.unit, person.zone) == ("Gilda", "mmol/L", "Asia/Tokyo")
+    assert person.born is None
     assert gil.summarized == [("gil", None, None)], "days are other days in another zone"
     send(gil, "/people/gil/details", name="Gil", unit="mg/dL", zone="Asia/Tokyo")
     assert len(gil.summarized) == 2, "what stands out is said in the other unit"
-    send(gil, "/people/gil/details", name="Gila", unit="mg/dL", zone="Asia/Tokyo")
+    send(gil, "/people/gil/details", name="Gila", unit="mg/dL", zone="Asia/Tokyo", born="1984-03-02")
     assert len(gil.summarized) == 2
+    assert gil.store.people.get("gil").born == date(1984, 3, 2)
+    assert 'value="1984-03-02"' in httpx.get(f"{gil.url}/people/gil/settings").text
+    for wrong in ("2184-03-02", "1884-03-02", "yesterday"):
+        page = send(gil, "/people/gil/details", name="Gila", unit="mg/dL", zone="Asia/Tokyo", born=wrong)
+        assert (page.status_code, f'value="{wrong}"' in page.text) == (422, True)
+    send(gil, "/people/gil/details", name="Gila", unit="mg/dL", zone="Asia/Tokyo", born="")
+    assert gil.store.people.get("gil").born is None
 
 
 def test_a_person_is_deleted_once_the_name_is_repeated(gil: Site) -> None:
