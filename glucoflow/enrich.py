@@ -34,7 +34,7 @@ from glucoflow.model.documents import (
     TrendFields,
 )
 from glucoflow.model.event_words import said
-from glucoflow.model.ingestion import RecordIds
+from glucoflow.model.ingestion import Absent, RecordIds
 from glucoflow.model.localtime import epoch_ms, time_fields
 from glucoflow.model.ranges import USUAL_LIMITS, Context, SensorLimits, band, classification, limit, tight
 from glucoflow.model.trends import SAYS_NOTHING, direction, direction_of_rate
@@ -132,14 +132,15 @@ class Enricher:
             gone=page.deleted,
             connection_id=self._owner.connection_id,
             rejected=[one.key for one in page.rejected if one.key is not None],
-            whole=self._is_whole(page),
-            listed=page.whole and bool(page.records) and not page.rejected,
+            absent=self._absent(page),
         )
 
-    def _is_whole(self, page: Page) -> bool:
-        """Whether what is missing in the page is gone: not where a record came that cannot be told from it."""
+    def _absent(self, page: Page) -> Absent:
+        """What is missing in a page is nothing known where a record came that cannot be told from it."""
+        if page.whole and page.records and not page.rejected:
+            return "gone"
         nameless = page.without_value or any(one.key is None for one in page.rejected)
-        return self._owner.answers_whole and self._kind != "devices" and not nameless
+        return "judged" if self._owner.answers_whole and self._kind != "devices" and not nameless else "unknown"
 
     def deleted_ids(self, keys: Iterable[str]) -> list[str]:
         return [document_id(self._owner.user_id, self._owner.provider, self._kind, key) for key in keys]
@@ -205,12 +206,18 @@ DATASETS: dict[type[r.Record], tuple[Dataset, EventKind]] = {
 KIND_DATASETS: dict[str, tuple[Dataset, ...]] = {
     "readings": ("cgm.reading",),
     "events": (
-        "insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick",
+        "insulin.bolus",
+        "insulin.basal",
+        "food",
+        "exercise",
+        "health",
+        "note",
+        "glucose.fingerstick",
     ),
     "calibrations": ("cgm.calibration",),
     "alerts": ("device.alert",),
     "devices": ("device.status", "device.settings"),
-}  # fmt: skip
+}
 """What the records of a kind become."""
 
 

@@ -153,9 +153,14 @@ class SignedHttp:
         self._terms.on_call()
         signature = self._sign(credentials)
         answer = ask(
-            self._session, self._title, method, url,
-            params={**(query or {}), **signature.query}, json=json, auth=SignedHeaders(signature.headers),
-        )  # fmt: skip
+            self._session,
+            self._title,
+            method,
+            url,
+            params={**(query or {}), **signature.query},
+            json=json,
+            auth=SignedHeaders(signature.headers),
+        )
         said = _date(answer.headers.get("Date", ""))
         if said is not None:
             self._terms.on_date(said)

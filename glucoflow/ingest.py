@@ -191,7 +191,7 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
         page = once(fetched)
         by_id = parts.enricher.record_ids(page)
         if is_suspicious(page):
-            by_id = msgspec.structs.replace(by_id, whole=False)
+            by_id = msgspec.structs.replace(by_id, absent="unknown")
         ids: list[str] = []
         documents = _noting(parts.enricher.documents(page.records), ids)
         result = parts.sink.write(documents, parts.enricher.deleted_ids(page.deleted), parts.now, by_id)

@@ -9,12 +9,12 @@ from typing import Protocol
 import msgspec
 
 from connectors.dexcom import DexcomSettings
+from connectors.dexcom.answers import envelope
 from connectors.dexcom.api import Api, hosts, not_understood
 from connectors.dexcom.devices import DeviceStates
 from connectors.dexcom.events import Alerts, Calibrations, Events
 from connectors.dexcom.readings import Readings
 from connectors.dexcom.times import request_time, system_time
-from connectors.dexcom.wire import envelope
 from connectors.parts import in_parts
 from connectors.understanding import EARLIEST
 from glucoflow.model.ingestion import Kind, Window

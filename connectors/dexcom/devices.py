@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
+from connectors.dexcom.answers import MANUFACTURER, Common, Devices, instant, plain
 from connectors.dexcom.times import offset_min
-from connectors.dexcom.wire import MANUFACTURER, Common, Devices, instant, plain
 from connectors.understanding import EARLIEST, Word, page, rejected_record, sized
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window

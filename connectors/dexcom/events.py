@@ -16,8 +16,8 @@ from datetime import datetime
 
 import msgspec
 
+from connectors.dexcom.answers import Common, Devices, instant, natural_key, plain
 from connectors.dexcom.times import offset_min, system_time
-from connectors.dexcom.wire import Common, Devices, instant, natural_key, plain
 from connectors.lenient import LenientDecoder
 from connectors.understanding import NoValue, Word, page, rejected_record, sized, understand
 from glucoflow.model.errors import Rejected

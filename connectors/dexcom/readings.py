@@ -5,8 +5,8 @@ from datetime import datetime
 
 import msgspec
 
+from connectors.dexcom.answers import INTERVALS_MS, Common, Devices, instant, natural_key
 from connectors.dexcom.times import has_zone, offset_min, shows_utc
-from connectors.dexcom.wire import INTERVALS_MS, Common, Devices, instant, natural_key
 from connectors.lenient import LenientDecoder
 from connectors.understanding import AHEAD, EARLIEST, NoValue, Word, understand
 from glucoflow.model.errors import Rejected

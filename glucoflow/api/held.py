@@ -14,7 +14,7 @@ from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.es.scan import Hit, refresh, scan
 from glucoflow.model.localtime import epoch_ms
-from glucoflow.nightscout.criteria import Criteria, Span, span_of
+from glucoflow.nightscout.criteria import Criteria, Moments, span_of
 from glucoflow.nightscout.incoming import COLLECTIONS, Collection, Doc, time_fields_of
 from glucoflow.nightscout.outgoing import DATASETS, Stored, common_form, document_id_of
 from glucoflow.retry import RetryPolicy
@@ -136,9 +136,13 @@ class Held:
         }
         with translated("read documents"):
             answer = self._client.search(
-                index=self._alias, size=0, aggs=aggs, track_total_hits=False, ignore_unavailable=True,
+                index=self._alias,
+                size=0,
+                aggs=aggs,
+                track_total_hits=False,
+                ignore_unavailable=True,
                 allow_partial_search_results=False,
-            ).body  # fmt: skip
+            ).body
         found = answer.get("aggregations", {})
         return {name: int(found.get(name, {}).get("last", {}).get("value") or 0) for name in COLLECTIONS}
 
@@ -187,7 +191,7 @@ def _query(
     return {"bool": {"filter": every, "must_not": without}}
 
 
-def _between(span: Span) -> list[Query]:
+def _between(span: Moments) -> list[Query]:
     bounds = {name: ms for name, ms in (("gte", span.first), ("lte", span.last)) if ms is not None}
     return [{"range": {"@timestamp": {**bounds, "format": "epoch_millis"}}}] if bounds else []
 

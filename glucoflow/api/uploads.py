@@ -49,9 +49,14 @@ class Uploads:
     """One person's. `connection_id` is that of their apps."""
 
     def __init__(
-        self, held: Held, sink: Callable[[], ElasticsearchSink], queries: Queries, person: Person, connection_id: str,
+        self,
+        held: Held,
+        sink: Callable[[], ElasticsearchSink],
+        queries: Queries,
+        person: Person,
+        connection_id: str,
         on_written: OnWritten,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._held = held
         self._sink = sink
         self._queries = queries

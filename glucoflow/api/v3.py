@@ -28,8 +28,16 @@ RESERVED = frozenset(
     {"token", "secret", "api_secret", "sort", "sort$desc", "limit", "skip", "fields", "now", "permanent"}
 )
 OPS: Mapping[str, Op] = {
-    "eq": "eq", "ne": "ne", "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte", "in": "in", "nin": "nin", "re": "regex",
-}  # fmt: skip
+    "eq": "eq",
+    "ne": "ne",
+    "gt": "gt",
+    "gte": "gte",
+    "lt": "lt",
+    "lte": "lte",
+    "in": "in",
+    "nin": "nin",
+    "re": "regex",
+}
 IMMUTABLE = ("identifier", "date", "utcOffset", "eventType", "device", "app", "srvCreated", "subject")
 _OURS = frozenset({"srvModified", "srvCreated", "subject", "modifiedBy", "isValid", "isReadOnly", "mills", "_id"})
 """What the server says of a document, and no app changes."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import requests
 from rich.progress import Progress
 
+from glucoflow.cli.free_ports import free_port
 from glucoflow.cli.kept_secrets import kept_secret
-from glucoflow.cli.ports import free_port
 from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
 from glucoflow.model.errors import Unavailable
 from glucoflow.node.local import LocalNode, NodeSettings

@@ -7,8 +7,9 @@ which is what makes a time-out, where nobody knows what was done, an ordinary ca
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ TOO_LARGE = 413
 
 
 @dataclass
-class Outcome:
+class Delivered:
     """What became of a chunk."""
 
     created: int = 0
@@ -42,11 +43,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Target:
-    """Where chunks are sent, and how patiently."""
+    """Where chunks are sent, and how often it is tried again."""
 
     client: Elasticsearch
     alias: str
-    asking: Retrier
+    retrier: Retrier
     before_write: Callable[[], None] = lambda: None
     """Called before a chunk is sent; raises where nothing may be written any more."""
 
@@ -65,6 +66,13 @@ class _Stored(msgspec.Struct):
     hash: str | None
     seq_no: int
     primary_term: int
+
+
+def slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    """In lists of at most `size`."""
+    rest = iter(ids)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def overload() -> Retryable:
@@ -92,7 +100,7 @@ def replace_unchanged(target: Target, items: Sequence[Item]) -> int:
 
     Raises as `deliver` does.
     """
-    outcome, refused = Outcome(), 0
+    outcome, refused = Delivered(), 0
 
     def settle(turn: _Round) -> list[Item]:
         nonlocal refused
@@ -103,9 +111,9 @@ def replace_unchanged(target: Target, items: Sequence[Item]) -> int:
     return refused + len(outcome.rejected)
 
 
-def deliver(target: Target, items: Sequence[Item]) -> Outcome:
-    """Send until each item has an outcome. Raises Retryable when patience ends, Misconfigured or Fatal at once."""
-    outcome, conflicts = Outcome(), 0
+def deliver(target: Target, items: Sequence[Item]) -> Delivered:
+    """Send until each item has an outcome. Raises Retryable when its tries end, Misconfigured or Fatal at once."""
+    outcome, conflicts = Delivered(), 0
 
     def settle(turn: _Round) -> list[Item]:
         nonlocal conflicts
@@ -127,7 +135,7 @@ class _Contended(Exception):
     """Waiting does not help now."""
 
 
-def _send(target: Target, items: Sequence[Item], outcome: Outcome, settle: Callable[[_Round], list[Item]]) -> None:
+def _send(target: Target, items: Sequence[Item], outcome: Delivered, settle: Callable[[_Round], list[Item]]) -> None:
     """Request after request until nothing is left; those that failed for now come again after a wait.
 
     `settle` gives what to send in place of items that conflicted.
@@ -145,7 +153,7 @@ def _send(target: Target, items: Sequence[Item], outcome: Outcome, settle: Calla
             if turn.again:
                 raise turn.error or overload()
 
-    target.asking.keep_at(attempt)
+    target.retrier.keep_at(attempt)
 
 
 def _post(target: Target, items: Sequence[Item]) -> list[Mapping[str, Any]]:
@@ -161,7 +169,7 @@ def _post(target: Target, items: Sequence[Item]) -> list[Mapping[str, Any]]:
         return [*_post(target, items[:middle]), *_post(target, items[middle:])]
 
 
-def _sort(items: Sequence[Item], answers: Sequence[Mapping[str, Any]], outcome: Outcome) -> _Round:
+def _sort(items: Sequence[Item], answers: Sequence[Mapping[str, Any]], outcome: Delivered) -> _Round:
     """Count what is settled, and say what to do about the rest."""
     again, conflicting = [], []
     error_of_again = None
@@ -212,7 +220,7 @@ def _raise_unless_its_own_fault(status: int, error: Mapping[str, Any]) -> None:
         raise Fatal("The alias of a person's index points to no index.", remedy="Run `glucoflow provision`.")
 
 
-def _resolve(target: Target, items: Sequence[Item], outcome: Outcome) -> list[Item]:
+def _resolve(target: Target, items: Sequence[Item], outcome: Delivered) -> list[Item]:
     """What to send for documents that are there already: nothing where they are equal."""
     stored = _stored(target, [item.id for item in items])
     pending = []
@@ -241,7 +249,7 @@ def _stored(target: Target, ids: Sequence[str]) -> dict[str, _Stored]:
         )
 
     found = {}
-    for doc in target.asking.ask(send, "look up documents").get("docs", []):
+    for doc in target.retrier.ask(send, "look up documents").get("docs", []):
         if doc.get("found"):
             known = doc.get("_source", {}).get("event", {}).get("hash")
             found[doc["_id"]] = _Stored(known, doc["_seq_no"], doc["_primary_term"])

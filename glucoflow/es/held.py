@@ -1,6 +1,6 @@
 """What a person's index holds where a sync is about to read: looked at once, so that no news cost nothing more."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,15 +76,6 @@ class Held:
     def newest(self, dataset: str) -> int | None:
         """The time of the newest document of a dataset, in epoch ms."""
         return max((one.time_ms for one in self._stored.values() if one.dataset == dataset), default=None)
-
-
-def span_of(stored: Iterable[Stored]) -> Window | None:
-    """From the first to the last of them; None for none."""
-    times = [one.time_ms for one in stored]
-    if not times:
-        return None
-    first, last = (datetime.fromtimestamp(at / 1000, UTC) for at in (min(times), max(times)))
-    return Window(first, last + timedelta(milliseconds=1))
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):

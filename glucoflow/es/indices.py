@@ -14,7 +14,6 @@ _ASKED = (
     "*.aliases",
     "*.mappings._meta",
     "*.settings.index.uuid",
-    "*.settings.index.creation_date",
     "*.settings.index.verified_before_close",
 )
 
@@ -27,7 +26,6 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     uuid: str
-    created_ms: int
     alias: str | None = None
     closed: bool = False
     meta: Mapping[str, Any] = {}
@@ -93,7 +91,6 @@ def _index(name: str, entry: Mapping[str, Any], names: Names) -> Index:
     return Index(
         name=name,
         uuid=settings["uuid"],
-        created_ms=int(settings["creation_date"]),
         alias=alias if alias in aliases else None,
         closed=settings.get("verified_before_close") == "true",
         meta=entry.get("mappings", {}).get("_meta", {}),

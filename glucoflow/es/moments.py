@@ -5,9 +5,8 @@ same as before and its mark stays.
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,11 +15,11 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from glucoflow.es.answers import moment
-from glucoflow.es.bulk import Target, replace_unchanged
+from glucoflow.es.bulk import Target, replace_unchanged, slices
 from glucoflow.es.encode import encode_time, marked
 from glucoflow.es.names import Names
 from glucoflow.es.queries import MOST_ROWS, Queries, only
-from glucoflow.es.retrier import PATIENCE, Retrier
+from glucoflow.es.retrier import RETRY_POLICY, Retrier
 from glucoflow.es.scan import Hit, refresh, scan
 
 _FIELDS = (
@@ -130,9 +129,9 @@ class ReadingMoments:
         target = Target(
             client=self._client,
             alias=self._alias,
-            asking=Retrier(PATIENCE, random.Random()),  # noqa: S311 – jitter
+            retrier=Retrier(RETRY_POLICY, random.Random()),  # noqa: S311 – jitter
         )
-        for part in _slices(marks, _AT_ONCE):
+        for part in slices(marks, _AT_ONCE):
             hits = scan(self._client, self._alias, {"ids": {"values": part}}, versions=True, page=_AT_ONCE)
             items = [
                 marked(hit.id, hit.source, marks[hit.id], encode_time(now)).only_after(hit.seq_no, hit.primary_term)
@@ -163,9 +162,3 @@ def _moments(hits: Iterable[Hit]) -> Moments:
         numbers.append((hit.sort[0], row.interval[0], row.superseded[0], routes.setdefault(route, len(routes))))
     time_ms, interval_ms, superseded, route_of = np.array(numbers, dtype=np.int64).reshape(-1, 4).T
     return Moments(ids, time_ms, interval_ms, superseded.astype(np.bool_), route_of, list(routes))
-
-
-def _slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while part := list(islice(rest, size)):
-        yield part

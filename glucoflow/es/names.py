@@ -74,8 +74,3 @@ class Names:
 
     def template(self, kind: str) -> str:
         return f"glucoflow-{self.prefix}index-{kind}"
-
-    @property
-    def priority(self) -> int:
-        """Of the index templates: above those that ship with Elasticsearch; a longer prefix wins over a shorter."""
-        return 500 + len(self.prefix)

@@ -13,7 +13,7 @@ from glucoflow.retry import RetryPolicy, retrying
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-PATIENCE = RetryPolicy(tries=6, first_wait_s=0.5, longest_wait_s=30.0, spread=1.0)
+RETRY_POLICY = RetryPolicy(tries=6, first_wait_s=0.5, longest_wait_s=30.0, spread=1.0)
 """For an overloaded node. Waits of any length up to the full one: many writers do not come back at the same moment."""
 
 

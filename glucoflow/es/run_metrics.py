@@ -19,7 +19,7 @@ from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_runs
 from glucoflow.es.scan import refresh, scan
 from glucoflow.model.errors import Fatal
-from glucoflow.model.ingestion import Counts
+from glucoflow.model.ingestion import Counts, Window
 from glucoflow.model.localtime import epoch_ms
 
 RunDataset = Literal[
@@ -31,11 +31,6 @@ RunDataset = Literal[
     "glucoflow.disk",
 ]
 _AT_A_TIME = 5_000
-
-
-class Span(msgspec.Struct, frozen=True, kw_only=True):
-    start: datetime
-    end: datetime
 
 
 class RunFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,7 +47,7 @@ class RunFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished: datetime | None = None
     seconds: float | None = None
     lag_hours: float | None = None
-    window: Span | None = None
+    window: Window | None = None
     counts: Counts | None = None
     calls: int | None = None
     calls_of_the_hour: int | None = None

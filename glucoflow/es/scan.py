@@ -10,7 +10,7 @@ from elastic_transport import BinaryApiResponse, TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from glucoflow.es.error_translation import error_type, translated
-from glucoflow.es.retrier import PATIENCE, Retrier
+from glucoflow.es.retrier import RETRY_POLICY, Retrier
 from glucoflow.model.errors import Retryable
 from glucoflow.retry import RetryPolicy
 
@@ -62,7 +62,7 @@ def scan(
     ids: bool = True,
     versions: bool = False,
     page: int = 2_000,
-    retry: RetryPolicy = PATIENCE,
+    retry: RetryPolicy = RETRY_POLICY,
     at_once: bool = False,
 ) -> Generator[Hit, None, None]:
     """Every document that matches when the scan starts; none where there is no such index.
@@ -73,28 +73,28 @@ def scan(
     is, which is several times as fast. Raises Retryable or Misconfigured; a
     page that some shard could not answer is never taken for a whole one.
     """
-    asking = Retrier(retry, random.Random())  # noqa: S311 – jitter
+    retrier = Retrier(retry, random.Random())  # noqa: S311 – jitter
     body = _body(query, sort, fields, source, ids, page)
     if versions:
         body["seq_no_primary_term"] = True
     if at_once:
-        few = _few(client, alias, body, asking)
+        few = _few(client, alias, body, retrier)
         if len(few) < page:
             yield from few
             return
-    view = _open(client, alias, asking)
+    view = _open(client, alias, retrier)
     after: tuple[Any, ...] = ()
     seen: set[str] = set()
     reopened = 0
     try:
         while view is not None:
             try:
-                answer = _page(client, view, body, after, asking)
+                answer = _page(client, view, body, after, retrier)
             except _ViewLost as lost:
                 reopened += 1
                 if reopened > REOPENED_AT_MOST:
                     raise Retryable("Elasticsearch keeps losing the view of a long read.") from lost
-                view = _open(client, alias, asking)
+                view = _open(client, alias, retrier)
                 # Numbers behind the first sort value may differ in the new view (the index may have moved), so
                 # everything of the last moment is read again, and what was given out already is left out.
                 after = (*after[:1], *(-1 for _ in sort[1:])) if after else ()
@@ -132,7 +132,7 @@ def _body(
     return body if source or ids else {**body, "stored_fields": "_none_"}
 
 
-def _few(client: Elasticsearch, alias: str, body: Mapping[str, Any], asking: Retrier) -> list[Hit]:
+def _few(client: Elasticsearch, alias: str, body: Mapping[str, Any], retrier: Retrier) -> list[Hit]:
     """A first page without a view: ids and sort values."""
 
     def send() -> list[Hit]:
@@ -150,14 +150,14 @@ def _few(client: Elasticsearch, alias: str, body: Mapping[str, Any], asking: Ret
         found = answer.body.get("hits", {}).get("hits", [])
         return [Hit(id=hit["_id"], sort=tuple(hit["sort"])) for hit in found]
 
-    return asking.ask(send, "read documents")
+    return retrier.ask(send, "read documents")
 
 
 class _ViewLost(Exception):
     """The point in time is gone: its node restarted, or nobody asked for a while."""
 
 
-def _open(client: Elasticsearch, alias: str, asking: Retrier) -> str | None:
+def _open(client: Elasticsearch, alias: str, retrier: Retrier) -> str | None:
     def send() -> str | None:
         try:
             return str(client.open_point_in_time(index=alias, keep_alive=KEEP_ALIVE).body["id"])
@@ -166,7 +166,7 @@ def _open(client: Elasticsearch, alias: str, asking: Retrier) -> str | None:
                 return None
             raise
 
-    return asking.ask(send, "read documents")
+    return retrier.ask(send, "read documents")
 
 
 def _close(client: Elasticsearch, view: str) -> None:
@@ -176,7 +176,7 @@ def _close(client: Elasticsearch, view: str) -> None:
 
 
 def _page(
-    client: Elasticsearch, view: str, body: Mapping[str, Any], after: tuple[Any, ...], asking: Retrier
+    client: Elasticsearch, view: str, body: Mapping[str, Any], after: tuple[Any, ...], retrier: Retrier
 ) -> _Answer:
     request = {**body, "pit": {"id": view, "keep_alive": KEEP_ALIVE}}
     if after:
@@ -193,7 +193,7 @@ def _page(
             raise TypeError("scan needs a client made by make_client")
         return answer.body
 
-    return _decoder.decode(asking.ask(send, "read documents"))
+    return _decoder.decode(retrier.ask(send, "read documents"))
 
 
 def refresh(client: Elasticsearch, alias: str) -> None:

@@ -13,19 +13,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from itertools import islice
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.es.bulk import PAYLOAD_KEPT, Outcome, Target, deliver
+from glucoflow.es.bulk import PAYLOAD_KEPT, Delivered, Target, deliver, slices
 from glucoflow.es.encode import Item, encode, encode_delete, encode_time
-from glucoflow.es.error_translation import translated
-from glucoflow.es.held import Held, span_of
+from glucoflow.es.gone import Going, span_of
+from glucoflow.es.held import Held
 from glucoflow.es.names import Names
-from glucoflow.es.retrier import PATIENCE, Retrier
-from glucoflow.es.scan import refresh, scan
-from glucoflow.es.vanished import vanished
+from glucoflow.es.retrier import RETRY_POLICY, Retrier
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal, Rejected, Retryable
 from glucoflow.model.ingestion import RecordIds, RejectedRecord, SinkResult
@@ -33,10 +30,6 @@ from glucoflow.model.words import count
 from glucoflow.retry import RetryPolicy
 
 log = logging.getLogger(__name__)
-
-_LOOKED_UP_AT_ONCE = 5_000
-_A_LARGE_PAGE = 1_000
-"""Records from which on it is worth looking first whether anything is there at all."""
 
 
 class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +42,7 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
     chunk_documents: int = 1_500
     chunk_bytes: int = 8 * 2**20
     lanes: int = 3
-    retry: RetryPolicy = PATIENCE
+    retry: RetryPolicy = RETRY_POLICY
     judged: int = 100
     worst_share: float = 0.15
     most_rejected: int = 1_000
@@ -76,7 +69,7 @@ class ElasticsearchSink:
         before_write: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
-        self._names = names
+        self._alias = names.alias(user_id)
         self._user_id = user_id
         self._options = options or SinkOptions()
         self._rng = random.Random(seed)  # noqa: S311 – jitter
@@ -94,23 +87,15 @@ class ElasticsearchSink:
         Raises Retryable (overload, outage, full disk), Misconfigured (rights, address) or Fatal (too many rejected).
         What was written until then stays; writing all of it again changes nothing.
         """
-        total, written = Outcome(), set[str]()
-        there = self._held.of(by_id.datasets, by_id.connection_id, by_id.window) if by_id and by_id.whole else {}
-        gone: list[str] = list(by_id.gone) if by_id else []
-        standing = by_id.standing if by_id else ()
-        if by_id and len(standing) > _A_LARGE_PAGE and not self._held and self._is_empty(by_id):
-            standing = ()
+        total, written = Delivered(), set[str]()
+        leaving = Going(self._client, self._alias, self._held, by_id) if by_id else None
         for outcome in self._outcomes(self._chunks(_noting(documents, written), encode_time(now), total)):
             _add(total, outcome)
-        going = dict.fromkeys(deleted_ids)
-        if by_id and (wanted := [*gone, *(standing if total.created else ())]):
-            going = dict.fromkeys(self._to_go(by_id, wanted, list(going), written))
-        lost = vanished(there, written, by_id.rejected, now) if by_id and there else []
-        going |= dict.fromkeys(lost)
-        if by_id and by_id.listed:
-            going |= dict.fromkeys(self._disappeared(by_id, written))
+        going = dict.fromkeys(leaving.ids(deleted_ids, written, total.created > 0) if leaving else deleted_ids)
+        absent = leaving.absent(written, now) if leaving else {}
+        going |= dict.fromkeys(absent)
         target = self._target(time.sleep)
-        for ids in _slices((key for key in going if key not in written), self._options.chunk_documents):
+        for ids in slices((key for key in going if key not in written), self._options.chunk_documents):
             for key in ids:
                 self._held.changes(key)
             self._held.written()
@@ -121,38 +106,10 @@ class ElasticsearchSink:
             unchanged=total.unchanged,
             deleted=total.deleted,
             rejected=total.rejected,
-            vanished=span_of(there[key] for key in lost),
+            vanished=span_of(absent.values()),
         )
 
-    def _is_empty(self, by_id: RecordIds) -> bool:
-        """Whether nothing of these datasets is held in the page's window: then nothing of it is elsewhere."""
-        with translated("count documents"):
-            answer = self._client.count(
-                index=self._names.alias(self._user_id), query={"bool": {"filter": _in_window(by_id)}},
-                ignore_unavailable=True,
-            )  # fmt: skip
-        return bool(answer["count"] == 0)
-
-    def _disappeared(self, by_id: RecordIds, written: set[str]) -> list[str]:
-        """Documents of the window that came by the connection and were not written just now."""
-        query = {"bool": {"filter": [*_in_window(by_id), {"term": {"connection.id": by_id.connection_id}}]}}
-        held = scan(self._client, self._names.alias(self._user_id), query, source=False, at_once=True)
-        return [hit.id for hit in held if hit.id not in written]
-
-    def _to_go(self, by_id: RecordIds, wanted: Iterable[str], deleted: list[str], written: set[str]) -> Iterator[str]:
-        """What is there of these records under an `_id` that was not written just now, and of these ids."""
-        alias = self._names.alias(self._user_id)
-        if not self._held.fresh:
-            refresh(self._client, alias)
-            self._held.fresh = bool(self._held)
-        named: dict[str, object] = {"ids": {"values": deleted}}
-        for ids in _slices(wanted, _LOOKED_UP_AT_ONCE):
-            others = {"must_not": [{"ids": {"values": list(written)}}]} if written else {}
-            either = [{"bool": {"filter": [*_scope(by_id), {"terms": {"event.id": ids}}]}}, named]
-            query = {"bool": {"should": either, "minimum_should_match": 1, **others}}
-            yield from (hit.id for hit in scan(self._client, alias, query, source=False, at_once=True))
-
-    def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Outcome) -> Iterator["_Chunk"]:
+    def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Delivered) -> Iterator["_Chunk"]:
         """Encoded documents in chunks. What has no JSON form is rejected here.
 
         Of two documents with one id the later must win. Within a chunk it takes the place of the earlier one; else
@@ -188,7 +145,7 @@ class ElasticsearchSink:
         if chunk.items:
             yield chunk
 
-    def _encoded(self, document: Document, ingested: bytes, total: Outcome) -> Item | None:
+    def _encoded(self, document: Document, ingested: bytes, total: Delivered) -> Item | None:
         if document.source.user.id != self._user_id:
             raise Fatal("A document of another person came to this person's index; it was not written.")
         try:
@@ -201,7 +158,7 @@ class ElasticsearchSink:
             self._monitor.see([document.id], total.rejected[-1:])
             return None
 
-    def _outcomes(self, chunks: Iterator["_Chunk"]) -> Iterator[Outcome]:
+    def _outcomes(self, chunks: Iterator["_Chunk"]) -> Iterator[Delivered]:
         """Chunks are delivered by `lanes` threads while the next is made here; a single one needs no thread."""
         chunk, upcoming = next(chunks, None), next(chunks, None)
         if chunk is not None:
@@ -212,7 +169,7 @@ class ElasticsearchSink:
             if chunk is not None:
                 yield self._seen(chunk, deliver(target, chunk.items_in_order()))
             return
-        under_way: deque[tuple[_Chunk, Future[Outcome]]] = deque()
+        under_way: deque[tuple[_Chunk, Future[Delivered]]] = deque()
         with ThreadPoolExecutor(self._options.lanes, thread_name_prefix="bulk") as pool:
             try:
                 while chunk is not None:
@@ -228,19 +185,19 @@ class ElasticsearchSink:
                     future.cancel()
                 raise
 
-    def _finished(self, under_way: deque[tuple["_Chunk", Future[Outcome]]]) -> Outcome:
+    def _finished(self, under_way: deque[tuple["_Chunk", Future[Delivered]]]) -> Delivered:
         chunk, future = under_way.popleft()
         return self._seen(chunk, future.result())
 
-    def _seen(self, chunk: "_Chunk", outcome: Outcome) -> Outcome:
+    def _seen(self, chunk: "_Chunk", outcome: Delivered) -> Delivered:
         self._monitor.see(list(chunk.items), outcome.rejected)
         return outcome
 
     def _target(self, sleep: Callable[[float], None]) -> Target:
         return Target(
             client=self._client,
-            alias=self._names.alias(self._user_id),
-            asking=Retrier(self._options.retry, self._rng, sleep),
+            alias=self._alias,
+            retrier=Retrier(self._options.retry, self._rng, sleep),
             before_write=self._before_write,
         )
 
@@ -289,7 +246,7 @@ class _Monitor:
             )
 
 
-def _add(total: Outcome, part: Outcome) -> None:
+def _add(total: Delivered, part: Delivered) -> None:
     total.created += part.created
     total.updated += part.updated
     total.unchanged += part.unchanged
@@ -306,18 +263,3 @@ def _noting(documents: Iterable[Document], ids: set[str]) -> Iterator[Document]:
     for document in documents:
         ids.add(document.id)
         yield document
-
-
-def _scope(by_id: RecordIds) -> list[dict[str, object]]:
-    return [{"term": {"event.provider": by_id.provider}}, {"terms": {"event.dataset": list(by_id.datasets)}}]
-
-
-def _in_window(by_id: RecordIds) -> list[dict[str, object]]:
-    span = {"gte": by_id.window.start.isoformat(), "lt": by_id.window.end.isoformat()}
-    return [*_scope(by_id), {"range": {"@timestamp": span}}]
-
-
-def _slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while part := list(islice(rest, size)):
-        yield part

@@ -25,7 +25,7 @@ from glucoflow.model.person_id import why_not
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["created", "updated", "unchanged", "newer_kept"]
+PutState = Literal["created", "updated", "unchanged", "newer_kept"]
 KEPT_FEATURES: Final = ("dashboard", "visualize", "discover", "maps", "savedObjects", "savedQuery", "indexPatterns")
 """Beginnings of the names of what of Kibana a person uses; their ends change with its versions (`dashboard_v2`)."""
 _TOLD: Final = re.compile(r"version (\d+)(?:, content ([0-9a-f]+))?")
@@ -48,7 +48,7 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 
     space: str
     role: str
-    outcome: Outcome
+    outcome: PutState
     objects: int
     kibana_version: str
 
@@ -180,7 +180,7 @@ def _settings(opens: str, zone: str | None) -> Json:
     return settings | ({"dateFormat:tz": zone} if zone else {})
 
 
-def _outcome(new: bool, before: list[Json], objects: list[Json]) -> Outcome:
+def _outcome(new: bool, before: list[Json], objects: list[Json]) -> PutState:
     """What is to be done with a space that held `before` of our objects."""
     (version, content), (_, wanted) = _told_by(before), _told_by(objects)
     if version > VERSION:
@@ -264,9 +264,15 @@ def _security(
     verify = str(ca_certs) if ca_certs else True
     try:
         answer = requests.request(
-            method, address, json=body, headers=credentials.headers(), auth=credentials.auth(), verify=verify,
-            timeout=TIMEOUT_S, allow_redirects=False,
-        )  # fmt: skip
+            method,
+            address,
+            json=body,
+            headers=credentials.headers(),
+            auth=credentials.auth(),
+            verify=verify,
+            timeout=TIMEOUT_S,
+            allow_redirects=False,
+        )
         return answer.status_code
     except (requests.RequestException, OSError) as error:
         raise Unavailable(

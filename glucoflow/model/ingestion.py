@@ -46,6 +46,12 @@ class RejectedRecord(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes = b""
 
 
+Absent = Literal["unknown", "judged", "gone"]
+"""What it means that a document of the window is of no record in the page. `gone`: the provider's list was read to its
+end. `judged`: all that the provider has is in the answer, as far as that tells, so the rest is judged by how much is
+missing. `unknown`: nothing."""
+
+
 class RecordIds(msgspec.Struct, frozen=True, kw_only=True):
     """A page's records by the provider's own ids: those that stand as they were written, and those that are gone.
 
@@ -59,10 +65,7 @@ class RecordIds(msgspec.Struct, frozen=True, kw_only=True):
     gone: Sequence[str] = ()
     connection_id: str = ""
     rejected: Sequence[str] = ()
-    whole: bool = False
-    """Whether all that the provider has of this window is in the page, as far as its answer tells."""
-    listed: bool = False
-    """Whether the provider's list of this window was read to its end, so that what is not on it is gone."""
+    absent: Absent = "unknown"
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

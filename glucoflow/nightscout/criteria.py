@@ -62,14 +62,14 @@ class Criteria(msgspec.Struct, frozen=True):
         return any(found) if self.mode == "any" else not any(found)
 
 
-class Span(msgspec.Struct, frozen=True):
+class Moments(msgspec.Struct, frozen=True):
     """Times in epoch ms, both ends included; None where open."""
 
     first: int | None = None
     last: int | None = None
 
 
-def span_of(criteria: Criteria, time_fields: Sequence[str]) -> Span:
+def span_of(criteria: Criteria, time_fields: Sequence[str]) -> Moments:
     """The narrowest span that all matching documents lie in. Raises BadQuery for what is no time."""
     first: list[int] = []
     last: list[int] = []
@@ -86,7 +86,7 @@ def span_of(criteria: Criteria, time_fields: Sequence[str]) -> Span:
             inner = span_of(part, time_fields)
             first += [] if inner.first is None else [inner.first]
             last += [] if inner.last is None else [inner.last]
-    return Span(max(first, default=None), min(last, default=None)) if criteria.mode == "all" else Span()
+    return Moments(max(first, default=None), min(last, default=None)) if criteria.mode == "all" else Moments()
 
 
 def _time(field: str, value: str) -> int:

@@ -66,9 +66,15 @@ def made_whole(collection: Collection, sent: Any, now_ms: int, *, lenient: bool 
             raise
         sign = object_id("odd", repr(sorted(document.items(), key=str)))
         return Whole(
-            document=document, collection=collection, ms=now_ms, offset_min=None, given_id=given, identifier=identifier,
-            place=f"odd/{sign}", odd=True,
-        )  # fmt: skip
+            document=document,
+            collection=collection,
+            ms=now_ms,
+            offset_min=None,
+            given_id=given,
+            identifier=identifier,
+            place=f"odd/{sign}",
+            odd=True,
+        )
     _normal_times(collection, document, ms, offset)
     if collection == "treatments":
         _tidy_treatment(document)

@@ -16,12 +16,18 @@ MINUTE_MS = 60_000
 DATASETS: Mapping[Collection, tuple[Dataset, ...]] = {
     "entries": ("cgm.reading",),
     "treatments": (
-        "insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick",
+        "insulin.bolus",
+        "insulin.basal",
+        "food",
+        "exercise",
+        "health",
+        "note",
+        "glucose.fingerstick",
         "cgm.calibration",
     ),
     "devicestatus": (),
     "profile": (),
-}  # fmt: skip
+}
 """What of other providers' documents stands in a collection; statuses and profiles are only those that apps sent."""
 
 

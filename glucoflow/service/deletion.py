@@ -76,9 +76,15 @@ def delete_person(rt: Runtime, user_id: str) -> Receipt:
     # Whoever had just begun a turn may have made the index anew; whoever begins one now looks for the person first.
     indices += delete_indices(rt.client, rt.names, user_id)
     return Receipt(
-        at=rt.clock(), indices=indices, documents=documents, rows=rows, operator_documents=told, dashboards=dashboards,
-        prefect=traces, missed=missed,
-    )  # fmt: skip
+        at=rt.clock(),
+        indices=indices,
+        documents=documents,
+        rows=rows,
+        operator_documents=told,
+        dashboards=dashboards,
+        prefect=traces,
+        missed=missed,
+    )
 
 
 def _delete_dashboards(rt: Runtime, user_id: str) -> bool:

@@ -123,9 +123,14 @@ def _tell(rt: Runtime, what: str, told: Callable[[], Sequence[MetricDocument]]) 
 
 
 def _run_fields(
-    rt: Runtime, connection: Connection, run: Run, ended: datetime, newest: datetime | None, spent: RunUsage,
+    rt: Runtime,
+    connection: Connection,
+    run: Run,
+    ended: datetime,
+    newest: datetime | None,
+    spent: RunUsage,
     error: str | None,
-) -> RunFields:  # fmt: skip
+) -> RunFields:
     used = rt.providers.used(connection.provider, connection.region)
     return RunFields(
         id=run.id,
@@ -135,7 +140,7 @@ def _run_fields(
         finished=ended,
         seconds=(ended - run.started_at).total_seconds(),
         lag_hours=None if newest is None else (run.started_at - newest) / timedelta(hours=1),
-        window=runs.Span(start=run.window.start, end=run.window.end) if run.window else None,
+        window=run.window,
         counts=run.counts,
         calls=spent.calls,
         calls_of_the_hour=used.calls if used else None,
@@ -171,9 +176,13 @@ def _connection(one: Connection, state: str, now: datetime) -> MetricDocument:
 
 def _fields(one: Connection) -> ConnectionFields:
     return ConnectionFields(
-        id=one.id, state=one.state, last_success=one.last_success_at, next_poll=one.next_poll_at,
-        failures=one.failures, error=one.last_error,
-    )  # fmt: skip
+        id=one.id,
+        state=one.state,
+        last_success=one.last_success_at,
+        next_poll=one.next_poll_at,
+        failures=one.failures,
+        error=one.last_error,
+    )
 
 
 def _connection_key(connection_id: str) -> str:
@@ -189,12 +198,14 @@ def _sizes(rt: Runtime) -> list[MetricDocument]:
         MetricDocument(
             id=f"storage-{one.user_id}-{day}",
             document=document(
-                "glucoflow.storage", now, user_id=one.user_id,
+                "glucoflow.storage",
+                now,
+                user_id=one.user_id,
                 storage=runs.StorageFields(documents=one.documents, bytes=one.bytes, year_bytes=one.year_bytes),
             ),
         )
         for one in measured
-    ]  # fmt: skip
+    ]
     disk = runs.DiskFields(
         people=len(measured),
         bytes=sum(one.bytes for one in measured),

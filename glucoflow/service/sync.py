@@ -15,8 +15,15 @@ from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, R
 from glucoflow.model.ingestion import Counts
 from glucoflow.provider import Polling
 from glucoflow.reading import ConnectionStopped, unforeseen
-from glucoflow.service.clock import AHEAD_REMEDY, CLOCK_REMEDY, WORTH_SAYING, ClockWrong, ahead_words, clock_words
 from glucoflow.service.jobs import Job, Outcome, Status
+from glucoflow.service.provider_clock import (
+    AHEAD_REMEDY,
+    CLOCK_REMEDY,
+    WORTH_SAYING,
+    ClockWrong,
+    ahead_words,
+    clock_words,
+)
 from glucoflow.service.run_metrics import record_after, record_run, record_summaries
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.schedule import after_failure, next_poll

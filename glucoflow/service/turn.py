@@ -18,8 +18,8 @@ from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.model.person_id import fits
 from glucoflow.provider import Connector, CredentialSource, Polling, Provider
 from glucoflow.reading import ConnectionStopped, KindStopped, Reader, unforeseen
-from glucoflow.service.clock import AHEAD, checked_clock
 from glucoflow.service.jobs import Job
+from glucoflow.service.provider_clock import AHEAD, checked_clock
 from glucoflow.service.run_metrics import RunUsage
 from glucoflow.service.runtime import Runtime
 from glucoflow.store import Connection, Run
@@ -173,9 +173,13 @@ class Turn:
             renew = self._rt.providers.renew(provider, region)
             source = self._rt.store.credentials.source(self._connection.id, renew, self._rt.clock)
             return self._rt.providers.connector(
-                provider, region, _never_asked_twice(source), self._started,
-                on_call=self.spent.count_call, on_date=self._on_date,
-            )  # fmt: skip
+                provider,
+                region,
+                _never_asked_twice(source),
+                self._started,
+                on_call=self.spent.count_call,
+                on_date=self._on_date,
+            )
         except Unavailable:
             raise
         except GlucoflowError as error:

@@ -75,10 +75,14 @@ class Apps:
         slug = _NOT_A_SLUG.sub("", name.lower())[:10] or "app"
         secret = f"{slug}-{secrets.token_hex(12)}"
         row = AppRow(
-            id=uuid.uuid4().hex, user_id=user_id, name=name, rights=rights,
+            id=uuid.uuid4().hex,
+            user_id=user_id,
+            name=name,
+            rights=rights,
             sha1_hash=_hash(hashlib.sha1(secret.encode(), usedforsecurity=False).hexdigest()),
-            sha512_hash=_hash(hashlib.sha512(secret.encode()).hexdigest()), created_at=now,
-        )  # fmt: skip
+            sha512_hash=_hash(hashlib.sha512(secret.encode()).hexdigest()),
+            created_at=now,
+        )
         with self._database.write() as session:
             if session.get(PersonRow, user_id) is None:
                 raise unknown_person(user_id)
@@ -134,9 +138,17 @@ class Apps:
             if session.get(ConnectionRow, key) is not None:
                 return key
         made = self._database.insert(ConnectionRow).values(
-            id=key, user_id=user_id, provider=UPLOADS, region="", state="paused", credentials_version=0, failures=0,
-            refusals=0, account_shared=False, created_at=now,
-        )  # fmt: skip
+            id=key,
+            user_id=user_id,
+            provider=UPLOADS,
+            region="",
+            state="paused",
+            credentials_version=0,
+            failures=0,
+            refusals=0,
+            account_shared=False,
+            created_at=now,
+        )
         with self._database.write() as session:
             session.execute(made.on_conflict_do_nothing(index_elements=["id"]))
         return key

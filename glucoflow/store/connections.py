@@ -45,9 +45,17 @@ class Connections:
         unknown person.
         """
         row = ConnectionRow(
-            id=uuid.uuid4().hex, user_id=user_id, provider=provider, region=region, state="needs_reauthorization",
-            credentials_version=0, failures=0, refusals=0, account_shared=False, created_at=now,
-        )  # fmt: skip
+            id=uuid.uuid4().hex,
+            user_id=user_id,
+            provider=provider,
+            region=region,
+            state="needs_reauthorization",
+            credentials_version=0,
+            failures=0,
+            refusals=0,
+            account_shared=False,
+            created_at=now,
+        )
         if credentials is not None:
             put_credentials(row, credentials, self._cipher, now)
         with self._database.write() as session:

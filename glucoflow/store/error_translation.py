@@ -61,9 +61,11 @@ _POSTGRES = {
     "25P03": _SLOW,
 }
 _SAID = {
-    "No space left on device": _FULL_POSTGRES, "could not extend file": _FULL_POSTGRES,
-    "too many clients": _CROWDED, "remaining connection slots": _CROWDED,
-}  # fmt: skip
+    "No space left on device": _FULL_POSTGRES,
+    "could not extend file": _FULL_POSTGRES,
+    "too many clients": _CROWDED,
+    "remaining connection slots": _CROWDED,
+}
 """libpq gives no code for what a server says when it turns a connection away, only its text."""
 
 _TLS = (

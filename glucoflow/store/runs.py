@@ -35,10 +35,21 @@ class Runs:
     ) -> Run:
         """A new run, `running`."""
         row = RunRow(
-            id=uuid.uuid4().hex, flow=flow, user_id=user_id, connection_id=connection_id, kind=kind, state="running",
-            window_start=window.start if window else None, window_end=window.end if window else None,
-            progress=0.0, message="", remedy="", started_at=now, updated_at=now, **dict.fromkeys(_COUNTS, 0),
-        )  # fmt: skip
+            id=uuid.uuid4().hex,
+            flow=flow,
+            user_id=user_id,
+            connection_id=connection_id,
+            kind=kind,
+            state="running",
+            window_start=window.start if window else None,
+            window_end=window.end if window else None,
+            progress=0.0,
+            message="",
+            remedy="",
+            started_at=now,
+            updated_at=now,
+            **dict.fromkeys(_COUNTS, 0),
+        )
         with self._database.write() as session:
             session.add(row)
             session.flush()

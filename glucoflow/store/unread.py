@@ -142,9 +142,17 @@ def _row(
     tries: int,
 ) -> UnreadRow:
     return UnreadRow(
-        connection_id=connection_id, kind=kind, start=start, end=end, reason=error.message, remedy=error.remedy,
-        tries=tries, first_at=first_at, last_at=now, next_try_at=_next_try(tries, error, now),
-    )  # fmt: skip
+        connection_id=connection_id,
+        kind=kind,
+        start=start,
+        end=end,
+        reason=error.message,
+        remedy=error.remedy,
+        tries=tries,
+        first_at=first_at,
+        last_at=now,
+        next_try_at=_next_try(tries, error, now),
+    )
 
 
 def _next_try(tries: int, error: GlucoflowError, now: datetime) -> datetime:

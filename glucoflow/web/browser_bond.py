@@ -41,9 +41,12 @@ class BrowserBond:
         response.set_cookie(
             _PREFIX + tag_of(sign_in.state),
             self._fernet.encrypt_at_time(msgspec.json.encode(sign_in), int(now.timestamp())).decode(),
-            max_age=int(BOND_LASTS.total_seconds()), path=_PATH,
-            httponly=True, samesite="lax", secure=request.url.scheme == "https",
-        )  # fmt: skip
+            max_age=int(BOND_LASTS.total_seconds()),
+            path=_PATH,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
 
     def read(self, request: Request, tag: str, now: datetime) -> SignIn | None:
         """The sign-in of this name that this browser began within the last ten minutes."""

@@ -52,9 +52,13 @@ def login(
     token = parts.store.login_sessions.create(parts.signer.fingerprint("session", expected), now)
     response = RedirectResponse(local_path(next), 303)
     response.set_cookie(
-        SESSION_COOKIE, token, max_age=int(SESSION_LASTS / timedelta(seconds=1)),
-        httponly=True, samesite="lax", secure=request.url.scheme == "https",
-    )  # fmt: skip
+        SESSION_COOKIE,
+        token,
+        max_age=int(SESSION_LASTS / timedelta(seconds=1)),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
     return response
 
 

@@ -13,9 +13,14 @@ LATE = timedelta(minutes=15)
 NEIGHBOUR = timedelta(minutes=20)
 """A change is told between readings no further apart than this."""
 FIELDS = (
-    "@timestamp", "event.provider", "glucose.mg_dl", "glucose.range", "glucose.limit", "trend.direction",
+    "@timestamp",
+    "event.provider",
+    "glucose.mg_dl",
+    "glucose.range",
+    "glucose.limit",
+    "trend.direction",
     "time.utc_offset_min",
-)  # fmt: skip
+)
 
 Delays = Mapping[str, timedelta]
 """How old the newest reading usually is when a provider gives it."""

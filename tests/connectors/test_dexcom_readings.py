@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.dexcom.answers import envelope
 from connectors.dexcom.readings import Readings
-from connectors.dexcom.wire import envelope
 from glucoflow.model.records import Reading
 from glucoflow.provider import Page
 from tests.connectors.wire import DAY, EGV, NOW, body, payload, understood

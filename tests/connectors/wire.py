@@ -9,8 +9,8 @@ import msgspec
 from pydantic import SecretStr
 
 from connectors.dexcom import DexcomSettings
+from connectors.dexcom.answers import envelope
 from connectors.dexcom.connector import DexcomConnector, open_connector
-from connectors.dexcom.wire import envelope
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.ingestion import Window
 from glucoflow.provider import Double, Limits, Page, Site, Terms

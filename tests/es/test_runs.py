@@ -15,7 +15,6 @@ from glucoflow.es.run_metrics import (
     MetricDocument,
     RunDocument,
     RunFields,
-    Span,
     document,
     forget,
     ids_of,
@@ -24,7 +23,7 @@ from glucoflow.es.run_metrics import (
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.files import packaged
-from glucoflow.model.ingestion import Counts
+from glucoflow.model.ingestion import Counts, Window
 from tests.es.made import LATER, NOW, START, documents
 from tests.es.test_templates import fields_of, mapped
 
@@ -35,7 +34,7 @@ def test_the_runs_mapping_and_the_struct_say_the_same() -> None:
 
 
 def test_what_is_told_again_is_replaced_or_completed(es: Elasticsearch, fresh: Names) -> None:
-    window = Span(start=START, end=NOW)
+    window = Window(START, NOW)
     for state, at in (("running", NOW), ("completed", LATER)):
         run = RunFields(id="r1", flow="sync", state=state, window=window, counts=Counts(created=3))  # type: ignore[arg-type]
         made = document("glucoflow.run", at, run=run, user_id="ann", provider="dexcom")

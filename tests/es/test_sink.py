@@ -17,7 +17,7 @@ from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink, SinkOptions
 from glucoflow.model.documents import Document, GlucoseFields, NoteFields
 from glucoflow.model.errors import Fatal, Retryable
-from glucoflow.model.ingestion import RecordIds, SinkResult, Window
+from glucoflow.model.ingestion import Absent, RecordIds, SinkResult, Window
 from tests.es.conftest import QUICK
 from tests.es.made import LATER, NOW, START, documents
 from tests.es.proxy import Proxy
@@ -267,13 +267,17 @@ def test_what_a_whole_window_does_not_hold_any_more_goes(
     es.indices.refresh(index=names.alias("ann"))
     window = Window(made[5].source.timestamp, made[15].source.timestamp)
 
-    def again(connection: str, *, listed: bool) -> SinkResult:
+    def again(connection: str, absent: Absent) -> SinkResult:
         whole = RecordIds(
-            provider="dexcom", datasets=["cgm.reading"], window=window, connection_id=connection, listed=listed
+            provider="dexcom", datasets=["cgm.reading"], window=window, connection_id=connection, absent=absent
         )
         return sink.write([one for one in made[5:15] if one is not made[7]], [], LATER, whole)
 
-    assert again("c1", listed=False).deleted == 0, "nobody said that it is all"
-    assert again("c2", listed=True).deleted == 0, "another connection's are its own"
-    assert again("c1", listed=True).deleted == 1
+    assert again("c1", "unknown").deleted == 0, "nobody said that it is all"
+    other = again("c2", "gone")
+    assert (other.deleted, other.vanished) == (0, None), "another connection's are its own"
+    went = again("c1", "gone")
+    assert went.deleted == 1
+    time = made[7].source.timestamp
+    assert went.vanished == Window(time, time + timedelta(milliseconds=1)), "whose figures are to be computed again"
     assert set(stored(es, names)) == {one.id for one in made} - {made[7].id}

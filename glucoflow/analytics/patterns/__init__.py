@@ -9,15 +9,15 @@ from datetime import date, datetime
 
 from glucoflow.analytics.patterns.around import after_meals, dawn, rebound
 from glucoflow.analytics.patterns.changes import below_change, in_range_change
-from glucoflow.analytics.patterns.clock import (
+from glucoflow.analytics.patterns.meals import MealResponse, meal_responses
+from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, Question
+from glucoflow.analytics.patterns.time_of_day import (
     highs_by_time,
     highs_by_weekday,
     lows_by_time,
     lows_by_weekday,
     overnight,
 )
-from glucoflow.analytics.patterns.meals import MealResponse, meal_responses
-from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, Question
 from glucoflow.analytics.patterns.weeks import best_day, sensor_change, weekend
 from glucoflow.analytics.resampling import holm
 from glucoflow.analytics.series import Series

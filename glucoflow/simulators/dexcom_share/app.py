@@ -30,9 +30,17 @@ HELD_S = 24 * 3600
 MOST_MINUTES, MOST_COUNT = 1440, 288
 MOST_ATTEMPTS = 5
 WORDS = (
-    "None", "DoubleUp", "SingleUp", "FortyFiveUp", "Flat", "FortyFiveDown", "SingleDown", "DoubleDown",
-    "NotComputable", "RateOutOfRange",
-)  # fmt: skip
+    "None",
+    "DoubleUp",
+    "SingleUp",
+    "FortyFiveUp",
+    "Flat",
+    "FortyFiveDown",
+    "SingleDown",
+    "DoubleDown",
+    "NotComputable",
+    "RateOutOfRange",
+)
 
 
 class Refusal(Exception):

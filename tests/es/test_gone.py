@@ -1,12 +1,13 @@
 """What is missing of a window that was read again: gone where its day stands, and no proof where the day is empty."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glucoflow.es.gone import SETTLED, vanished
 from glucoflow.es.held import Held, Stored
-from glucoflow.es.vanished import SETTLED, vanished
 from glucoflow.model.ingestion import Window
 from glucoflow.model.localtime import epoch_ms
 
@@ -21,28 +22,32 @@ def held(*hours_ago: int, connection: str = "c", dataset: str = "cgm.reading") -
     }
 
 
+def gone(*arguments: Any) -> list[str]:
+    return list(vanished(*arguments))
+
+
 def test_one_among_others_is_gone() -> None:
-    assert vanished(held(4, 5, 6, 7), {"4", "6", "7"}, (), NOW) == ["5"]
-    assert vanished(held(4, 5), {"4"}, (), NOW) == ["5"]
+    assert gone(held(4, 5, 6, 7), {"4", "6", "7"}, (), NOW) == ["5"]
+    assert gone(held(4, 5), {"4"}, (), NOW) == ["5"]
 
 
 def test_a_day_that_is_mostly_missing_stays() -> None:
-    assert vanished(held(4, 5, 6), {"4"}, (), NOW) == []
-    assert vanished(held(4, 40, 41, 42), {"4"}, (), NOW) == []
+    assert gone(held(4, 5, 6), {"4"}, (), NOW) == []
+    assert gone(held(4, 40, 41, 42), {"4"}, (), NOW) == []
 
 
 def test_what_came_and_was_rejected_and_what_is_young_stays() -> None:
-    assert vanished(held(4, 5, 6), {"4", "5"}, ["r6"], NOW) == []
-    assert vanished(held(2, 4, 5), {"4", "5"}, (), NOW) == []
+    assert gone(held(4, 5, 6), {"4", "5"}, ["r6"], NOW) == []
+    assert gone(held(2, 4, 5), {"4", "5"}, (), NOW) == []
 
 
 @given(st.sets(st.integers(0, 200)), st.sets(st.integers(0, 200)))
 def test_never_more_than_stands_and_never_what_came_again(there: set[int], again: set[int]) -> None:
     known = held(*there)
-    gone = vanished(known, {str(one) for one in again}, (), NOW)
-    assert len(gone) <= len(there & again)
-    assert not {int(one) for one in gone} & again
-    assert all(NOW - int(one) * HOUR < NOW - SETTLED for one in gone)
+    went = vanished(known, {str(one) for one in again}, (), NOW)
+    assert len(went) <= len(there & again)
+    assert not {int(one) for one in went} & again
+    assert all(NOW - int(one) * HOUR < NOW - SETTLED for one in went)
 
 
 def test_a_look_tells_what_came_by_a_connection_as_far_as_it_reached() -> None:
