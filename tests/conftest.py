@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.node import Node
 from tests.postgres import RunningServer, Server
+from tests.prefect_database import PrefectDatabase
 from tests.workers import Dealer, Servers, longest_first, own_environment, servers_of
 
 
@@ -52,10 +53,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     longest_first(items)
 
 
-@pytest.fixture(autouse=True)
-def _slow_ones_only_when_asked(request: pytest.FixtureRequest) -> None:
-    """What takes many minutes is not a part of an ordinary run."""
-    if request.node.get_closest_marker("slow") and "slow" not in request.config.getoption("-m"):
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What takes many minutes is not a part of an ordinary run; nor is what it would have set up."""
+    if item.get_closest_marker("slow") and "slow" not in item.config.getoption("-m"):
         pytest.skip("takes many minutes: pytest -m slow")
 
 
@@ -95,6 +96,12 @@ def own_postgres(postgres: Server) -> Iterator[RunningServer]:
     """A server that a test may stop."""
     with RunningServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def prefect_database(servers: Servers) -> PrefectDatabase:
+    """For Prefect servers that are not themselves what a test is about."""
+    return PrefectDatabase(servers.folder() / "prefect.db")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ worker asks for it, and stops it at the end, so a run of a few pure functions st
 
 import os
 import secrets
+import tempfile
 import threading
 from contextlib import ExitStack
 from multiprocessing.managers import BaseManager
@@ -43,6 +44,9 @@ class Servers(Protocol):
     def postgres(self) -> Server:
         """The server, started if nobody asked before. Raises FileNotFoundError where PostgreSQL is not installed."""
 
+    def folder(self) -> Path:
+        """For files that one worker leaves to the others; gone after the run."""
+
 
 class RunningServers:
     """The servers themselves, in the process that owns them."""
@@ -52,6 +56,7 @@ class RunningServers:
         self._locks = {"node": threading.Lock(), "postgres": threading.Lock()}
         self._node: Node | None = None
         self._postgres: Server | None = None
+        self._folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="glucoflow-shared-")))
 
     def elasticsearch(self) -> Node:
         with self._locks["node"]:
@@ -64,6 +69,9 @@ class RunningServers:
             if self._postgres is None:
                 self._postgres = Server(self._running.enter_context(RunningServer()).port)
             return self._postgres
+
+    def folder(self) -> Path:
+        return self._folder
 
     def close(self) -> None:
         self._running.close()

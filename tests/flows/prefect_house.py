@@ -17,6 +17,7 @@ from glucoflow.cli.prefect_server import client_environment, server_command, ser
 from tests.cli.conftest import OURS
 from tests.node import Node
 from tests.ports import free_ports
+from tests.prefect_database import PrefectDatabase
 
 ROOT = Path(__file__).parents[2]
 LONGEST_START_S = 180
@@ -26,8 +27,9 @@ LOGIN = "glucoflow:made-up"
 class PrefectHouse:
     """Processes over one Prefect server, one store and one prefix of indices. `close` ends them all."""
 
-    def __init__(self, folder: Path, node: Node, prefix: str, **more: str) -> None:
+    def __init__(self, folder: Path, node: Node, database: PrefectDatabase, prefix: str, **more: str) -> None:
         self.folder = folder
+        self._database = database
         (port,) = free_ports(1)
         self.api = f"http://127.0.0.1:{port}/api"
         self._port = port
@@ -48,9 +50,13 @@ class PrefectHouse:
             self.kill(process)
 
     def start_server(self) -> subprocess.Popen[bytes]:
-        """Prefect's server, once it answers."""
+        """Prefect's server, once it answers; again on the same database where it ran before."""
+        file = self.folder / "home" / "prefect.db"
+        if not file.exists():
+            self._database.put(file)
         server = self._start("server", server_command(), server_environment(self.folder / "home", self._port, LOGIN))
         self.until(lambda: requests.get(f"{self.api}/health", timeout=10).ok, server)
+        self._database.keep(file)
         return server
 
     def serve(self) -> subprocess.Popen[bytes]:

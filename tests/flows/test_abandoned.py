@@ -16,6 +16,7 @@ from glucoflow.settings import Settings
 from glucoflow.simulators.dexcom import Fault, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.flows.prefect_house import PrefectHouse, doubles
 from tests.node import Node
+from tests.prefect_database import PrefectDatabase
 
 pytestmark = pytest.mark.timeout(900)  # some ten processes that import Prefect, on a busy machine
 
@@ -30,10 +31,16 @@ def sim() -> Iterator[Simulator]:
 
 @pytest.fixture
 def house(
-    sim: Simulator, elasticsearch_node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sim: Simulator,
+    elasticsearch_node: Node,
+    prefect_database: PrefectDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[PrefectHouse]:
     """Alma, connected and not yet synced; Prefect's server runs."""
-    house = PrefectHouse(tmp_path, elasticsearch_node, f"a{uuid.uuid4().hex[:8]}-", **doubles(sim.base_url))
+    house = PrefectHouse(
+        tmp_path, elasticsearch_node, prefect_database, f"a{uuid.uuid4().hex[:8]}-", **doubles(sim.base_url)
+    )
     for name, value in house.environment.items():
         if not name.startswith("PREFECT_"):
             monkeypatch.setenv(name, value)

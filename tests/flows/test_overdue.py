@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Running
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import HttpUrl, SecretStr
 
 from flows.asking import POOL
@@ -20,6 +19,7 @@ from glucoflow.settings import PrefectSettings, Settings
 from glucoflow.store import Store, new_owner, open_store
 from tests.flows.conftest import NOW
 from tests.ports import free_ports
+from tests.prefect_database import PrefectDatabase, recorded_flows
 
 EVERY = timedelta(minutes=5)
 CREDENTIALS = Credentials(values={"access_token": SecretStr("a")}, expires_at=None)
@@ -66,9 +66,9 @@ def test_not_while_syncs_begin_or_where_nobody_is_to_be_asked(store: Store) -> N
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
+def settings(prefect_database: PrefectDatabase) -> Iterator[Settings]:
     """Those of a Prefect server that knows no flow yet."""
-    with prefect_test_harness(server_startup_timeout=400), get_client(sync_client=True) as client:
+    with recorded_flows(prefect_database), get_client(sync_client=True) as client:
         here = PrefectSettings(api_url=HttpUrl(str(client.api_url)))
         yield Settings.load().model_copy(update={"prefect": here})
 

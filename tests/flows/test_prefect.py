@@ -21,7 +21,6 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import HttpUrl
 from pypdf import PdfReader
 
@@ -47,13 +46,14 @@ from tests.es.made import NOW, documents
 from tests.es.older import with_an_older_field
 from tests.es.proxy import proxied
 from tests.node import Node
+from tests.prefect_database import PrefectDatabase, recorded_flows
 
 
 @pytest.fixture(scope="module")
-def prefect() -> Iterator[None]:
+def prefect(prefect_database: PrefectDatabase) -> Iterator[None]:
     """A Prefect server of its own. Heartbeats are off: each makes a flow a second longer."""
     with (
-        prefect_test_harness(server_startup_timeout=400),
+        recorded_flows(prefect_database),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield

@@ -23,6 +23,7 @@ from glucoflow.simulators.dexcom import Fault, SettableClock, Simulator, demo_sc
 from tests.flows.prefect_house import PrefectHouse, doubles
 from tests.node import Node
 from tests.postgres import Server
+from tests.prefect_database import PrefectDatabase
 
 ROUNDS = 4
 """Batches that each of two workers would have, if they shared evenly."""
@@ -53,13 +54,18 @@ def sim() -> Iterator[Simulator]:
 
 @pytest.fixture
 def house(
-    sim: Simulator, elasticsearch_node: Node, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sim: Simulator,
+    elasticsearch_node: Node,
+    postgres: Server,
+    prefect_database: PrefectDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[PrefectHouse]:
     """One PostgreSQL and one Prefect for both workers."""
     name = f"shared_{uuid.uuid4().hex[:8]}"
     postgres.execute(f"CREATE DATABASE {name}")
     more = {"GLUCOFLOW_DATABASE_URL": postgres.url(name), **doubles(sim.base_url)}
-    house = PrefectHouse(tmp_path, elasticsearch_node, f"s{uuid.uuid4().hex[:8]}-", **more)
+    house = PrefectHouse(tmp_path, elasticsearch_node, prefect_database, f"s{uuid.uuid4().hex[:8]}-", **more)
     for variable, value in house.environment.items():
         if not variable.startswith("PREFECT_"):
             monkeypatch.setenv(variable, value)
