@@ -1,12 +1,13 @@
-"""Medtronic CareLink's CSV export: a preamble, then sections with a header each, newest first.
+"""Medtronic CareLink's CSV export and iPro's: a preamble, then sections with a header each, newest first.
 
 `Sensor Glucose` is the trace; `BG Reading` is a meter's value and `Sensor Calibration BG` a calibration.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.files.table import at, number, plain
+from connectors.files.table import at, glucose_headings, number, plain
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.findings import UNPLACED, Findings
 from glucoflow.file_reading.format import FileFormat
@@ -15,12 +16,20 @@ from glucoflow.file_reading.units import unit_in
 from glucoflow.model import records as r
 from glucoflow.model.units import MG_DL
 
-_SENSOR = ("sensor glucose", "sensorglukose", "glucosa del sensor", "glucosa sensor", "glucose du capteur",
-           "glucosio sensore", "sensorglucose", "glicose do sensor")  # fmt: skip
-_METER = ("bg reading", "bz wert", "lectura de gs", "lecture de g", "bg meting")
-_CALIBRATION = ("sensor calibration bg", "sensorkalibrierung")
-_BOLUS = ("bolus volume delivered",)
-_CARBS = ("bwz carb input", "carb input")
+_SENSOR = re.compile(
+    r"sensor|capteur|sonda|senzor|szenzor|anturi|czujnik|αισθητηρ|сенсор|датчик|センサ|센서|传感|傳感|חיישן"
+)
+"""A sensor in the languages of the portal, in plain letters."""
+_CALIBRATED = re.compile(r"[ck]alib|etalon|калибр|校|보정|כיול")
+_METER = ("bg reading", "bz messwert", "bz wert", "lectura de gs", "lectura de g", "lecture de g", "lecture glyc",
+          "bg meting", "bg waarde", "lettura g", "leitura de g", "bs varde", "bs maling")  # fmt: skip
+_BOLUS = ("bolus volume delivered", "abgegebenes bolusvolumen", "volumen de bolus suministrado", "volume bolo erogato",
+          "volume de bolus administre", "toegediend bolusvolume")  # fmt: skip
+_CARBS = ("bwz carb input", "carb input", "carb amount", "bolusexpert: kohlenhydrateingabe")
+
+
+_SIGNS = ("-----", "Medtronic Diabetes ")
+NARROWEST = 6
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,18 @@ def _layout(row: Sequence[str]) -> _Layout | None:
     def column(words: Sequence[str]) -> int | None:
         return next((k for k, name in enumerate(names) if any(name.startswith(word) for word in words)), None)
 
-    sensor = column(_SENSOR)
-    if sensor is None or sensor < 3:
+    sensors = [k for k in glucose_headings(row) if k > 2 and "=" not in names[k] and _SENSOR.search(names[k])]
+    traces = [k for k in sensors if not _CALIBRATED.search(names[k])]
+    if not traces or len(row) < NARROWEST:
         return None
-    return _Layout(sensor, column(_METER), column(_CALIBRATION), column(_BOLUS), column(_CARBS))
+    calibrations = [k for k in sensors if k not in traces]
+    return _Layout(traces[0], column(_METER), calibrations[0] if calibrations else None, column(_BOLUS), column(_CARBS))
 
 
 def _how_sure(head: Head) -> float:
     if not any(_layout(row) for row in head.rows):
         return 0.0
-    return 0.95 if any(at(row, 0).startswith("-----") for row in head.rows) else 0.7
+    return 0.95 if any(at(row, 0).startswith(_SIGNS) for row in head.rows) else 0.7
 
 
 def _read(source: Source, found: Findings, _choices: Choices) -> None:
@@ -69,17 +80,23 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
 
 
 def _preamble(row: Sequence[str], names: list[str], found: Findings) -> None:
+    """Whose it is; and days of the span and of the export, which are in the same order as those of the rows."""
+    days = [moment for text in row if (moment := found.times.date(text.strip().split(" ")[0])) is not None]
+    if len(days) == 1 and len([text for text in row if text.strip()]) == 2:
+        found.exported = days[0]
     if plain(at(row, 0)) in ("last name", "nachname", "apellido", "apellidos", "nom", "cognome", "achternaam"):
         names[:] = ["next"]
     elif names == ["next"]:
         names[:] = []
         found.begin_person(f"{at(row, 1)} {at(row, 0)}")
+    elif plain(at(row, 0)) == "name" and not days:
+        found.begin_person(re.sub(r"\(.*", "", at(row, 1)))
     else:
         found.aside("lines above the first section")
 
 
 def _record(line: int, row: Sequence[str], layout: _Layout, found: Findings) -> None:
-    time = f"{at(row, 1)} {at(row, 2)}"
+    time = f"{at(row, 1).removesuffix(' 00:00:00')} {at(row, 2)}"
     kept = False
     if at(row, layout.sensor):
         kept = True

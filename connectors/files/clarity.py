@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from connectors.files import clarity_words as w
 from connectors.files.table import at, glucose_headings, minutes_ms, number, plain
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.findings import UNPLACED, Findings
@@ -22,39 +23,6 @@ from glucoflow.model.units import MG_DL
 
 _TIME_HEADING = re.compile(r"\(\s*\w{4}-\w{2}-\w{2}\W?\w{1,3}:\w{2}:\w{2}\s*\)")
 _RATE_HEADING = re.compile(r"(mg|mmol).*/\s*min", re.IGNORECASE)
-_FIRST = {
-    "firstname",
-    "first name",
-    "vorname",
-    "nombre",
-    "prenom",
-    "nome",
-    "voornaam",
-    "fornavn",
-    "fornamn",
-    "etunimi",
-    "名",
-}
-_LAST = {"lastname", "last name", "nachname", "apellido", "apellidos", "nom", "cognome", "sobrenome", "achternaam",
-         "etternavn", "efternavn", "efternamn", "sukunimi", "姓"}  # fmt: skip
-_SENSOR = {"egv", "vge", "ceg"}
-_CALIBRATION = {"calibration", "calibracion", "kalibrierung", "etalonnage", "calibrage", "calibrazione", "kalibratie",
-                "calibracao", "kalibrering", "kalibrace", "kalibracja", "kalibrointi", "キャリフレーション", "校准",
-                "보정"}  # fmt: skip
-_CARBS = {
-    "carbs",
-    "carbohydrates",
-    "kohlenhydrate",
-    "carbohidratos",
-    "glucides",
-    "carboidrati",
-    "koolhydraten",
-    "炭水化物",
-}
-_INSULIN = {"insulin", "insulina", "insuline", "インスリン"}
-_EXERCISE = {"exercise", "activity", "bewegung", "training", "ejercicio", "exercice", "esercizio", "beweging", "運動"}
-_HEALTH = {"health", "gesundheit", "salud", "sante", "salute", "gezondheid", "健康"}
-_PREAMBLE = {"device", "alert", "sensor", "dateofbirth", "date of birth", "gerat", "alarm", "warnung"}
 
 
 @dataclass(frozen=True)
@@ -98,22 +66,22 @@ def _how_sure(head: Head) -> float:
     return 0.95 if any(_layout(row) for row in head.rows[:4]) else 0.0
 
 
-def _sensor_words(head: Head, layout: _Layout) -> set[str]:
+def _sensor_words(head: Head, layout: _Layout) -> frozenset[str]:
     """What a sensor's rows are called. Where no row of the beginning has a known word, the commonest unknown one."""
     words: Counter[str] = Counter()
-    known = _CALIBRATION | _CARBS | _INSULIN | _EXERCISE | _HEALTH | _PREAMBLE | _FIRST | _LAST | {"fasting glucose"}
+    known = w.CALIBRATION | w.CARBS | w.INSULIN | w.EXERCISE | w.HEALTH | w.PREAMBLE | w.FIRST | w.LAST | w.ENTERED
     for row in head.rows:
         word = plain(at(row, layout.event))
         if at(row, layout.time) and is_number(at(row, layout.glucose)) and word not in known:
             words[word] += 1
-    if not words or _SENSOR & set(words):
-        return _SENSOR
-    return _SENSOR | {words.most_common(1)[0][0]}
+    if not words or w.SENSOR & set(words):
+        return w.SENSOR
+    return w.SENSOR | {words.most_common(1)[0][0]}
 
 
 def _read(source: Source, found: Findings, _choices: Choices) -> None:
     layout: _Layout | None = None
-    words = _SENSOR
+    words = w.SENSOR
     names: list[str] = []
     for line, row in source.rows():
         if (layout is None or len(row) != layout.width or not row[0][:1].isdigit()) and (new := _layout(row)):
@@ -133,15 +101,15 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
 def _preamble(row: Sequence[str], layout: _Layout, names: list[str], found: Findings) -> None:
     word = plain(at(row, layout.event))
     said = next((field.strip() for field in row[layout.event + 1 :] if field.strip()), "")
-    if word in _FIRST:
+    if word in w.FIRST:
         names[:] = [said]
-    elif word in _LAST:
+    elif word in w.LAST:
         names.append(said)
     elif any(field.strip() for field in row[1:]):
         found.aside("lines about devices and alerts")
 
 
-def _timed(line: int, row: Sequence[str], layout: _Layout, words: set[str], found: Findings) -> None:
+def _timed(line: int, row: Sequence[str], layout: _Layout, words: frozenset[str], found: Findings) -> None:
     word, glucose = plain(at(row, layout.event)), at(row, layout.glucose)
     if word in words:
         subtype = at(row, layout.event + 1)
@@ -163,24 +131,27 @@ def _device(row: Sequence[str], layout: _Layout, found: Findings) -> int:
 def _other(line: int, row: Sequence[str], layout: _Layout, word: str, found: Findings) -> None:
     """Events: each is kept as what it is, or left aside by its name."""
     time, subtype, glucose = at(row, layout.time), plain(at(row, layout.event + 1)), number(at(row, layout.glucose))
-    if word in _CALIBRATION and glucose:
+    if word in w.CALIBRATION and glucose:
         found.event(line, time, r.Calibration(**UNPLACED, value=glucose, unit=MG_DL), "calibrations")
-    elif word in _CARBS:
+    elif word in w.CARBS:
         grams = number(at(row, layout.glucose + 2))
         found.event(line, time, r.Food(**UNPLACED, carbs_g=grams), "meals")
-    elif word in _INSULIN and (units := number(at(row, layout.glucose + 1))):
+    elif word in w.INSULIN and (units := number(at(row, layout.glucose + 1))):
         if "long" in subtype or "basal" in subtype or "lang" in subtype:
             found.event(
                 line, time, r.Basal(**UNPLACED, delivery_type="manual", action="long", amount=units), "insulin doses"
             )
         else:
             found.event(line, time, r.Bolus(**UNPLACED, action="fast", normal=units), "insulin doses")
-    elif word in _EXERCISE:
+    elif word in w.EXERCISE:
         length = minutes_ms(at(row, layout.glucose + 3))
         found.event(line, time, r.Exercise(**UNPLACED, intensity=subtype or None, duration_ms=length), "activities")
-    elif word in _HEALTH:
+    elif word in w.HEALTH:
         kind = {"low symptoms": "lowSymptoms", "high symptoms": "highSymptoms"}.get(subtype, subtype or "other")
         found.event(line, time, r.Health(**UNPLACED, kind=kind), "notes on health")
+    elif glucose and at(row, layout.ticks).isdigit() and word not in w.ENTERED:
+        kind = at(row, layout.event)[:40]
+        found.unread_other(line, f"a value of a transmitter in a row of a type that is not known, “{kind}”", time)
     else:
         found.times.read(time)
         found.aside(f"rows of the type “{at(row, layout.event)[:40]}”" if word else "rows without a type")

@@ -6,7 +6,7 @@ A line with the name and the span, a header, then time and value. bg_data holds 
 import re
 from collections.abc import Sequence
 
-from connectors.files.table import at, glucose_headings, number
+from connectors.files.table import at, glucose_headings, number, plain
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.findings import UNPLACED, Findings
 from glucoflow.file_reading.format import FileFormat
@@ -19,17 +19,25 @@ _SENSOR = re.compile(r"\b(cgm|fgm|mcg|scg|sgc|mgc|gcm)\b|sensor", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 
 
+_SENSORS_FILE = re.compile(r"\bcgm_data\w*\.csv$", re.IGNORECASE)
+_LIMITS = {"1": "LOW", "1.0": "LOW", "2001": "HIGH", "2001.0": "HIGH"}
+"""Glooko writes a value beyond the sensor's limits so, in mg/dL."""
+
+
 def is_title(rows: Sequence[Sequence[str]]) -> bool:
-    """A line of `Name:…` and a span of dates."""
-    if not rows or len(rows[0]) < 2:
+    """A line of `Name:…`, most often with a span of dates."""
+    if not rows or ":" not in rows[0][0]:
         return False
-    return ":" in rows[0][0] and ":" in rows[0][1] and _DATE.search(rows[0][1]) is not None
+    filled = [field for field in rows[0] if field.strip()]
+    if len(filled) < 2:
+        return plain(rows[0][0]).startswith("name")
+    return ":" in filled[1] and _DATE.search(filled[1]) is not None
 
 
 def _how_sure(head: Head) -> float:
     if not is_title(head.rows) or len(head.rows) < 2:
         return 0.0
-    return 0.9 if glucose_headings(head.rows[1]) and len(head.rows[1]) <= 12 else 0.0
+    return 0.9 if len(head.rows[1]) <= 12 and glucose_headings(head.rows[1]) else 0.0
 
 
 def _read(source: Source, found: Findings, _choices: Choices) -> None:
@@ -38,17 +46,21 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
     for line, row in source.rows():
         if is_title([row]):
             found.begin_person(row[0].partition(":")[2])
-            for day in _DATE.findall(row[1]):
+            for day in _DATE.findall(at(row, 1)):
                 found.times.date(day)
         elif units := glucose_headings(row):
             sensors = [k for k in units if _SENSOR.search(row[k])]
-            column, sensor = (sensors or units)[0], bool(sensors)
+            column = (sensors or units)[0]
+            sensor = bool(sensors) or _SENSORS_FILE.search(source.name) is not None
             found.begin_section(unit_in(row[column]), line)
         elif column is None:
             found.aside("lines above the header")
         elif sensor:
-            serial = at(row, column + 1) or None
-            found.reading(line, at(row, 0), at(row, column), found.device(r.Device(id=serial, serial_number=serial)))
+            serial = row[-1].strip() or None if len(row) > column + 1 else None
+            value = at(row, column).replace(",", ".")
+            found.reading(
+                line, at(row, 0), _LIMITS.get(value, value), found.device(r.Device(id=serial, serial_number=serial))
+            )
         else:
             _meter(line, row, column, found)
 

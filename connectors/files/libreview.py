@@ -15,6 +15,7 @@ from glucoflow.file_reading.findings import UNPLACED, Findings
 from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.file_reading.units import unit_in
+from glucoflow.file_reading.values import is_number
 from glucoflow.model import records as r
 from glucoflow.model.ranges import SensorLimits
 from glucoflow.model.units import MG_DL
@@ -61,7 +62,8 @@ def _layout(rows: Sequence[Sequence[str]]) -> _Layout | None:
             if is_record(row, column):
                 later = rows[first:80]
                 if sum(is_record(one, column) for one in later) * 2 > len(later):
-                    return _Layout(column, first - 1)
+                    named = [k for k in range(first) if unit_in(at(rows[k], column + 2))]
+                    return _Layout(column, named[-1] if named else first - 1)
     for place, row in enumerate(rows[:6]):
         units = glucose_headings(row)
         if len(row) >= 13 and len(units) >= 2 and units[1] == units[0] + 1 and units[0] >= 2:
@@ -75,7 +77,9 @@ def _how_sure(head: Head) -> float:
         return 0.0
     header = head.rows[layout.header] if layout.header >= 0 else []
     widest = max((len(row) for row in head.rows[:6]), default=0)
-    return 0.9 if unit_in(at(header, layout.historic)) else 0.8 if widest >= 12 else 0.4
+    if unit_in(at(header, layout.historic)):
+        return 0.9
+    return 0.65 if widest >= 12 else 0.4
 
 
 def _read(source: Source, found: Findings, _choices: Choices) -> None:
@@ -84,12 +88,16 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
         return
     scans: list[tuple[int, str, str, int]] = []
     columns = _Columns(layout, [])
+    begun = False
     for place, (line, row) in enumerate(source.rows()):
         if at(row, layout.kind) in TYPES and at(row, layout.kind):
+            begun = True
             _record(line, row, columns, found, scans)
         elif unit_in(at(row, layout.historic)) or place == layout.header:
             columns = _Columns(layout, row)
             found.begin_section(unit_in(at(row, layout.historic)), line)
+        elif begun and (is_number(at(row, layout.historic)) or is_number(at(row, layout.scan))):
+            found.unread_other(line, "a record of a type that is not known", at(row, layout.kind))
         else:
             _title(row, found)
     if not any(person.rows for person in found.people):
@@ -120,8 +128,8 @@ def _title(row: Sequence[str], found: Findings) -> None:
     if times and len(filled) >= 4:
         found.exported = times[0][1]
         found.begin_person(at(fields, times[0][0] + 2))
-    elif filled and not unit_in(" ".join(filled)):
-        found.person.name = filled[0] if not found.person.rows else found.person.name
+    elif filled and not found.person.rows and not unit_in(" ".join(filled)):
+        found.rename_person(filled[0])
     else:
         found.aside("lines without a record")
 
@@ -145,7 +153,8 @@ def _record(
     rapid, long = number(at(row, columns.rapid)), number(at(row, columns.long))
     if kind == "1":
         if len(scans) < MOST_SCANS:
-            scans.append((line, time, at(row, layout.scan), _device(row, layout, found)))
+            value = at(row, layout.scan) or at(row, layout.historic)  # some clinics' files have them in one column
+            scans.append((line, time, value, _device(row, layout, found)))
     elif kind == "2" and strip:
         found.event(line, time, r.Fingerstick(**UNPLACED, value=strip, unit=MG_DL, subtype="linked"), "finger-sticks")
     elif kind == "4" and (rapid or long):

@@ -4,9 +4,11 @@ Glucose is in mg/dL. `date` (ms) is the only clock to be trusted; `utcOffset` sa
 below 39 are a sensor's error codes.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from connectors.files.json_records import records_of
+from connectors.files.table import at, number
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.dates import INSTANT, Moment
 from glucoflow.file_reading.findings import UNPLACED, Findings
@@ -22,32 +24,57 @@ _SIGNS = ('"sgv"', '"mbg"', '"dateString"', '"eventType"')
 
 
 def _how_sure(head: Head) -> float:
-    if not head.is_json or '"cbg"' in head.text:
+    if not head.is_json:
+        return 0.9 if head.rows and all(map(_is_entry, head.rows[:5])) else 0.0
+    if '"cbg"' in head.text:
         return 0.0
     return 0.9 if any(sign in head.text for sign in _SIGNS) else 0.0
 
 
+def _is_entry(row: Sequence[str]) -> bool:
+    """Whether this is a line of `/api/v1/entries.csv`, which has no header: time, ms, mg/dL, word, device."""
+    return len(row) in (4, 5) and at(row, 0).endswith("Z") and len(at(row, 1)) == 13 and at(row, 1).isdigit()
+
+
 def _read(source: Source, found: Findings, _choices: Choices) -> None:
     found.begin_section(MG_DL, 1)
-    for number, record in records_of(source, found):
+    if not source.head.is_json:
+        for line, row in source.rows():
+            _line(line, row, found)
+        return
+    for place, record in records_of(source, found):
         if "sgv" in record or "mbg" in record or record.get("type") in ("sgv", "mbg", "cal"):
-            _entry(number, record, found)
+            _entry(place, record, found)
         elif "eventType" in record:
-            _treatment(number, record, found)
+            _treatment(place, record, found)
         else:
             found.aside("records of devices and profiles")
 
 
-def _entry(number: int, record: dict[str, Any], found: Findings) -> None:
+def _line(line: int, row: Sequence[str], found: Findings) -> None:
+    value = number(at(row, 2))
+    if value is not None and value < LEAST:
+        found.aside("error codes of the sensor")
+        return
+    fields = {"direction": at(row, 3), "device": at(row, 4)}
+    moment = found.times.read(at(row, 1))
+    if moment is None or value is None:
+        found.reading(line, at(row, 1), at(row, 2), _device(fields, found))
+        return
+    found.person.rows += 1
+    found.take(line, moment, value, _device(fields, found), record=_reading(fields, value))
+
+
+def _entry(place: int, record: dict[str, Any], found: Findings) -> None:
     moment, sgv = _moment(record, found, "date", "dateString", "sysTime"), record.get("sgv")
     if record.get("type", "sgv") == "sgv" and isinstance(sgv, int | float | str):
         if isinstance(sgv, int | float) and sgv < LEAST:
             found.aside("error codes of the sensor")
         elif moment is None or isinstance(sgv, str):
-            found.reading(number, _shown(record), str(sgv), _device(record, found))
+            found.reading(place, _shown(record), str(sgv), _device(record, found))
         else:
             found.person.rows += 1
-            found.take(number, moment, float(sgv), _device(record, found), record=_reading(record, float(sgv)))
+            found.take(place, moment, float(sgv), _device(record, found), record=_reading(record, float(sgv)))
     elif record.get("mbg") and moment is not None:
         meter = r.Fingerstick(**_common(record), value=float(record["mbg"]), unit=MG_DL)
         found.happened(moment, meter, "finger-sticks")
@@ -62,12 +89,12 @@ def _reading(record: dict[str, Any], value: float) -> r.Reading:
     )
 
 
-def _treatment(number: int, record: dict[str, Any], found: Findings) -> None:
+def _treatment(place: int, record: dict[str, Any], found: Findings) -> None:
     moment = _moment(record, found, "created_at", "timestamp", "date")
     insulin, carbs, glucose = (_amount(record, name) for name in ("insulin", "carbs", "glucose"))
     minutes, rate = _amount(record, "duration"), _amount(record, "absolute")
     if moment is None:
-        found.unread_other(number, "a treatment at a time that cannot be read", str(record.get("created_at")))
+        found.unread_other(place, "a treatment at a time that cannot be read", str(record.get("created_at")))
         return
     length = round(minutes * MINUTE_MS) if minutes else None
     kept: list[tuple[r.Record, str]] = []

@@ -21,6 +21,11 @@ def plain(text: str) -> str:
     return _SPACE.sub(" ", "".join(c for c in bare if not unicodedata.combining(c))).strip()
 
 
+def plain_words(text: str) -> frozenset[str]:
+    """Words with a bar between them, as `plain` makes them: so that they may be written as they are."""
+    return frozenset(map(plain, text.split("|")))
+
+
 def number(text: str) -> float | None:
     """A number that is no glucose: an amount of insulin, grams, minutes."""
     value = read_value(text)

@@ -1,5 +1,6 @@
 """Tidepool's records in a file, for their readings: JSON of its API or export, a flat CSV, or a workbook's sheets."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ from glucoflow.model.units import MG_DL, parse_unit
 from glucoflow.tidepool import to_record, unstrung
 
 _TYPES = ("cbg", "smbg", "basal", "bolus", "wizard", "food", "physicalActivity", "deviceEvent", "upload")
+_AMOUNTS = ("rate", "duration", "expectedDuration", "normal", "extended", "expectedNormal", "expectedExtended",
+            "carbInput")  # fmt: skip
 _TIME = ("zulu time", "time")
 _TYPE = ("tidepool data type", "type")
 
@@ -28,7 +31,14 @@ def _how_sure(head: Head) -> float:
         packed = head.text.replace(" ", "")
         return 0.92 if any(f'"type":"{name}"' in packed for name in _TYPES) else 0.0
     columns = _columns(head.rows[0]) if head.rows else {}
-    return 0.9 if {"time", "type", "value", "units"} <= set(columns) else 0.0
+    if not {"time", "type"} <= set(columns):
+        return 0.0
+    return 0.9 if {"value", "units"} <= set(columns) else 0.7 if {"id", "deviceId"} <= set(columns) else 0.0
+
+
+def _spaced(name: str) -> str:
+    """A field's name as a heading: `expectedNormal` is Expected Normal."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
 
 
 def _columns(row: list[str]) -> dict[str, int]:
@@ -37,6 +47,8 @@ def _columns(row: list[str]) -> dict[str, int]:
     ours = {"time": _TIME, "type": _TYPE, "value": ("value",), "units": ("units",), "id": ("id",)}
     ours |= {"deviceId": ("device id", "deviceid"), "timezoneOffset": ("timezone offset", "timezoneoffset")}
     ours |= {"deviceTime": ("device time", "devicetime"), "subType": ("sub type", "subtype")}
+    ours |= {"uploadId": ("upload id", "uploadid"), "deliveryType": ("delivery type", "deliverytype")}
+    ours |= {name: (plain(_spaced(name)), plain(name), f"{plain(_spaced(name))} (mins)") for name in _AMOUNTS}
     found = {}
     for name, headings in ours.items():
         place = next((names[heading] for heading in headings if heading in names), None)
@@ -48,45 +60,51 @@ def _columns(row: list[str]) -> dict[str, int]:
 def _read(source: Source, found: Findings, _choices: Choices) -> None:
     found.begin_section(MG_DL, 1)
     if source.table is None and source.head.is_json:
-        for number, fields in records_of(source, found):
-            _record(number, fields, found)
+        records = list(records_of(source, found))
+        export = any(isinstance(fields.get(name), str) for _, fields in records for name in ("payload", "annotations"))
+        for number, fields in records:
+            _record(number, fields, export, found)
         return
     columns: dict[str, int] = {}
+    minutes = False
     for line, row in source.rows():
         if not columns:
             columns = _columns(row)
+            minutes = any("(mins)" in heading.lower() for heading in row)
+        elif (fields := _fields(row, columns)).get("type") == "cgmSettings":
+            found.aside("records of the type cgmSettings")  # a row has not what they say
         else:
-            _record(line, _fields(row, columns), found)
+            _record(line, fields, minutes, found)
 
 
 def _fields(row: list[str], columns: dict[str, int]) -> dict[str, Any]:
     """A record of a row, in the API's form."""
     fields: dict[str, Any] = {name: value for name, place in columns.items() if (value := at(row, place))}
-    for name in ("value", "timezoneOffset"):
+    for name in ("value", "timezoneOffset", *_AMOUNTS):
         try:
             fields[name] = float(fields[name])
         except (KeyError, ValueError):
             fields.pop(name, None)
+    if "timezoneOffset" in fields:
+        fields["timezoneOffset"] = round(fields["timezoneOffset"])
     time = str(fields.get("time", ""))
     if time and not time.endswith("Z") and "+" not in time:
         fields["time"] = f"{time.replace(' ', 'T')}Z"
     return fields
 
 
-def _record(number: int, fields: dict[str, Any], found: Findings) -> None:
+def _record(number: int, fields: dict[str, Any], export: bool, found: Findings) -> None:
+    """`export`: with JSON within strings and durations in minutes, as Tidepool's export has them."""
     if "exportError" in fields:
         found.broken_off = "Tidepool's export broke off: the file is not complete."
         return
     kind = str(fields.get("type", ""))
-    strung = any(isinstance(fields.get(name), str) for name in ("payload", "annotations"))
     try:
         raw = msgspec.json.encode(fields)
-        record = to_record(unstrung(raw) if strung else raw)
+        record = to_record(unstrung(raw) if export else raw)
     except Rejected as error:
-        if kind == "cbg":
-            found.unread_other(number, f"{error.field}: {error.reason}", str(fields.get("value", "")))
-        else:
-            found.aside(f"records of the type {kind[:40] or '?'} that cannot be understood")
+        what = kind[:40] or "record without a type"
+        found.unread_other(number, f"{what}: {error.field}: {error.reason}", str(fields.get(error.field, "")))
         return
     if record is None:
         found.aside(f"records of the type {kind[:40] or '?'}")

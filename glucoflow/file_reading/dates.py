@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.errors import LeftOpen, UnreadableFile
 from glucoflow.model.words import count
 
 LOCAL, INSTANT, DAY_MONTH = -32768, -32767, -32766
@@ -23,6 +23,8 @@ Moment = tuple[int, int]
 
 FIRST_YEAR, LAST_YEAR = 1999, 2099
 """The first sensor for people was sold in 1999."""
+EARLIEST_YEAR, LATEST_YEAR = 1910, 2199
+"""Studies shift whole files by decades, so that nobody is known by a date. A clock further off is broken."""
 
 DAY_MS = 86_400_000
 Ints = NDArray[np.int64]
@@ -102,9 +104,9 @@ class TimeReader:
     def _numbers(self, found: "re.Match[str]") -> tuple[int, int] | None:
         a, b, c = int(found["a"]), int(found["b"]), int(found["c"])
         if len(found["a"]) == 4 or len(found["a"]) == 3:
-            return _days_ms(a, b, c) if FIRST_YEAR <= a <= LAST_YEAR else None
+            return _days_ms(a, b, c) if EARLIEST_YEAR <= a <= LATEST_YEAR else None
         year = c + 2000 if len(found["c"]) == 2 else c
-        if not FIRST_YEAR <= year <= LAST_YEAR or not (1 <= a <= 31 and 1 <= b <= 31) or min(a, b) > 12:
+        if not EARLIEST_YEAR <= year <= LATEST_YEAR or not (1 <= a <= 31 and 1 <= b <= 31) or min(a, b) > 12:
             return None
         self.days.add(Day(year, a, b, found["s"] == "."))
         return packed(year, a, b), DAY_MONTH
@@ -206,10 +208,11 @@ def order_of(days: set[Day], exported: Moment | None, runs: Sequence[Ints], chos
         return Order(chosen, "chosen")
     told = _by_steps(runs) or _by_export(exported, runs)
     if told is None:
-        raise UnreadableFile(
+        raise LeftOpen(
             "The dates of this file can be read both as month-day and as day-month: no day is past the 12th, "
             f"for example {_shown(min(days))}.",
             remedy="Say which it is with --day-first or --month-first, or export a longer span.",
+            about="order",
         )
     return told
 

@@ -1,13 +1,15 @@
 """What needs the whole of a file: the order of day and month, the unit, dates that cannot be, what is said of it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 
+from glucoflow.analytics.series import moment_of
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.columns import Columns, person_of
 from glucoflow.file_reading.contents import Contents, Person
-from glucoflow.file_reading.dates import DAY_MS, Order, order_of
+from glucoflow.file_reading.dates import DAY_MS, FIRST_YEAR, LAST_YEAR, Order, order_of
 from glucoflow.file_reading.findings import Findings
 from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.merging import OTHER_VALUE
@@ -18,6 +20,7 @@ from glucoflow.model.words import count
 
 STRAY_DAYS = 3653
 """A few rows further than ten years from all the others have a date that cannot be."""
+FIRST_MS, LAST_MS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1000 for year in (FIRST_YEAR, LAST_YEAR + 1))
 STRAY_SHARE = 0.05
 STRAY = "a date more than ten years away from all the others"
 
@@ -157,15 +160,18 @@ def _notes(
     changed = sum(one.changed_clock for one in columns)
     if changed:
         notes.append(
-            "The device's clock was set anew: the transmitter's counter says when "
-            f"{count(changed, 'reading')} were taken."
+            "The device's clock was set anew, and the transmitter's counter says by how much: so placed were "
+            f"{count(changed, 'reading')}."
         )
     lost = sum(one.counts.merged.get(OTHER_VALUE, 0) for one in people)
     if lost and zone is None:
         notes.append(
-            f"{count(lost, 'row')} have the same time as another and were merged. If clocks were put back then, --zone "
-            "tells the two hours apart."
+            f"Merged with another of the same time: {count(lost, 'row')}. If clocks were put back then, a time zone "
+            "(--zone) tells the two hours apart."
         )
     if found.broken_off:
         notes.append(found.broken_off)
+    first = min((int(one.utc[0]) for one in people if one.utc.size), default=None)
+    if first is not None and not FIRST_MS <= first <= LAST_MS:
+        notes.append(f"Its readings begin in {moment_of(first).year}, when nobody wore a sensor: dates are shifted.")
     return notes

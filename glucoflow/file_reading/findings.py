@@ -49,6 +49,8 @@ class PersonFound:
     """One person's rows, in the order of the file."""
 
     name: str
+    source: str = ""
+    """The file of a ZIP that the rows are in."""
     stamps: "array[int]" = field(default_factory=lambda: array("q"))
     clocks: "array[int]" = field(default_factory=lambda: array("h"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
@@ -86,6 +88,7 @@ class Findings:
         self.section = 0
         """The number of the section that rows are in."""
         self._now: PersonFound | None = None
+        self._source = ""
         self._by_name: dict[str, PersonFound] = {}
         self._known: dict[r.Device, int] = {}
         self._total = 0
@@ -95,9 +98,15 @@ class Findings:
     def person(self) -> PersonFound:
         """Whose rows are being read."""
         if self._now is None:
-            self._now = PersonFound("")
+            self._now = PersonFound("", self._source)
             self.people.append(self._now)
         return self._now
+
+    def begin_source(self, name: str) -> None:
+        """The rows that follow are in another file of a ZIP, or on another sheet; whose they are is to be seen."""
+        self._now = None
+        self._source = name
+        self._last = ()
 
     def begin_person(self, name: str) -> None:
         """The rows that follow are this person's; an empty name is whoever it was before."""
@@ -105,15 +114,28 @@ class Findings:
         now = self.person
         if not name or now.name == name:
             return
-        if not now.name and not now.rows and not now.events:
+        self._last = ()
+        nobodys = not now.name and not now.rows and not now.events
+        if nobodys and name not in self._by_name:
             now.name = name
             self._by_name[name] = now
             return
-        self._last = ()
         if name not in self._by_name:
-            self._by_name[name] = PersonFound(name)
+            self._by_name[name] = PersonFound(name, self._source)
             self.people.append(self._by_name[name])
         self._now = self._by_name[name]
+        if nobodys:  # what stood above the name is theirs
+            self._now.aside.update(now.aside)
+            self.people.remove(now)
+
+    def rename_person(self, name: str) -> None:
+        """The name found first was another's, the author's for example. Where rows were read already it stays."""
+        now = self.person
+        if now.rows or now.events:
+            return
+        self._by_name.pop(now.name, None)
+        now.name = ""
+        self.begin_person(name)
 
     def begin_section(self, unit: Unit | None, line: int) -> int:
         """The rows that follow stand under this heading; its number."""

@@ -8,11 +8,14 @@ from glucoflow.file_reading.contents import Contents
 from glucoflow.file_reading.deciding import decided
 from glucoflow.file_reading.findings import Findings
 from glucoflow.file_reading.format import FileFormat, OtherFormat, installed_formats
+from glucoflow.file_reading.packed_people import tell_apart
 from glucoflow.file_reading.source import Source, sources_of
-from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.errors import LeftOpen, UnreadableFile
 
 SURE = 0.5
 """Below this nobody says that a file is of a format."""
+
+BROKEN_OFF = "The file breaks off in the middle of a row: what stands behind that place is not here."
 
 BY_COLUMNS = "columns"
 """The format that reads any CSV by the columns that a person names."""
@@ -41,11 +44,16 @@ def read_contents(
                 found.notes.append(f"{source.name} is a {best.title} and was left out: the rest is a {kind.title}.")
                 continue
             kind = best
+            found.begin_source(source.name)
             best.read(source, found, choices)
+            for line, text in source.cut_off:
+                found.broken_off = BROKEN_OFF
+                found.unread_other(line, "the file breaks off in this row", text)
         elif best is not None:
             other = best
     if kind is None:
         raise _unknown(name, sources, other, formats)
+    tell_apart(found)
     return decided(kind, found, name, choices)
 
 
@@ -66,12 +74,15 @@ def _unknown(name: str, sources: Sequence[Source], other: OtherFormat | None, fo
         return UnreadableFile(f"{name} is {other.title}.", remedy=other.instead)
     titles = [one.title for one in formats if isinstance(one, FileFormat)]
     head = sources[0].head if sources else None
-    if head is not None and len(head.rows) > 1 and len(head.rows[0]) > 1 and not head.is_json:
-        headings = ", ".join(repr(field.strip()[:40]) for field in head.rows[0][:12] if field.strip())
-        return UnreadableFile(
-            f"{name} is not a file that is known here. Its first line reads {headings}.",
+    if head is not None and len(head.rows) > 1 and max(map(len, head.rows[:6])) > 1 and not head.is_json:
+        widest = max(head.rows[:6], key=len)
+        headings = tuple(field.strip()[:60] for field in widest[:40] if field.strip())
+        return LeftOpen(
+            f"{name} is not a file that is known here. Its columns are called {', '.join(map(repr, headings[:12]))}.",
             remedy="If one of these columns holds times and one glucose, name them with --time and --glucose. "
             f"Known are: {'; '.join(titles)}.",
+            about="columns",
+            headings=headings,
         )
     what = "JSON, but none" if head is not None and head.is_json else "not a file"
     return UnreadableFile(f"{name} is {what} that is known here.", remedy=f"Known are: {'; '.join(titles)}.")

@@ -5,9 +5,10 @@ Nothing here holds more than a line of a file in memory, so that a file may be o
 
 import csv
 import io
+import re
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -25,6 +26,10 @@ MOST_LINES_IN_A_ROW = 8
 Rows = Iterator[tuple[int, list[str]]]
 """Line number (from 1) and fields."""
 
+_DATE = re.compile(r"\d[-/.]\d{1,2}[-/.]\d")
+_MISSING_FIELDS = 2
+"""Rows of some exports are a field shorter than others; a last one that lacks more was cut off."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -33,6 +38,8 @@ class Source:
     name: str
     open: Callable[[], BinaryIO]
     table: Callable[[], Rows] | None = None
+    cut_off: list[tuple[int, str]] = field(default_factory=list)
+    """The last line, where it breaks off in the middle of a row: its value may be a part of one. Filled by `rows`."""
 
     @cached_property
     def head(self) -> "Head":
@@ -43,15 +50,15 @@ class Source:
         with self.open() as stream:
             data = stream.read(HEAD_BYTES)
         text = data.decode(encoding_of(data), errors="replace").lstrip("\ufeff")
-        if len(data) == HEAD_BYTES:
-            text = text[: max(text.rfind("\n"), 1024) + 1]
+        if len(data) == HEAD_BYTES and "\n" in text:
+            text = text[: text.rfind("\n") + 1]  # without the line that is cut off
         lines = text.splitlines()[:200]
         separator = _separator(lines)
         rows = [] if is_binary(data) else [row for _, row in _split(iter(f"{line}\n" for line in lines), separator)]
         return Head(name=self.name, data=data, text=text, rows=rows)
 
     def rows(self) -> Rows:
-        """Every row of fields; blank lines are left out."""
+        """Every row of fields; blank lines are left out, and a last one that breaks off."""
         if self.table is not None:
             yield from self.table()
             return
@@ -59,7 +66,19 @@ class Source:
         with self.open() as stream:
             text = io.TextIOWrapper(stream, encoding_of(head.data), errors="replace", newline="")
             separator = _separator(head.text.splitlines()[:200])
-            yield from _split(_lines(text), separator)
+            lines = _Lines(text)
+            held, width = None, 0
+            for row in _split(lines, separator):
+                if held is not None:
+                    yield held
+                    width = len(held[1])
+                held = row
+            if held is None:
+                return
+            if not lines.ended and len(held[1]) <= width - _MISSING_FIELDS and any(map(_DATE.search, held[1])):
+                self.cut_off.append((held[0], separator.join(held[1])))
+            else:
+                yield held
 
 
 @dataclass(frozen=True)
@@ -158,15 +177,23 @@ def _separator(lines: list[str]) -> str:
     return max("\t;,", key=steady)
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    first = True
-    while line := text.readline(LONGEST_LINE):
-        if first:
-            line, first = line.lstrip("\ufeff"), False
-        yield line
+class _Lines:
+    """The lines of a text, none longer than `LONGEST_LINE`. `ended`: the last one has a line end."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self.ended = True
+        self._text = text
+
+    def __iter__(self) -> Iterator[str]:
+        first = True
+        while line := self._text.readline(LONGEST_LINE):
+            self.ended = line.endswith(("\n", "\r"))
+            if first:
+                line, first = line.lstrip("\ufeff"), False
+            yield line
 
 
-def _split(lines: Iterator[str], separator: str) -> Rows:
+def _split(lines: Iterable[str], separator: str) -> Rows:
     """Rows of fields, each line a row of its own where a quotation mark would swallow many."""
     taken: list[str] = []
     number = 0

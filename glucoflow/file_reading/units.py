@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glucoflow.file_reading.values import HIGH, LOW
-from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.errors import LeftOpen, UnreadableFile
 from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, MMOL_L, Unit
 
 Floats = NDArray[np.float64]
@@ -64,9 +64,10 @@ def decide(values: Floats, named: Unit | None, where: str) -> Decided:
     median = float(np.median(bare))
     by_values = MG_DL if median > MOST_MMOL_L else MMOL_L if median < LEAST_MG_DL else None
     if named is None and by_values is None:
-        raise UnreadableFile(
+        raise LeftOpen(
             f"Nothing tells the unit of the column of glucose{where}: half of its values are below {median:g}.",
             remedy="Say it with --unit mg/dL or --unit mmol/L.",
+            about="unit",
         )
     if named is None:
         assert by_values is not None  # noqa: S101 – for the type

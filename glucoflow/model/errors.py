@@ -9,6 +9,7 @@
     ├── Unreadable       a part of a connection's data is refused (a kind, a window): remember it, go on with the rest
     ├── Rejected         one record cannot be understood or stored: keep it with its reason and go on
     ├── UnreadableFile   what a person handed in is no file that is known here: say so, nothing was changed
+    │   └── LeftOpen         it is, and leaves open what the person can say: ask them
     └── Fatal            nobody but the operator can help: stop loudly
         ├── Misconfigured    a setting or key is missing or wrong
         └── Unavailable      a part that this machine must provide (Elasticsearch, the store, Java) is not usable
@@ -16,6 +17,8 @@
 Every message says what happened and what it means; `remedy` says what to do. Neither carries a token, a reading or
 a URL with a query.
 """
+
+from typing import Literal
 
 
 class GlucoflowError(Exception):
@@ -89,6 +92,30 @@ class UnreadableFile(GlucoflowError):
     """A file that a person hands in is none that is known here, or holds nothing to go on with."""
 
     exit_code = 65  # EX_DATAERR
+
+
+Question = Literal["columns", "order", "unit", "who", "whose"]
+"""What a file can leave open: which columns; day or month first; the unit; which of several people; whether it is
+theirs although it names somebody else."""
+
+
+class LeftOpen(UnreadableFile):
+    """The file leaves open what a person can say. `about` names it; `headings` are those to choose columns from, and
+    `names` those of the people in the file. The remedy says how a command is told; a page asks in its own words."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        about: Question,
+        remedy: str = "",
+        headings: tuple[str, ...] = (),
+        names: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.about: Question = about
+        self.headings = headings
+        self.names = names
 
 
 class Fatal(GlucoflowError):

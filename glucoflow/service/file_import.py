@@ -27,7 +27,7 @@ from glucoflow.file_reading.recognise import read_contents
 from glucoflow.files import private
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
-from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.errors import LeftOpen, UnreadableFile
 from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.model.ranges import WIDEST_LIMITS
@@ -146,9 +146,10 @@ def import_file(
     contents, zone_note = _contents(path, choices, owning, name)
     person = _chosen(contents, who, name)
     if is_somebody_else(contents, person, owning) and not anyway:
-        raise UnreadableFile(
+        raise LeftOpen(
             f"{name} is of somebody called {person.name}, and this is {owning.display_name}.",
-            remedy="If it is theirs all the same, give --anyway (on the page: tick the box).",
+            remedy="If it is theirs all the same, give --anyway.",
+            about="whose",
         )
     if not (person.counts.read or person.events):
         raise holds_no_trace(contents, name)
@@ -202,9 +203,11 @@ def _chosen(contents: Contents, who: str | None, name: str) -> Person:
     if len(people) == 1:
         return people[0]
     every = ", ".join(repr(one.name) for one in contents.people[:20])
-    raise UnreadableFile(
+    raise LeftOpen(
         f"{name} holds {len(contents.people)} people: {every}{' …' if len(contents.people) > 20 else ''}.",
         remedy="Say whose readings are meant with --who NAME.",
+        about="who",
+        names=tuple(one.name for one in contents.people[:200]),
     )
 
 

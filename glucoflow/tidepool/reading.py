@@ -26,6 +26,7 @@ from glucoflow.tidepool.wire import (
 HIGHEST_MG_DL = 1000.0
 MOST_UNITS = 250.0
 MOST_CARBS_G = 1000.0
+LONGEST_MINUTES = 7 * 24 * 60
 
 NOT_HELD = frozenset(
     {
@@ -291,6 +292,7 @@ def unstrung(raw: bytes | msgspec.Raw) -> bytes:
                 del fields[name]
     if fields.get("type") in ("basal", "bolus"):
         for name in ("duration", "expectedDuration"):
-            if isinstance(fields.get(name), int | float):
-                fields[name] = round(fields[name] * MINUTE_MS)
+            length = fields.get(name)
+            if isinstance(length, int | float) and 0 <= length <= LONGEST_MINUTES:  # more are milliseconds already
+                fields[name] = round(length * MINUTE_MS)
     return msgspec.json.encode(fields)
