@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.files.table import at, glucose_headings, number, plain
+from connectors.files.table import at, glucose_headings, number, plain, plain_words
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.findings import UNPLACED, Findings
 from glucoflow.file_reading.format import FileFormat
@@ -21,6 +21,8 @@ _SENSOR = re.compile(
 )
 """A sensor in the languages of the portal, in plain letters."""
 _CALIBRATED = re.compile(r"[ck]alib|etalon|калибр|校|보정|כיול")
+_LAST_NAME = plain_words("Last Name|Nachname|Apellido|Apellidos|Nom|Cognome|Achternaam|Efternamn|Efternavn|Etternavn|"
+                         "Sukunimi|Nazwisko|Příjmení|Vezetéknév|Soyadı|Sobrenome|Apelido|Фамилия|姓")  # fmt: skip
 _METER = ("bg reading", "bz messwert", "bz wert", "lectura de gs", "lectura de g", "lecture de g", "lecture glyc",
           "bg meting", "bg waarde", "lettura g", "leitura de g", "bs varde", "bs maling")  # fmt: skip
 _BOLUS = ("bolus volume delivered", "abgegebenes bolusvolumen", "volumen de bolus suministrado", "volume bolo erogato",
@@ -84,7 +86,7 @@ def _preamble(row: Sequence[str], names: list[str], found: Findings) -> None:
     days = [moment for text in row if (moment := found.times.date(text.strip().split(" ")[0])) is not None]
     if len(days) == 1 and len([text for text in row if text.strip()]) == 2:
         found.exported = days[0]
-    if plain(at(row, 0)) in ("last name", "nachname", "apellido", "apellidos", "nom", "cognome", "achternaam"):
+    if plain(at(row, 0)) in _LAST_NAME:
         names[:] = ["next"]
     elif names == ["next"]:
         names[:] = []

@@ -6,7 +6,7 @@ FIRST = plain_words("FirstName|First Name|Vorname|Nombre|Prénom|Nome|Voornaam|F
                     "Keresztnév|Ad|名|이름|שם פרטי")  # fmt: skip
 LAST = plain_words("LastName|Last Name|Nachname|Apellido|Apellidos|Nom|Cognome|Sobrenome|Apelido|Achternaam|Etternavn|"
                    "Efternavn|Efternamn|Sukunimi|Nazwisko|Příjmení|Vezetéknév|Soyadı|姓|성|שם משפחה")  # fmt: skip
-SENSOR = plain_words("EGV|VGE|CEG")
+SENSOR = plain_words("EGV|VGE|CEG|Niveles estimados de glucosa|Estimated Glucose Value")
 CALIBRATION = plain_words("Calibration|Calibración|Kalibrierung|Étalonnage|Calibrage|Calibrazione|Kalibratie|"
                           "Calibração|Kalibrering|Kalibrace|Kalibracja|Kalibrointi|Kalibráció|Kalibrasyon|Kalibrácia|"
                           "キャリブレーション|較正|校准|校正|보정|כיול")  # fmt: skip

@@ -34,7 +34,9 @@ _DATE = plain_words("date|day|datum|fecha|data|dato|päivä|tag|jour")
 _CLOCK = plain_words("time|clock|zeit|uhrzeit|hora|heure|ora|tijd|klockslag|tid")
 _GLUCOSE = plain_words("gl|glucose|sensorglucose|sensor glucose|cgm|egv|sgv|glucose value|glucose reading|"
                        "glucose level|cgm glucose value|cgm glucose|interstitial glucose|glucose reading value|value|"
-                       "glukose|glukosewert|sensorglukose|glucosa|glucose mg dl|glucose mmol l")  # fmt: skip
+                       "glukose|glukosewert|sensorglukose|glucosa|nivel de glucosa|glycemie|glicemia|glucosio|"
+                       "historic glucose|glukosewert verlauf|historial de glucosa|historische glucose|"
+                       "historique de la glycemie|cgm glukosewert|valeur de glycemie scg")  # fmt: skip
 _KIND = plain_words("type|type of reading|reading type|class|event type|record type|entry type")
 _OF_A_SENSOR = plain_words("cgm|egv|sgv|sensor|timeseries|glucosemeasurement|historic|historical|auto|automatic")
 

@@ -22,7 +22,8 @@ from glucoflow.model.units import MG_DL
 
 TYPES = frozenset("0123456")
 MOST_SCANS = 400_000
-NARROWEST = 5
+NARROWEST = 3
+"""Time, type and the trace are the least."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
         elif unit_in(at(row, layout.historic)) or place == layout.header:
             columns = _Columns(layout, row)
             found.begin_section(unit_in(at(row, layout.historic)), line)
-        elif begun and (is_number(at(row, layout.historic)) or is_number(at(row, layout.scan))):
-            found.unread_other(line, "a record of a type that is not known", at(row, layout.kind))
+        elif begun and found.times.read(at(row, layout.time)) is not None:
+            _of_no_type(line, row, columns, found)
         else:
             _title(row, found)
     if not any(person.rows for person in found.people):
@@ -105,6 +106,15 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
             found.reading(line, time, value, device)
     elif scans:
         found.person.aside["scans, which repeat the sensor's own trace"] += len(scans)
+
+
+def _of_no_type(line: int, row: Sequence[str], columns: "_Columns", found: Findings) -> None:
+    """A record whose type is none of LibreView's: unread where it holds a glucose."""
+    layout = columns.layout
+    if any(is_number(at(row, place)) for place in (layout.historic, layout.scan, columns.strip)):
+        found.unread_other(line, "a record of a type that is not known", at(row, layout.kind))
+    else:
+        found.aside("records that hold nothing that is kept")
 
 
 class _Columns:

@@ -68,7 +68,7 @@ def _line(line: int, row: Sequence[str], found: Findings) -> None:
 def _entry(place: int, record: dict[str, Any], found: Findings) -> None:
     moment, sgv = _moment(record, found, "date", "dateString", "sysTime"), record.get("sgv")
     if record.get("type", "sgv") == "sgv" and isinstance(sgv, int | float | str):
-        if isinstance(sgv, int | float) and sgv < LEAST:
+        if isinstance(sgv, int) and sgv < LEAST:
             found.aside("error codes of the sensor")
         elif moment is None or isinstance(sgv, str):
             found.reading(place, _shown(record), str(sgv), _device(record, found))

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from connectors.files.glooko import is_title
+from connectors.files.table import plain
 from glucoflow.file_reading.format import OtherFormat
 from glucoflow.file_reading.source import Head
+from glucoflow.file_reading.units import unit_in
 
 EXPORTS = "In Clarity choose Export, in LibreView Download glucose data: both give a .csv, and that is what is read."
 
@@ -17,6 +19,24 @@ def _starts(*signs: bytes) -> Callable[[Head], bool]:
 def _says(*words: str) -> Callable[[Head], bool]:
     """Whether the beginning holds all of these words, in any capitals."""
     return lambda head: all(word in head.text[:8000].casefold() for word in words)
+
+
+_METERS = (
+    ("onetouch", "reading"),
+    ("contour", "meter"),
+    ("accu-chek",),
+    ("glucofacts",),
+    ("bg reading", "meal marker"),
+)
+
+
+def _has_headings(head: Head, *groups: tuple[str, ...]) -> bool:
+    """Whether the first line has a heading of each group, and none of a glucose."""
+    headings = [plain(field) for field in head.rows[0]] if head.rows else []
+    told = any(
+        unit_in(field) or "gluc" in field or "gluk" in field or field in ("gl", "cgm", "sgv") for field in headings
+    )
+    return not told and all(any(word in field for field in headings for word in group) for group in groups)
 
 
 FORMATS = (
@@ -56,6 +76,21 @@ FORMATS = (
         is_it=_says('"_source"', '"event"'),
         instead="Bring it into an index with `glucoflow import-file`; figures are then on its person's page. "
         "Exports of others are read here, such as those of Clarity, LibreView, Nightscout or Tidepool.",
+    ),
+    OtherFormat(
+        title="Nightscout's profile or the state of its devices",
+        is_it=lambda head: head.is_json and any(word in head.text for word in ('"defaultProfile"', '"openaps"')),
+        instead="Its glucose is in the entries: save what /api/v1/entries.json?count=100000 of the site answers.",
+    ),
+    OtherFormat(
+        title="a meter's logbook (OneTouch, Contour, Accu-Chek), which holds finger-sticks",
+        is_it=lambda head: any(_says(*words)(head) for words in _METERS),
+        instead="Export the sensor's readings from the sensor's own app or portal (Clarity, LibreView).",
+    ),
+    OtherFormat(
+        title="insulin or food alone, without glucose",
+        is_it=lambda head: _has_headings(head, ("time", "date"), ("bolus", "insulin", "carb")),
+        instead="The export of the sensor's own app or portal holds its glucose (Clarity, LibreView).",
     ),
     OtherFormat(
         title="a mySugr logbook, which holds finger-sticks",

@@ -97,6 +97,7 @@ def _record(number: int, fields: dict[str, Any], export: bool, found: Findings) 
     """`export`: with JSON within strings and durations in minutes, as Tidepool's export has them."""
     if "exportError" in fields:
         found.broken_off = "Tidepool's export broke off: the file is not complete."
+        found.unread_other(number, "the export broke off here", "")
         return
     kind = str(fields.get("type", ""))
     try:

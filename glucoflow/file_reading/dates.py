@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glucoflow.file_reading.unusual_times import as_usual
 from glucoflow.model.errors import LeftOpen, UnreadableFile
 from glucoflow.model.words import count
 
@@ -78,8 +79,11 @@ class TimeReader:
         return _joined(base, time)
 
     def _whole(self, text: str) -> Moment | None:
-        if text.isascii() and text.replace(".", "", 1).replace(",", "", 1).isdigit():
-            return _counted(text)
+        is_number = text.isascii() and text.replace(".", "", 1).replace(",", "", 1).isdigit()
+        if is_number and (counted := _counted(text)) is not None:
+            return counted
+        if (usual := as_usual(text)) is not None:
+            return self.read(usual)
         found = _TIME.fullmatch(text)
         if found is None or not found["clock"]:
             return None

@@ -67,7 +67,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file. `rows` is None for files of glucoflow's own and Tidepool's records, which are documents.
+    """What became of a file. `rows` is None for files that glucoflow wrote itself, which hold documents.
 
     `rejected_file` holds the rows and documents that were refused, with their reasons.
     """
@@ -223,7 +223,8 @@ def _documents(contents: Contents, person: Person, owning: Owning) -> Iterator[D
         delivers_meals=True,
     )
     meals = Meals(_times(person.events, r.Food), _times(person.events, r.Bolus))
-    enricher = Enricher(owner, CONNECTION, meals)
+    account = CONNECTION if form.provider == CONNECTION else form.provider
+    enricher = Enricher(owner, account, meals)
     events = {record.key: record for record in person.events}
     yield from enricher.documents(sorted(events.values(), key=lambda record: (record.time, record.key)))
     readings = person.readings()
@@ -253,7 +254,7 @@ def _write(
 
 
 def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress, name: str) -> Imported:
-    """glucoflow's own documents, exactly as they were, and Tidepool's records."""
+    """glucoflow's own documents, exactly as they were."""
     owner = Owner(
         user_id=owning.id, connection_id="import", provider="tidepool", zone=owning.zone, sensor_limits=WIDEST_LIMITS
     )

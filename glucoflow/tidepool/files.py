@@ -30,7 +30,8 @@ LARGEST_ARRAY = 512 * 2**20
 """Bytes of an array that is not one record a line: such a file is read whole (Tidepool gives out 90 days at most)."""
 
 DERIVED = ("summary.", "episode", "insight")
-_TIDEPOOL = (b'"type":"cbg"', b'"type":"smbg"', b'"type":"basal"', b'"type":"bolus"', b'"deviceId":', b'"glucoflow":')
+_OURS = b'"glucoflow":'
+"""Stands in the origin of every record that we write."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ def read_file(path: Path, owner: Owner) -> Iterator[Batch]:
 
 
 def is_records(path: Path) -> bool:
-    """Whether the file holds documents of ours, or records of Tidepool's as JSON. Raises UnreadableFile."""
+    """Whether we wrote the file, so that it is brought back exactly. Raises UnreadableFile."""
     try:
         with path.open("rb") as file:
             head = file.read(64 * 1024)
@@ -72,7 +73,7 @@ def is_records(path: Path) -> bool:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b'{"_id"'):
         return b'"_source"' in text
-    return text.startswith(b"[") and b'"sgv"' not in head and any(sign in head.replace(b" ", b"") for sign in _TIDEPOOL)
+    return text.startswith(b"[") and _OURS in head.replace(b" ", b"")
 
 
 Item = Document | RejectedRecord | str

@@ -10,7 +10,8 @@ from openpyxl import Workbook
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.contents import Contents
 from glucoflow.file_reading.recognise import read_contents
-from glucoflow.model.errors import UnreadableFile
+from glucoflow.model import records as r
+from glucoflow.model.errors import LeftOpen, UnreadableFile
 from tests.files.test_cases import CASES, command
 
 CLARITY = (CASES / "02-clarity-two-sensors-no-transmitter-id.csv").read_text().splitlines()
@@ -91,6 +92,88 @@ def test_a_file_cut_in_the_middle_gives_what_is_there_and_says_so(tmp_path: Path
     assert person.counts.read == 4
 
 
+def test_a_row_that_is_cut_off_is_unread_even_where_a_part_of_its_value_stands(tmp_path: Path) -> None:
+    text = (CASES / "12-libre-title-decides-order.csv").read_text().rstrip("\n")
+    last = text.splitlines()[-1]
+    cut = text[: len(text) - len(last)] + ",".join(last.split(",")[:5])[:-1]
+    contents = read(tmp_path, cut)
+    counts = contents.people[0].counts
+    assert (counts.rows, counts.read, counts.unread) == (12, 11, {"the file breaks off in this row": 1})
+    assert any("breaks off" in note for note in contents.notes)
+    whole = read(tmp_path, text).people[0].counts
+    assert (whole.read, whole.n_unread) == (12, 0), "a last line without a line end is whole"
+    with_total = read(tmp_path, text + "\nTotal,12").people[0].counts
+    assert (with_total.read, with_total.n_unread) == (12, 0), "and a line of totals is no row"
+
+
+def test_a_record_of_no_known_type_is_unread_never_taken_for_a_title(tmp_path: Path) -> None:
+    lines = (CASES / "12-libre-title-decides-order.csv").read_text().splitlines()
+    odd = lines[-1].split(",")
+    odd[3] = "9"
+    (person,) = read(tmp_path, "\n".join([*lines, ",".join(odd), *lines[-2:]])).people
+    assert (person.name, person.counts.read, person.counts.n_unread) == ("Ada Muster", 12, 1)
+
+
+def test_a_value_of_a_transmitter_is_never_lost_for_the_name_of_its_row(tmp_path: Path) -> None:
+    """Two exports one behind the other, the second in a language that nobody here knows."""
+    rows = [row(k, f"2025-03-03T08:{5 * k:02}:07", str(100 + k), str(1695 + 300 * k)) for k in range(10)]
+    later = [row(k, f"2025-03-04T08:{5 * k:02}:07", str(100 + k), str(99_695 + 300 * k), "Zxcv") for k in range(10)]
+    (person,) = read(tmp_path, "\n".join([HEADER, *NAMES, *rows, HEADER, *later])).people
+    assert (person.counts.read, person.counts.n_unread) == (10, 10)
+    assert "“Zxcv”" in next(iter(person.counts.unread))
+
+
+def test_dates_that_a_study_has_shifted_are_read_and_said(tmp_path: Path) -> None:
+    rows = [f"1961-04-12 08:{minute:02}:00,100" for minute in range(0, 60, 5)]
+    contents = read(tmp_path, plain(*rows))
+    assert contents.people[0].counts.read == 12
+    assert any("begin in 1961" in note for note in contents.notes)
+
+
+def test_glookos_numbers_for_low_and_high_are_limits(tmp_path: Path) -> None:
+    text = (CASES / "22-glooko-german.csv").read_text()
+    text = text.replace('"125,0"', '"1,0"').replace('"131,0"', '"2001,0"')
+    (person,) = read(tmp_path, text).people
+    assert (person.counts.read, person.counts.n_unread) == (12, 0)
+    assert person.mg_dl[2:4].tolist() == [39.0, 401.0]
+
+
+def test_a_json_of_one_line_is_known_however_late_its_first_type_stands(tmp_path: Path) -> None:
+    wide = {f"a{k:04}": None for k in range(200)}
+    reading = {"deviceId": "d", "time": "2025-03-03T08:00:00Z", "type": "cbg", "units": "mmol/L", "value": 6.5}
+    contents = read(tmp_path, json.dumps([wide | {"type": "upload"}, wide | reading]), "wide.json")
+    assert (contents.format.name, contents.people[0].counts.read) == ("tidepool", 1)
+
+
+def test_tidepools_tables_keep_what_pumps_did(tmp_path: Path) -> None:
+    """A CSV of field names has milliseconds, a workbook with (mins) in its headings minutes."""
+    csv = (
+        "id,type,time,value,units,rate,duration,normal,timezoneOffset,payload\n"
+        "a,cbg,2025-03-03T08:00:00Z,6.5,mmol/L,,,,60.0,{'x': 1}\n"
+        "b,basal,2025-03-03T08:00:00Z,,,1.15,14400000,,60.0,\nc,bolus,2025-03-03T08:05:00Z,,,,,2.5,60.0,\n"
+    )
+    mins = csv.replace("duration", "Duration (mins)").replace("14400000", "240")
+    for text in (csv, mins):
+        (person,) = read(tmp_path, text).people
+        basal, bolus = person.events
+        assert isinstance(basal, r.Basal)
+        assert isinstance(bolus, r.Bolus)
+        assert (basal.rate, basal.duration_ms, bolus.normal) == (1.15, 14_400_000, 2.5)
+        assert (person.counts.read, person.counts.n_unread) == (1, 0)
+
+
+def test_what_a_file_leaves_open_says_what_can_be_chosen(tmp_path: Path) -> None:
+    with pytest.raises(LeftOpen) as columns:
+        read(tmp_path, "when,Libre GL,Dexcom GL\n2025-03-03 08:00,100,104\n")
+    assert (columns.value.about, columns.value.headings) == ("columns", ("when", "Libre GL", "Dexcom GL"))
+    with pytest.raises(LeftOpen) as order:
+        read(tmp_path, plain("03/04/2025 08:00,100", "03/04/2025 08:05,101"))
+    assert order.value.about == "order"
+    with pytest.raises(LeftOpen) as unit:
+        read(tmp_path, plain("2025-03-03 08:00:00,25", "2025-03-03 08:05:00,26"))
+    assert unit.value.about == "unit"
+
+
 def test_a_quotation_mark_that_is_never_closed_swallows_no_rows(tmp_path: Path) -> None:
     rows = [f"2025-03-0{1 + k // 144} {k % 144 // 6:02}:{10 * (k % 6):02}:00,{100 + k % 50}" for k in range(500)]
     rows[100] = '"' + rows[100]
@@ -149,6 +232,11 @@ def test_a_workbook_of_tidepool_is_read_by_its_sheets(tmp_path: Path) -> None:
         (b"Name:Ada,Date Range:2025-03-01 - 2025-03-14\nTimestamp,Insulin Type\n", "Glooko", "cgm_data_1.csv"),
         (b"<?xml version='1.0'?><ClinicalDocument>", "clinical document", "export.xml"),
         (b"PK\x03\x04broken", "broken or cut off", "again"),
+        (b'[{"defaultProfile": "Default", "store": {}}]', "Nightscout's profile", "entries.json"),
+        (b"-------;MiniMed 780G;Pump;X;-------\nIndex;Date;Time;Basal Rate\n", "pump settings", "Sensor Glucose"),
+        (b"OneTouch Reveal\nDate,Reading (mg/dL)\n2025-03-03,100\n", "meter's logbook", "Clarity"),
+        (b"date,time,carbs,bolus\n2025-03-03,08:00,30,2\n", "insulin or food alone", "LibreView"),
+        (b"Type,BolusType,SerialNumber\nBolus,Carb,1\n", "pump alone", "Readings"),
         (b"", "is empty", "again"),
     ],
 )

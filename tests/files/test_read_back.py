@@ -1,11 +1,13 @@
 """Every format in every variant is read back exactly; what a file leaves open is asked, never guessed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -129,7 +131,7 @@ EITHER_UNIT = Truth(
 
 
 @ALL
-@given(truths(), st.sampled_from(("local", "zulu", "offset", "ms", "s")))
+@given(truths(), st.sampled_from(("local", "zulu", "offset", "ms", "s", "compact", "named")))
 @example(EITHER_UNIT, "local")
 def test_any_csv(truth: Truth, form: str) -> None:
     """No heading names a unit: where most values may be of either, the file is refused, and read once it is said."""
@@ -145,18 +147,66 @@ def test_any_csv(truth: Truth, form: str) -> None:
 @ALL
 @given(
     truths(whole_minutes=True), st.sampled_from(("iso", "day.", "day/", "month/")), st.booleans(),
-    st.sampled_from(";\t"),
+    st.sampled_from(";\t"), st.sampled_from(w.GLOOKO_HEADINGS),
 )  # fmt: skip
-def test_glooko(truth: Truth, dates: str, comma: bool, separator: str) -> None:
-    text = w.glooko(truth, dates, comma, separator)
-    check(told(lambda choices: contents_of(text, choices), not dates.startswith("month")), truth, "glooko")
+def test_glooko(truth: Truth, dates: str, comma: bool, separator: str, heading: str) -> None:
+    text = w.glooko(truth, dates, comma, separator, heading)
+    name = "cgm_data_1.csv" if heading == w.GLOOKO_HEADINGS[-1] else "file.csv"
+    read = told(lambda choices: contents_of(text, choices, name=name), not dates.startswith("month"))
+    check(read, truth, "glooko")
 
 
 @ALL
-@given(truths(), st.sampled_from(("iso", "day.", "day/", "month/")), st.sampled_from(";,"))
-def test_carelink(truth: Truth, dates: str, separator: str) -> None:
-    text = w.carelink(truth, dates, separator)
-    check(told(lambda choices: contents_of(text, choices), not dates.startswith("month")), truth, "carelink")
+@given(
+    truths(), st.sampled_from(("iso", "day.", "day/", "month/")), st.sampled_from(";,"),
+    st.sampled_from(sorted(w.CARELINK_WORDS)),
+)  # fmt: skip
+def test_carelink(truth: Truth, dates: str, separator: str, language: str) -> None:
+    text = w.carelink(truth, dates, separator, language)
+    person = check(told(lambda choices: contents_of(text, choices), not dates.startswith("month")), truth, "carelink")
+    assert person.name == truth.name
+
+
+@ALL
+@given(truths(least=6), st.sampled_from(sorted(w.TABLES)))
+def test_a_table_whose_headings_leave_no_doubt(truth: Truth, form: str) -> None:
+    """Its unit may be open, as that of any CSV; a meter's rows among the sensor's are left aside."""
+    text = w.told_by_headings(truth, form)
+    try:
+        contents = contents_of(text)
+    except UnreadableFile as error:
+        assert "--unit" in error.remedy  # noqa: PT017
+        contents = contents_of(text, Choices(zone="Europe/Berlin", unit=truth.unit))  # type: ignore[arg-type]
+    check(contents, truth, "columns")
+
+
+@ALL
+@given(truths(least=12, limits=False), st.integers(2, 4), st.booleans())
+def test_a_zip_of_one_person_is_one_and_that_of_a_study_is_many(truth: Truth, parts: int, study: bool) -> None:
+    """Files that name nobody: those that contradict each other are of different people."""
+    shift = "1.9" if truth.unit == MMOL_L else "41"
+    with TemporaryDirectory() as folder, ZipFile(Path(folder) / "all.zip", "w") as archive:
+        for k in range(parts):
+            values = [f"{float(value) + k * float(shift) if study else float(value):g}" for value in truth.values]
+            every = replace(truth, values=tuple(values))
+            part = every if study else _slice(every, k, parts)
+            archive.writestr(f"all/{k}/part {k}.csv", w.told_by_headings(part, "utc"))
+        archive.close()
+        contents = read_contents(Path(folder) / "all.zip", Choices(zone="Europe/Berlin", unit=truth.unit))  # type: ignore[arg-type]
+    if study:
+        assert [one.name for one in contents.people] == [f"part {k}" for k in range(parts)]
+        assert {one.counts.read for one in contents.people} == {len(truth.moments)}
+    else:
+        (person,) = contents.people
+        assert person.utc.tolist() == [int(moment.timestamp() * 1000) for moment in truth.moments]
+        assert person.mg_dl.tolist() == pytest.approx(truth.expected(), abs=1e-3)
+
+
+def _slice(truth: Truth, k: int, parts: int) -> Truth:
+    """A part of the rows; they share some with their neighbours, as exports of neighbouring spans do."""
+    size = len(truth.moments) // parts
+    chosen = slice(max(0, k * size - 3), None if k == parts - 1 else (k + 1) * size + 3)
+    return replace(truth, moments=truth.moments[chosen], values=truth.values[chosen])
 
 
 @ALL
@@ -178,8 +228,12 @@ def test_juggluco(truth: Truth) -> None:
 
 
 @ALL
-@given(truths(units=(MG_DL,), limits=False), st.sampled_from(("array", "envelope", "export")))
+@given(truths(units=(MG_DL,), limits=False), st.sampled_from(("array", "envelope", "export", "csv")))
 def test_nightscout(truth: Truth, form: str) -> None:
+    if form == "csv":  # which has no offset
+        contents = contents_of(w.nightscout(truth, form), name="entries.csv")
+        check(contents, replace(truth, zone="Europe/Berlin"), "nightscout")
+        return
     check(contents_of(w.nightscout(truth, form), name="entries.json"), truth, "nightscout")
 
 

@@ -115,7 +115,7 @@ def libreview(truth: Truth, language: str, title: str, dates: str, twelve: bool,
 
 
 def plain(truth: Truth, form: str) -> str:
-    """`form`: local, zulu, offset, ms or s."""
+    """`form`: local, zulu, offset, ms, s, compact or named."""
     rows = [["id", "time", "gl"]]
     for moment, local, value in zip(truth.moments, truth.local(), truth.values, strict=True):
         time = {
@@ -124,40 +124,87 @@ def plain(truth: Truth, form: str) -> str:
             "offset": local.isoformat(),
             "ms": str(int(moment.timestamp() * 1000)),
             "s": str(int(moment.timestamp())),
+            "compact": f"{moment:%Y%m%dT%H%M%SZ}",
+            "named": f"{local:%d} {['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'][local.month - 1]} {local:%Y %H:%M:%S}",
         }[form]
         rows.append(["p1", time, value])
     return table(rows)
 
 
-def glooko(truth: Truth, dates: str, comma: bool, separator: str) -> str:
+TABLES = {
+    "subjects": ("subjectid", "timestamp", "sensorglucose"),
+    "two": ("date", "time", "glucose", "type"),
+    "levels": ("Time (UTC)", "Glucose Reading ({u})", "Type of Reading"),
+    "utc": ("time", "glucose ({u})"),
+    "zeit": ("Zeitstempel", "Glukosewert ({u})", "carbs"),
+}
+
+
+def told_by_headings(truth: Truth, form: str) -> str:
+    """A table whose headings leave no doubt, with rows of a meter and of meals between where it has a type."""
+    rows = [[heading.format(u=truth.unit) for heading in TABLES[form]]]
+    if form == "levels":
+        rows.insert(0, ["Levels", truth.name])
+    for k, (moment, local, value) in enumerate(zip(truth.moments, truth.local(), truth.values, strict=True)):
+        rows.append(
+            {
+                "subjects": ["" if k else "p1", f"{local:%Y-%m-%d %H:%M:%S}", value],
+                "two": [f"{local:%Y-%m-%d}", f"{local:%H:%M:%S}", value, "cgm"],
+                "levels": [f"{moment:%Y-%m-%dT%H:%M:%S.000Z}", value, "timeseries"],
+                "utc": [f"{moment:%Y-%m-%dT%H:%M:%SZ}", value],
+                "zeit": [f"{local:%Y-%m-%d %H:%M:%S}", value, ""],
+            }[form]
+        )
+        if form == "two" and k % 7 == 3:
+            rows.append([f"{local:%Y-%m-%d}", f"{local:%H:%M:%S}", "5.5" if truth.unit == MMOL_L else "99", "manual"])
+    return table(rows)
+
+
+GLOOKO_HEADINGS = ("CGM Glucose Value", "CGM-Glukosewert", "Valeur de glycémie SCG", "Glucose Value")
+
+
+def glooko(truth: Truth, dates: str, comma: bool, separator: str, heading: str = GLOOKO_HEADINGS[0]) -> str:
+    """`heading`: the last one names no sensor, the file's own name does (`cgm_data_1.csv`)."""
     days = [f"{local:{DATES[dates]}}" for local in truth.local()]
     rows = [[f"Name:{truth.name}", f"Date Range:{days[0]} - {days[-1]}"]]
-    rows.append(["Timestamp", f"CGM Glucose Value ({truth.unit.lower()})", "Serial Number"])
+    rows.append(["Timestamp", f"{heading} ({truth.unit.lower()})", "Trend Arrow", "Serial Number"])
     for local, value in zip(truth.local(), truth.values, strict=True):
-        rows.append([f"{local:{DATES[dates]} %H:%M}", value.replace(".", ",") if comma else value, "SN1"])
+        rows.append([f"{local:{DATES[dates]} %H:%M}", value.replace(".", ",") if comma else value, "Flat", "SN1"])
     return table(rows, separator)
 
 
-def carelink(truth: Truth, dates: str, separator: str) -> str:
-    """Newest first, as CareLink does."""
+CARELINK_WORDS = {
+    "en": ("Last Name", "First Name", "BG Reading", "Sensor Calibration BG", "Sensor Glucose"),
+    "de": ("Nachname", "Vorname", "BZ-Messwert", "Sensorkalibrierung BZ", "Sensorglukose"),
+    "fr": ("Nom", "Prénom", "Lecture GS", "GS d'étalonnage du capteur", "Glucose capteur"),
+    "pl": ("Nazwisko", "Imię", "Odczyt BG", "Kalibracja sensora", "Stężenie glukozy z czujnika"),
+}
+
+
+def carelink(truth: Truth, dates: str, separator: str, language: str = "en") -> str:
+    """Newest first, as CareLink does; among the rows are those of the pump, whose words hold a unit too."""
+    last_name, first_name, meter, calibration, trace = CARELINK_WORDS[language]
     sensor = [
         "Index",
         "Date",
         "Time",
-        f"BG Reading ({truth.unit})",
-        "Alarm",
-        f"Sensor Glucose ({truth.unit})",
+        f"{meter} ({truth.unit})",
+        f"{calibration} ({truth.unit})",
+        f"{trace} ({truth.unit})",
         "ISIG Value",
     ]
     first, last = truth.name.split()
     rows = [
-        ["Last Name", "First Name", "Patient ID"], [last, first, ""],
+        [last_name, first_name, "Patient ID"], [last, first, ""],
         ["-------", "Pump", "X", "-------"], sensor,
         ["-------", "Sensor", "X", "-------"], sensor,
     ]  # fmt: skip
     pairs = list(zip(truth.local(), truth.values, strict=True))
     for k, (local, value) in enumerate(reversed(pairs)):
         rows.append([str(k), f"{local:{DATES[dates]}}", f"{local:%H:%M:%S}", "", "", value, ""])
+        if k == 1:
+            setup = "IS_SENSOR_ENABLED=true, BG_UNITS=mg dl"
+            rows.append(["x", f"{local:{DATES[dates]}}", f"{local:%H:%M:%S}", "", "", "", "", "Setup", setup])
     return table(rows, separator)
 
 
@@ -190,12 +237,17 @@ def juggluco(truth: Truth) -> str:
 
 
 def nightscout(truth: Truth, form: str) -> str:
-    """`form`: array (API v1), envelope (API v3), export (mongoexport). In mg/dL always."""
+    """`form`: array (API v1), envelope (API v3), export (mongoexport), csv (API v1 too). In mg/dL always."""
     records = []
     for k, (moment, local, value) in enumerate(zip(truth.moments, truth.local(), truth.values, strict=True)):
         ms, offset = int(moment.timestamp() * 1000), (local.utcoffset() or timedelta()) // timedelta(minutes=1)
         one = {"_id": f"{k:024x}", "type": "sgv", "sgv": int(value), "date": ms, "direction": "Flat", "device": "x"}
         records.append(one | {"dateString": f"{moment:%Y-%m-%dT%H:%M:%S.000Z}", "utcOffset": offset})
+    if form == "csv":
+        return table(
+            [[str(one[name]) for name in ("dateString", "date", "sgv", "direction", "device")] for one in records],
+            quoted=True,
+        )
     if form == "export":
         typed = [one | {"_id": {"$oid": one["_id"]}, "date": {"$numberLong": str(one["date"])}} for one in records]
         return "\n".join(json.dumps(one) for one in typed) + "\n"

@@ -153,7 +153,7 @@ def test_what_only_a_person_knows_is_asked_and_then_taken(house: House, tmp_path
     path = tmp_path / "plain.csv"
     rows = [f"0{day}/05/2026 08:00,{100 + day}" for day in (3, 4)]
     path.write_text("\n".join(["when,sugar", *rows]))
-    with pytest.raises(UnreadableFile, match="Its first line reads 'when', 'sugar'"):
+    with pytest.raises(UnreadableFile, match="Its columns are called 'when', 'sugar'"):
         import_file(house.rt, "alma", path)
     columns = Columns(time="When", glucose="Sugar")
     with pytest.raises(UnreadableFile, match="both as month-day and as day-month"):
