@@ -9,7 +9,8 @@ import typer
 from glucoflow.cli.console import bars, print_json, say, say_error
 from glucoflow.file_reading.choices import Choices
 from glucoflow.model.errors import UnreadableFile
-from glucoflow.service.file_import import Imported, Preview, import_file, preview
+from glucoflow.service.file_import import Imported, import_file
+from glucoflow.service.file_preview import Preview, preview
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
 

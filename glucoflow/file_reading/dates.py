@@ -227,9 +227,10 @@ def _past_the_12th(days: set[Day]) -> tuple[list[Day], list[Day]]:
 
 def _checked(chosen: bool | None, day_first: bool, why: str) -> Order:
     if chosen is not None and chosen != day_first:
-        raise UnreadableFile(
+        raise LeftOpen(
             f"The dates of this file have their {'day' if day_first else 'month'} first: {why}.",
             remedy=f"Leave out --{'month' if day_first else 'day'}-first.",
+            about="order",
         )
     return Order(day_first, why)
 

@@ -7,17 +7,13 @@ same moment it counts as before, and the file's reading is marked as superseded:
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
-from glucoflow.analytics.series import moment_of
 from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner
-from glucoflow.es.moments import ReadingMoments
 from glucoflow.es.provision import ensure_index
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.contents import Contents, Person, RowCounts
@@ -31,7 +27,6 @@ from glucoflow.model.errors import LeftOpen, UnreadableFile
 from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.model.ranges import WIDEST_LIMITS
-from glucoflow.model.units import Unit
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_after
 from glucoflow.store import Person as Owning
@@ -40,30 +35,7 @@ from glucoflow.tidepool.files import is_records, read_file
 BATCH = 2_000
 CONNECTION = "file"
 """Stands for the connection in documents: no account, so every connection of the person is ranked before it."""
-NEAR_MS = 60_000
-"""A reading this near to one that is there is the same: some files know the minute only."""
-
 Progress = Callable[[int], None]
-
-
-class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be brought in, before anything is written."""
-
-    file: str
-    title: str
-    unit: Unit | None
-    decisions: dict[str, str]
-    notes: tuple[str, ...]
-    person: str
-    """Whose the file says it is; empty where it does not."""
-    somebody_else: bool
-    people: tuple[str, ...]
-    """Everyone in the file."""
-    first: datetime | None
-    last: datetime | None
-    rows: RowCounts
-    already_there: int
-    unread: tuple[UnreadRow, ...]
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,36 +63,6 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
         return self.rejected + (self.rows.n_unread if self.rows else 0)
 
 
-def preview(
-    rt: Runtime,
-    user_id: str,
-    path: Path,
-    choices: Choices | None = None,
-    who: str | None = None,
-    named: str | None = None,
-) -> Preview:
-    """What a file holds and how much of it is there already. Writes nothing. Raises UnreadableFile, Rejected."""
-    owning = rt.store.people.get(user_id)
-    name = named or path.name
-    contents, zone_note = _contents(path, choices, owning, name)
-    person = _chosen(contents, who, name)
-    return Preview(
-        file=name,
-        title=contents.format.title,
-        unit=contents.unit,
-        decisions=dict(contents.decisions) | zone_note,
-        notes=tuple(contents.notes),
-        person="" if contents.names_are_ids else person.name,
-        somebody_else=is_somebody_else(contents, person, owning),
-        people=tuple(one.name for one in contents.people),
-        first=_moment(person, 0),
-        last=_moment(person, -1),
-        rows=person.counts,
-        already_there=_already_there(rt, user_id, person),
-        unread=tuple(contents.unread[:20]),
-    )
-
-
 def import_file(
     rt: Runtime,
     user_id: str,
@@ -143,8 +85,8 @@ def import_file(
     progress = on_progress or (lambda _count: None)
     if is_records(path):
         return _import_records(rt, owning, path, progress, name)
-    contents, zone_note = _contents(path, choices, owning, name)
-    person = _chosen(contents, who, name)
+    contents, zone_note = contents_for(path, choices, owning, name)
+    person = person_meant(contents, who, name)
     if is_somebody_else(contents, person, owning) and not anyway:
         raise LeftOpen(
             f"{name} is of somebody called {person.name}, and this is {owning.display_name}.",
@@ -184,7 +126,7 @@ def _names(text: str) -> set[str]:
     return {word for word in words if len(word) > 1}
 
 
-def _contents(path: Path, choices: Choices | None, owning: Owning, name: str) -> tuple[Contents, dict[str, str]]:
+def contents_for(path: Path, choices: Choices | None, owning: Owning, name: str) -> tuple[Contents, dict[str, str]]:
     """What the file holds, local times by the person's zone unless another is given; and what is said of that."""
     choices = choices or Choices()
     given = choices.zone
@@ -194,7 +136,7 @@ def _contents(path: Path, choices: Choices | None, owning: Owning, name: str) ->
     return contents, {"zone": f"{owning.zone} (the person's)"}
 
 
-def _chosen(contents: Contents, who: str | None, name: str) -> Person:
+def person_meant(contents: Contents, who: str | None, name: str) -> Person:
     people = [one for one in contents.people if one.counts.rows or one.events] or list(contents.people)
     if not people:
         raise holds_no_trace(contents, name)
@@ -255,9 +197,7 @@ def _write(
 
 def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress, name: str) -> Imported:
     """glucoflow's own documents, exactly as they were."""
-    owner = Owner(
-        user_id=owning.id, connection_id="import", provider="tidepool", zone=owning.zone, sensor_limits=WIDEST_LIMITS
-    )
+    owner = owner_of_records(owning)
     refused: list[RejectedRecord] = []
     not_held: Counter[str] = Counter()
 
@@ -287,24 +227,10 @@ def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress,
     )
 
 
-def _already_there(rt: Runtime, user_id: str, person: Person) -> int:
-    """How many of the file's readings have a moment that is held already, from whatever source."""
-    first, last = _moment(person, 0), _moment(person, -1)
-    if first is None or last is None:
-        return 0
-    near = timedelta(milliseconds=NEAR_MS)
-    held = ReadingMoments(rt.client, rt.names, user_id).between(first - near, last + near).time_ms
-    held = np.sort(held)
-    if held.size == 0:
-        return 0
-    right = np.clip(np.searchsorted(held, person.utc), 0, held.size - 1)
-    left = np.clip(right - 1, 0, None)
-    apart = np.minimum(np.abs(held[right] - person.utc), np.abs(held[left] - person.utc))
-    return int((apart < NEAR_MS).sum())
-
-
-def _moment(person: Person, place: int) -> datetime | None:
-    return moment_of(int(person.utc[place])) if person.utc.size else None
+def owner_of_records(owning: Owning) -> Owner:
+    return Owner(
+        user_id=owning.id, connection_id="import", provider="tidepool", zone=owning.zone, sensor_limits=WIDEST_LIMITS
+    )
 
 
 def _as_rejected(row: UnreadRow) -> RejectedRecord:

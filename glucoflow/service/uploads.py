@@ -18,8 +18,9 @@ import msgspec
 
 from glucoflow.file_reading.choices import Choices
 from glucoflow.files import private, private_folder
-from glucoflow.model.errors import GlucoflowError, Rejected, UnreadableFile
-from glucoflow.service.file_import import Imported, Preview, import_file, preview
+from glucoflow.model.errors import GlucoflowError, LeftOpen, Question, Rejected, UnreadableFile
+from glucoflow.service.file_import import Imported, import_file
+from glucoflow.service.file_preview import Preview, preview
 from glucoflow.service.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -27,17 +28,33 @@ log = logging.getLogger(__name__)
 FOLDER = "uploads"
 KEPT_FOR = timedelta(days=1)
 CHUNK = 1 << 20
+CHOSEN = "chosen.json"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}")
 
 
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person has said about an upload: how it is to be read, and which of several people in it is meant."""
+
+    choices: Choices = Choices()
+    who: str | None = None
+
+
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """An upload and what was seen in it; `problem` and `remedy` where it cannot be read as things are."""
+    """An upload and what was seen in it; `problem` and `remedy` where it cannot be read as things are.
+
+    `about` says what of it is left open, where that is all that is missing; `headings` and `names` are what to choose
+    from.
+    """
 
     token: str
     name: str
+    chosen: Chosen
     preview: Preview | None = None
     problem: str = ""
     remedy: str = ""
+    about: Question | None = None
+    headings: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class Uploads:
@@ -64,19 +81,33 @@ class Uploads:
             tokens.append(token)
         return tokens
 
-    def look(self, user_id: str, token: str, choices: Choices | None = None, who: str | None = None) -> Looked:
-        """What is in an upload. Writes nothing. Raises Rejected for one that is not there."""
-        path, name = self._find(user_id, token)
-        try:
-            return Looked(token=token, name=name, preview=preview(self._rt, user_id, path, choices, who, name))
-        except UnreadableFile as error:
-            return Looked(token=token, name=name, problem=error.message, remedy=error.remedy)
+    def choose(self, user_id: str, token: str, chosen: Chosen) -> None:
+        """Keep what a person says about an upload. Raises Rejected for one that is not there."""
+        path, _ = self._find(user_id, token)
+        (path.parent / CHOSEN).write_bytes(msgspec.json.encode(chosen))
 
-    def bring(
-        self, user_id: str, token: str, choices: Choices | None = None, who: str | None = None, anyway: bool = False
-    ) -> str:
-        """Import an upload in the background; the id of the run that shows how far it is. Raises Rejected."""
+    def look(self, user_id: str, token: str) -> Looked:
+        """What is in an upload, read as was chosen. Writes nothing. Raises Rejected for one that is not there."""
         path, name = self._find(user_id, token)
+        chosen = _chosen(path)
+        seen = Looked(token=token, name=name, chosen=chosen)
+        try:
+            found = preview(self._rt, user_id, path, chosen.choices, chosen.who, name)
+        except LeftOpen as error:
+            return msgspec.structs.replace(
+                seen, problem=error.message, about=error.about, headings=error.headings, names=error.names
+            )
+        except UnreadableFile as error:
+            return msgspec.structs.replace(seen, problem=error.message, remedy=error.remedy)
+        return msgspec.structs.replace(seen, preview=found)
+
+    def bring(self, user_id: str, token: str, anyway: bool = False) -> str:
+        """Import an upload in the background, read as was chosen; the id of the run that shows how far it is.
+
+        Raises Rejected for one that is not there.
+        """
+        path, name = self._find(user_id, token)
+        chosen = _chosen(path)
         store, clock = self._rt.store, self._rt.clock
         run = store.runs.start("import-file", clock(), user_id=user_id)
 
@@ -87,8 +118,8 @@ class Uploads:
                     user_id,
                     path,
                     lambda count: store.runs.update_progress(run.id, 0.5, clock(), f"{name}: {count:,} so far."),
-                    choices=choices,
-                    who=who,
+                    choices=chosen.choices,
+                    who=chosen.who,
                     anyway=anyway,
                     named=name,
                 )
@@ -121,6 +152,13 @@ class Uploads:
         for folder in self._root.glob("*/*"):
             if self._rt.clock() - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > KEPT_FOR:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _chosen(path: Path) -> Chosen:
+    try:
+        return msgspec.json.decode((path.parent / CHOSEN).read_bytes(), type=Chosen)
+    except FileNotFoundError:
+        return Chosen()
 
 
 def said(done: Imported) -> str:

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from glucoflow.file_reading.choices import Choices, Columns
 from glucoflow.file_reading.format import FileFormat, installed_formats
 from glucoflow.model.units import Unit
-from glucoflow.service.uploads import Uploads
+from glucoflow.service.uploads import Chosen, Uploads
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.pages import unit_of
@@ -21,15 +21,16 @@ SHOWN_RUNS = 8
 Dates = Literal["", "day", "month"]
 
 
-def choices_of(zone: str, dates: Dates, unit: Unit | Literal[""], time: str, glucose: str) -> Choices:
+def chosen_of(zone: str, dates: Dates, unit: Unit | Literal[""], time: str, glucose: str, who: str) -> Chosen:
     """What a form says about a file; what is left empty the file has to say."""
     columns = Columns(time=time.strip(), glucose=glucose.strip()) if time.strip() and glucose.strip() else None
-    return Choices(
+    choices = Choices(
         zone=zone.strip() or None,
         day_first={"day": True, "month": False}.get(dates),
         unit=unit or None,
         columns=columns,
     )
+    return Chosen(choices=choices, who=who.strip() or None)
 
 
 @router.get("/people/{user_id}/files")
@@ -38,16 +39,9 @@ def files(
     services: InServices,
     person: InPerson,
     token: Annotated[list[str], Query(max_length=MOST_FILES)] = [],  # noqa: B006 – FastAPI makes a new one
-    zone: str = "",
-    dates: Dates = "",
-    unit: Unit | Literal[""] = "",
-    time: str = "",
-    glucose: str = "",
-    who: str = "",
 ) -> Response:
     """The page: what was uploaded and is not yet brought in, and how the last imports went."""
     uploads = _uploads(services)
-    choices = choices_of(zone, dates, unit, time, glucose)
     runs = [run for run in services.store.runs.list(user_id=person.id, limit=60) if run.flow == "import-file"]
     return services.pages.render(
         request,
@@ -56,9 +50,8 @@ def files(
         person=person,
         unit=unit_of(request, person),
         current="files",
-        looked=[uploads.look(person.id, one, choices, who.strip() or None) for one in token],
+        looked=[uploads.look(person.id, one) for one in token],
         tokens=token,
-        chosen={"zone": zone, "dates": dates, "unit": unit, "time": time, "glucose": glucose, "who": who},
         formats=[one.title for one in installed_formats() if isinstance(one, FileFormat)],
         runs=runs[:SHOWN_RUNS],
     )
@@ -76,12 +69,11 @@ def upload(
     return _page(person, [("token", token) for token in tokens])
 
 
-@router.post("/people/{user_id}/files/import", dependencies=[OurForm])
-def bring(
+@router.post("/people/{user_id}/files/{token}/choose", dependencies=[OurForm])
+def choose(
     services: InServices,
     person: InPerson,
-    token: Annotated[list[str], Form(max_length=MOST_FILES)],
-    anyway: Annotated[bool, Form()] = False,
+    token: str,
     zone: Annotated[str, Form()] = "",
     dates: Annotated[Dates, Form()] = "",
     unit: Annotated[Unit | Literal[""], Form()] = "",
@@ -90,10 +82,22 @@ def bring(
     who: Annotated[str, Form()] = "",
     others: Annotated[list[str], Form(max_length=MOST_FILES)] = [],  # noqa: B006
 ) -> Response:
+    """Keep what is said about a file, and look into it again. Nothing is written to the index."""
+    _uploads(services).choose(person.id, token, chosen_of(zone, dates, unit, time, glucose, who))
+    return _page(person, [("token", one) for one in others])
+
+
+@router.post("/people/{user_id}/files/import", dependencies=[OurForm])
+def bring(
+    services: InServices,
+    person: InPerson,
+    token: Annotated[list[str], Form(max_length=MOST_FILES)],
+    anyway: Annotated[bool, Form()] = False,
+    others: Annotated[list[str], Form(max_length=MOST_FILES)] = [],  # noqa: B006
+) -> Response:
     """Bring files in, in the background; the page shows how far each is."""
-    uploads, choices = _uploads(services), choices_of(zone, dates, unit, time, glucose)
     for one in token:
-        uploads.bring(person.id, one, choices, who.strip() or None, anyway)
+        _uploads(services).bring(person.id, one, anyway)
     return _page(person, [("token", one) for one in others if one not in token])
 
 

@@ -12,7 +12,9 @@ import pytest
 from glucoflow.es.scan import scan
 from glucoflow.file_reading.choices import Choices, Columns
 from glucoflow.model.errors import UnreadableFile
-from glucoflow.service.file_import import import_file, preview
+from glucoflow.service.export import export
+from glucoflow.service.file_import import import_file
+from glucoflow.service.file_preview import preview
 from tests.flows.conftest import NOW, House
 
 CASES = Path(__file__).parents[1] / "files" / "cases"
@@ -147,6 +149,21 @@ def test_events_of_a_file_are_brought_in_too(house: House, tmp_path: Path) -> No
         assert str(found["@timestamp"]).startswith("2026-06-09T08:1"), "10:10 in Berlin"
     (reading,) = documents(house, "cgm.reading")
     assert reading["glucose"]["context"] == "post_meal"
+
+
+def test_tidepools_file_is_counted_row_by_row_and_our_own_export_is_seen_before(house: House, tmp_path: Path) -> None:
+    path = CASES / "24-tidepool-side-fields-do-not-lose-the-reading.json"
+    seen = preview(house.rt, "alma", path)
+    done = import_file(house.rt, "alma", path)
+    assert done.rows is not None
+    assert (done.rows.read, done.rows.n_merged, done.n_unread, done.created) == (3, 0, 0, 3)
+    assert seen.rows == done.rows
+    out, alias = tmp_path / "out.ndjson", house.rt.names.alias("alma")
+    house.rt.client.indices.refresh(index=alias)
+    export(scan(house.rt.client, alias, {"term": {"event.dataset": "cgm.reading"}}), "ndjson", out)
+    own = preview(house.rt, "alma", out)
+    assert (own.title, own.rows.read, own.already_there) == ("file that glucoflow exported", 3, 3)
+    assert import_file(house.rt, "alma", out).unchanged == 3
 
 
 def test_what_only_a_person_knows_is_asked_and_then_taken(house: House, tmp_path: Path) -> None:

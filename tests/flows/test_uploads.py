@@ -127,13 +127,17 @@ def test_what_a_file_leaves_open_is_chosen_on_the_page(house: House, page: Page,
     path = tmp_path / "own.csv"
     path.write_text("when,sugar\n03/05/2026 08:00,101\n04/05/2026 08:00,102\n")
     look(page, path)
-    assert "Its first line reads 'when', 'sugar'" in page.locator("section.upload").inner_text()
-    page.get_by_label("Any CSV: column of times").fill("when")
-    page.get_by_label("and of glucose").fill("sugar")
+    said = page.locator("section.upload").inner_text()
+    assert "Its columns are called 'when', 'sugar'" in said
+    assert "--" not in said, "a page advises no options of a command"
+    page.get_by_label("Column of times").select_option("when")
+    page.get_by_label("Column of glucose").select_option("sugar")
+    page.get_by_role("button", name="Look again").click()
+    page.get_by_text("no day is past the 12th").wait_for()
+    assert "Choose whether day or month comes first." in page.locator("section.upload").inner_text()
     page.get_by_label("Dates like 03-04").select_option("day")
     page.get_by_role("button", name="Look again").click()
-    page.wait_for_url("**dates=day**")
-    assert "Dates: day first (chosen)" in page.locator("section.upload").inner_text()
+    page.get_by_text("Dates: day first (chosen)").wait_for()
     page.get_by_role("button", name="Bring in").click()
     page.wait_for_url("**/people/alma/files")
     after_imports(page)
