@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -92,6 +93,16 @@ class WebSettings(BaseSettings):
     allowed_hosts: str = Field("localhost,127.0.0.1", description="host names the pages answer to, by comma")
 
 
+class PartnerSettings(BaseSettings):
+    """What is asked of partners that fetch people's data with their consent."""
+
+    model_config = settings_config("PARTNER_")
+
+    requests_per_minute: int = Field(60, ge=1, le=6000, description="requests of a partner for one person a minute")
+    maintenance_start: time | None = Field(None, description="when partners are to stay away each day, UTC")
+    maintenance_end: time | None = Field(None, description="until when")
+
+
 class PrefectSettings(BaseSettings):
     """Prefect's server. Without PREFECT_API_URL, `glucoflow up` runs one of its own."""
 
@@ -139,6 +150,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default_factory=StoreSettings)
     sync: SyncSettings = Field(default_factory=SyncSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    partner: PartnerSettings = Field(default_factory=PartnerSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)
     log: LogSettings = Field(default_factory=LogSettings)

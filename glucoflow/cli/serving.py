@@ -18,6 +18,7 @@ from glucoflow.api.site import open_site
 from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.doors import whole_site
 from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.partner_api.limits import Limits
 from glucoflow.service.accounts import undo_connection
 from glucoflow.service.after_uploads import AfterUploads
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
@@ -26,7 +27,7 @@ from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.runtime import open_runtime
 from glucoflow.service.uploads import Uploads
-from glucoflow.settings import Settings, WebSettings
+from glucoflow.settings import PartnerSettings, Settings, WebSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -67,7 +68,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
         )
         apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
         config = uvicorn.Config(
-            whole_site(app, apps, rt.queries),
+            whole_site(app, apps, rt.queries, _limits(settings.partner)),
             host=settings.web.host,
             port=port or settings.web.port,
             log_config=None,
@@ -80,6 +81,14 @@ def serve_web(settings: Settings, port: int | None) -> None:
             raise Unavailable(
                 f"The pages cannot use port {config.port}.", remedy="Another program does; set WEB_PORT in .env."
             )
+
+
+def _limits(settings: PartnerSettings) -> Limits:
+    return Limits(
+        per_minute=settings.requests_per_minute,
+        maintenance_start=settings.maintenance_start,
+        maintenance_end=settings.maintenance_end,
+    )
 
 
 def web_options(settings: WebSettings, data_dir: Path) -> WebOptions:

@@ -56,7 +56,7 @@ def create_people_api(services: Services, queries: Queries, access: Access) -> F
 
     @app.get(DOCS, include_in_schema=False)
     def docs(request: Request, caller: ByCaller) -> Response:  # noqa: ARG001
-        return services.pages.render(request, "api.html", services.clock(), api=app.openapi())
+        return services.pages.render(request, "api.html", services.clock(), api=app.openapi(), description=DESCRIPTION)
 
     return app
 

@@ -1,8 +1,8 @@
 """The store: people, connections, encrypted credentials, leases, checkpoints, runs, rejected records, what people mark.
 
 `open_store` gives a `Store`, whose parts (`people`, `connections`, `leases`, `credentials`, `runs`, `backfills`,
-`unread`, `calls`, `rejected_records`, `oauth_states`, `login_sessions`, `login_waits`, `apps`, `exclusions`,
-`protocols`, and `ledger()`) hand out frozen values. SQLite or PostgreSQL.
+`unread`, `calls`, `rejected_records`, `oauth_states`, `login_sessions`, `login_waits`, `apps`, `partners`,
+`exclusions`, `protocols`, and `ledger()`) hand out frozen values. SQLite or PostgreSQL.
 """
 
 from glucoflow.store.apps import RIGHTS, UPLOADS, App, AppRights, NewApp
@@ -12,6 +12,7 @@ from glucoflow.store.crypto import WrongKey
 from glucoflow.store.leases import is_held
 from glucoflow.store.opening import Store, open_store
 from glucoflow.store.owners import new_owner
+from glucoflow.store.partners import Grant, NewPartner, Partner
 from glucoflow.store.values import (
     Backfill,
     BackfillState,
@@ -45,9 +46,12 @@ __all__ = [
     "Connection",
     "ConnectionState",
     "Exclusion",
+    "Grant",
     "NewApp",
+    "NewPartner",
     "OAuthState",
     "OwnTargets",
+    "Partner",
     "Person",
     "Protocol",
     "ProtocolDay",

@@ -24,6 +24,7 @@ from glucoflow.store.login_sessions import LoginSessions
 from glucoflow.store.login_waits import LoginWaits
 from glucoflow.store.migrate import CANARY, migrate
 from glucoflow.store.oauth_states import OAuthStates
+from glucoflow.store.partners import Partners
 from glucoflow.store.people import People
 from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
@@ -52,6 +53,7 @@ class Store:
         self.login_sessions = LoginSessions(database)
         self.login_waits = LoginWaits(database)
         self.apps = Apps(database)
+        self.partners = Partners(database)
         self.exclusions = Exclusions(database)
         self.protocols = Protocols(database)
         self._database = database

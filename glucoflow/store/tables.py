@@ -295,6 +295,58 @@ class AppRow(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class PartnerRow(Base):
+    """A program of others, registered by the operator. `redirect_uris` is a JSON list."""
+
+    __tablename__ = "partners"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    redirect_uris: Mapped[str]
+    secret_hash: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class PartnerGrantRow(Base):
+    """A person's consent to a partner."""
+
+    __tablename__ = "partner_grants"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    partner_id: Mapped[str] = mapped_column(ForeignKey("partners.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = _person()
+    scope: Mapped[str]
+    granted_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class PartnerCodeRow(Base):
+    """A code on its way through a browser, by its hash; `challenge` is PKCE's, S256."""
+
+    __tablename__ = "partner_codes"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    grant_id: Mapped[str] = mapped_column(ForeignKey("partner_grants.id", ondelete="CASCADE"), index=True)
+    redirect_uri: Mapped[str]
+    challenge: Mapped[str]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class PartnerTokenRow(Base):
+    """An access or refresh token, by its hash; a refresh token that was used stays, to be known again."""
+
+    __tablename__ = "partner_tokens"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    grant_id: Mapped[str] = mapped_column(ForeignKey("partner_grants.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
 class ExclusionRow(Base):
     __tablename__ = "exclusions"
 

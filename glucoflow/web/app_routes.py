@@ -46,6 +46,15 @@ def revoke(services: InServices, person: InPerson, app_id: str) -> Response:
     return RedirectResponse(f"/people/{person.id}/apps", 303)
 
 
+@router.post("/people/{user_id}/apps/partners/{grant_id}/end", dependencies=[OurForm])
+def end_consent(services: InServices, person: InPerson, grant_id: str) -> Response:
+    """What was shared with a partner ends."""
+    if grant_id not in {one.id for one in services.store.partners.grants(person.id)}:
+        raise HTTPException(404, "This consent is not there any more.")
+    services.store.partners.end(grant_id, services.clock())
+    return RedirectResponse(f"/people/{person.id}/apps", 303)
+
+
 def qr_svg(text: str) -> str:
     """The text as a QR code, as an SVG element without style or script."""
     code = segno.make(text, error="m")
@@ -61,6 +70,7 @@ def _page(request: Request, services: Services, person: Person, made: dict[str, 
         unit=person.unit,
         current="apps",
         apps=services.store.apps.list(person.id),
+        consents=services.store.partners.grants(person.id),
         rights_words=RIGHTS_WORDS,
         made=made,
     )

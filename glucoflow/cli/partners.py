@@ -1,0 +1,66 @@
+"""`partners`: programs of others that fetch people's data with their consent."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from glucoflow.cli.console import Json, print_json, say, settings_for
+
+app = typer.Typer(
+    help="Programs of others that fetch people's data with their consent (OAuth 2).", no_args_is_help=True
+)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What people are shown when they are asked: Tidepool.")],
+    redirect: Annotated[list[str], typer.Option(help="Where its people come back to; may be given several times.")],
+    as_json: Json = False,
+) -> None:
+    """Register a partner. Its secret is shown this once."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        made = store.partners.add(name, redirect, datetime.now(UTC))
+    if as_json:
+        print_json({"client_id": made.partner.id, "client_secret": made.secret})
+        return
+    say(f"{made.partner.name} is registered. Its client id, and its client secret, which is shown this once:")
+    say(made.partner.id, bold=True)
+    say(made.secret, bold=True)
+    say("What it needs to know is at /partner/docs of the pages' address.")
+
+
+@app.command("list")
+def list_partners(as_json: Json = False) -> None:
+    """All partners and where their people come back to."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        found = store.partners.list()
+    shown = [
+        {"id": one.id, "name": one.name, "redirect": one.redirect_uris, "removed": one.revoked_at} for one in found
+    ]
+    if as_json:
+        print_json(shown)
+        return
+    table = Table(title="Partners", title_justify="left")
+    for heading in ("client id", "name", "redirect", "state"):
+        table.add_column(heading)
+    for one in found:
+        state = f"removed {one.revoked_at:%Y-%m-%d}" if one.revoked_at else "in use"
+        table.add_row(one.id, one.name, "\n".join(one.redirect_uris), state)
+    Console().print(table)
+
+
+@app.command()
+def remove(client_id: Annotated[str, typer.Argument(help="Its client id, as in `glucoflow partners list`.")]) -> None:
+    """End everything that was shared with a partner, now and for good."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        gone = store.partners.remove(client_id, datetime.now(UTC))
+    say(f"{gone.name} fetches nothing any more.")
