@@ -99,7 +99,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 def _shown(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """The struct as its JSON is, without `payload`, which partners do not get and which has no schema."""
-    fields = [
+    fields: list[Any] = [
         (one.encode_name, Origin if one.name == "origin" else one.type, *([] if one.required else [None]))
         for one in msgspec.structs.fields(kind)
         if one.name != "payload"
