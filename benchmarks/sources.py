@@ -3,13 +3,16 @@
     uv run python -m benchmarks.sources [people]
 
 A poll is what a sync asks for when nothing is new: every kind, from the provider's lag until now. Signing in is not
-counted: sessions are kept. Documents and Elasticsearch are not part of it.
+counted: sessions are kept. Documents and Elasticsearch are not part of it. The last line is the same as JSON; the exit
+code is 1 where a person costs more requests a poll than `MOST_REQUESTS` allows.
 """
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +27,7 @@ from glucoflow.simulators.settable_clock import SettableClock
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 PERSON = "alma"
+MOST_REQUESTS = {"librelinkup": 2, "dexcom_share": 1}
 Opened = tuple[str, dict[str, str]]
 
 
@@ -59,8 +63,22 @@ def polled(provider: Provider[Any], site: Site, credentials: Credentials, on_cal
     return found
 
 
-def measured(name: str, provider: Provider[Any], people: int) -> str:
-    """A line of the table."""
+@dataclass(frozen=True)
+class Measured:
+    """What one provider costs."""
+
+    title: str
+    requests: float
+    """A person and poll."""
+    records: float
+    people_per_minute: float
+
+    def line(self) -> str:
+        return f"{self.title:15}{self.requests:10.1f}{self.records:12.0f}{self.people_per_minute:14.0f}"
+
+
+def measured(name: str, provider: Provider[Any], people: int) -> Measured:
+    """Polls of `people` people, one after the other."""
     assert isinstance(provider.auth, Form)
     calls = 0
 
@@ -77,15 +95,19 @@ def measured(name: str, provider: Provider[Any], people: int) -> str:
         begun = time.perf_counter()
         found = sum(polled(provider, site, credentials, called) for _ in range(people))
         seconds = time.perf_counter() - begun
-    return f"{provider.title:15}{calls / people:10.1f}{found / people:12.0f}{60 * people / seconds:14.0f}"
+    return Measured(provider.title, calls / people, found / people, 60 * people / seconds)
 
 
-def main(people: int) -> None:
+def main(people: int) -> int:
     print(f"{'source':15}{'requests':>10}{'records':>12}{'people a min':>14}")
+    every = {}
     for name, provider in installed().providers.items():
         if isinstance(provider.auth, Form):
-            print(measured(name, provider, people))
+            every[name] = measured(name, provider, people)
+            print(every[name].line())
+    print(json.dumps({"people": people, "sources": {name: asdict(one) for name, one in every.items()}}))
+    return int(any(every[name].requests > most for name, most in MOST_REQUESTS.items()))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 50))
