@@ -14,7 +14,7 @@ from glucoflow.cli import annotations, apps, file_options, partners
 from glucoflow.cli.console import Json, User, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.words import count
-from glucoflow.simulators import DEMO
+from glucoflow.simulators import demo_doubles
 from glucoflow.simulators.__main__ import main as simulate
 
 app = typer.Typer(
@@ -68,7 +68,7 @@ def glucoflow(
 
 @app.command()
 def up(
-    demo: Annotated[bool, typer.Option("--demo", help="Add a simulated provider and four made-up people.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="Add simulated providers and six made-up people.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Sync, print the table, and end.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -190,12 +190,12 @@ def provision(
 
 @app.command()
 def demo(
-    simulator: Annotated[str, typer.Option(help="Address of a running `glucoflow simulator`.")],
+    simulator: Annotated[str, typer.Option(help="Address of a running `glucoflow simulator family`.")],
 ) -> int:
-    """Connect the four made-up people to a simulator that runs elsewhere, and sync them."""
+    """Connect the six made-up people to a simulator that runs elsewhere, and sync them."""
     from glucoflow.cli.serving import demo_now
 
-    os.environ["DEMO_SIMULATORS"] = json.dumps({DEMO: simulator})
+    os.environ["DEMO_SIMULATORS"] = json.dumps(demo_doubles(simulator))
     return demo_now(settings_for())
 
 

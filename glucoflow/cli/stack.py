@@ -23,7 +23,7 @@ from glucoflow.node.supervise import Child, stop_all
 from glucoflow.service.prefect_api import LOGIN_FILE
 from glucoflow.service.running import Running
 from glucoflow.settings import Settings, cache_folder
-from glucoflow.simulators import DEMO
+from glucoflow.simulators import FAMILY, demo_doubles
 
 LOOPBACK = "127.0.0.1"
 
@@ -58,7 +58,7 @@ class Stack:
         prefect = client_environment(self._prefect_home, self.prefect_api, self._prefect_login)
         found = {"GLUCOFLOW_DATA_DIR": str(self._data), **prefect}
         if self.simulator:
-            found["DEMO_SIMULATORS"] = json.dumps({DEMO: self.simulator})
+            found["DEMO_SIMULATORS"] = json.dumps(demo_doubles(self.simulator))
         return found
 
     def running(self, pid: int, started_at: datetime) -> Running:
@@ -69,7 +69,7 @@ class Stack:
             elasticsearch=self.elasticsearch,
             prefect=self.prefect_api,
             web=self.web,
-            doubles={DEMO: self.simulator} if self.simulator else {},
+            doubles=demo_doubles(self.simulator) if self.simulator else {},
         )
 
     def start_web(self) -> str:
@@ -159,7 +159,7 @@ class Stack:
         bar = self._progress.add_task("Simulated provider", total=None)
         port = free_port(8400)
         state = self._data / "simulator.json"
-        argv = [sys.executable, "-m", "glucoflow.simulators", DEMO, "--port", str(port), "--state", str(state)]
+        argv = [sys.executable, "-m", "glucoflow.simulators", FAMILY, "--port", str(port), "--state", str(state)]
         child = Child("simulator", argv, self._data / "logs" / "simulator.log", env={})
         self._children.append(child)
         child.start()

@@ -5,31 +5,59 @@ from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from pydantic import SecretStr
 
 from glucoflow.model.errors import Unavailable
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.providers import SIMULATOR
 from glucoflow.service.runtime import Runtime
 from glucoflow.simulators import DEMO
-from glucoflow.simulators.people import demo_scenario
+from glucoflow.simulators.family import ONLY_SIGNED_IN, SIGNED_IN, SignedIn
+from glucoflow.simulators.people import demo_family
 from glucoflow.simulators.scenario import SimulatedPerson
+from glucoflow.store import OAuthState
 
 
 def connect_people(rt: Runtime) -> Sequence[str]:
     """Ids of the demo's people, each of whom has a working connection afterwards. Repeating it changes nothing."""
-    people = demo_scenario(rt.clock()).people
-    for person in people:
-        connect(rt, person)
-    return [person.id for person in people]
+    people = {person.id: person for person in demo_family(rt.clock()).people}
+    for person in people.values():
+        if person.id not in ONLY_SIGNED_IN:
+            connect(rt, person)
+    for one in SIGNED_IN:
+        if one.provider in rt.providers.doubles:  # a simulator of one provider alone may run elsewhere
+            _sign_in(rt, people[one.person], one)
+    return [one for one in people if rt.store.people.find(one) is not None]
 
 
 def connect(rt: Runtime, person: SimulatedPerson) -> None:
     """Add one of the simulator's people and connect them, where that is not done already."""
-    now = rt.clock()
+    _add(rt, person)
+    if not _is_connected(rt, person, DEMO):
+        _consent(rt, person, rt.clock())
+
+
+def _add(rt: Runtime, person: SimulatedPerson) -> None:
     if rt.store.people.find(person.id) is None:
-        rt.store.people.add(person.id, person.name, now, unit=person.unit, zone=person.zone)
-    if not any(connection.state == "connected" for connection in rt.store.connections.for_user(person.id)):
-        _consent(rt, person, now)
+        rt.store.people.add(person.id, person.name, rt.clock(), unit=person.unit, zone=person.zone)
+
+
+def _is_connected(rt: Runtime, person: SimulatedPerson, provider: str) -> bool:
+    connections = rt.store.connections.for_user(person.id)
+    return any(one.state == "connected" and one.provider == provider for one in connections)
+
+
+def _sign_in(rt: Runtime, person: SimulatedPerson, typed: SignedIn) -> None:
+    """What the page does with a provider's form."""
+    _add(rt, person)
+    if _is_connected(rt, person, typed.provider):
+        return
+    now = rt.clock()
+    values = {name: SecretStr(value) for name, value in typed.values.items()}
+    credentials = rt.providers.log_in(typed.provider, SIMULATOR, values, now)
+    again = connection_for(rt.store, person.id, typed.provider)
+    started = OAuthState(user_id=person.id, provider=typed.provider, region=SIMULATOR, connection_id=again)
+    connect_account(rt.store, started, credentials, now)
 
 
 def _consent(rt: Runtime, person: SimulatedPerson, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glucoflow.simulators import DEMO, doubles
+from glucoflow.simulators import DEMO, FAMILY, doubles
 from glucoflow.simulators.scenario import Client
 
 
@@ -22,18 +22,20 @@ def main(
     redirect_uri: Annotated[list[str] | None, typer.Option(help="Redirect URI that is accepted; repeatable.")] = None,
     state: Annotated[Path | None, typer.Option(help="File that keeps authorizations over a restart.")] = None,
 ) -> None:
-    """A strict fake of a provider's cloud with four made-up people, for demos and tests."""
-    if name not in doubles():
-        typer.echo(f"There is no fake cloud called {name}. There are: {', '.join(doubles())}.", err=True)
+    """A strict fake of a cloud with made-up people, for demos and tests; `family` has all that the demo needs."""
+    known = (FAMILY, *doubles())
+    if name not in known:
+        typer.echo(f"There is no fake cloud called {name}. There are: {', '.join(known)}.", err=True)
         raise typer.Exit(2)
-    from glucoflow.simulators.people import demo_scenario
+    from glucoflow.simulators.people import demo_family, demo_scenario
     from glucoflow.simulators.serving import AppOptions, until_interrupted
 
     client = Client(client_id, client_secret, tuple(redirect_uri) if redirect_uri else Client.redirect_uris)
     typer.echo(f"Simulated provider on http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:
         cloud = import_module(f"glucoflow.simulators.{name}")
-        app = cloud.demo_app(demo_scenario(datetime.now(UTC), days=days, seed=seed), AppOptions(client, state))
+        people = demo_family if name == FAMILY else demo_scenario
+        app = cloud.demo_app(people(datetime.now(UTC), days=days, seed=seed), AppOptions(client, state))
         until_interrupted(app, host, port)
     except ValueError as error:
         typer.echo(str(error), err=True)

@@ -1,4 +1,4 @@
-"""The four people of the demo. Made up: any likeness is chance."""
+"""The people of the demo. Made up: any likeness is chance."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,41 @@ def demo_scenario(now: datetime, days: int = 90, seed: int = 0, upload_delay: ti
     since = datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), UTC) - timedelta(days=days)
     people = (alma(since), bruno(since), chiara(since), dario(since, now, seed))
     return Scenario(people, seed=seed, upload_delay=upload_delay)
+
+
+def demo_family(now: datetime, days: int = 90, seed: int = 0) -> Scenario:
+    """The four, and two whose readings come on other ways (`family.SIGNED_IN`), the one of them for a fortnight."""
+    scenario = demo_scenario(now, days, seed)
+    since = scenario.people[0].since
+    return replace(scenario, people=(*scenario.people, emil(since), frida(since + timedelta(days=max(0, days - 14)))))
+
+
+def emil(since: datetime) -> SimulatedPerson:
+    """An adult who wears a sensor of another maker; about 70 % in range."""
+    return SimulatedPerson(
+        id="emil",
+        name="Emil",
+        zone="Europe/Vienna",
+        since=since,
+        generation="g7",
+        display_device="android",
+        body=Physiology(base=148, gain=2.7, cover=0.57, dose_sd=0.18, drift_sd=25, day_sd=14, dawn=18, day_lows=0.1),
+        settings=_settings(since, high=240),
+    )
+
+
+def frida(since: datetime) -> SimulatedPerson:
+    """A student whose readings arrive on two ways at once: at once from one cloud, later from another."""
+    return SimulatedPerson(
+        id="frida",
+        name="Frida",
+        zone="Europe/Stockholm",
+        since=since,
+        generation="g7",
+        display_device="iOS",
+        body=Physiology(base=144, gain=2.6, cover=0.6, dose_sd=0.16, drift_sd=22, day_sd=12, dawn=16, day_lows=0.08),
+        settings=_settings(since, high=250),
+    )
 
 
 def alma(since: datetime) -> SimulatedPerson:

@@ -22,7 +22,8 @@ from tests.cli.conftest import Command
 from tests.cli.program import Folder, Up
 from tests.ports import is_free
 
-PEOPLE = ("alma", "bruno", "chiara", "dario")
+FOUR = ("alma", "bruno", "chiara", "dario")
+PEOPLE = (*FOUR, "emil", "frida")
 STATUS_ROW = r"(\w+) +dexcom +connected +2\d,\d{3}( +(\d+ (s|min)|now)){3} +0 *"
 
 
@@ -79,6 +80,8 @@ def values_of(answer: dict[str, Any], began: datetime) -> dict[str, list[int]]:
     with running_simulator(demo_scenario(datetime.now(UTC))) as sim:
         found = {}
         for one in answer["people"]:
+            if one["id"] not in FOUR:
+                continue
             end = max(began, datetime.fromisoformat(one["newest"]) + timedelta(seconds=1))
             records = sim.truth(one["id"], "egvs", sim.scenario.person(one["id"]).since, end)
             found[one["id"]] = [record["value"] for record in records if record["value"] is not None]
@@ -91,7 +94,10 @@ def test_it_answers_in_json_with_the_figures_of_what_the_provider_holds(up: Up) 
     assert set(up.answer["seconds"]) == {"start", "sync", "total"}
     assert up.answer["seconds"]["total"] >= up.answer["seconds"]["start"] > 0
     truth = values_of(up.answer, up.began)
-    for one in up.answer["people"]:
+    emil, frida = up.answer["people"][len(FOUR) :]
+    assert 100 <= emil["readings"] <= 180, "his follower's account holds twelve hours"
+    assert 3_500 <= frida["readings"] <= 14 * 288 + 300, "one moment once, though two accounts hold her last day"
+    for one in up.answer["people"][: len(FOUR)]:
         values = truth[one["id"]]
         assert set(one) == {"id", "readings", "newest", "tir", "mean_mg_dl", "index"}
         assert one["readings"] == len(values) > 20_000
@@ -119,7 +125,7 @@ def test_commands_beside_it(up: Up, here: Command, tmp_path: Path) -> None:
     status = here("status")
     assert status.code == 0, status.out
     rows = [re.fullmatch(STATUS_ROW, line) for line in status.out.splitlines()]
-    assert [row[1] for row in rows if row] == list(PEOPLE), "a row each, in 80 columns"
+    assert [row[1] for row in rows if row] == list(FOUR), "a row each, in 80 columns"
     before = datetime.now(UTC)
     for one in json.loads(here("status", "--json").out):
         asked = datetime.fromisoformat(one["newest"]) + timedelta(seconds=one["lag_seconds"])
@@ -387,7 +393,7 @@ def test_the_next_one_doubles_nothing_and_takes_free_ports(folder: Folder) -> No
         said = folder.command("up", "--demo", "--once", "--json")
     assert said.code == 0, said.err
     answer = json.loads(said.out)
-    assert {one["id"]: one["readings"] for one in answer["people"]} == {
+    assert {one["id"]: one["readings"] for one in answer["people"] if one["id"] in FOUR} == {
         person: len(values) for person, values in values_of(answer, began).items()
     }
     assert folder.gone_within(3), folder.processes()
