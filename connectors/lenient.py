@@ -87,7 +87,7 @@ def _as(value: Any, form: Any, *, is_id: bool) -> Any:
     except msgspec.ValidationError:
         if is_id and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
-        elif not isinstance(value, str | float):
+        elif not isinstance(value, str | int | float):
             raise
         found = msgspec.convert(value.strip() if isinstance(value, str) else value, form, strict=False)
     if isinstance(found, float) and not math.isfinite(found):

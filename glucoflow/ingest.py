@@ -187,10 +187,12 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     parts.on_point("after_fetch")
     if fetched.account is not None:
         parts.ledger.bind(fetched.account, parts.clock())
+    # What can hardly be understood is a hole: the reader says so next, and the checkpoint passes it then.
+    suspicious = is_suspicious(fetched)
     with watch.stage("write"):
         page = once(fetched)
         by_id = parts.enricher.record_ids(page)
-        if is_suspicious(page):
+        if suspicious:
             by_id = msgspec.structs.replace(by_id, absent="unknown")
         ids: list[str] = []
         documents = _noting(parts.enricher.documents(page.records), ids)
@@ -199,8 +201,6 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     counts = _counts(page, result)
     if result.vanished is not None:
         parts.on_vanished(result.vanished)
-    # What can hardly be understood is a hole: the reader says so next, and the checkpoint passes it then.
-    suspicious = is_suspicious(page)
     to = _reached(page, parts.now, parts.lag) if move and not suspicious else None
     read = None if suspicious else page.window
     with watch.stage("store"):

@@ -1,8 +1,8 @@
 """A window of one kind, read from its provider: pages, and what could not be read, oldest first.
 
-One bad spot hides nothing behind it. Where a request fails and the provider still gives the newest hour of the same
-kind, the trouble is in what was asked for: it is halved, down to an hour, and that hour is passed over. Where the
-newest hour fails as well, the kind as a whole cannot be read now, and stops where it is.
+One bad spot hides nothing behind it, nor before it. Where a request fails and the provider still gives the newest hour
+of the same kind, or the first of what was asked for, the trouble is in between: it is halved, down to an hour, and that
+hour is passed over. Where both fail as well, the kind as a whole cannot be read now, and stops where it is.
 """
 
 import logging
@@ -40,7 +40,7 @@ FINE_FAILURES = 64
 MOST_FAILURES = 256
 """After so many for one kind and turn, parts are passed over whole. All that is passed over is tried again later."""
 ASK_AGAIN_AFTER = 8
-"""After so many failures in a row the newest hour is asked for again: an outage may have begun meanwhile."""
+"""After so many failures in a row these hours are asked for again: an outage may have begun meanwhile."""
 
 SUSPICIOUS_SHARE = 0.15
 SUSPICIOUS_COUNT = 100
@@ -113,6 +113,8 @@ class Reader:
             except (KindStopped, ConnectionStopped, Unavailable):
                 raise
             except (Reauthorize, Misconfigured) as error:
+                if self._answers and isinstance(error, Reauthorize):
+                    raise KindStopped(done, error) from error  # it was let in a moment ago: this part is shut
                 raise ConnectionStopped(error) from error
             except Exception as raised:  # noqa: BLE001 – what a connector did not foresee costs its part, nothing else
                 trouble = _ours(raised, self._kind)
@@ -139,7 +141,9 @@ class Reader:
             raise KindStopped(at, error)
         if isinstance(error, Retryable) and error.retry_after is not None:
             raise KindStopped(at, error)  # it asked to be left alone
-        if (not known_bad or self._in_a_row >= ASK_AGAIN_AFTER) and not self._newest_is_given():
+        if (not known_bad or self._in_a_row >= ASK_AGAIN_AFTER) and not (
+            self._is_given(Window(self._now - SHORTEST, self._now)) or self._is_given(Window(at, at + SHORTEST))
+        ):
             raise KindStopped(at, error)
         if self._in_a_row >= ASK_AGAIN_AFTER:
             self._in_a_row = 0
@@ -156,20 +160,20 @@ class Reader:
             remedy="The provider's format may have changed. They are kept among the rejected records; nothing is lost. "
             "Please look for a newer glucoflow, or report it.",
         )
-        if not self._newest_is_given():
+        if not self._is_given(Window(self._now - SHORTEST, self._now)):
             raise KindStopped(page.window.start, error)
         return Hole(page.window, error)
 
-    def _newest_is_given(self) -> bool:
+    def _is_given(self, hour: Window) -> bool:
         if not self._answers:
             return False
         try:
-            for page in self._connector.pages(self._kind, Window(self._now - SHORTEST, self._now)):
+            for page in self._connector.pages(self._kind, hour):
                 return not is_suspicious(page)
         except (ConnectionStopped, Unavailable):
             raise
         except Exception as error:  # noqa: BLE001 – any trouble is a no
-            log.info("%s: the newest hour cannot be read either (%s)", self._kind, type(error).__name__)
+            log.info("%s: neither can %s be read (%s)", self._kind, hour.start.isoformat(), type(error).__name__)
             return False
         return True
 

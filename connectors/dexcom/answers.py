@@ -40,7 +40,12 @@ class Envelope(msgspec.Struct, rename="camel"):
 
     @property
     def account(self) -> str | None:
-        return self.user_id if isinstance(self.user_id, str) and self.user_id else None
+        """Text on the wire; a number would name it as well."""
+        said = self.user_id
+        return str(said) if said and isinstance(said, str | int) and not isinstance(said, bool) else None
+
+
+RECORD_TYPES = ("egv", "event", "calibration", "alert", "device")
 
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
@@ -55,7 +60,7 @@ def envelope(body: bytes, record_type: str) -> Envelope:
         raise not_understood(body, "an answer without records") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = _leniently(body)
-    if found.record_type not in (None, record_type):
+    if found.record_type != record_type and found.record_type in RECORD_TYPES:
         raise not_understood(body, f"records of another type than {record_type}")
     return found
 

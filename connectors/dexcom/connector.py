@@ -1,7 +1,7 @@
 """The connector: what an account holds, how long a request may be, and how a window becomes pages."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -123,35 +123,38 @@ def open_connector(settings: DexcomSettings, site: Site, source: CredentialSourc
     return DexcomConnector(Api(hosts(settings, site), source, terms), terms.now, app)
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _Moment(msgspec.Struct, frozen=True, rename="camel"):
     system_time: str
 
 
 class _Span(msgspec.Struct, frozen=True):
-    start: _Moment
-    end: _Moment
+    start: msgspec.Raw = _NULL
+    end: msgspec.Raw = _NULL
 
 
 class _Answer(msgspec.Struct, frozen=True, rename="camel"):
-    record_type: str
-    calibrations: _Span | None = None
-    egvs: _Span | None = None
-    events: _Span | None = None
+    egvs: msgspec.Raw
+    calibrations: msgspec.Raw = _NULL
+    events: msgspec.Raw = _NULL
+    record_type: str | None = None
 
 
 class DataRange(msgspec.Struct, frozen=True):
-    """What an account holds, or what of it changed: half-open spans of three kinds; None where there is nothing."""
+    """What an account holds, or what of it changed: half-open spans by kind. A kind of which there is nothing has none;
+    one that is `odd` was said in a way that cannot be read."""
 
-    readings: Window | None = None
-    events: Window | None = None
-    calibrations: Window | None = None
+    spans: Mapping[Kind, Window] = {}
+    odd: frozenset[Kind] = frozenset()
 
     def of(self, kind: Kind) -> Window | None:
-        return {"readings": self.readings, "events": self.events, "calibrations": self.calibrations}.get(kind)
+        return self.whole() if kind in self.odd else self.spans.get(kind)
 
     def whole(self) -> Window | None:
         """From the earliest to the latest record of any kind."""
-        spans = [span for span in (self.readings, self.events, self.calibrations) if span is not None]
+        spans = self.spans.values()
         if not spans:
             return None
         return Window(min(span.start for span in spans), max(span.end for span in spans))
@@ -159,21 +162,42 @@ class DataRange(msgspec.Struct, frozen=True):
 
 def data_range(body: bytes) -> DataRange:
     """What a `dataRange` answer says. Raises Retryable where it cannot be understood: it is never taken for nothing."""
+    spans: dict[Kind, Window] = {}
+    odd: set[Kind] = set()
     try:
         answer = msgspec.json.decode(body, type=_Answer)
-        if answer.record_type != "dataRange":
+        if answer.record_type not in (None, "dataRange"):
             raise ValueError("another type")
-        return DataRange(_window(answer.egvs), _window(answer.events), _window(answer.calibrations))
+        said: dict[Kind, msgspec.Raw] = {
+            "readings": answer.egvs,
+            "events": answer.events,
+            "calibrations": answer.calibrations,
+        }
+        for kind, raw in said.items():
+            try:
+                window = _window(raw)
+            except (msgspec.DecodeError, ValueError):
+                odd.add(kind)
+            else:
+                spans |= {} if window is None else {kind: window}
+        if odd and not spans:
+            raise ValueError("nothing that can be read")
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise not_understood(body, "a dataRange that cannot be read") from None
+    return DataRange(spans, frozenset(odd))
 
 
-def _window(span: _Span | None) -> Window | None:
+def _window(raw: msgspec.Raw) -> Window | None:
+    """A span's window; None where it is null. Raises ValueError, msgspec.DecodeError where its start cannot be read."""
+    span = msgspec.json.decode(raw, type=_Span | None)
     if span is None:
         return None
-    first, last = sorted(
-        (system_time(span.start.system_time), system_time(span.end.system_time))
-    )  # turned round or not
+    start = system_time(msgspec.json.decode(span.start, type=_Moment).system_time)
+    try:
+        end = system_time(msgspec.json.decode(span.end, type=_Moment).system_time)
+    except (msgspec.DecodeError, ValueError):
+        end = start  # where they begin is all that is needed
+    first, last = sorted((start, end))  # turned round or not
     start = max(first, EARLIEST)  # a clock that was never set starts no walk in year 1
     # `end` is the last record's time and windows are half-open: else the last record would come a sync late
     end = last + ONE_SECOND

@@ -16,19 +16,23 @@ import msgspec
 
 from connectors.dexcom.answers import MANUFACTURER, Common, Devices, instant, plain
 from connectors.dexcom.times import offset_min
+from connectors.lenient import LenientDecoder
 from connectors.understanding import EARLIEST, Word, page, rejected_record, sized
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
-from glucoflow.model.units import in_mg_dl, parse_unit
+from glucoflow.model.units import MG_DL, in_mg_dl, parse_unit
 from glucoflow.provider import Page
 
 MINUTE_MS = 60_000
 LONGEST_MIN = 7 * 1440.0
 
 
+_EMPTY = msgspec.Raw(b"{}")
+
+
 class _Setting(msgspec.Struct, frozen=True, rename="camel"):
-    alert_name: Word
+    alert_name: Word | None = None
     enabled: bool = False
     value: float | None = None
     unit: Word | None = None
@@ -43,18 +47,20 @@ class _ScheduleHead(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Schedule(msgspec.Struct, frozen=True, rename="camel"):
-    alert_schedule_settings: _ScheduleHead = _ScheduleHead()
+    alert_schedule_settings: msgspec.Raw = _EMPTY
     alert_settings: list[msgspec.Raw] | None = None
 
 
 class _Device(Common, frozen=True, rename="camel"):
     last_upload_date: Word | None = None
+
+
+class _Schedules(msgspec.Struct, frozen=True, rename="camel"):
     alert_schedules: list[msgspec.Raw] | None = None
 
 
-_DEVICE = msgspec.json.Decoder(_Device)
+_SCHEDULES = msgspec.json.Decoder(_Schedules)
 _SCHEDULE = msgspec.json.Decoder(_Schedule)
-_SETTING = msgspec.json.Decoder(_Setting)
 _LEVELS = {
     "low": "low_alert",
     "high": "high_alert",
@@ -74,6 +80,9 @@ class DeviceStates:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._devices = Devices()
+        self._device = LenientDecoder(_Device, frozenset({"lastUploadDate"}))
+        self._head = LenientDecoder(_ScheduleHead, frozenset())
+        self._setting = LenientDecoder(_Setting, frozenset({"alertName", "value", "systemTime"}))
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
         """One page; times are uploads' and settings' changes, so they may lie outside the window."""
@@ -82,14 +91,17 @@ class DeviceStates:
         for wire, uploaded, raw in self._oldest_upload_first(raws, rejected):
             if uploaded is not None:
                 records.append(self._status(wire, uploaded, raw))
-            for number, schedule in enumerate(wire.alert_schedules or ()):
+            for number, schedule in enumerate(_schedules(raw, rejected)):
                 try:
                     settings = self._settings(wire, uploaded, schedule, rejected)
                 except _FAULTS as error:
                     rejected.append(rejected_record(error, schedule, f"alertSchedules[{number}]."))
                 else:
                     records += [] if settings is None else [settings]
-        return page(window, records, rejected)
+        left_out = self._device.left_out + self._head.left_out + self._setting.left_out
+        for decoder in (self._device, self._head, self._setting):
+            decoder.left_out.clear()
+        return msgspec.structs.replace(page(window, records, rejected), left_out=dict(left_out))
 
     def _oldest_upload_first(
         self, raws: Iterable[msgspec.Raw], rejected: list[RejectedRecord]
@@ -98,9 +110,9 @@ class DeviceStates:
         devices: list[tuple[_Device, datetime | None, msgspec.Raw]] = []
         for raw in raws:
             try:
-                wire = _DEVICE.decode(sized(raw))
+                wire, kept = self._device.decode(sized(raw))
                 said = wire.last_upload_date
-                devices.append((wire, instant(said, self._now, "lastUploadDate") if said else None, raw))
+                devices.append((wire, instant(said, self._now, "lastUploadDate") if said else None, kept))
             except _FAULTS as error:
                 rejected.append(rejected_record(error, raw))
         return sorted(devices, key=lambda device: (device[1] or EARLIEST, device[0].transmitter_id or ""))
@@ -123,7 +135,7 @@ class DeviceStates:
             return None
         alerts: dict[str, LevelAlert | OutOfRangeAlert | RateAlert] = {}
         changed: tuple[datetime, str | None] | None = None
-        for setting, time in _newest_of_each(_understood(schedule.alert_settings, self._now, rejected)):
+        for setting, time in _newest_of_each(self._understood(schedule.alert_settings, rejected)):
             alerts.update(_alert(setting, alerts))
             if time is not None and (changed is None or time > changed[0]):
                 changed = (time, setting.display_time)
@@ -139,23 +151,38 @@ class DeviceStates:
             device=self._devices.of(wire),
             payload=msgspec.Raw(content),
             manufacturers=(MANUFACTURER,),
-            schedule_name=schedule.alert_schedule_settings.alert_schedule_name,
+            schedule_name=self._name_of(schedule),
             **alerts,  # type: ignore[arg-type]
         )
 
-
-def _understood(
-    raws: Iterable[msgspec.Raw], now: datetime, rejected: list[RejectedRecord]
-) -> Iterator[tuple[_Setting, datetime | None]]:
-    for number, raw in enumerate(raws):
+    def _name_of(self, schedule: _Schedule) -> str | None:
         try:
-            setting = _SETTING.decode(raw)
-            time = instant(setting.system_time, now) if setting.system_time else None
-            _alert(setting, {})
-        except _FAULTS as error:
-            rejected.append(rejected_record(error, raw, f"alertSettings[{number}]."))
-        else:
-            yield setting, time
+            return self._head.decode(schedule.alert_schedule_settings)[0].alert_schedule_name
+        except _FAULTS:
+            return None
+
+    def _understood(
+        self, raws: Iterable[msgspec.Raw], rejected: list[RejectedRecord]
+    ) -> Iterator[tuple[_Setting, datetime | None]]:
+        for number, raw in enumerate(raws):
+            try:
+                setting, _ = self._setting.decode(raw)
+                time = instant(setting.system_time, self._now) if setting.system_time else None
+                if not setting.alert_name:
+                    raise Rejected("alertName", "missing")
+                _alert(setting, {})
+            except _FAULTS as error:
+                rejected.append(rejected_record(error, raw, f"alertSettings[{number}]."))
+            else:
+                yield setting, time
+
+
+def _schedules(raw: msgspec.Raw, rejected: list[RejectedRecord]) -> list[msgspec.Raw]:
+    try:
+        return _SCHEDULES.decode(raw).alert_schedules or []
+    except _FAULTS as error:
+        rejected.append(rejected_record(error, raw))
+        return []
 
 
 def _newest_of_each(
@@ -164,9 +191,10 @@ def _newest_of_each(
     """One setting for each alert: the newest, where an answer holds several (Tidepool saw that)."""
     newest: dict[str, tuple[_Setting, datetime | None]] = {}
     for setting, time in settings:
-        held = newest.get(setting.alert_name)
+        name = setting.alert_name or ""
+        held = newest.get(name)
         if held is None or held[1] is None or (time is not None and time >= held[1]):
-            newest[setting.alert_name] = (setting, time)
+            newest[name] = (setting, time)
     return list(newest.values())
 
 
@@ -198,9 +226,9 @@ def _level(setting: _Setting) -> float | None:
     if setting.value is None:
         return None
     try:
-        unit = parse_unit(setting.unit) if setting.unit and setting.unit != "unknown" else "mg/dL"
+        unit = parse_unit(setting.unit or "")
     except ValueError:
-        raise Rejected("unit", "neither mg/dL nor mmol/L") from None
+        unit = MG_DL  # as everywhere in this API
     level = in_mg_dl(setting.value, unit)
     if not 0 <= level <= 1000:
         raise Rejected("value", "outside 0 to 1000 mg/dL")

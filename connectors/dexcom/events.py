@@ -35,7 +35,7 @@ from glucoflow.model.records import (
     Note,
     Record,
 )
-from glucoflow.model.units import MG_DL, Unit, in_mg_dl, parse_unit
+from glucoflow.model.units import MG_DL, MMOL_L, Unit, in_mg_dl, parse_unit
 from glucoflow.provider import Page
 
 LOWEST, HIGHEST = 10.0, 1000.0
@@ -46,6 +46,7 @@ MOST_CARBS_G = 1000.0
 LONGEST_EXERCISE_MIN = 7 * 1440.0
 LONGEST_NOTE = 10_000
 MINUTE_MS = 60_000
+UNITS, GRAMS, MINUTES = ("units", "unit", "u", "iu"), ("grams", "gram", "g"), ("minutes", "minute", "min", "mins")
 
 
 class _Event(Common, frozen=True, rename="camel", gc=False):
@@ -68,7 +69,7 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True):
     payload: msgspec.Raw
 
 
-_EVENT_NEEDS = frozenset({"systemTime", "value", "eventType", "eventStatus", "unit"})
+_EVENT_NEEDS = frozenset({"systemTime", "value", "eventType", "eventStatus"})
 _RANK = {"deleted": 2, "updated": 1}
 """Of several versions of one event in an answer the last word counts."""
 
@@ -136,14 +137,14 @@ def _record(wire: _Event, kind: str, frame: _Frame) -> Record:
     sub = wire.event_sub_type
     match kind:
         case "insulin":
-            units = _amount(wire, "units", MOST_UNITS)
+            units = _amount(wire, UNITS, MOST_UNITS)
             if plain(sub) == "longacting":
                 return Basal(**own, delivery_type="manual", action="long", amount=units)
             return Bolus(**own, action="fast" if plain(sub) == "fastacting" else None, normal=units)
         case "carbs":
-            return Food(**own, carbs_g=_amount(wire, "grams", MOST_CARBS_G))
+            return Food(**own, carbs_g=_amount(wire, GRAMS, MOST_CARBS_G))
         case "exercise":
-            minutes = _amount(wire, "minutes", LONGEST_EXERCISE_MIN, minus_is_none=True)
+            minutes = _amount(wire, MINUTES, LONGEST_EXERCISE_MIN, minus_is_none=True)
             duration = None if minutes is None else round(minutes * MINUTE_MS)
             return Exercise(**own, intensity=sub, duration_ms=duration)
         case "health":
@@ -174,9 +175,11 @@ def _number(value: str | float | None) -> float | None:
     return number
 
 
-def _amount(wire: _Event, unit: str, most: float, *, minus_is_none: bool = False) -> float | None:
-    """A value from 0 to `most` in `unit`; None where none was noted. A missing or `unknown` unit is accepted."""
-    if (wire.unit or "unknown").lower() not in ("unknown", unit):
+def _amount(wire: _Event, words: tuple[str, ...], most: float, *, minus_is_none: bool = False) -> float | None:
+    """A value from 0 to `most` in the first of the unit's `words`; None where none was noted. A missing or `unknown`
+    unit is accepted; another one is not, since an amount in it is another amount."""
+    unit = words[0]
+    if plain(wire.unit) not in ("", "unknown", *words):
         raise Rejected("unit", f"not {unit}, which this kind of event has")
     number = _number(wire.value)
     if number is None or (minus_is_none and number < 0):
@@ -228,13 +231,14 @@ class Calibrations:
 
 
 def meter_value(value: float | None, unit_word: str | None) -> tuple[float, Unit]:
-    """A meter's value and unit. The unit may be null, and then is mg/dL as everywhere in this API. Raises Rejected."""
+    """A meter's value and unit. Where no unit is named that we know it is mg/dL, as everywhere in this API, unless the
+    value can only be mmol/L. Raises Rejected."""
     if value is None:
         raise Rejected("value", "missing")
     try:
-        unit = parse_unit(unit_word) if unit_word and unit_word != "unknown" else MG_DL
+        unit = parse_unit(unit_word or "")
     except ValueError:
-        raise Rejected("unit", "neither mg/dL nor mmol/L") from None
+        unit = MMOL_L if value < LOWEST and not float(value).is_integer() else MG_DL
     if not LOWEST <= in_mg_dl(value, unit) <= HIGHEST:
         raise Rejected("value", "outside 10 to 1000 mg/dL")
     return value, unit

@@ -13,7 +13,7 @@ from glucoflow.es.held import Held, Sight, look
 from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable, Unreadable
 from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.model.person_id import fits
 from glucoflow.provider import Connector, CredentialSource, Polling, Provider
@@ -23,6 +23,7 @@ from glucoflow.service.provider_clock import AHEAD, checked_clock
 from glucoflow.service.run_metrics import RunUsage
 from glucoflow.service.runtime import Runtime
 from glucoflow.store import Connection, Run
+from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.ledger import StoreLedger
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ just being worked on at the provider, is found then."""
 ANOTHER_ID = "Add that person anew under another id, and delete this one with `glucoflow delete-user`."
 
 DEEP_EVERY = timedelta(hours=24)
+
+FRESH = timedelta(minutes=1)
+"""Credentials so old are new: a part that refuses them refuses more than them."""
 
 MOST_AGAIN = 20
 """Windows tried again in one turn."""
@@ -175,7 +179,7 @@ class Turn:
             return self._rt.providers.connector(
                 provider,
                 region,
-                _never_asked_twice(source),
+                _never_asked_twice(source, self._rt.clock),
                 self._started,
                 on_call=self.spent.count_call,
                 on_date=self._on_date,
@@ -192,12 +196,14 @@ class Turn:
         """Whether a kind is not asked for now: nobody answers, or it stopped and its next try is still to come."""
         if MAIN in self.stopped and not self._answered:
             return True
+        if sum(isinstance(error, Reauthorize) for error in self.stopped.values()) > 1:
+            return True  # more than one part says no: it is the account that is shut
         if self._asked_to_wait and kind != MAIN:
             return True
         if kind == MAIN or self._job.everything or self._job.window is not None:
             return False
         until = self._ledger.stopped_until(kind)
-        return until is not None and self._started < until <= self._started + timedelta(days=1)
+        return until is not None and self._started < until <= self._started + FAR_AHEAD
 
     def _kind(self, connector: Connector, kind: Kind, report: Callable[[float], None]) -> None:
         watch, done = Stopwatch(), Counts()
@@ -212,7 +218,7 @@ class Turn:
             if window is not None:
                 for part in self._without_unread(kind, window):
                     ingest(self._parts(connector, kind, part, partial(on_page, window)), part, watch, move=move)
-                self._ledger.finished(kind, self._started - self.clock_ahead - MARGIN, self._rt.clock())
+                self._finished(kind, window, move)
                 self.kinds_read += 1
                 if self._job.window is None:
                     self._again(connector, kind, watch)
@@ -225,6 +231,14 @@ class Turn:
         finally:
             self.spent.add(kind, done, watch)
 
+    def _finished(self, kind: Kind, window: Window, move: bool) -> None:
+        """Where nobody could say how far back the records go, what is older is still to be read, and that is said."""
+        unknown = None if move else self._extents_failed.get(None)
+        if unknown is None:
+            self._ledger.finished(kind, self._started - self.clock_ahead - MARGIN, self._rt.clock())
+        else:
+            self._ledger.stopped(kind, window.start, _older(unknown, self._provider.title), self._rt.clock())
+
     def _stop(self, kind: Kind, at: datetime, error: GlucoflowError) -> None:
         self.stopped[kind] = error
         self._asked_to_wait = isinstance(error, Retryable) and error.retry_after is not None
@@ -233,7 +247,8 @@ class Turn:
     def _again(self, connector: Connector, kind: Kind, watch: Stopwatch) -> None:
         """Windows that were passed over, once more. A bad one costs the others nothing."""
         known = [one for one in self._ledger.unread(kind) if one.last_at < self._started]  # not those of this turn
-        due = [one for one in known if one.next_try_at <= self._started or self._job.everything]
+        late = self._started + FAR_AHEAD  # so far ahead it was put by a wrong clock
+        due = [one for one in known if self._job.everything or not self._started < one.next_try_at <= late]
         for unread in due[:MOST_AGAIN]:
             assert unread.end is not None  # noqa: S101 – for the type: the ledger gives windows only
             window = Window(unread.start, unread.end)
@@ -261,12 +276,12 @@ class Turn:
             return Window(start, end) if start < end else None, True
         polling, deep = self._polling, self.deep
         if checkpoint is None:
-            extent = self._extent(connector, kind, None, needed=True)
+            extent = self._extent(connector, kind, None)
             return plan(polling, extent, None, None, self._started, deep), extent is not None
         if deep:  # once a day all is looked at, for records from the future
-            self._extent(connector, kind, None, needed=False)
+            self._extent(connector, kind, None)
         since = self._updated_since(kind)
-        updated = None if since is None else self._extent(connector, kind, since, needed=False)
+        updated = None if since is None else self._extent(connector, kind, since)
         return plan(polling, None, updated, checkpoint, self._started, deep), True
 
     def _updated_since(self, kind: Kind) -> datetime | None:
@@ -275,8 +290,8 @@ class Turn:
             since = self._connection.last_success_at - timedelta(hours=1)
         return None if since is None else min(since, self._started)
 
-    def _extent(self, connector: Connector, kind: Kind, since: datetime | None, needed: bool) -> Window | None:
-        """What the provider says it holds: a hint. Where it does not say, only a first sync cannot do without.
+    def _extent(self, connector: Connector, kind: Kind, since: datetime | None) -> Window | None:
+        """What the provider says it holds: a hint, without which the newest weeks can be read as well.
 
         A call that failed is not repeated for the other kinds.
         """
@@ -290,12 +305,12 @@ class Turn:
                 return extent
             except (ConnectionStopped, Unavailable):
                 raise
-            except (Reauthorize, Misconfigured) as error:
+            except Misconfigured as error:
                 raise ConnectionStopped(error) from error
             except Exception as raised:  # noqa: BLE001 – what a connector did not foresee costs its part, nothing else
                 failed = raised if isinstance(raised, GlucoflowError) else unforeseen(raised, f"asking for {kind}")
                 self._extents_failed[since] = failed
-        if needed or (isinstance(failed, Retryable) and failed.retry_after is not None):
+        if isinstance(failed, Retryable) and failed.retry_after is not None:
             raise KindStopped(self._started, failed)
         return None
 
@@ -369,15 +384,29 @@ def _worth_narrowing(tries: int) -> bool:
     return tries <= 2 or tries % 8 == 0
 
 
-def _never_asked_twice(source: CredentialSource) -> CredentialSource:
-    """What refuses credentials stops the connection for this turn: no other kind, and no retry, asks again."""
+def _older(error: GlucoflowError, title: str) -> Unreadable:
+    return Unreadable(
+        f"{title} does not say how far back they go, so only the newest weeks were read. {error.message}",
+        remedy=error.remedy,
+    )
+
+
+def _never_asked_twice(source: CredentialSource, clock: Callable[[], datetime]) -> CredentialSource:
+    """What refuses credentials stops the connection for this turn: no other kind, and no retry, asks again. Those that
+    are a minute old are fresh: a second part that refuses them gets no others."""
+    renewed_at: datetime | None = None
 
     def asked(force: bool) -> Credentials:
+        nonlocal renewed_at
+        fresh = renewed_at is not None and clock() - renewed_at < FRESH
         try:
-            return source(force)
+            found = source(force and not fresh)
         except Unavailable:
             raise
         except GlucoflowError as error:
             raise ConnectionStopped(error) from error
+        if force and not fresh:
+            renewed_at = clock()
+        return found
 
     return asked

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Kind
 from glucoflow.store.database import Database
+from glucoflow.store.future import has_come
 from glucoflow.store.owners import is_gone
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import BackfillRow, PersonRow
@@ -161,8 +162,8 @@ class Backfills:
 def _free(now: datetime, whenever: bool = False) -> ColumnElement[bool]:
     """Not finished, and nobody's. `whenever`: also where its next try is still to come."""
     waits = and_(BackfillRow.state.in_(("asked", "waiting")), BackfillRow.owner.is_(None))
-    orphaned = and_(BackfillRow.state.in_(_OPEN), BackfillRow.owner_until <= now)
-    return or_(waits if whenever else and_(waits, BackfillRow.next_try_at <= now), orphaned)
+    orphaned = and_(BackfillRow.state.in_(_OPEN), has_come(BackfillRow.owner_until, now))
+    return or_(waits if whenever else and_(waits, has_come(BackfillRow.next_try_at, now)), orphaned)
 
 
 def _free_what_is_gone(session: Session, now: datetime) -> None:

@@ -6,16 +6,20 @@ A worker that lost its lease may still write documents (harmless: they are idemp
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.store.connections import connection_of
 from glucoflow.store.database import Database
+from glucoflow.store.future import has_come
 from glucoflow.store.owners import is_gone
 from glucoflow.store.tables import ConnectionRow
 from glucoflow.store.values import Connection
 
 log = logging.getLogger(__name__)
+
+LONGEST_POLL = timedelta(hours=8)
+"""No poll is put off for longer, unless a provider said no and its next no is to count."""
 
 
 class Leases:
@@ -37,24 +41,26 @@ class Leases:
 
         Two workers never get the same one. `force` takes connections that are not due yet; only `connected` ones count.
         """
-        free = or_(ConnectionRow.lease_until.is_(None), ConnectionRow.lease_until <= now)
+        free = or_(ConnectionRow.lease_until.is_(None), has_come(ConnectionRow.lease_until, now))
         query = select(ConnectionRow).where(ConnectionRow.state == "connected", free)
         if not force:
-            query = query.where(ConnectionRow.next_poll_at <= now)
+            query = query.where(_is_due(now))
         if user_id is not None:
             query = query.where(ConnectionRow.user_id == user_id)
         return self._take(query, owner, now + lease_for, limit)
 
     def count_due(self, now: datetime) -> int:
         """How many connections are due, whoever works on them."""
-        due = (ConnectionRow.state == "connected", ConnectionRow.next_poll_at <= now)
+        due = (ConnectionRow.state == "connected", _is_due(now))
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(ConnectionRow).where(*due)) or 0
 
     def claim(self, connection_id: str, owner: str, now: datetime, lease_for: timedelta) -> Connection | None:
         """One connection, for a backfill; None while somebody else holds it, or if it is not connected."""
         free = or_(
-            ConnectionRow.lease_until.is_(None), ConnectionRow.lease_until <= now, ConnectionRow.lease_owner == owner
+            ConnectionRow.lease_until.is_(None),
+            has_come(ConnectionRow.lease_until, now),
+            ConnectionRow.lease_owner == owner,
         )
         query = select(ConnectionRow).where(ConnectionRow.id == connection_id, ConnectionRow.state == "connected", free)
         taken = self._take(query, owner, now + lease_for, 1)
@@ -93,6 +99,11 @@ class Leases:
                 row.lease_owner, row.lease_until = owner, until
             session.flush()
             return [connection_of(row) for row in rows]
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    due = ConnectionRow.next_poll_at
+    return or_(has_come(due, now), and_(ConnectionRow.refusals == 0, has_come(due, now, LONGEST_POLL)))
 
 
 def is_held(connection: Connection, now: datetime) -> bool:

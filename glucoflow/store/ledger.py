@@ -13,12 +13,10 @@ from glucoflow.store import accounts, unread
 from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
+from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.rejected import keep, sealed, settle
 from glucoflow.store.tables import CheckpointRow, ConnectionRow, RunRow
 from glucoflow.store.values import Unread
-
-FAR_AHEAD = timedelta(days=1)
-"""A checkpoint further in the future was left there by a clock that ran ahead, and is no checkpoint."""
 
 
 class StoreLedger:

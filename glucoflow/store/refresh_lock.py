@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from glucoflow.model.errors import Retryable, Unavailable
 from glucoflow.store.database import Database
 from glucoflow.store.error_translation import explained
+from glucoflow.store.future import has_come
 from glucoflow.store.tables import ConnectionRow
 
 LEASE = timedelta(seconds=60)
@@ -77,7 +78,7 @@ class Turns:
             self._give_back(connection_id, owner)
 
     def _try(self, connection_id: str, owner: str, now: datetime) -> bool:
-        free = or_(ConnectionRow.refresh_owner.is_(None), ConnectionRow.refresh_until <= now)
+        free = or_(ConnectionRow.refresh_owner.is_(None), has_come(ConnectionRow.refresh_until, now))
         with self._database.read() as session:  # most waiting is done without asking for the write lock
             if session.scalar(select(ConnectionRow.id).where(ConnectionRow.id == connection_id, free)) is None:
                 return not _exists(session, connection_id)

@@ -24,6 +24,8 @@ By = Literal["sign-in", "data"]
 """What was refused: a renewal of the credentials, or a request with good ones."""
 
 LEAST_IN_A_WAVE = 3
+STANDS_FOR = timedelta(days=1)
+"""So long a no of somebody who was not asked again counts among the others."""
 RECONNECT = "Connect the account again; what was read stays, and the sync goes on where it stopped."
 
 
@@ -110,7 +112,7 @@ def _wave(session: Session, row: ConnectionRow, since: datetime) -> RefusalWave 
 
 
 def _tallies(since: datetime) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    refused = (ConnectionRow.refusals > 0) & (ConnectionRow.refused_at >= since)
+    refused = (ConnectionRow.refusals > 0) & (ConnectionRow.refused_at >= since - STANDS_FOR)
     tried = or_(refused, ConnectionRow.last_success_at >= since)
     return (
         func.coalesce(func.sum(case((refused, 1), else_=0)), 0),

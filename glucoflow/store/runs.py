@@ -4,11 +4,12 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Literal, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.store.database import Database
+from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.tables import RunRow
 from glucoflow.store.values import Run, RunState
 
@@ -121,7 +122,8 @@ class Runs:
 
     def reap(self, now: datetime, older_than: timedelta) -> int:
         """Mark runs that have given no sign of life for `older_than` as interrupted; how many those were."""
-        silent = (RunRow.state == "running", RunRow.updated_at < now - older_than)
+        gone = or_(RunRow.updated_at < now - older_than, RunRow.updated_at > now + FAR_AHEAD)
+        silent = (RunRow.state == "running", gone)
         with self._database.write() as session:
             done = session.execute(
                 update(RunRow)

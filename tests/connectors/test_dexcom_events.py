@@ -124,7 +124,8 @@ def test_blood_glucose_is_a_fingerstick() -> None:
         ({"eventType": "notes", "value": None}, "value"),
         ({"eventType": "notes", "value": "x" * 20_000}, "value"),
         ({"eventType": "bloodGlucose", "value": None, "unit": "mg/dL"}, "value"),
-        ({"eventType": "bloodGlucose", "value": "118", "unit": "stone"}, "unit"),
+        ({"eventType": "bloodGlucose", "value": "3", "unit": "stone"}, "value"),
+        ({"eventType": "carbs", "value": "4", "unit": "exchanges"}, "unit"),
         ({"systemTime": None}, "systemTime"),
         ({"eventStatus": 3}, "eventStatus"),
     ],
@@ -160,9 +161,9 @@ def test_calibrations() -> None:
         (121, "mg/dL")
     }
     assert understood(Calibrations, "calibration", CALIBRATION | {"value": None}).without_value == 1
-    bad = [CALIBRATION | {"value": "many"}, CALIBRATION | {"value": 3}, CALIBRATION | {"unit": "kg"}]
+    bad = [CALIBRATION | {"value": "many"}, CALIBRATION | {"value": 3}, CALIBRATION | {"value": 3000, "unit": "kg"}]
     made = understood(Calibrations, "calibration", *bad)
-    assert [rejection.field for rejection in made.rejected] == ["value", "value", "unit"]
+    assert [rejection.field for rejection in made.rejected] == ["value", "value", "value"]
 
 
 def test_alerts_in_the_providers_words() -> None:

@@ -15,6 +15,7 @@ from glucoflow.reading import MOST_FAILURES, ConnectionStopped, Hole, KindStoppe
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 REFUSED = Unreadable("The window is wrong.", narrower=True)
 DOWN = Retryable("The provider answered 500.")
 
@@ -100,12 +101,32 @@ def test_a_window_of_odd_length_is_cut_at_whole_hours() -> None:
 
 
 @pytest.mark.parametrize("error", [REFUSED, DOWN, ValueError("odd")])
-def test_where_the_newest_hour_fails_as_well_the_kind_stops_where_it_is(error: Exception) -> None:
-    cloud = Cloud(lambda window: error if window.end > NOW - 24 * HOUR else None)
+def test_where_the_first_and_the_newest_hour_fail_as_well_the_kind_stops_where_it_is(error: Exception) -> None:
+    cloud = Cloud(lambda window: error if window.end > NOW - 5 * DAY else None)
     with pytest.raises(KindStopped) as stopped:
-        read(cloud, Window(NOW - timedelta(days=25), NOW))
-    assert stopped.value.at == NOW - timedelta(days=5), "two pages of ten days were read"
-    assert len(cloud.asked) == 4, "two good ones, the bad one, and the newest hour"
+        read(cloud, Window(NOW - 25 * DAY, NOW))
+    assert stopped.value.at == NOW - 5 * DAY, "two pages of ten days were read"
+    assert len(cloud.asked) == 5, "two good ones, the bad one, the newest hour and the first of the bad one"
+
+
+def test_what_is_before_a_bad_newest_day_is_read() -> None:
+    cloud = Cloud(lambda window: REFUSED if window.end > NOW - DAY else None)
+    given: list[Window] = []
+    reader = Reader(cloud, "readings", NOW)
+    with pytest.raises(KindStopped) as stopped:
+        for item in reader.read(Window(NOW - 25 * DAY, NOW)):
+            given += [] if isinstance(item, Hole) else [item.window]
+    assert stopped.value.at >= NOW - DAY
+    assert max(one.end for one in given) == NOW - DAY
+    assert len(cloud.asked) < 40
+
+
+@given(hours=st.integers(3, 24 * 80), spots=st.sets(st.integers(0, 24 * 80), max_size=6))
+def test_bad_hours_at_the_newest_end_hide_nothing_before_them(hours: int, spots: set[int]) -> None:
+    spots = {n for n in spots if n < hours - 1} | {0}
+    given, holes = read(Cloud(bad(*spots)), Window(NOW - hours * HOUR, NOW))
+    assert set(holes) == {Window(NOW - (n + 1) * HOUR, NOW - n * HOUR) for n in spots}
+    assert sum((one.end - one.start for one in [*given, *holes]), timedelta()) == hours * HOUR
 
 
 def test_a_kind_that_is_not_there_is_asked_for_once() -> None:
@@ -131,6 +152,12 @@ def test_while_nobody_has_answered_yet_the_first_failure_is_enough() -> None:
 
 def test_consent_that_is_gone_stops_the_connection() -> None:
     with pytest.raises(ConnectionStopped) as stopped:
+        read(Cloud(lambda _: Reauthorize("Signed out.")), Window(NOW - HOUR, NOW), answers=False)
+    assert isinstance(stopped.value.error, Reauthorize)
+
+
+def test_a_no_of_one_part_where_the_provider_let_us_in_a_moment_ago_stops_that_part() -> None:
+    with pytest.raises(KindStopped) as stopped:
         read(Cloud(lambda _: Reauthorize("Signed out.")), Window(NOW - HOUR, NOW))
     assert isinstance(stopped.value.error, Reauthorize)
 

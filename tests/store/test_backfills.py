@@ -79,3 +79,12 @@ def test_how_it_ended_stays_to_be_seen(store: Store, anna: str) -> None:
     assert (done.state, done.progress, done.finished_at) == ("done", 1.0, NOW + MINUTE)
     assert store.backfills.due(NOW + timedelta(days=9)) == ()
     assert store.backfills.take(asked.id, "w", NOW + timedelta(days=9), LEASE) is None
+
+
+def test_times_of_a_clock_that_ran_ahead_hold_it_up_no_longer(store: Store, anna: str) -> None:
+    ahead = NOW + timedelta(days=400)
+    put_off = store.backfills.ask(anna, FIRST, LAST, ahead)
+    held = store.backfills.ask(anna, FIRST, LAST, ahead, kinds=["events"])
+    assert store.backfills.take(held.id, "w", ahead, LEASE)
+    assert {one.id for one in store.backfills.due(NOW)} == {put_off.id, held.id}
+    assert store.backfills.take(held.id, "other", NOW, LEASE)

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from glucoflow.model.errors import OtherAccount
+from glucoflow.model.errors import OtherAccount, Reauthorize
 from glucoflow.store import Store
 from tests.store.conftest import NOW, connect
 
@@ -68,3 +68,14 @@ def test_given_back(store: Store) -> None:
     assert not store.leases.release(connection.id, "w")
     assert len(store.leases.claim_due("x", NOW, LEASE, 1)) == 1
     assert (store.leases.release_all("x"), store.leases.release_all("x")) == (1, 0)
+
+
+def test_times_of_a_clock_that_ran_ahead_hold_nobody_up(store: Store) -> None:
+    first, second, refused = (connect(store, name) for name in ("anna", "ben", "cleo"))
+    ahead = NOW + timedelta(days=400)
+    store.leases.claim_due("another", ahead, LEASE, 1, user_id="anna")
+    store.connections.schedule(first.id, ahead)
+    store.connections.schedule(second.id, NOW + timedelta(hours=9))
+    store.connections.record_error(refused.id, Reauthorize("no"), NOW, lambda _, wait: NOW + timedelta(hours=16))
+    assert store.leases.count_due(NOW) == 2
+    assert {each.id for each in store.leases.claim_due("w", NOW, LEASE, 9)} == {first.id, second.id}

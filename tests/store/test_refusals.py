@@ -108,6 +108,14 @@ def test_a_wave_over_most_people_marks_nobody(store: Store) -> None:
     assert store.connections.refusal_waves(NOW + 23 * HOUR) == ()
 
 
+def test_a_wave_is_one_however_late_the_next_turn_is(store: Store) -> None:
+    people = [connect(store, name) for name in ("anna", "ben", "cleo")]
+    for hour in (0, 2, 6, 30):  # the machine slept for a day
+        for each in people:
+            refuse(store, each, hour)
+    assert {state(store, each) for each in people} == {"connected"}
+
+
 @pytest.mark.parametrize(("refused", "fine"), [(2, 0), (2, 3), (3, 3), (4, 9)])
 def test_a_few_of_many_or_two_of_two_are_no_wave(store: Store, refused: int, fine: int) -> None:
     people = [connect(store, f"p{number}") for number in range(refused + fine)]
