@@ -109,6 +109,7 @@ _BY_APP = {"dexcomone": "ONE", "d1g7": "ONE+", "stelo": "Stelo"}
 _BY_GENERATION = {word: generation.name for word, generation in GENERATIONS.items()}
 INTERVALS_MS = {generation.name: generation.sample_interval_ms for generation in GENERATIONS.values()}
 """By model; None where it is the usual one."""
+KNOWN_MODELS = frozenset([*_BY_VARIANT.values(), *_BY_APP.values(), *_BY_GENERATION.values()])
 
 
 class Devices:

@@ -1,11 +1,12 @@
 """`egvs` → Reading. 105,120 of them are a year, so the usual record takes few steps and the odd one a slower way."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 
-from connectors.dexcom.answers import INTERVALS_MS, Common, Devices, instant, natural_key
+from connectors.dexcom.answers import INTERVALS_MS, KNOWN_MODELS, Common, Devices, instant, natural_key
 from connectors.dexcom.times import has_zone, offset_min, shows_utc
 from connectors.lenient import LenientDecoder
 from connectors.understanding import AHEAD, EARLIEST, NoValue, Word, understand
@@ -23,6 +24,11 @@ LIKELY = 0.01
 
 FASTEST = 100.0
 """mg/dL/min beyond which a rate is rejected, as Tidepool does; Dexcom's own words end at 8."""
+
+
+MINUTE = timedelta(minutes=1)
+LEAST_SPACINGS = 8
+"""So many tell how often a sensor reports whose model nobody knows."""
 
 
 class _Egv(Common, frozen=True, rename="camel", gc=False):
@@ -53,7 +59,8 @@ class Readings:
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
         """All readings of an answer in time order."""
-        return self._receivers.placed(understand(raws, self.reading).page(window, self._egv.left_out))
+        whole = self._receivers.placed(understand(raws, self.reading).page(window, self._egv.left_out))
+        return with_spacing(whole)
 
     def reading(self, raw: msgspec.Raw) -> Reading:
         """One reading. Raises Rejected, NoValue or msgspec.DecodeError."""
@@ -115,6 +122,26 @@ class Readings:
             return rate
         self._egv.left_out["trendRate"] += 1
         return None
+
+
+def with_spacing(page: Page) -> Page:
+    """The page, where readings of a sensor whose model nobody knows stand for the time between them: a quarter of their
+    spacings is no longer than it. A few readings tell nothing, nor does a spacing near the usual one."""
+    unknown: dict[str, list[int]] = {}
+    for at, one in enumerate(page.records):
+        device = one.device
+        if device and device.transmitter_id and device.model and device.model not in KNOWN_MODELS:
+            unknown.setdefault(device.transmitter_id, []).append(at)
+    if not unknown:
+        return page
+    records = list(page.records)
+    for mine in unknown.values():
+        spacings = sorted(records[b].time - records[a].time for a, b in pairwise(mine))
+        usual = round(spacings[len(spacings) // 4] / MINUTE) if len(spacings) >= LEAST_SPACINGS else 5
+        if 1 <= usual <= 2 or 8 <= usual <= 30:
+            for at in mine:
+                records[at] = msgspec.structs.replace(records[at], interval_ms=usual * 60_000)
+    return msgspec.structs.replace(page, records=records)
 
 
 class Receivers:

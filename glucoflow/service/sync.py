@@ -144,9 +144,13 @@ def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: s
 
 
 def _with_summaries(rt: Runtime, connection: Connection, job: Job, owner: str) -> Outcome:
-    """The job, then the summaries of what it wrote since the last success: an earlier failure's pages included."""
+    """The job, then the summaries of what it wrote since the last success: an earlier failure's pages included.
+
+    Where the provider failed in the middle, what came before it counts.
+    """
     outcome = run_job(rt, connection, job, owner)
-    if outcome.status in ("ok", "partial") and not _nothing_follows(rt, connection, outcome):
+    follows = outcome.status in ("ok", "partial") or (outcome.status == "retry" and outcome.counts.created)
+    if follows and not _nothing_follows(rt, connection, outcome):
         begun = time.perf_counter()
         summarize_after(rt, connection.user_id, connection.last_success_at, job.window)
         if outcome.vanished is not None:

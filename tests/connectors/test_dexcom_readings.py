@@ -296,3 +296,30 @@ def test_a_page_of_100_000_records() -> None:
     ]
     made = page(*records)
     assert (len(made.records), len(made.rejected)) == (100_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("generation", "every_min", "count", "interval_ms"),
+    [
+        ("g9", 15, 20, 900_000),
+        ("g9", 1, 20, 60_000),
+        ("g9", 5, 20, None),
+        ("g9", 15, 5, None),
+        ("g7", 15, 20, None),
+        ("stelo", 15, 2, 900_000),
+    ],
+)
+def test_a_sensor_that_nobody_knows_reports_as_often_as_it_does(
+    generation: str, every_min: int, count: int, interval_ms: int | None
+) -> None:
+    first = datetime(2026, 3, 8, tzinfo=UTC)
+    records = [
+        EGV | {
+            "recordId": f"r{n}",
+            "systemTime": f"{first + timedelta(minutes=n * every_min):%Y-%m-%dT%H:%M:%SZ}",
+            "transmitterGeneration": generation,
+        }
+        for n in range(count)
+    ]  # fmt: skip
+    made = page(*records).records
+    assert {one.interval_ms for one in made if isinstance(one, Reading)} == {interval_ms}

@@ -51,9 +51,11 @@ def bad(*hours: int, error: Exception = REFUSED) -> Trouble:
     return lambda window: error if any(s.start < window.end and window.start < s.end for s in spots) else None
 
 
-def read(cloud: Cloud, window: Window, **how: bool) -> tuple[list[Window], list[Window]]:
-    """Windows read, and holes."""
-    given: list[Window] = []
+def read(
+    cloud: Cloud, window: Window, given: list[Window] | None = None, **how: bool
+) -> tuple[list[Window], list[Window]]:
+    """Windows read (put into `given`), and holes."""
+    given = [] if given is None else given
     holes: list[Window] = []
     for item in Reader(cloud, "readings", NOW, answers=how.pop("answers", True)).read(window, **how):
         (holes if isinstance(item, Hole) else given).append(item.window)
@@ -112,10 +114,8 @@ def test_where_the_first_and_the_newest_hour_fail_as_well_the_kind_stops_where_i
 def test_what_is_before_a_bad_newest_day_is_read() -> None:
     cloud = Cloud(lambda window: REFUSED if window.end > NOW - DAY else None)
     given: list[Window] = []
-    reader = Reader(cloud, "readings", NOW)
     with pytest.raises(KindStopped) as stopped:
-        for item in reader.read(Window(NOW - 25 * DAY, NOW)):
-            given += [] if isinstance(item, Hole) else [item.window]
+        read(cloud, Window(NOW - 25 * DAY, NOW), given)
     assert stopped.value.at >= NOW - DAY
     assert max(one.end for one in given) == NOW - DAY
     assert len(cloud.asked) < 40

@@ -76,6 +76,6 @@ def test_times_of_a_clock_that_ran_ahead_hold_nobody_up(store: Store) -> None:
     store.leases.claim_due("another", ahead, LEASE, 1, user_id="anna")
     store.connections.schedule(first.id, ahead)
     store.connections.schedule(second.id, NOW + timedelta(hours=9))
-    store.connections.record_error(refused.id, Reauthorize("no"), NOW, lambda _, wait: NOW + timedelta(hours=16))
+    store.connections.record_error(refused.id, Reauthorize("no"), NOW, lambda *_: NOW + timedelta(hours=16))
     assert store.leases.count_due(NOW) == 2
     assert {each.id for each in store.leases.claim_due("w", NOW, LEASE, 9)} == {first.id, second.id}
