@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from glucoflow.analytics.intervals import infer_intervals, second_streams
 from glucoflow.model.glycemia import ExcludedCounts, ExcludedSpan
 from glucoflow.model.ranges import USUAL_LIMITS, SensorLimits
 
@@ -28,10 +29,6 @@ LOWEST, HIGHEST = 20.0, 1000.0
 FIRST_MOMENT, LAST_MOMENT = 631_152_000_000, 4_102_444_800_000
 """1990 and 2100 (UTC): outside no sensor measured, and a grid out to the year 9999 would not fit in memory."""
 
-SENSOR_INTERVALS_MS = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS)
-AROUND = 13
-"""So many spacings around a reading tell its sensor's interval."""
-NEARLY = 0.1
 EPOCH = date(1970, 1, 1)
 
 Floats = NDArray[np.float64]
@@ -217,53 +214,6 @@ def day_number(day: date) -> int:
 def date_of(number: int) -> date:
     """The date of `day_number`."""
     return EPOCH + timedelta(days=int(number))
-
-
-def infer_intervals(utc: Ints) -> Ints:
-    """How long each of ascending moments stands for: the median spacing around it, as 1, 5 or 15 minutes.
-
-    A dozen readings outlive jitter, gaps and a stray one, and a change of sensor at noon is one at noon. Where every
-    second spacing is a sensor's own, two streams of one sensor run through each other (`second_streams`).
-    """
-    if utc.size < 2:
-        return np.full(utc.size, SENSOR_INTERVALS_MS[1], dtype=np.int64)
-    choices = np.array(SENSOR_INTERVALS_MS, dtype=np.int64)
-    one, two = _usual_spacing(utc, 1), _usual_spacing(utc, 2)
-    intervals: Ints = choices[np.abs(np.log(one)[:, None] - np.log(choices)[None, :]).argmin(axis=1)]
-    twice = np.abs(two[:, None] / choices[None, :] - 1)
-    double: Bools = (twice.min(axis=1) < NEARLY) & (utc.size > 2)
-    intervals[double] = choices[twice.argmin(axis=1)][double]
-    return intervals
-
-
-def second_streams(utc: Ints, interval_ms: Ints) -> Bools:
-    """Which of ascending moments repeat what another stream of the same sensor says, a part of an interval apart.
-
-    Only where readings come twice as often as the sensor measures; the first of each pair is kept.
-    """
-    result = np.zeros(utc.size, dtype=np.bool_)
-    if utc.size < 3:
-        return result
-    crowded = np.abs(_usual_spacing(utc, 2) / interval_ms - 1) < NEARLY
-    kept = None
-    for at in np.flatnonzero(crowded).tolist():
-        if kept is not None and utc[at] - utc[kept] < 0.7 * interval_ms[at]:
-            result[at] = True
-        else:
-            kept = at
-    return result
-
-
-def _usual_spacing(utc: Ints, steps: int) -> Floats:
-    """The median time between readings so many steps apart, around each reading."""
-    spacing = np.maximum(utc[steps:] - utc[:-steps], 1).astype(np.float64)
-    if spacing.size == 0:
-        return np.full(utc.size, 1.0)
-    wide = min(AROUND, spacing.size if spacing.size % 2 else spacing.size - 1)
-    middle = np.median(np.lib.stride_tricks.sliding_window_view(spacing, max(wide, 1)), axis=1)
-    lead = np.arange(utc.size) - max(wide, 1) // 2
-    result: Floats = middle[np.clip(lead, 0, middle.size - 1)]
-    return result
 
 
 def _beyond(values: Floats, limits: SensorLimits) -> NDArray[np.int8]:

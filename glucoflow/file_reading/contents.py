@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from glucoflow.analytics.series import infer_intervals, moment_of
+from glucoflow.analytics.intervals import infer_intervals
+from glucoflow.analytics.series import moment_of
 from glucoflow.file_reading.findings import UnreadRow
 from glucoflow.file_reading.format import FileFormat
 from glucoflow.model import records as r

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glucoflow.analytics.intervals import infer_intervals
 from glucoflow.analytics.one_moment import superseded
-from glucoflow.analytics.series import infer_intervals
 from glucoflow.file_reading.findings import AGAIN
 
 Ints = NDArray[np.int64]

@@ -44,6 +44,16 @@ def test_a_new_sensor_at_noon_is_one_at_noon() -> None:
     assert metrics_of(series, DAY_MS).active_percent == pytest.approx(100, abs=2)
 
 
+@pytest.mark.parametrize("lost", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize("minutes", [1, 5, 15])
+def test_lost_readings_are_lost_and_nothing_else(minutes: int, lost: float) -> None:
+    """A bad connection makes no slower sensor, and no second stream: what was held stands for its own interval."""
+    held = np.flatnonzero(np.random.default_rng(3).random(14 * 1440 // minutes) >= lost)
+    metrics = metrics_of(Series.of(MIDNIGHT + held * minutes * MINUTE_MS, np.full(held.size, 120.0)), 14 * DAY_MS)
+    assert (metrics.n, metrics.excluded_counts.duplicate) == (held.size, 0)
+    assert metrics.active_percent == pytest.approx(100 * held.size * minutes / (14 * 1440), abs=1 if lost < 0.5 else 4)
+
+
 def mixed() -> tuple[Series, np.ndarray]:
     """Seven days a minute apart about 100 to 140, seven days five minutes apart about 200 to 240; and by minutes."""
     fast = MIDNIGHT + np.arange(7 * 1440) * MINUTE_MS

@@ -204,3 +204,10 @@ def test_a_missing_file_and_an_unknown_zone_are_said(files: Files) -> None:
         read_people(files.folder / "none.csv")
     with pytest.raises(UnreadableFile, match="is not a time zone"):
         read_people(files.plain(["a,2026-03-08 12:00,100"]), Choices(zone="Middle/Earth"))
+
+
+def test_values_that_are_all_impossible_make_no_report(files: Files) -> None:
+    """1.0 could be mmol/L by its look and is 18 mg/dL, which nobody's sensor has shown."""
+    rows = [f"a,2026-03-0{k // 288 + 1} {k % 288 // 12:02}:{k % 12 * 5:02},1.0" for k in range(300)]
+    with pytest.raises(UnreadableFile, match="300 values, and none can be glucose: all lie outside of 20 to 1000"):
+        read_people(files.plain(rows))
