@@ -50,6 +50,11 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return _label(self.first, self.last)
 
     @property
+    def dates(self) -> str:
+        """The local dates in it, which a paper keeps: `8 – 21 Nov 2026`."""
+        return _label(self.first, self.last)
+
+    @property
     def within(self) -> str:
         """The label inside a sentence."""
         return self.label[0].lower() + self.label[1:] if self.preset else self.label

@@ -65,6 +65,12 @@ def moment(time: datetime, offset_min: int | None, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
 
 
+def day_there(time: datetime, zone: str) -> str:
+    """`Sat 21 Nov 2026`, the date in a zone."""
+    local = time.astimezone(ZoneInfo(zone))
+    return f"{local:%a} {local.day} {local:%b %Y}"
+
+
 def date_words(text: str) -> str:
     """`Sat 21 Nov` for 2026-11-21."""
     day = date.fromisoformat(text)

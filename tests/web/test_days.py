@@ -1,11 +1,13 @@
 """One day on its own: how one gets there, and what short spans leave out."""
 
+import io
 import re
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+from pypdf import PdfReader
 
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, dashboard_page, placed, too_short
 from glucoflow.web.span import dates, rolling
@@ -113,8 +115,16 @@ def test_paper_says_what_is_on_it_and_lists_are_printed_to_their_end(town: Site,
     assert scroll.evaluate(cut) > 100
     assert not page.locator(".on-paper").is_visible()
     page.emulate_media(media="print")
-    assert page.locator(".on-paper").inner_text() == "Days · Last 30 days · mg/dL · compared with the 30 days before"
+    today = datetime.now(UTC).date()
+    said = page.locator(".on-paper").inner_text()
+    words = f"{today.day} {today:%b %Y}"
+    assert said.startswith("Days · ")
+    assert f"{words} (last 30 days) · mg/dL · compared with the 30 days before · printed on {today:%a} {words}" in said
+    assert words in page.title()
     assert scroll.evaluate(cut) <= 1
+    for sheet in ("A4", "Letter"):
+        pages = PdfReader(io.BytesIO(page.pdf(format=sheet))).pages
+        assert len(pages[-1].extract_text()) > 300, "a sheet for the foot alone"
     drawn = page.locator('[data-chart^="day_overlay"] svg')
     assert int(drawn.evaluate("svg => svg.viewBox.baseVal.width")) > 1000
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
