@@ -108,15 +108,23 @@ def test_key_figures_say_what_changed_and_what_meets_its_goal() -> None:
     good: dict[Band, int] = {"very_low": 0, "low": 0, "in_range": 3500, "high": 500, "very_high": 0}
     worse: dict[Band, int] = {"very_low": 0, "low": 0, "in_range": 3000, "high": 1000, "very_high": 0}
     words = words_of("key_figures", halves(good, worse, 150, 160), PROFILES["adult"])
-    assert {"150", "6.9 %", "30 %", "87.5 %", "99 %"} <= set(words)
-    assert {"−10 vs before", "−0.2 vs before", "+12.5 vs before"} <= set(words)
+    assert {"150", "6.9 %", "30.0 %", "87.5 %", "99 %"} <= set(words)
+    assert {"−10 vs before", "−0.2 points vs before", "±0 points vs before", "+12.5 points vs before"} <= set(words)
     pregnant = words_of("key_figures", halves(good, worse, 150, 160), PROFILES["pregnancy"])
     assert "not in pregnancy" in pregnant
-    assert not {"6.9 %", "−0.2 vs before"} & set(pregnant)
+    assert not {"6.9 %", "−0.2 points vs before"} & set(pregnant)
     few: dict[Band, int] = {**good, "in_range": 1000}
     for first, second in ((few, worse), (good, few)):
         alone = words_of("key_figures", halves(first, second, 150, 160), PROFILES["adult"])
         assert not any("before" in one for one in alone), "nothing is compared where one side lacks data"
+
+
+def test_a_cv_beside_its_limit_is_shown_on_its_side_of_it() -> None:
+    good: dict[Band, int] = {"very_low": 0, "low": 0, "in_range": 4000, "high": 0, "very_high": 0}
+    for share, shown in ((0.36004, ">36 %"), (0.36, "36.0 %"), (0.3596, "36.0 %"), (0.3642, "36.4 %")):
+        answer = halves(good, good, 150, 150)
+        answer["who"]["buckets"]["first"]["st"]["std_deviation_sampling"] = 150 * share
+        assert shown in words_of("key_figures", answer, PROFILES["adult"]), share
 
 
 def newest(age: timedelta, direction: str = "flat", provider: str = "dexcom") -> dict[str, Any]:
