@@ -88,6 +88,8 @@ def _problem(refused: Refused, version3: bool) -> Answer:
     body: dict[str, object] = {"status": refused.status, "message": refused.message}
     if version3:
         body["message"] = refused.description or refused.message
+        if refused.status == 401 and refused.message == "Unauthorized":
+            body["message"] = "Missing or bad access token or JWT"
     else:
         body["description"] = refused.description or refused.message
     return as_json(body, refused.status)

@@ -72,10 +72,12 @@ class Uploads:
         *,
         look_first: bool = True,
         lenient: bool = False,
+        stamp: bool = False,
     ) -> list[Put]:
         """Each document stored, in the order sent. Raises NotStorable before anything is, and what the sink raises.
 
-        `look_first` False spares the look at what is there, for entries, whose place says which they replace.
+        `look_first` False spares the look at what is there, for entries, whose place says which they replace. `stamp`
+        keeps when a document was made, for interfaces that tell it.
         """
         now_ms = epoch_ms(now)
         wholes = [made_whole(collection, one, now_ms, lenient=lenient) for one in sent]
@@ -87,6 +89,8 @@ class Uploads:
         latest = dict(zip(ids, every, strict=True))  # of two with one id in a batch the later wins
         for own_id, whole in latest.items():
             whole.document["_id"] = own_id
+        if stamp:
+            _keep_beginnings(latest, known)
         documents = self._documents(latest, now)
         new_ids = {one.id for one in documents}
         replaced = [one.stored.id for one in known if one.own_id in latest and one.stored.id not in new_ids]
@@ -110,6 +114,10 @@ class Uploads:
         kept = {one.id for one in marks}
         self._write(marks, [one.stored.id for one in every if one.stored.id not in kept], now)
         return len(ids)
+
+    def forget(self, found: Iterable[Found], now: datetime) -> None:
+        """Take away what was left of deleted documents."""
+        self._write([], [one.stored.id for one in found if one.by_app and one.deleted], now)
 
     def _refuse_others(self, collection: Collection, wholes: Sequence[Whole]) -> None:
         """Raises NotStorable for a change of what a provider gave: it would stand there twice."""
@@ -200,6 +208,12 @@ def _say(rejected: Sequence[RejectedRecord]) -> None:
     first = rejected[0]
     log.warning("documents of an app were rejected", extra={"documents": len(rejected), "field": first.field})
     raise Rejected(first.field, first.reason)
+
+
+def _keep_beginnings(latest: Mapping[str, Whole], known: Sequence[Found]) -> None:
+    for one in known:
+        if not one.deleted and (whole := latest.get(one.own_id)):
+            whole.document["srvCreated"] = one.document.get("srvCreated", one.stored.written_ms)
 
 
 def _made_id(whole: Whole) -> str:

@@ -5,7 +5,9 @@ never be stored.
 """
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -38,7 +40,12 @@ OPS: Mapping[str, Op] = {
     "nin": "nin",
     "re": "regex",
 }
-IMMUTABLE = ("identifier", "date", "utcOffset", "eventType", "device", "app", "srvCreated", "subject")
+IMMUTABLE = ("identifier", "date", "utcOffset", "eventType", "device", "app")
+OF_THE_SERVER = ("srvCreated", "subject", "srvModified", "modifiedBy", "isValid")
+WIDEST_OFFSET = 1_440
+NAMESPACE = uuid.UUID(bytes=b"NightscoutRocks!")
+"""Of the identifiers that Nightscout makes for documents without one."""
+
 _OURS = frozenset({"srvModified", "srvCreated", "subject", "modifiedBy", "isValid", "isReadOnly", "mills", "_id"})
 """What the server says of a document, and no app changes."""
 
@@ -104,6 +111,9 @@ def read(site: Site, asked: Asked, app: App | None, name: str, identifier: str) 
     if found.deleted:
         raise Refused(410, "Gone")
     modified = {"Last-Modified": seconds_text(instant(found.stored.written_ms))}
+    since = _since(asked, "if-modified-since")
+    if since is not None and found.stored.written_ms // 1000 * 1000 <= since:
+        return Answer(status=304, headers=modified)
     return as_json({"status": 200, "result": _fields(asked, _formed(found))}, headers=modified)
 
 
@@ -112,7 +122,8 @@ def create(site: Site, asked: Asked, app: App | None, name: str) -> Answer:
     who = uploader(app)
     collection = _collection(name)
     document = _sent(site, asked, collection)
-    put = site.uploads(who).put(collection, [document], site.clock())[0]
+    document.setdefault("identifier", _identifier(document))
+    put = site.uploads(who).put(collection, [{**document, "subject": who.name}], site.clock(), stamp=True)[0]
     return _written(put, collection, 201 if put.is_new else 200, twin=not put.is_new)
 
 
@@ -121,12 +132,13 @@ def replace(site: Site, asked: Asked, app: App | None, name: str, identifier: st
     who = uploader(app)
     collection = _collection(name)
     found = _one(site, who, name, identifier)
-    _changeable(found)
-    document = _sent(site, asked, collection)
+    _changeable(asked, found)
     if found is not None:
-        _unchanged(found, document)
+        _unchanged(found, {key: value for key, value in _object(asked).items() if key != "identifier"})
+    document = _sent(site, asked, collection)
     named = {"_id": found.own_id} if found is not None else {}
-    put = site.uploads(who).put(collection, [{**document, "identifier": identifier, **named}], site.clock())[0]
+    ours = {"identifier": identifier, "subject": who.name, **named}
+    put = site.uploads(who).put(collection, [{**document, **ours}], site.clock(), stamp=True)[0]
     return _written(put, collection, 201 if put.is_new else 200)
 
 
@@ -137,13 +149,12 @@ def patch(site: Site, asked: Asked, app: App | None, name: str, identifier: str)
     found = _one(site, who, name, identifier)
     if found is None:
         raise not_found()
-    _changeable(found)
-    sent = asked.sent()
-    if not isinstance(sent, dict) or not sent:
-        raise Refused(400, "Bad or missing request body")
+    _changeable(asked, found)
+    sent = _object(asked)
     _unchanged(found, sent)
     kept = {key: value for key, value in {**found.document, **sent}.items() if key not in _OURS}
-    put = site.uploads(who).put(collection, [{**kept, "_id": found.own_id}], site.clock())[0]
+    ours = {"_id": found.own_id, "subject": found.document.get("subject"), "modifiedBy": who.name}
+    put = site.uploads(who).put(collection, [{**kept, **ours}], site.clock(), stamp=True)[0]
     return _written(put, collection, 200)
 
 
@@ -153,10 +164,11 @@ def delete(site: Site, asked: Asked, app: App | None, name: str, identifier: str
     found = _one(site, who, name, identifier)
     if found is None or not found.by_app:
         raise not_found()
-    now = site.clock()
+    now, keep = site.clock(), asked.first("permanent") != "true"
     if not found.deleted:
-        keep = asked.first("permanent") != "true"
         site.uploads(who).delete(_collection(name), [found], now, leave_mark=keep)
+    elif not keep:
+        site.uploads(who).forget([found], now)
     return as_json({"status": 200, "identifier": identifier, "lastModified": epoch_ms(now)})
 
 
@@ -175,13 +187,14 @@ def _collection(name: str) -> Collection:
 
 def _sent(site: Site, asked: Asked, collection: Collection) -> Doc:
     """The body as a document that can be stored. Raises Refused (400) for one that never can."""
-    sent = asked.sent()
-    if not isinstance(sent, dict) or not sent:
-        raise Refused(400, "Bad or missing request body")
+    sent = _object(asked)
     if "date" in sent and ms_of(sent["date"]) is None:
         raise Refused(400, "Bad or missing date field")
-    if "utcOffset" in sent and not isinstance(sent["utcOffset"], int | float):
+    offset = sent.get("utcOffset", 0)
+    if not isinstance(offset, int | float) or not -WIDEST_OFFSET <= offset <= WIDEST_OFFSET:
         raise Refused(400, "Bad or missing utcOffset field")
+    if not isinstance(sent.get("app"), str) or not sent["app"]:
+        raise Refused(400, "Bad or missing app field")
     document = {key: value for key, value in sent.items() if key not in _OURS}
     if collection == "treatments" and ms_of(document.get("created_at")) is None and "date" in document:
         document["created_at"] = document["date"]
@@ -194,9 +207,38 @@ def _sent(site: Site, asked: Asked, collection: Collection) -> Doc:
     return document
 
 
-def _changeable(found: Found | None) -> None:
+def _object(asked: Asked) -> Doc:
+    """The body. Raises Refused for what is no document."""
+    sent = asked.sent()
+    if not isinstance(sent, dict) or not sent:
+        raise Refused(400, "Bad or missing request body")
+    return sent
+
+
+def _identifier(document: Doc) -> str:
+    """What Nightscout calls a document of a device at a time: the same for the same."""
+    kind = document.get("eventType")
+    key = f"{document.get('device', 'undefined')}_{ms_of(document.get('date'))}" + (f"_{kind}" if kind else "")
+    return str(uuid.uuid5(NAMESPACE, key))
+
+
+def _since(asked: Asked, header: str) -> int | None:
+    """The time of a header in epoch ms; None without one, or where it cannot be read."""
+    said = asked.headers.get(header, "").strip()
+    if re.fullmatch(r"\d{1,14}", said):
+        return int(said)
+    try:
+        return epoch_ms(parsedate_to_datetime(said)) if said else None
+    except ValueError:
+        return ms_of(said)
+
+
+def _changeable(asked: Asked, found: Found | None) -> None:
     if found is None:
         return
+    before = _since(asked, "if-unmodified-since")
+    if before is not None and found.stored.written_ms // 1000 * 1000 > before:
+        raise Refused(412, "Precondition Failed")
     if not found.by_app:
         raise Refused(400, "Field identifier cannot be modified by the client")
     if found.deleted:
@@ -206,6 +248,9 @@ def _changeable(found: Found | None) -> None:
 def _unchanged(found: Found, sent: Doc) -> None:
     """Raises Refused for a field that no app may change."""
     held = _formed(found)
+    for name in OF_THE_SERVER:
+        if name in sent and sent[name] != held.get(name):
+            raise Refused(400, f"Field {name} cannot be modified by the client")
     for name in IMMUTABLE:
         if name in sent and name in held and sent[name] != held[name] and ms_of(sent[name]) != ms_of(held[name]):
             raise Refused(400, f"Field {name} cannot be modified by the client")

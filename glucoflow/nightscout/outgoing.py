@@ -57,6 +57,8 @@ def common_form(stored: Stored, collection: Collection) -> Doc:
 
 def v1_form(document: Doc, collection: Collection) -> Doc:
     """As v1 gives it: carbs and insulin stand there as null where there are none."""
+    for name in ("srvCreated", "subject", "modifiedBy"):
+        document.pop(name, None)
     if collection == "treatments":
         document.setdefault("carbs", None)
         document.setdefault("insulin", None)
