@@ -94,10 +94,15 @@ class Uploads:
         documents = self._documents(latest, now)
         new_ids = {one.id for one in documents}
         replaced = [one.stored.id for one in known if one.own_id in latest and one.stored.id not in new_ids]
-        self._write(documents, replaced, now)
-        alive = {one.own_id for one in known if not one.deleted}
+        changed = self._write(documents, replaced, now)
+        alive = {one.own_id: one.stored.written_ms for one in known if not one.deleted}
+        written = {} if changed else alive
         return [
-            Put(document=latest[own_id].document, is_new=own_id not in alive, written_ms=now_ms)
+            Put(
+                document=latest[own_id].document,
+                is_new=own_id not in alive,
+                written_ms=written.get(own_id, now_ms),
+            )
             for own_id in ids[: len(wholes)]
         ]
 
@@ -187,16 +192,19 @@ class Uploads:
         whole = collection == "entries"
         return document_id(self._person.id, UPLOADS, collection, own_id if whole else f"{own_id}/{part}")
 
-    def _write(self, documents: Sequence[Document], deleted: Sequence[str], now: datetime) -> None:
+    def _write(self, documents: Sequence[Document], deleted: Sequence[str], now: datetime) -> bool:
+        """Whether anything changed."""
         if not documents and not deleted:
-            return
+            return False
         result = self._sink().write(documents, deleted, now)
         self._held.refresh()
         if result.rejected:
             _say(result.rejected)
         times = [one.source.timestamp for one in documents if keeps(one.source.timestamp, now)]
-        if times and (result.created or result.updated or result.deleted):
+        changed = bool(result.created or result.updated or result.deleted)
+        if times and changed:
             self._on_written(self._person.id, min(times), max(times) + timedelta(seconds=1))
+        return changed
 
 
 def _app(whole: Whole) -> AppFields:

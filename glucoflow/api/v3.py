@@ -262,7 +262,7 @@ def _written(put: Put, collection: Collection, status: int, *, twin: bool = Fals
     identifier = put.document.get("identifier") or put.document["_id"]
     body = {"status": status, "identifier": identifier, "lastModified": put.written_ms}
     if twin:
-        body |= {"isDeduplication": True, "deduplicatedIdentifier": identifier}
+        body["isDeduplication"] = True
     location = {"Location": f"/api/v3/{collection}/{identifier}"} if status == 201 and identifier.isascii() else {}
     return as_json(body, status, {"Last-Modified": seconds_text(instant(put.written_ms)), **location})
 

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import uuid
 import zlib
 from datetime import UTC, datetime, timedelta
 
@@ -171,6 +172,10 @@ def test_androidaps_from_its_first_call_on(doors: Site, user: str) -> None:
         assert (made.status_code, made.json()["identifier"]) == (201, "5b2c-4a")
         twin = phone.post("/api/v3/treatments", json=sent)
         assert (twin.status_code, twin.json()["isDeduplication"]) == (200, True)
+        again = phone.post("/api/v3/treatments", json=sent)
+        held = phone.get("/api/v3/treatments/5b2c-4a").json()["result"]
+        assert held["srvModified"] == again.json()["lastModified"]
+        assert (held["subject"], held["srvCreated"] <= held["srvModified"]) == ("Test app", True)
         phone.post("/api/v1/treatments", json=loop_treatments(40))
         page = phone.get("/api/v3/treatments/history/0?limit=500")
         tag = re.fullmatch(r'W/"(\d+)"', page.headers["etag"])
@@ -201,7 +206,8 @@ def test_androidaps_from_its_first_call_on(doors: Site, user: str) -> None:
 def test_what_never_can_be_stored_is_400(phone: Phone) -> None:
     for bad, text in (
         ({"date": 0}, "date"), ({"date": None, "created_at": None}, "date"), ({"date": "soon"}, "date"),
-        ({"utcOffset": "x"}, "Bad or missing utcOffset field"),
+        ({"utcOffset": "x"}, "Bad or missing utcOffset field"), ({"utcOffset": -5000}, "utcOffset"),
+        ({"app": ""}, "Bad or missing app field"), ({"app": None}, "Bad or missing app field"),
     ):  # fmt: skip
         answer = phone.post("/api/v3/treatments", json={**androidaps_bolus(3, "bad"), **bad})
         assert answer.status_code == 400, bad
@@ -212,9 +218,29 @@ def test_what_never_can_be_stored_is_400(phone: Phone) -> None:
     assert "cannot be modified by the client" in answer.json()["message"]
     assert phone.put("/api/v3/treatments/fixed", json=androidaps_bolus(3, "fixed", insulin=9)).status_code == 200
     assert phone.get("/api/v3/treatments/fixed").json()["result"]["insulin"] == 9
+    for name, value in (("srvModified", 1), ("isValid", False), ("subject", "somebody"), ("modifiedBy", "x")):
+        answer = phone.patch("/api/v3/treatments/fixed", json={"insulin": 1, name: value})
+        assert (answer.status_code, name in answer.json()["message"]) == (400, True)
     assert phone.patch("/api/v3/food", json={"a": 1}).status_code == 404
     assert phone.get("/api/v3/food").json()["result"] == phone.get("/api/v3/settings").json()["result"] == []
     assert phone.get("/api/v3/entries?limit=1001").status_code == 400
+
+
+def test_a_document_without_an_identifier_gets_nightscouts(phone: Phone) -> None:
+    """The identifier that Nightscout's own tests compute for a device, time and kind."""
+    sent = {"date": 1_560_000_000_000, "device": "Samsung", "app": "AAPS", "eventType": "Note", "notes": "x"}
+    made = [phone.post("/api/v3/treatments", json=sent) for _ in range(2)]
+    expected = str(uuid.uuid5(uuid.UUID(bytes=b"NightscoutRocks!"), "Samsung_1560000000000_Note"))
+    assert [(one.status_code, one.json()["identifier"]) for one in made] == [(201, expected), (200, expected)]
+    assert phone.get("/api/v3/treatments/" + expected, headers={
+        "if-modified-since": "Fri, 01 Jan 2100 00:00:00 GMT"
+    }).status_code == 304  # fmt: skip
+    assert phone.put("/api/v3/treatments/" + expected, json=sent, headers={
+        "if-unmodified-since": "Fri, 01 Jan 2010 00:00:00 GMT"
+    }).status_code == 412  # fmt: skip
+    for permanent, left in (("false", 410), ("true", 404)):
+        assert phone.delete(f"/api/v3/treatments/{expected}?permanent={permanent}").status_code == 200
+        assert phone.get("/api/v3/treatments/" + expected).status_code == left
 
 
 def test_directions_are_spelled_as_trio_knows_them(phone: Phone) -> None:
