@@ -118,10 +118,10 @@ class PrefectHouse:
         found: dict[str, Any] = self.look(f"flow_runs/{run_id}")
         return found
 
-    def ended(self, run_id: str, *alive: subprocess.Popen[bytes]) -> dict[str, Any]:
+    def ended(self, run_id: str, *alive: subprocess.Popen[bytes], seconds: float = LONGEST_START_S) -> dict[str, Any]:
         """The run, once it has come to an end."""
         last = {"CRASHED", "COMPLETED", "FAILED", "CANCELLED"}
-        self.until(lambda: self.flow_run(run_id)["state_type"] in last, *alive)
+        self.until(lambda: self.flow_run(run_id)["state_type"] in last, *alive, seconds=seconds)
         return self.flow_run(run_id)
 
     def _answer(self, method: str, path: str, query: dict[str, Any] | None) -> Any:

@@ -116,7 +116,7 @@ def test_both_work_and_none_is_polled_twice_at_once(house: PrefectHouse, sim: Si
     house.until(lambda: len(running(house)) == 2, *workers)
     assert {parent_of(one["infrastructure_pid"]) for one in running(house)} == {one.pid for one in workers}
     (helped,) = [one["id"] for one in running(house) if one["id"] != led]
-    done = [house.ended(one, *workers) for one in (led, helped)]
+    done = [house.ended(one, *workers, seconds=1800) for one in (led, helped)]
     assert {one["state_type"] for one in done} == {"COMPLETED"}, [one["state"]["message"] for one in done]
     shares = [int(one["state"]["message"].partition(" ")[0]) for one in done]
     assert sum(shares) == connections
