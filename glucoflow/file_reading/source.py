@@ -20,6 +20,8 @@ HEAD_BYTES = 64 * 1024
 LONGEST_LINE = 1 << 20
 LARGEST_UNPACKED = 8 * 2**30
 """Bytes of all members of a ZIP together: more is no export, it is a bomb."""
+LARGEST_WORKBOOK = 2**29
+"""The same of a workbook, whose texts are all held at once."""
 MOST_LINES_IN_A_ROW = 8
 """A note may have a few lines. More means a quotation mark that is never closed: the lines are rows of their own."""
 
@@ -119,15 +121,18 @@ def _packed(path: Path, name: str) -> list[Source]:
         raise UnreadableFile(
             f"{name} is a ZIP file that is broken or cut off.", remedy="Export or download it again."
         ) from None
-    if is_workbook(archive):
+    workbook = is_workbook(archive)
+    most = LARGEST_WORKBOOK if workbook else LARGEST_UNPACKED
+    if sum(one.file_size for one in archive.infolist()) > most:
+        raise UnreadableFile(
+            f"{name} would unpack to more than {most >> 20} MiB.",
+            remedy="Save its sheets as CSV." if workbook else "Give the files in it.",
+        )
+    if workbook:
         return [Source(f"{name}, sheet {sheet}", _no_bytes, rows) for sheet, rows in sheets_of(path)]
     members = [one for one in archive.infolist() if not one.is_dir() and not _is_litter(one.filename)]
     if any(one.flag_bits & 1 for one in members):
         raise UnreadableFile(f"{name} asks for a password.", remedy="Unpack it, and give the files in it.")
-    if sum(one.file_size for one in members) > LARGEST_UNPACKED:
-        raise UnreadableFile(
-            f"{name} would unpack to more than {LARGEST_UNPACKED >> 30} GiB.", remedy="Give the files in it."
-        )
     return [Source(one.filename, partial(_member, archive, one)) for one in members]
 
 

@@ -279,3 +279,16 @@ def test_the_same_row_over_and_over_is_one_reading_and_costs_no_memory(tmp_path:
     )
     (person,) = contents.people
     assert (person.counts.rows, person.counts.read, person.counts.n_merged) == (20_001, 2, 19_999)
+
+
+@pytest.mark.parametrize("name", ["export.csv", "xl/sharedStrings.xml"])
+def test_a_bomb_is_not_unpacked(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glucoflow.file_reading.source.LARGEST_UNPACKED", 10 * 2**20)
+    monkeypatch.setattr("glucoflow.file_reading.source.LARGEST_WORKBOOK", 10 * 2**20)
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(name, b" " * (11 * 2**20))
+        if name.startswith("xl/"):
+            packed.writestr("xl/workbook.xml", b"<workbook/>")
+    with pytest.raises(UnreadableFile, match="would unpack to more than 10 MiB"):
+        read_contents(path)
