@@ -103,6 +103,19 @@ class PartnerSettings(BaseSettings):
     maintenance_end: time | None = Field(None, description="until when")
 
 
+class MailSettings(BaseSettings):
+    """The server that invitations are sent by, if any."""
+
+    model_config = settings_config("SMTP_")
+
+    host: str | None = Field(None, description="mail server; without one, invitations are only shown")
+    port: int = Field(587, ge=1, le=65535, description="its port: 587 with STARTTLS, 465 with SMTP_TLS=true")
+    tls: bool = Field(False, description="encrypted from the start, as on port 465")
+    username: str | None = Field(None, description="log-in at the mail server")
+    password: SecretStr | None = Field(None, description="its password")
+    sender: str | None = Field(None, description="address that invitations come from")
+
+
 class PrefectSettings(BaseSettings):
     """Prefect's server. Without PREFECT_API_URL, `glucoflow up` runs one of its own."""
 
@@ -151,6 +164,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = Field(default_factory=SyncSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     partner: PartnerSettings = Field(default_factory=PartnerSettings)
+    mail: MailSettings = Field(default_factory=MailSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -22,12 +22,15 @@ from glucoflow.partner_api.limits import Limits
 from glucoflow.service.accounts import undo_connection
 from glucoflow.service.after_uploads import AfterUploads
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
+from glucoflow.service.archive import write_archive
 from glucoflow.service.connect import SiteConnect
+from glucoflow.service.mail import Mail
 from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.runtime import open_runtime
 from glucoflow.service.uploads import Uploads
-from glucoflow.settings import PartnerSettings, Settings, WebSettings
+from glucoflow.service.visitors import is_open_home
+from glucoflow.settings import MailSettings, PartnerSettings, Settings, WebSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -40,12 +43,13 @@ LOGGING_CONFIG = Path(__file__).parents[2] / "flows" / "logging.yml"
 
 def serve_web(settings: Settings, port: int | None) -> None:
     """Serve the pages until told to stop. Raises Misconfigured for an open address without a password."""
-    if settings.web.host not in LOOPBACK_HOSTS and settings.web.password is None:
-        raise Misconfigured(
-            f"The pages would be open to everybody who can reach {settings.web.host}.",
-            remedy="Set WEB_PASSWORD in .env, or WEB_HOST=127.0.0.1.",
-        )
     with open_runtime(settings) as rt, AfterUploads(rt) as after_uploads:
+        if settings.web.host not in LOOPBACK_HOSTS and is_open_home(rt.store, settings.web.password):
+            raise Misconfigured(
+                f"The pages would be open to everybody who can reach {settings.web.host}.",
+                remedy="Set WEB_PASSWORD in .env, make an account with `glucoflow accounts add NAME --operator`, or "
+                "set WEB_HOST=127.0.0.1.",
+            )
         rt.store.examine()
         options = web_options(settings.web, settings.store.data_dir)
         app = create_app(
@@ -65,6 +69,8 @@ def serve_web(settings: Settings, port: int | None) -> None:
             options,
             rt.clock,
             Uploads(rt),
+            mail=mail_of(settings.mail),
+            archive=partial(write_archive, rt),
         )
         apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
         config = uvicorn.Config(
@@ -88,6 +94,22 @@ def _limits(settings: PartnerSettings) -> Limits:
         per_minute=settings.requests_per_minute,
         maintenance_start=settings.maintenance_start,
         maintenance_end=settings.maintenance_end,
+    )
+
+
+def mail_of(settings: MailSettings) -> Mail | None:
+    """The server that invitations are sent by, if one is set. Raises Misconfigured where its sender is missing."""
+    if settings.host is None:
+        return None
+    if not settings.sender:
+        raise Misconfigured("SMTP_HOST is set, and nobody to send from.", remedy="Set SMTP_SENDER to an address.")
+    return Mail(
+        host=settings.host,
+        port=settings.port,
+        sender=settings.sender,
+        username=settings.username,
+        password=settings.password,
+        tls=settings.tls,
     )
 
 

@@ -8,19 +8,29 @@ from fastapi import Depends, HTTPException, Path, Request
 from glucoflow.api.access import Access, credentials_of
 from glucoflow.api.exchange import Asked, Refused
 from glucoflow.store import App, Person
-from glucoflow.web.access import Services, logged_in, services_of
+from glucoflow.service.visitors import Visitor
+from glucoflow.web.access import Services, services_of, visitor_here
+from glucoflow.web.rights import part_of_shared
 from glucoflow.web.security import host_ok
 
 UserId = Annotated[str, Path(description="The person's id.", max_length=200, examples=["anna"])]
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """An app, which sees its own person; None for a browser, which sees everybody the pages show."""
+    """An app, which sees its own person, or a browser, which sees what its pages show."""
 
-    app: App | None
+    app: App | None = None
+    visitor: Visitor | None = None
 
     def sees(self, user_id: str) -> bool:
-        return self.app is None or self.app.user_id == user_id
+        if self.visitor is not None:
+            return self.visitor.may_read(user_id)
+        return self.app is not None and self.app.user_id == user_id
+
+    def asks_too_much(self, request: Request) -> bool:
+        """Whether this is no part of the pages that were shared with a browser by a link."""
+        share = self.visitor.share if self.visitor else None
+        return share is not None and not part_of_shared(request) & set(share.pages)
 
 
 def caller_of(request: Request) -> Caller:
@@ -50,9 +60,10 @@ def _browser(request: Request, services: Services) -> Caller:
     # Without a password a browser is known by the name of this site alone, which no other site can take on.
     if not host_ok(request.headers.get("host"), services.options.allowed_hosts):
         raise HTTPException(401, "Send the secret of an app of this person: the page Apps makes one.")
-    if not logged_in(request):
+    visitor = visitor_here(request)
+    if visitor is None:
         raise HTTPException(401, "Log in on the pages, or send the secret of an app of this person.")
-    return Caller(app=None)
+    return Caller(visitor=visitor)
 
 
 ByCaller = Annotated[Caller, Depends(caller_of)]
@@ -61,7 +72,7 @@ ByCaller = Annotated[Caller, Depends(caller_of)]
 def person_of(request: Request, user_id: UserId, caller: ByCaller) -> Person:
     """The person of an address. 404 alike for who is unknown and for who is not this app's."""
     person = services_of(request).store.people.find(user_id) if caller.sees(user_id) else None
-    if person is None:
+    if person is None or caller.asks_too_much(request):
         raise HTTPException(404, "There is nobody of this name here, or not for this app.")
     return person
 

@@ -75,7 +75,7 @@ def delete_person(rt: Runtime, user_id: str) -> Receipt:
         rt.store.people.delete(user_id)
     # Whoever had just begun a turn may have made the index anew; whoever begins one now looks for the person first.
     indices += delete_indices(rt.client, rt.names, user_id)
-    return Receipt(
+    receipt = Receipt(
         at=rt.clock(),
         indices=indices,
         documents=documents,
@@ -85,6 +85,8 @@ def delete_person(rt: Runtime, user_id: str) -> Receipt:
         prefect=traces,
         missed=missed,
     )
+    rt.store.receipts.fill(user_id, "\n".join(receipt.sentences()))
+    return receipt
 
 
 def _delete_dashboards(rt: Runtime, user_id: str) -> bool:

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from glucoflow.store.database import Database
 from glucoflow.store.tables import LoginWaitRow
+from glucoflow.store.tokens import hash_of
 
 ACCOUNT = "account"
-"""There is one password, so there is one account."""
+"""Of whoever knows the site's own password; accounts with a name have a wait of their own each."""
 FIRST_WAIT = timedelta(seconds=1)
 ACCOUNT_CAP = timedelta(seconds=30)
 """Short, so that whoever knows the password gets in between the tries of somebody who guesses."""
@@ -36,9 +37,12 @@ class LoginWaits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, address: str, now: datetime) -> LoginTry:
-        """Count a try from `address`, unless it comes within a wait: then nothing is counted and it is not allowed."""
-        caps = _caps(address)
+    def begin(self, address: str, now: datetime, account: str = "") -> LoginTry:
+        """Count a try from `address`, unless it comes within a wait: then nothing is counted and it is not allowed.
+
+        `account` is the name as it is compared, whether anybody has it or not; empty for the site's own password.
+        """
+        caps = _caps(address, account)
         with self._database.write() as session:
             rows = {key: self._locked(session, key, now) for key in caps}
             wait = max(_remaining(rows[key], cap, now) for key, cap in caps.items())
@@ -52,14 +56,14 @@ class LoginWaits:
             session.execute(delete(LoginWaitRow).where(LoginWaitRow.last_at <= now - FORGOTTEN_AFTER))
         return LoginTry(allowed=True, wait=max(waits))
 
-    def succeeded(self, address: str) -> None:
+    def succeeded(self, address: str, account: str = "") -> None:
         """The password was right: nobody has to wait for this account and address any more."""
         with self._database.write() as session:
-            session.execute(delete(LoginWaitRow).where(LoginWaitRow.key.in_(_caps(address))))
+            session.execute(delete(LoginWaitRow).where(LoginWaitRow.key.in_(_caps(address, account))))
 
     def _locked(self, session: Session, key: str, now: datetime) -> LoginWaitRow | None:
         """The row of a key, held until the transaction ends. On PostgreSQL nobody else can make it meanwhile either."""
-        if self._database.is_postgres and key == ACCOUNT:
+        if self._database.is_postgres and key.startswith(ACCOUNT):
             new = self._database.insert(LoginWaitRow).values(key=key, tries=0, last_at=now, next_at=now)
             session.execute(new.on_conflict_do_nothing(index_elements=["key"]))
         return session.scalar(select(LoginWaitRow).where(LoginWaitRow.key == key).with_for_update())
@@ -77,12 +81,13 @@ def place(address: str) -> str:
     return str(ip)
 
 
-def _caps(address: str) -> dict[str, timedelta]:
+def _caps(address: str, account: str) -> dict[str, timedelta]:
     """The account's row always first: whoever holds it holds all. Behind a private address may be a whole house, or a
     proxy with everybody behind it, who would all be shut out: it waits no longer than the account does."""
     where = place(address)
     outside = where != "unknown" and ipaddress.ip_network(where).is_global
-    return {ACCOUNT: ACCOUNT_CAP, f"address:{where}": ADDRESS_CAP if outside else ACCOUNT_CAP}
+    of_account = f"{ACCOUNT}:{hash_of(account)[:32]}" if account else ACCOUNT
+    return {of_account: ACCOUNT_CAP, f"address:{where}": ADDRESS_CAP if outside else ACCOUNT_CAP}
 
 
 def _remaining(row: LoginWaitRow | None, cap: timedelta, now: datetime) -> timedelta:

@@ -9,25 +9,31 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from glucoflow.store.access_tables import LoginAccountRow
 from glucoflow.store.annotations import Exclusions, Protocols
 from glucoflow.store.apps import Apps
+from glucoflow.store.audit import Audit
 from glucoflow.store.backfills import Backfills
 from glucoflow.store.calls import Calls
 from glucoflow.store.connections import SYNC, Connections, whose
 from glucoflow.store.credentials import CredentialStore, nothing_happens
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database, database_url, is_missing
+from glucoflow.store.invites import Invites
 from glucoflow.store.keys import Keys
 from glucoflow.store.leases import Leases
 from glucoflow.store.ledger import StoreLedger
+from glucoflow.store.login_accounts import LoginAccounts
 from glucoflow.store.login_sessions import LoginSessions
 from glucoflow.store.login_waits import LoginWaits
 from glucoflow.store.migrate import CANARY, migrate
 from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.partners import Partners
 from glucoflow.store.people import People
+from glucoflow.store.receipts import Receipts
 from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
+from glucoflow.store.shares import Shares
 from glucoflow.store.tables import ConnectionRow, MetaRow, RejectedRecordRow
 from glucoflow.store.unread import UnreadWindows
 from glucoflow.store.values import Rotated
@@ -50,8 +56,13 @@ class Store:
         self.rejected_records = RejectedRecords(database, cipher)
         self.unread = UnreadWindows(database)
         self.oauth_states = OAuthStates(database)
+        self.login_accounts = LoginAccounts(database, cipher)
         self.login_sessions = LoginSessions(database)
         self.login_waits = LoginWaits(database)
+        self.invites = Invites(database)
+        self.shares = Shares(database)
+        self.audit = Audit(database)
+        self.receipts = Receipts(database)
         self.apps = Apps(database)
         self.partners = Partners(database)
         self.exclusions = Exclusions(database)
@@ -96,9 +107,10 @@ class Store:
         """
         connections = self._in_steps(self._rotate_connections)
         rejected = self._in_steps(self._rotate_rejected_records)
+        second_factors = self._in_steps(self._rotate_second_factors)
         with self._database.write() as session:
             session.merge(MetaRow(name=CANARY, value=self._cipher.canary()))
-        return Rotated(connections=connections, rejected_records=rejected)
+        return Rotated(connections=connections, rejected_records=rejected, second_factors=second_factors)
 
     def close(self) -> None:
         """Give the database's connections back. On SQLite the file then holds everything, and can be copied alone."""
@@ -121,6 +133,15 @@ class Store:
             if found.credentials is not None:
                 found.credentials = self._cipher.renew(found.credentials, whose(found))
             found.key_id = self._cipher.key_id
+        return len(rows), rows[-1].id if rows else after
+
+    def _rotate_second_factors(self, session: Session, after: str) -> tuple[int, str]:
+        row = LoginAccountRow
+        query = select(row).where(row.id > after, row.totp_secret.is_not(None)).order_by(row.id)
+        rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update(key_share=True)).all()
+        for found in rows:
+            if found.totp_secret is not None:
+                found.totp_secret = self._cipher.renew(found.totp_secret, f"The second factor of account {found.id}")
         return len(rows), rows[-1].id if rows else after
 
     def _rotate_rejected_records(self, session: Session, after: str) -> tuple[int, str]:

@@ -6,14 +6,16 @@ from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import why_not
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.store.access_tables import AuditRow, GrantRow, InviteRow, LoginAccountRow, ShareRow
 from glucoflow.store.database import Database
 from glucoflow.store.tables import (
+    AppRow,
     BackfillRow,
     ConnectionRow,
     ExclusionRow,
@@ -123,12 +125,17 @@ class People:
     def delete(self, user_id: str) -> bool:
         """Forget a person with all that the store holds of them (their index is another matter). False if unknown.
 
-        A sync that is under way loses its lease, so nothing it does afterwards is recorded.
+        So is every account that saw nobody else. A sync that is under way loses its lease, so nothing it does
+        afterwards is recorded.
         """
         with self._database.write() as session:
             row = session.get(PersonRow, user_id)
             if row is None:
                 return False
+            of_them = select(GrantRow.account_id).where(GrantRow.user_id == user_id)
+            of_others = select(GrantRow.account_id).where(GrantRow.user_id != user_id)
+            theirs = (LoginAccountRow.id.in_(of_them), LoginAccountRow.id.not_in(of_others))
+            session.execute(delete(LoginAccountRow).where(*theirs, LoginAccountRow.operator.is_(False)))
             session.delete(row)
         return True
 
@@ -140,6 +147,11 @@ _OWNED = {
     "backfills": BackfillRow.user_id,
     "exclusions": ExclusionRow.user_id,
     "protocols": ProtocolRow.user_id,
+    "apps": AppRow.user_id,
+    "grants": GrantRow.user_id,
+    "invites": InviteRow.user_id,
+    "shares": ShareRow.user_id,
+    "audit": AuditRow.user_id,
 }
 
 

@@ -257,13 +257,19 @@ class OAuthStateRow(Base):
 
 
 class LoginSessionRow(Base):
-    """`hash` is of the token in the browser's cookie, `password` a keyed fingerprint of the one it was made with."""
+    """`hash` is of the token in the browser's cookie. Whose it is: an account's, a share link's, or, with neither, that
+    of whoever knew the site's password, of which `password` is a keyed fingerprint."""
 
     __tablename__ = "login_sessions"
 
     hash: Mapped[str] = mapped_column(primary_key=True)
     password: Mapped[str]
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("login_accounts.id", ondelete="CASCADE"), index=True)
+    share_id: Mapped[str | None] = mapped_column(ForeignKey("shares.id", ondelete="CASCADE"), index=True)
+    browser: Mapped[str] = mapped_column(server_default="")
+    place: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
 

@@ -218,3 +218,4 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True):
 
     connections: int
     rejected_records: int
+    second_factors: int = 0

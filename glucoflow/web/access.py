@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -11,7 +12,11 @@ from pydantic import SecretStr
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.service.logging_in import LoggingIn
+from glucoflow.service.mail import Mail
+from glucoflow.service.passwords import Passwords
 from glucoflow.service.uploads import Uploads
+from glucoflow.service.visitors import OPEN_HOME, Visitor, is_open_home, visitor_of
 from glucoflow.store import Person, Store
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import Chart
@@ -40,6 +45,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     bond: BrowserBond
     pages: Pages
     clock: Callable[[], datetime]
+    passwords: Passwords
+    logging_in: LoggingIn
+    mail: Mail | None = None
+    archive: Callable[[str, Path], int] | None = None
     uploads: Uploads | None = None
 
 
@@ -62,14 +71,14 @@ def checked_form(request: Request, csrf: Annotated[str, Form()] = "") -> None:
         raise HTTPException(403, "This form was too old or not ours, so nothing was done. Go back, reload, try again.")
 
 
-def logged_in(request: Request) -> bool:
-    """Whether this browser gave the password that is in use and has not logged out since; True where there is none."""
-    services = services_of(request)
-    password, token = services.options.password, request.cookies.get(SESSION_COOKIE)
-    if password is None:
-        return True
-    known = services.signer.fingerprint("session", password)
-    return token is not None and services.store.login_sessions.valid(token, known, services.clock())
+def visitor_here(request: Request) -> Visitor | None:
+    """Who this browser is logged in as, if it still is; the operator where nobody has to log in."""
+    services, now = services_of(request), services_of(request).clock()
+    token, password = request.cookies.get(SESSION_COOKIE), services.options.password
+    session = services.store.login_sessions.of_token(token, now) if token else None
+    known = services.signer.fingerprint("session", password) if password else None
+    found = visitor_of(services.store, session, known, now) if session else None
+    return found or (OPEN_HOME if is_open_home(services.store, password) else None)
 
 
 def local_path(path: str) -> str:

@@ -19,21 +19,29 @@ from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected, Retrya
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.service.logging_in import LoggingIn
+from glucoflow.service.mail import Mail
+from glucoflow.service.passwords import Passwords
 from glucoflow.service.uploads import Uploads
 from glucoflow.store import Store
 from glucoflow.web import (
+    account_routes,
+    accounts_routes,
     app_routes,
     connect_routes,
     insight_routes,
+    invite_routes,
     login_routes,
     oauth_routes,
     person_routes,
     protocol_routes,
     report_routes,
     settings_routes,
+    share_routes,
     upload_routes,
 )
-from glucoflow.web.access import Services, WebOptions, logged_in, services_of
+from glucoflow.web.access import Services, WebOptions, services_of, visitor_here
+from glucoflow.web.audit_trail import keep
 from glucoflow.web.body_limit import BodyLimit
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import load_charts
@@ -45,7 +53,8 @@ log = logging.getLogger(__name__)
 MANIFEST = "application/manifest+json"
 
 HEALTH = "/healthz"
-OPEN_PATHS = ("/static/", "/login", HEALTH)
+OPEN_PATHS = ("/static/", "/login", HEALTH, "/invite/", "/share/", "/receipt/")
+"""What is seen before somebody logs in: the routes of `rights.OPEN`."""
 
 
 def create_app(
@@ -56,12 +65,15 @@ def create_app(
     options: WebOptions,
     clock: Callable[[], datetime],
     uploads: Uploads | None = None,
+    passwords: Passwords | None = None,
+    mail: Mail | None = None,
+    archive: Callable[[str, Path], int] | None = None,
 ) -> FastAPI:
     """The app, over the charts that come with glucoflow. `clock` gives the aware present. Raises Misconfigured.
 
-    Without `uploads` no files are taken.
+    Without `uploads` no files are taken; without `mail` invitations are only shown, without `archive` none is made.
     """
-    signer = Signer(options.secret)
+    signer, hashing = Signer(options.secret), passwords or Passwords()
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = Services(
         store=store,
@@ -74,6 +86,10 @@ def create_app(
         bond=BrowserBond(options.secret),
         pages=Pages(signer, static_version()),
         clock=clock,
+        passwords=hashing,
+        logging_in=LoggingIn(store, hashing, options.password, lambda one: signer.fingerprint("session", one)),
+        mail=mail,
+        archive=archive,
         uploads=uploads,
     )
     app.add_middleware(BodyLimit, refuse=_refused_body)  # inside the guard, which says who is logged in
@@ -86,8 +102,9 @@ def create_app(
     mimetypes.add_type(MANIFEST, ".webmanifest")  # not in every system's list
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
-    own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes)
-    for routes in (login_routes, oauth_routes, connect_routes, *own, person_routes):
+    own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes, share_routes)
+    people = (login_routes, account_routes, accounts_routes, invite_routes)
+    for routes in (*people, oauth_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app
 
@@ -98,7 +115,7 @@ def chart_folder() -> Path:
 
 
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Every request: our host name, our own forms, the password if there is one; every answer: our headers."""
+    """Every request: our host name, our own forms, somebody who was let in; every answer: our headers."""
     parts = services_of(request)
     path = request.url.path
     # A health check knows this machine by a name of its own; what it is told helps nobody.
@@ -107,15 +124,21 @@ async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Respon
     if request.method not in {"GET", "HEAD"} and not same_origin(request.headers):
         return _refusal(403, "This form was sent from another site, so nothing was done.")
     open_to_it = path.startswith(OPEN_PATHS)
-    try:
-        request.state.logged_in = not open_to_it and await run_in_threadpool(logged_in, request)
-    except GlucoflowError as error:  # the store is away: nobody is let in
-        return _secured(await _our_error(request, error))
+    request.state.visitor = None
+    if not path.startswith("/static/") and path != HEALTH:
+        try:
+            request.state.visitor = await run_in_threadpool(visitor_here, request)
+        except GlucoflowError as error:  # the store is away: nobody is let in
+            return _secured(await _our_error(request, error))
+    request.state.logged_in = request.state.visitor is not None and not open_to_it
     if not (open_to_it or request.state.logged_in):
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             return _secured(RedirectResponse(f"/login?next={_local(request)}", 303))
         return _refusal(401, "Log in first: open this site's front page.")
-    return _secured(await proceed(request), cached=path.startswith("/static/"))
+    answer = await proceed(request)
+    if request.state.visitor is not None:
+        await run_in_threadpool(keep, request, answer.status_code)
+    return _secured(answer, cached=path.startswith("/static/"))
 
 
 def _local(request: Request) -> str:

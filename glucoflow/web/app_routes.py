@@ -9,18 +9,19 @@ from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.store import AppRights, Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
+from glucoflow.web.rights import CHANGE
 
 router = APIRouter()
 
 RIGHTS_WORDS: dict[AppRights, str] = {"both": "read and upload", "upload": "only upload", "read": "only read"}
 
 
-@router.get("/people/{user_id}/apps")
+@router.get("/people/{user_id}/apps", dependencies=[CHANGE])
 def apps(request: Request, services: InServices, person: InPerson) -> Response:
     return _page(request, services, person)
 
 
-@router.post("/people/{user_id}/apps", dependencies=[OurForm])
+@router.post("/people/{user_id}/apps", dependencies=[CHANGE, OurForm])
 def add(
     request: Request,
     services: InServices,
@@ -38,7 +39,7 @@ def add(
     return _page(request, services, person, made=shown)
 
 
-@router.post("/people/{user_id}/apps/{app_id}/revoke", dependencies=[OurForm])
+@router.post("/people/{user_id}/apps/{app_id}/revoke", dependencies=[CHANGE, OurForm])
 def revoke(services: InServices, person: InPerson, app_id: str) -> Response:
     if app_id not in {one.id for one in services.store.apps.list(person.id)}:
         raise HTTPException(404, "This app is not there any more.")

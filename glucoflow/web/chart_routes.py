@@ -12,12 +12,13 @@ from glucoflow.web.access import InPerson, InServices, Services
 from glucoflow.web.charts import View, filled, meta_for
 from glucoflow.web.excluded_spans import shaded
 from glucoflow.web.pages import unit_of
+from glucoflow.web.rights import READ
 from glucoflow.web.span import BadSpan, read_span
 
 router = APIRouter()
 
 
-@router.get("/people/{user_id}/charts/{name}")
+@router.get("/people/{user_id}/charts/{name}", dependencies=[READ])
 def chart(request: Request, services: InServices, person: InPerson, name: str) -> Response:
     """One chart of a person over the span of the address: specification with data, title, table columns."""
     spec = services.charts.get(name)
@@ -35,7 +36,7 @@ def chart(request: Request, services: InServices, person: InPerson, name: str) -
     return _answer(request, {"spec": drawn, "meta": meta_for(spec.meta, view)})
 
 
-@router.get("/people/{user_id}/pulse")
+@router.get("/people/{user_id}/pulse", dependencies=[READ])
 def pulse(request: Request, services: InServices, person: InPerson) -> Response:
     """A few bytes whose ETag changes when the person's documents or connections do."""
     return _answer(request, _pulse(services, person))

@@ -16,12 +16,13 @@ from glucoflow.web.forms import day_of, tried
 from glucoflow.web.oauth_routes import leave
 from glucoflow.web.pages import unit_of
 from glucoflow.web.person_routes import status_page
+from glucoflow.web.rights import CHANGE
 
 log = logging.getLogger(__name__)
 router = APIRouter()
 
 
-@router.get("/people/{user_id}/connect/{provider}")
+@router.get("/people/{user_id}/connect/{provider}", dependencies=[CHANGE])
 def begin(request: Request, parts: InParts, person: InPerson, provider: str) -> Response:
     """The form of a provider that has one. Others are begun by a form of ours (POST), never by an address."""
     form = _form_of(parts, provider)
@@ -36,7 +37,7 @@ async def typed(request: Request) -> dict[str, str]:
     return {name: value for name, value in sent.items() if isinstance(value, str)}
 
 
-@router.post("/people/{user_id}/connect/{provider}", dependencies=[OurForm])
+@router.post("/people/{user_id}/connect/{provider}", dependencies=[CHANGE, OurForm])
 def connect(
     request: Request, parts: InParts, person: InPerson, provider: str, sent: Annotated[dict[str, str], Depends(typed)]
 ) -> Response:
@@ -88,14 +89,14 @@ def _form_page(
     return page
 
 
-@router.post("/people/{user_id}/sync", dependencies=[OurForm])
+@router.post("/people/{user_id}/sync", dependencies=[CHANGE, OurForm])
 def sync(parts: InParts, person: InPerson) -> Response:
     """Ask for a sync; the page that answers at once shows how it goes."""
     parts.connect.sync(person.id, parts.clock())
     return RedirectResponse(f"/people/{person.id}/status?syncing=1", 303)
 
 
-@router.post("/people/{user_id}/backfill", dependencies=[OurForm])
+@router.post("/people/{user_id}/backfill", dependencies=[CHANGE, OurForm])
 def backfill(
     request: Request,
     parts: InParts,
@@ -113,14 +114,14 @@ def backfill(
     return RedirectResponse(f"/people/{person.id}/status?loading=1", 303)
 
 
-@router.post("/people/{user_id}/connections/{connection_id}/disconnect", dependencies=[OurForm])
+@router.post("/people/{user_id}/connections/{connection_id}/disconnect", dependencies=[CHANGE, OurForm])
 def disconnect(parts: InParts, person: InPerson, connection_id: str) -> Response:
     _known(parts, person, connection_id)
     parts.connect.disconnect(person.id, connection_id)
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
-@router.post("/people/{user_id}/connections/{connection_id}/confirm", dependencies=[OurForm])
+@router.post("/people/{user_id}/connections/{connection_id}/confirm", dependencies=[CHANGE, OurForm])
 def confirm(parts: InParts, person: InPerson, connection_id: str) -> Response:
     """Another account than before is meant."""
     _known(parts, person, connection_id)
@@ -128,7 +129,7 @@ def confirm(parts: InParts, person: InPerson, connection_id: str) -> Response:
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
-@router.post("/people/{user_id}/connections/{connection_id}/undo", dependencies=[OurForm])
+@router.post("/people/{user_id}/connections/{connection_id}/undo", dependencies=[CHANGE, OurForm])
 def undo(parts: InParts, person: InPerson, connection_id: str) -> Response:
     """Take back all that came by a connection."""
     _known(parts, person, connection_id)

@@ -8,12 +8,13 @@ from fastapi.responses import Response
 from glucoflow.web import sufficiency
 from glucoflow.web.access import InPerson, InServices
 from glucoflow.web.pages import unit_of
+from glucoflow.web.rights import READ
 
 router = APIRouter()
 SPANS = (14, 30, 90)
 
 
-@router.get("/people/{user_id}/insights")
+@router.get("/people/{user_id}/insights", dependencies=[READ])
 def insights(
     request: Request, services: InServices, person: InPerson, days: Annotated[int, Query(ge=1, le=366)] = 14
 ) -> Response:

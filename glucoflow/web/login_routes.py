@@ -1,4 +1,4 @@
-"""The password, where there is one, and the health check."""
+"""Logging in and out, and the health check."""
 
 import logging
 import math
@@ -7,62 +7,65 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import SecretStr
 
-from glucoflow.store.login_sessions import SESSION_LASTS
+from glucoflow.service.logging_in import CODE_WITHIN, Tried
+from glucoflow.service.visitors import is_open_home
+from glucoflow.store.login_sessions import SESSION_LASTS, Holder
 from glucoflow.store.login_waits import place
 from glucoflow.web.access import InParts, OurForm, Services, local_path
-from glucoflow.web.security import SESSION_COOKIE, password_ok
+from glucoflow.web.rights import OPEN, SIGNED_IN
+from glucoflow.web.security import SESSION_COOKIE
 
 log = logging.getLogger(__name__)
 router = APIRouter()
+HALFWAY = "second factor"
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=[OPEN])
 def health() -> dict[str, str]:
     """That the pages are served; says nothing about what is behind them."""
     return {"status": "ok"}
 
 
-@router.get("/login")
+@router.get("/login", dependencies=[OPEN])
 def login_page(request: Request, parts: InParts, next: str = "/") -> Response:  # noqa: A002 - the address's word
     return _page(request, parts, next)
 
 
-@router.post("/login", dependencies=[OurForm])
+@router.post("/login", dependencies=[OPEN, OurForm])
 def login(
     request: Request,
     parts: InParts,
-    password: Annotated[str, Form()],
+    password: Annotated[SecretStr, Form()],
+    name: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
 ) -> Response:
-    """The try is counted before the password is looked at; within a wait it is not looked at at all."""
-    expected, now = parts.options.password, parts.clock()
-    if expected is None:
+    """By the site's own password, or with a name by that account's."""
+    if is_open_home(parts.store, parts.options.password):
         return RedirectResponse("/", 303)
-    address = request.client.host if request.client else ""
-    tried = parts.store.login_waits.begin(address, now)
-    seconds = math.ceil(tried.wait.total_seconds())
-    if not tried.allowed:
-        log.warning("a log-in from %s came too soon: %d s to wait", place(address), seconds)
-        return _page(request, parts, next, 429, wait=seconds)
-    if not password_ok(expected, password):
-        log.warning("a log-in from %s failed: wrong password; the next try in %d s", place(address), seconds)
-        return _page(request, parts, next, 401, wrong=True, wait=seconds)
-    parts.store.login_waits.succeeded(address)
-    token = parts.store.login_sessions.create(parts.signer.fingerprint("session", expected), now)
-    response = RedirectResponse(local_path(next), 303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        token,
-        max_age=int(SESSION_LASTS / timedelta(seconds=1)),
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
-    return response
+    tried = parts.logging_in.by_password(name, password, address_of(request), parts.clock())
+    return _answer(request, parts, tried, next, name)
 
 
-@router.post("/logout", dependencies=[OurForm])
+@router.post("/login/code", dependencies=[OPEN, OurForm])
+def login_code(
+    request: Request,
+    parts: InParts,
+    halfway: Annotated[str, Form()],
+    code: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
+) -> Response:
+    """The second factor, within five minutes of the right password."""
+    now = parts.clock()
+    account_id, _, until = (parts.signer.verified(HALFWAY, halfway) or "").partition("|")
+    if not until or now.timestamp() > float(until):
+        return _page(request, parts, next, 401, late=True)
+    tried = parts.logging_in.by_code(account_id, code, address_of(request), now)
+    return _answer(request, parts, tried, next, "", halfway)
+
+
+@router.post("/logout", dependencies=[SIGNED_IN, OurForm])
 def logout(request: Request, parts: InParts) -> Response:
     """The session ends here and for every copy of its cookie."""
     if token := request.cookies.get(SESSION_COOKIE):
@@ -72,11 +75,62 @@ def logout(request: Request, parts: InParts) -> Response:
     return response
 
 
-def _page(
-    request: Request, parts: Services, onward: str, status: int = 200, *, wrong: bool = False, wait: int = 0
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def let_in(
+    request: Request, parts: Services, holder: Holder, onward: str, lasts: timedelta = SESSION_LASTS
 ) -> Response:
-    values = {"wrong": wrong, "wait": wait, "next": local_path(onward)}
-    response = parts.pages.render(request, "login.html", parts.clock(), status, **values)
+    """A session, always a new one, and on to a page of ours. Whoever was logged in here before is not any more."""
+    if before := request.cookies.get(SESSION_COOKIE):
+        parts.store.login_sessions.revoke(before)
+    browser = request.headers.get("user-agent", "")
+    now, where = parts.clock(), place(address_of(request))
+    token = parts.store.login_sessions.create(holder, now, lasts=lasts, browser=browser, place=where)
+    response = RedirectResponse(local_path(onward), 303)
+    response.set_cookie(
+        SESSION_COOKIE, token, max_age=int(lasts / timedelta(seconds=1)),
+        httponly=True, samesite="lax", secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return response
+
+
+def _answer(
+    request: Request, parts: Services, tried: Tried, onward: str, name: str, halfway: str | None = None
+) -> Response:
+    seconds, where = math.ceil(tried.wait.total_seconds()), place(address_of(request))
+    if tried.answer == "in" and tried.holder is not None:
+        return let_in(request, parts, tried.holder, onward)
+    if tried.answer == "code" and tried.account is not None:
+        until = (parts.clock() + CODE_WITHIN).timestamp()
+        halfway = parts.signer.sign(HALFWAY, f"{tried.account.id}|{until:.0f}")
+        return _page(request, parts, onward, halfway=halfway)
+    if tried.answer == "wait":
+        log.warning("a log-in from %s came too soon: %d s to wait", where, seconds)
+        return _page(request, parts, onward, 429, wait=seconds, name=name, halfway=halfway)
+    kind = "code" if halfway else "password"
+    log.warning("a log-in from %s failed: wrong %s; the next try in %d s", where, kind, seconds)
+    return _page(request, parts, onward, 401, wrong=True, wait=seconds, name=name, halfway=halfway)
+
+
+def _page(
+    request: Request,
+    parts: Services,
+    onward: str,
+    status: int = 200,
+    *,
+    wrong: bool = False,
+    wait: int = 0,
+    late: bool = False,
+    name: str = "",
+    halfway: str | None = None,
+) -> Response:
+    values = {"wrong": wrong, "wait": wait, "late": late, "next": local_path(onward), "name": name, "halfway": halfway}
+    response = parts.pages.render(
+        request, "login.html", parts.clock(), status, **values,
+        accounts=parts.store.login_accounts.any(), site_password=parts.options.password is not None,
+    )  # fmt: skip
     if wait:
         response.headers["Retry-After"] = str(wait)
     return response

@@ -10,6 +10,7 @@ from glucoflow.model.errors import Misconfigured, Reauthorize, Retryable
 from glucoflow.store import Person
 from glucoflow.web.access import InParts, Services
 from glucoflow.web.browser_bond import LONGEST_CODE, SignIn, tag_of
+from glucoflow.web.rights import SIGNED_IN, visitor
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -51,7 +52,7 @@ def leave(request: Request, parts: Services, person: Person, provider: str) -> R
     return answer
 
 
-@router.get("/oauth/callback")
+@router.get("/oauth/callback", dependencies=[SIGNED_IN])
 def callback(request: Request, parts: InParts, state: str = "", code: str = "", error: str = "") -> Response:
     """Back from the provider. The code goes on in this browser's cookie, to an address without code and state."""
     now = parts.clock()
@@ -68,12 +69,12 @@ def callback(request: Request, parts: InParts, state: str = "", code: str = "", 
     return answer
 
 
-@router.get("/oauth/finish/{tag}")
+@router.get("/oauth/finish/{tag}", dependencies=[SIGNED_IN])
 def finish(request: Request, parts: InParts, tag: str) -> Response:
     """Exchange the code that waits in this browser. Where the provider cannot be reached, this can be asked again."""
     now = parts.clock()
     sign_in = parts.bond.read(request, tag, now)
-    if sign_in is None or sign_in.code is None:
+    if sign_in is None or sign_in.code is None or not _their_own(request, parts, sign_in):
         return _page(request, parts, None, "Not connected", NOT_BEGUN_HERE, BEGIN_HERE)
     answer: Response
     try:
@@ -88,6 +89,12 @@ def finish(request: Request, parts: InParts, tag: str) -> Response:
         answer = RedirectResponse(f"/people/{done.user_id}/status?connected={done.provider}", 303)
     parts.bond.untie(answer, tag)
     return answer
+
+
+def _their_own(request: Request, parts: Services, sign_in: SignIn) -> bool:
+    """Whether whoever is logged in now may connect the person that the sign-in was begun for."""
+    began = parts.store.oauth_states.find(sign_in.state, parts.clock())
+    return began is None or visitor(request).may_change(began.user_id)  # an unknown state says so itself
 
 
 def _failed(request: Request, parts: Services, user_id: str | None, error: str) -> Response:

@@ -16,7 +16,7 @@ from glucoflow.model.words import count
 from glucoflow.store import Person
 from glucoflow.web import pictures, wording
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES
-from glucoflow.web.security import CSRF_COOKIE, SESSION_COOKIE, Signer, csrf_token
+from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_token
 from glucoflow.web.span import PRESETS
 
 FOLDER = Path(__file__).parent
@@ -63,7 +63,7 @@ class Pages:
             theme=theme if theme in THEMES else "auto",
             path=request.url.path,
             here=_here(request),
-            has_session=SESSION_COOKIE in request.cookies,
+            visitor=getattr(request.state, "visitor", None),
             **values,
         )
         response = HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

@@ -23,6 +23,7 @@ from glucoflow.web.extras import part_of
 from glucoflow.web.forms import Tried, tried, zones
 from glucoflow.web.metrics import Lately, lately_body, metrics_agg, read_lately, read_metrics
 from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
+from glucoflow.web.rights import OPERATE, READ, SIGNED_IN, visitor
 from glucoflow.web.span import BadSpan, Span, minute_after, read_span, rolling
 
 router = APIRouter()
@@ -42,9 +43,12 @@ CARDS = 48
 """People on one front page."""
 
 
-@router.get("/")
+@router.get("/", dependencies=[SIGNED_IN])
 def front(request: Request, services: InServices, page: Annotated[int, Query(ge=1)] = 1, leaving: str = "") -> Response:
-    """`leaving`: the id of someone whose deletion was asked for."""
+    """`leaving`: the id of someone whose deletion was asked for. Whoever came by a link has one person's pages only."""
+    who = visitor(request)
+    if who.share is not None:
+        return RedirectResponse(f"/people/{who.share.user_id}/{who.share.pages[0]}", 303)
     return _front(request, services, page, leaving=leaving)
 
 
@@ -52,7 +56,8 @@ def _front(
     request: Request, services: Services, page: int, *, leaving: str = "", wrong: Tried | None = None
 ) -> Response:
     now = services.clock()
-    people = services.store.people.list()
+    who = visitor(request)
+    people = [one for one in services.store.people.list() if who.may_read(one.id)]
     shown = people[(page - 1) * CARDS : page * CARDS]
     with ThreadPoolExecutor(8) as pool:
         cards = list(pool.map(lambda person: _card(request, services, person, now), shown))
@@ -70,7 +75,7 @@ def _front(
     )
 
 
-@router.post("/people", dependencies=[OurForm])
+@router.post("/people", dependencies=[OPERATE, OurForm])
 def add(
     request: Request,
     services: InServices,
@@ -90,7 +95,7 @@ def add(
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
-@router.post("/people/{user_id}/unit", dependencies=[OurForm])
+@router.post("/people/{user_id}/unit", dependencies=[READ, OurForm])
 def choose_unit(person: InPerson, unit: Annotated[Unit, Form()], back: Annotated[str, Form()] = "/") -> Response:
     """Remember the unit for this person in this browser."""
     response = RedirectResponse(local_path(back), 303)
@@ -98,7 +103,7 @@ def choose_unit(person: InPerson, unit: Annotated[Unit, Form()], back: Annotated
     return response
 
 
-@router.get("/people/{user_id}/status")
+@router.get("/people/{user_id}/status", dependencies=[READ])
 def status(
     request: Request,
     services: InServices,
@@ -154,12 +159,12 @@ def status_page(
     )
 
 
-@router.get("/people/{user_id}")
+@router.get("/people/{user_id}", dependencies=[READ])
 def person_page(request: Request, services: InServices, person: InPerson) -> Response:
     return _dashboard(request, services, person, DASHBOARD_PAGES[0])
 
 
-@router.get("/people/{user_id}/{slug}")
+@router.get("/people/{user_id}/{slug}", dependencies=[READ])
 def dashboard(request: Request, services: InServices, person: InPerson, slug: str) -> Response:
     found = dashboard_page(slug)
     if found is None:

@@ -12,18 +12,19 @@ from glucoflow.store import Person
 from glucoflow.web import sufficiency
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.pages import unit_of
+from glucoflow.web.rights import CHANGE, READ
 
 router = APIRouter()
 LONGEST_DAYS = 366
 LARGEST_FILE = 1_000_000
 
 
-@router.get("/people/{user_id}/protocols")
+@router.get("/people/{user_id}/protocols", dependencies=[READ])
 def protocols(request: Request, services: InServices, person: InPerson) -> Response:
     return _page(request, services, person)
 
 
-@router.post("/people/{user_id}/protocols", dependencies=[OurForm])
+@router.post("/people/{user_id}/protocols", dependencies=[CHANGE, OurForm])
 def record(
     services: InServices,
     person: InPerson,
@@ -41,7 +42,7 @@ def record(
     return _back(person)
 
 
-@router.post("/people/{user_id}/protocols/import", dependencies=[OurForm])
+@router.post("/people/{user_id}/protocols/import", dependencies=[CHANGE, OurForm])
 def import_days(
     request: Request,
     services: InServices,
@@ -60,7 +61,7 @@ def import_days(
     return _page(request, services, person, services.annotations.record_csv(person.id, name, text, services.clock()))
 
 
-@router.post("/people/{user_id}/protocols/forget", dependencies=[OurForm])
+@router.post("/people/{user_id}/protocols/forget", dependencies=[CHANGE, OurForm])
 def forget(services: InServices, person: InPerson, name: Annotated[str, Form()]) -> Response:
     if not services.annotations.forget(person.id, name):
         raise HTTPException(404, "This protocol is not there any more.")

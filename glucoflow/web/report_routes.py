@@ -8,12 +8,13 @@ from fastapi.responses import Response
 from glucoflow.report.pdf import Paper, pdf_of
 from glucoflow.web.access import InPerson, InServices
 from glucoflow.web.pages import unit_of
+from glucoflow.web.rights import READ
 from glucoflow.web.span import BadSpan, read_span
 
 router = APIRouter()
 
 
-@router.get("/people/{user_id}/report.pdf")
+@router.get("/people/{user_id}/report.pdf", dependencies=[READ])
 def report(
     request: Request,
     services: InServices,

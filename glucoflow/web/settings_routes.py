@@ -1,9 +1,13 @@
 """A person's settings: who they are here, their targets, the spans that they excluded, and their end."""
 
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
+from starlette.background import BackgroundTask
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.targets import PROFILES
@@ -12,6 +16,7 @@ from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.forms import Tried, day_of, number_of, time_of, tried, zones
 from glucoflow.web.pages import unit_cookie, unit_of
+from glucoflow.web.rights import CHANGE, OPEN
 
 router = APIRouter()
 
@@ -23,12 +28,12 @@ PROFILE_WORDS = {
 }
 
 
-@router.get("/people/{user_id}/settings")
+@router.get("/people/{user_id}/settings", dependencies=[CHANGE])
 def settings(request: Request, services: InServices, person: InPerson) -> Response:
     return _page(request, services, person)
 
 
-@router.post("/people/{user_id}/details", dependencies=[OurForm])
+@router.post("/people/{user_id}/details", dependencies=[CHANGE, OurForm])
 def change_details(
     request: Request,
     services: InServices,
@@ -55,7 +60,7 @@ def change_details(
     return answer
 
 
-@router.post("/people/{user_id}/targets", dependencies=[OurForm])
+@router.post("/people/{user_id}/targets", dependencies=[CHANGE, OurForm])
 def choose_targets(
     request: Request,
     services: InServices,
@@ -75,7 +80,7 @@ def choose_targets(
     return _back(person)
 
 
-@router.post("/people/{user_id}/exclusions", dependencies=[OurForm])
+@router.post("/people/{user_id}/exclusions", dependencies=[CHANGE, OurForm])
 def exclude(
     request: Request,
     services: InServices,
@@ -94,20 +99,60 @@ def exclude(
     return _back(person)
 
 
-@router.post("/people/{user_id}/exclusions/{number}/undo", dependencies=[OurForm])
+@router.post("/people/{user_id}/exclusions/{number}/undo", dependencies=[CHANGE, OurForm])
 def undo(services: InServices, person: InPerson, number: int) -> Response:
     services.annotations.undo(person.id, number, services.clock())
     return _back(person)
 
 
-@router.post("/people/{user_id}/delete", dependencies=[OurForm])
+@router.get("/people/{user_id}/archive.zip", dependencies=[CHANGE])
+def archive(services: InServices, person: InPerson) -> Response:
+    """Everything that is held of the person, in one file."""
+    if services.archive is None:
+        raise HTTPException(404, "No archives are made here.")
+    folder = Path(mkdtemp(prefix="glucoflow-archive-"))
+    try:
+        services.archive(person.id, folder / "archive.zip")
+    except BaseException:
+        rmtree(folder)
+        raise
+    return FileResponse(
+        folder / "archive.zip",
+        media_type="application/zip",
+        filename=f"glucoflow-{person.id}.zip",
+        headers={"Cache-Control": "no-store"},
+        background=BackgroundTask(rmtree, folder),
+    )
+
+
+@router.post("/people/{user_id}/delete", dependencies=[CHANGE, OurForm])
 def delete(request: Request, services: InServices, person: InPerson, confirm: Annotated[str, Form()] = "") -> Response:
     """Have the person deleted with all that is held of them, once their name was repeated."""
     if confirm.strip() != person.display_name:
         wrong = Rejected("confirm", f"enter the name as it is: {person.display_name}")
         return _page(request, services, person, tried("delete", {"confirm": confirm}, wrong, {}))
+    receipt = services.store.receipts.ask(person.id, services.clock())
     services.connect.delete_person(person.id)
-    return RedirectResponse("/?leaving=" + person.id, 303)
+    return RedirectResponse(f"/receipt/{receipt}", 303)
+
+
+@router.get("/receipt/{token}", dependencies=[OPEN])
+def receipt(request: Request, services: InServices, token: str) -> Response:
+    """What was removed, for whoever asked for the deletion: their account may be gone by now."""
+    found = services.store.receipts.find(token)
+    if found is None:
+        raise HTTPException(404, "There is no such receipt any more; they are kept for 30 days.")
+    return services.pages.render(request, "receipt.html", services.clock(), receipt=found, token=token)
+
+
+@router.get("/receipt/{token}/receipt.txt", dependencies=[OPEN])
+def receipt_as_text(services: InServices, token: str) -> Response:
+    found = services.store.receipts.find(token)
+    if found is None or found.text is None:
+        raise HTTPException(404, "There is no such receipt yet, or any more.")
+    headers = {"Content-Disposition": 'attachment; filename="receipt.txt"', "Cache-Control": "no-store"}
+    head = f"Deletion asked for at {found.asked_at:%Y-%m-%d %H:%M} UTC. What was removed:\n"
+    return Response(head + found.text + "\n", media_type="text/plain; charset=utf-8", headers=headers)
 
 
 def _page(request: Request, services: Services, person: Person, wrong: Tried | None = None) -> Response:

@@ -13,6 +13,7 @@ from glucoflow.service.uploads import Chosen, Uploads
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.pages import unit_of
+from glucoflow.web.rights import CHANGE
 
 router = APIRouter()
 
@@ -33,7 +34,7 @@ def chosen_of(zone: str, dates: Dates, unit: Unit | Literal[""], time: str, gluc
     return Chosen(choices=choices, who=who.strip() or None)
 
 
-@router.get("/people/{user_id}/files")
+@router.get("/people/{user_id}/files", dependencies=[CHANGE])
 def files(
     request: Request,
     services: InServices,
@@ -57,7 +58,7 @@ def files(
     )
 
 
-@router.post("/people/{user_id}/files", dependencies=[OurForm])
+@router.post("/people/{user_id}/files", dependencies=[CHANGE, OurForm])
 def upload(
     services: InServices, person: InPerson, files: Annotated[list[UploadFile], File(max_length=MOST_FILES)]
 ) -> Response:
@@ -69,7 +70,7 @@ def upload(
     return _page(person, [("token", token) for token in tokens])
 
 
-@router.post("/people/{user_id}/files/{token}/choose", dependencies=[OurForm])
+@router.post("/people/{user_id}/files/{token}/choose", dependencies=[CHANGE, OurForm])
 def choose(
     services: InServices,
     person: InPerson,
@@ -87,7 +88,7 @@ def choose(
     return _page(person, [("token", one) for one in others])
 
 
-@router.post("/people/{user_id}/files/import", dependencies=[OurForm])
+@router.post("/people/{user_id}/files/import", dependencies=[CHANGE, OurForm])
 def bring(
     services: InServices,
     person: InPerson,
@@ -101,7 +102,7 @@ def bring(
     return _page(person, [("token", one) for one in others if one not in token])
 
 
-@router.post("/people/{user_id}/files/{token}/forget", dependencies=[OurForm])
+@router.post("/people/{user_id}/files/{token}/forget", dependencies=[CHANGE, OurForm])
 def forget(services: InServices, person: InPerson, token: str, others: Annotated[list[str], Form()] = []) -> Response:  # noqa: B006
     _uploads(services).forget(person.id, token)
     return _page(person, [("token", one) for one in others if one != token])

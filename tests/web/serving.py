@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 import uvicorn
+from argon2 import PasswordHasher
 from elasticsearch import Elasticsearch
+from fastapi import FastAPI
 from pydantic import HttpUrl, SecretStr
 
 from connectors.dexcom import DexcomSettings
@@ -30,7 +32,9 @@ from glucoflow.provider import Installed, installed
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document
+from glucoflow.service.mail import Mail
 from glucoflow.service.overdue import Cause, find_overdue
+from glucoflow.service.passwords import Passwords
 from glucoflow.service.providers import Providers
 from glucoflow.store import Backfill, Connection, Store, open_store
 from glucoflow.web.access import WebOptions
@@ -58,6 +62,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     backfilled: list[Backfill]
     summarized: list[tuple[str, datetime | None, datetime | None]]
     deleted: list[str]
+    app: FastAPI
 
     def put(self, user_id: str, *, days: float, seed: int, end: datetime, **how: Any) -> None:
         """Documents of one person, into the real index by the real sink."""
@@ -90,6 +95,7 @@ def site(
     keys: bool = True,
     port: int = 0,
     keys_come_later: bool = False,
+    mail: Mail | None = None,
 ) -> Iterator[Site]:
     """The pages with an empty store, served until the block ends."""
     listening = socket.create_server(("127.0.0.1", port))
@@ -132,6 +138,9 @@ def site(
             Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
             WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
             lambda: datetime.now(UTC),
+            passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
+            mail=mail,
+            archive=lambda _user_id, out: out.write_bytes(b"PK"),
         )
         apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC))
         served = whole_site(app, apps, Queries(client, names))
@@ -146,6 +155,7 @@ def site(
                 backfilled=backfilled,
                 summarized=summarized,
                 deleted=deleted,
+                app=app,
             )
 
 

@@ -1,0 +1,73 @@
+"""Everything that is held of a person, in one file to take along."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+import msgspec
+
+from glucoflow.files import private
+from glucoflow.service.export import ExportFormat
+from glucoflow.service.exporting import export_person
+from glucoflow.service.runtime import Runtime
+
+ABOUT = """What glucoflow holds of {name}, written {at:%Y-%m-%d %H:%M} UTC.
+
+readings and everything else, three times, in forms for different uses:
+  csv/            one table a kind, for spreadsheets
+  tidepool.json   Tidepool's data model, which glucoflow and others import
+  documents.ndjson  the documents as they are stored, summaries and episodes included
+about.json        the person, connections, excluded spans, protocols, apps, who may look, and what was done here
+
+Passwords, tokens and links are not in it.
+"""
+
+
+def write_archive(rt: Runtime, user_id: str, out: Path) -> int:
+    """Write the archive (ZIP) to `out`; how many documents are in it. Memory stays bounded.
+
+    Raises Rejected for an unknown person, and Unavailable where Elasticsearch does not answer.
+    """
+    person = rt.store.people.get(user_id)
+    with tempfile.TemporaryDirectory(prefix="glucoflow-archive-") as folder:
+        documents = 0
+        forms: tuple[tuple[ExportFormat, str], ...] = (
+            ("csv", "csv"), ("tidepool", "tidepool.json"), ("ndjson", "documents.ndjson"),
+        )  # fmt: skip
+        with open(out, "wb", opener=private) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("README.txt", ABOUT.format(name=person.display_name, at=rt.clock()))
+            archive.writestr("about.json", msgspec.json.format(msgspec.json.encode(_about(rt, user_id))))
+            for form, name in forms:
+                done = export_person(rt, user_id, form, Path(folder) / name)
+                documents = max(documents, sum(done.documents.values()))
+                for path in done.files:
+                    archive.write(path, f"csv/{path.name}" if form == "csv" else name)
+                    path.unlink()
+    return documents
+
+
+class _About(msgspec.Struct, frozen=True, kw_only=True):
+    person: object
+    connections: object
+    exclusions: object
+    protocols: object
+    apps: object
+    accounts: object
+    links: object
+    audit: object
+
+
+def _about(rt: Runtime, user_id: str) -> _About:
+    store, now = rt.store, rt.clock()
+    return _About(
+        person=store.people.get(user_id),
+        connections=store.connections.for_user(user_id),
+        exclusions=store.exclusions.list(user_id, include_undone=True),
+        protocols=[
+            {"name": one.name, "days": store.protocols.days(user_id, one.name)} for one in store.protocols.list(user_id)
+        ],
+        apps=store.apps.list(user_id),
+        accounts=[one.name for one in store.login_accounts.with_grant(user_id, now)],
+        links=store.shares.list(user_id),
+        audit=store.audit.of_person(user_id, 100_000),
+    )

@@ -1,0 +1,112 @@
+"""The tables of who may see and do what: accounts, grants, invitations, share links, and the audit trail."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from glucoflow.store.tables import Base
+
+
+class LoginAccountRow(Base):
+    """Somebody who logs in. `key` is the name as it is compared; `password_hash` is Argon2's, with its parameters.
+
+    `totp_secret` is encrypted. `subject` is the issuer and subject of a sign-on elsewhere, if the account has one.
+    """
+
+    __tablename__ = "login_accounts"
+    __table_args__ = (Index(None, "key", unique=True), Index(None, "subject", unique=True))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    key: Mapped[str]
+    password_hash: Mapped[str | None]
+    operator: Mapped[bool] = mapped_column(server_default=false())
+    totp_secret: Mapped[bytes | None]
+    totp_used: Mapped[int | None]
+    subject: Mapped[str | None]
+    created_at: Mapped[datetime]
+    last_login_at: Mapped[datetime | None]
+
+
+class GrantRow(Base):
+    """What an account may with one person's data: `own` (see and change) or `read`, for good or until a moment."""
+
+    __tablename__ = "grants"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("login_accounts.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True, index=True)
+    level: Mapped[str]
+    until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class InviteRow(Base):
+    """A link that works once. `hash` is of its token. Without `user_id` whoever accepts becomes a person."""
+
+    __tablename__ = "invites"
+    __table_args__ = (Index(None, "hash", unique=True),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str]
+    name: Mapped[str]
+    email: Mapped[str] = mapped_column(String(), server_default="")
+    unit: Mapped[str]
+    zone: Mapped[str]
+    level: Mapped[str]
+    until: Mapped[datetime | None]
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("login_accounts.id", ondelete="CASCADE"))
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    opened_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class ShareRow(Base):
+    """A link to some pages of one person, until a moment. `pages` are their names, separated by commas."""
+
+    __tablename__ = "shares"
+    __table_args__ = (Index(None, "hash", unique=True),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str]
+    user_id: Mapped[str] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    pages: Mapped[str]
+    until: Mapped[datetime]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """Who did what, and to whose data. `once` makes looks of one hour at one page a single row, counted in `times`."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "user_id", "at"), Index(None, "at"), Index(None, "once", unique=True))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    account_id: Mapped[str | None]
+    share_id: Mapped[str | None] = mapped_column(index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"))
+    action: Mapped[str]
+    what: Mapped[str]
+    place: Mapped[str]
+    times: Mapped[int]
+    once: Mapped[str | None]
+
+
+class ReceiptRow(Base):
+    """What was removed when somebody was deleted, for whoever asked; `hash` is of the token that shows it."""
+
+    __tablename__ = "receipts"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    user_key: Mapped[str] = mapped_column(index=True)
+    text: Mapped[str | None]
+    created_at: Mapped[datetime]
