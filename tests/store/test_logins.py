@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from glucoflow.store import Store
+from glucoflow.store.login_sessions import Holder
 from glucoflow.store.login_waits import ACCOUNT_CAP, ADDRESS_CAP, place
 from tests.store.conftest import NOW
 
@@ -79,14 +80,28 @@ def test_a_household_of_ipv6_is_one_address() -> None:
     assert place("x\nforged line") == "unknown"
 
 
-def test_a_session_ends_by_time_log_out_and_another_password(store: Store) -> None:
+def test_a_session_ends_by_time_and_log_out(store: Store) -> None:
     sessions = store.login_sessions
-    token = sessions.create("print", NOW, timedelta(days=1))
-    assert sessions.valid(token, "print", NOW + timedelta(hours=23))
-    assert not sessions.valid(token, "print", NOW + timedelta(days=1))
-    assert not sessions.valid(token, "another", NOW)
-    assert not sessions.valid("made up", "print", NOW)
-    other = sessions.create("print", NOW)
+    holder = Holder(password="print")
+    token = sessions.create(holder, NOW, lasts=timedelta(days=1), browser="Firefox", place="10.0.0.1")
+    found = sessions.of_token(token, NOW + timedelta(hours=23))
+    assert found is not None
+    assert (found.holder, found.browser, found.place, found.created_at) == (holder, "Firefox", "10.0.0.1", NOW)
+    assert token not in repr(found)
+    assert sessions.of_token(token, NOW + timedelta(days=1)) is None
+    assert sessions.of_token("made up", NOW) is None
+    other = sessions.create(holder, NOW)
     sessions.revoke(token)
-    assert not sessions.valid(token, "print", NOW)
-    assert sessions.valid(other, "print", NOW), "another browser stays logged in"
+    assert sessions.of_token(token, NOW) is None
+    assert sessions.of_token(other, NOW) is not None, "another browser stays logged in"
+    assert sessions.end_all(None) == 1
+    assert sessions.of_token(other, NOW) is None
+
+
+def test_an_account_has_a_wait_of_its_own(store: Store) -> None:
+    now = NOW
+    for n in range(30):
+        now += store.login_waits.begin(f"8.8.{n}.8", now, "anna").wait
+    assert not store.login_waits.begin("9.9.9.9", now - ACCOUNT_CAP / 2, "anna").allowed
+    assert store.login_waits.begin("9.9.9.9", now - ACCOUNT_CAP / 2, "ben").allowed
+    assert store.login_waits.begin("9.9.9.8", now - ACCOUNT_CAP / 2).allowed

@@ -9,6 +9,9 @@ from sqlalchemy import func, select
 from glucoflow.model.errors import Rejected, Retryable
 from glucoflow.model.ingestion import Counts, RejectedRecord, Window
 from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
+from glucoflow.store.audit import Deed
+from glucoflow.store.invites import Asked as Invited
+from glucoflow.store.login_accounts import Grant
 from glucoflow.store.tables import Base
 from tests.store.conftest import NOW, Place, connect, pair
 
@@ -84,7 +87,7 @@ def test_an_unknown_person_is_named_with_those_who_are_known(store: Store) -> No
 def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store, place: Place) -> None:
     def rows() -> dict[str, int]:
         with place.database() as database, database.read() as session:
-            nobodys = {"calls", "login_sessions", "login_waits"}  # of an app, and of the whole installation
+            nobodys = {"calls", "login_sessions", "login_waits", "receipts"}  # of an app, and of the whole installation
             tables = [table for table in Base.metadata.sorted_tables if table.name not in nobodys]
             return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
@@ -100,6 +103,10 @@ def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store
         ledger.pass_over("readings", Window(NOW - DAY, NOW), Retryable("Not now."), None, NOW)
         store.backfills.ask(user_id, date(2026, 3, 1), date(2026, 3, 2), NOW)
         store.apps.add(user_id, "Phone", "both", NOW)
+        store.login_accounts.add(user_id, "hash", NOW, grant=Grant(user_id=user_id, level="own", until=None))
+        store.invites.add(Invited(name="Dr. Ott", unit="mg/dL", zone="UTC", user_id=user_id), "Anna", NOW)
+        store.shares.add(user_id, "School", ["now"], NOW + DAY, "Anna", NOW)
+        store.audit.add(Deed(who="Dr. Ott", action="looked at", what="now", user_id=user_id), NOW)
 
     fill("anna")
     before = rows()
