@@ -7,8 +7,8 @@ from fastapi import Depends, HTTPException, Path, Request
 
 from glucoflow.api.access import Access, credentials_of
 from glucoflow.api.exchange import Asked, Refused
-from glucoflow.store import App, Person
 from glucoflow.service.visitors import Visitor
+from glucoflow.store import App, Person
 from glucoflow.web.access import Services, services_of, visitor_here
 from glucoflow.web.rights import part_of_shared
 from glucoflow.web.security import host_ok

@@ -98,8 +98,8 @@ def _questions(request: Request) -> Questions:
 @router.get("", response_model=People)
 def people(request: Request, caller: ByCaller) -> Response:
     """Everybody whom the caller may see: an app its one person."""
-    everybody = services_of(request).store.people.list()
-    seen = [_questions(request).person(one.id) for one in everybody if caller.sees(one.id) and not caller.asks_too_much(request)]
+    everybody = () if caller.asks_too_much(request) else services_of(request).store.people.list()
+    seen = [_questions(request).person(one.id) for one in everybody if caller.sees(one.id)]
     return answered(request, People(people=seen), seen, "people")
 
 
