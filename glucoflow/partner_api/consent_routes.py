@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from glucoflow.partner_api.oauth import AUTH_METHODS, OAuthServer, Said
 from glucoflow.partner_api.scopes import SCOPES, parts_of
-from glucoflow.web.access import InServices, OurForm, Services, logged_in
+from glucoflow.service.visitors import Visitor
+from glucoflow.web.access import InServices, OurForm, Services, visitor_here
 from glucoflow.web.security import HEADERS, host_ok, same_origin
 
 AUTHORIZE, TOKEN, REVOKE = "/oauth2/authorize", "/oauth2/token", "/oauth2/revoke"
@@ -42,9 +43,10 @@ InSaid = Annotated[Said, Depends(said)]
 @router.get(AUTHORIZE, include_in_schema=False)
 def ask(request: Request, services: InServices, server: InServer, asked: InSaid) -> Response:
     """The consent page: who asks, for what, and whose."""
-    if not _here(request, services):
+    who = _here(request, services)
+    if who is None:
         return RedirectResponse(f"/login?next={quote(f'{AUTHORIZE}?{request.url.query}', safe='')}", 303)
-    return _page(request, services, server, asked)
+    return _page(request, services, server, asked, who)
 
 
 @router.post(AUTHORIZE, include_in_schema=False, dependencies=[OurForm])
@@ -57,10 +59,11 @@ def decide(
     answer: Annotated[str, Form()] = "no",
 ) -> Response:
     """A yes leads back to the partner with a code, a no with `access_denied`."""
-    if not same_origin(request.headers) or not _here(request, services):
+    who = _here(request, services)
+    if who is None or not same_origin(request.headers):
         raise HTTPException(403, "This form was sent from another site, or the log-in ended. Nothing was shared.")
-    if answer == "yes" and services.store.people.find(person) is None:
-        return _page(request, services, server, asked, problem="Choose whose data are to be shared.")
+    if answer == "yes" and not (services.store.people.find(person) and who.may_change(person)):
+        return _page(request, services, server, asked, who, problem="Choose whose data are to be shared.")
     try:
         grant = server.get_consent_grant(asked)
     except OAuth2Error as error:
@@ -104,13 +107,15 @@ def metadata(request: Request) -> Response:
     return JSONResponse(body)
 
 
-def _here(request: Request, services: Services) -> bool:
+def _here(request: Request, services: Services) -> Visitor | None:
     if not host_ok(request.headers.get("host"), services.options.allowed_hosts):
         raise HTTPException(421, "This name is not one of this site's. Add it to WEB_ALLOWED_HOSTS, or use localhost.")
-    return logged_in(request)
+    return visitor_here(request)
 
 
-def _page(request: Request, services: Services, server: OAuthServer, asked: Said, problem: str = "") -> Response:
+def _page(
+    request: Request, services: Services, server: OAuthServer, asked: Said, who: Visitor, problem: str = ""
+) -> Response:
     try:
         grant = server.get_consent_grant(asked)
     except OAuth2Error as error:
@@ -123,7 +128,7 @@ def _page(request: Request, services: Services, server: OAuthServer, asked: Said
         422 if problem else 200,
         partner=grant.request.client.partner,
         parts=[part.words for part in parts_of(grant.request.scope)],
-        people=services.store.people.list(),
+        people=[one for one in services.store.people.list() if who.may_change(one.id)],
         back_host=urlsplit(back).hostname,
         asked={name: asked.query.get(name) or asked.form.get(name, "") for name in _FIELDS},
         problem=problem,

@@ -47,7 +47,7 @@ def revoke(services: InServices, person: InPerson, app_id: str) -> Response:
     return RedirectResponse(f"/people/{person.id}/apps", 303)
 
 
-@router.post("/people/{user_id}/apps/partners/{grant_id}/end", dependencies=[OurForm])
+@router.post("/people/{user_id}/apps/partners/{grant_id}/end", dependencies=[CHANGE, OurForm])
 def end_consent(services: InServices, person: InPerson, grant_id: str) -> Response:
     """What was shared with a partner ends."""
     if grant_id not in {one.id for one in services.store.partners.grants(person.id)}:
