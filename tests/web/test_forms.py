@@ -106,7 +106,7 @@ def test_a_person_is_renamed_moved_and_measured_otherwise(gil: Site) -> None:
 
 def test_a_person_is_deleted_once_the_name_is_repeated(gil: Site) -> None:
     page = send(gil, "/people/gil/delete", confirm=" Gil ")
-    assert "deletion of gil has been asked for" in page.text
+    assert "The deletion has been asked for" in page.text
     assert gil.deleted == ["gil"]
 
 

@@ -138,7 +138,7 @@ def _audit() -> None:
     op.create_index(op.f("ix_audit_at"), "audit", ["at"])
     op.create_index(op.f("ix_audit_once"), "audit", ["once"], unique=True)
     op.create_index(op.f("ix_audit_share_id"), "audit", ["share_id"])
-    op.create_index(op.f("ix_audit_user_id"), "audit", ["user_id", "at"])
+    op.create_index(op.f("ix_audit_user_id_at"), "audit", ["user_id", "at"])
 
 
 def _receipts() -> None:
