@@ -27,7 +27,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.mail import Mail
 from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.overdue import overdue_of
-from glucoflow.service.runtime import open_runtime
+from glucoflow.service.runtime import open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
 from glucoflow.settings import MailSettings, PartnerSettings, Settings, WebSettings
@@ -43,13 +43,8 @@ LOGGING_CONFIG = Path(__file__).parents[2] / "flows" / "logging.yml"
 
 def serve_web(settings: Settings, port: int | None) -> None:
     """Serve the pages until told to stop. Raises Misconfigured for an open address without a password."""
+    _refuse_open_door(settings)
     with open_runtime(settings) as rt, AfterUploads(rt) as after_uploads:
-        if settings.web.host not in LOOPBACK_HOSTS and is_open_home(rt.store, settings.web.password):
-            raise Misconfigured(
-                f"The pages would be open to everybody who can reach {settings.web.host}.",
-                remedy="Set WEB_PASSWORD in .env, make an account with `glucoflow accounts add NAME --operator`, or "
-                "set WEB_HOST=127.0.0.1.",
-            )
         rt.store.examine()
         options = web_options(settings.web, settings.store.data_dir)
         app = create_app(
@@ -95,6 +90,18 @@ def _limits(settings: PartnerSettings) -> Limits:
         maintenance_start=settings.maintenance_start,
         maintenance_end=settings.maintenance_end,
     )
+
+
+def _refuse_open_door(settings: Settings) -> None:
+    """Raises Misconfigured where others can reach the pages and nobody would have to log in."""
+    if settings.web.host in LOOPBACK_HOSTS or settings.web.password is not None:
+        return
+    with store_of(settings.store) as store:
+        if is_open_home(store, settings.web.password):
+            raise Misconfigured(
+                f"The pages would be open to everybody who can reach {settings.web.host}.",
+                remedy="Set WEB_PASSWORD in .env, make an account on the page Accounts, or set WEB_HOST=127.0.0.1.",
+            )
 
 
 def mail_of(settings: MailSettings) -> Mail | None:

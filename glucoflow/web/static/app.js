@@ -57,7 +57,9 @@ function watch() {
       if (!address) { await renew(); return; }
       const answer = await fetch(address, { cache: "no-store", headers: seen ? { "if-none-match": seen } : {} });
       const tag = answer.headers.get("etag");
-      if (answer.status === 200 && seen && tag !== seen) await renew();
+      // What began between the page and the first look would else be missed.
+      const changed = seen ? tag !== seen : document.querySelector("[data-busy]");
+      if (answer.status === 200 && changed) await renew();
       if (tag) seen = tag;
     } catch { /* offline: the next look may succeed */ }
   };
