@@ -11,6 +11,7 @@ import numpy as np
 
 from glucoflow.analytics.series import DAY_MS, Series
 from glucoflow.model.glycemia import GlycemicMetrics, Sufficiency
+from glucoflow.model.goals import Goal, share
 from glucoflow.model.targets import Targets
 from glucoflow.model.words import count
 
@@ -105,6 +106,15 @@ def sufficiency_of(
     )
 
 
+def active_words(percent: float | None) -> str:
+    """`99 %`; beside the 70 % that are needed with as many decimals as keep it on its side; a dash for None."""
+    if percent is None:
+        return "–"
+    if (percent < ACTIVE_NEEDED) == (round(percent) < ACTIVE_NEEDED):
+        return f"{percent:.0f} %"
+    return share(percent, Goal("in_range", ACTIVE_NEEDED))
+
+
 def why_no_estimate(worn_ms: int, state: Sufficiency, targets: Targets) -> str | None:
     """Why there is no GMI or eA1c, in words; None where there is one. `state` is that of 14 days or more."""
     if targets.pregnancy:
@@ -112,9 +122,8 @@ def why_no_estimate(worn_ms: int, state: Sufficiency, targets: Targets) -> str |
     if state.sufficient and state.days_needed >= DAYS_NEEDED:
         return None
     if worn_ms * 100 >= DAYS_NEEDED * DAY_MS * ACTIVE_NEEDED:
-        return (
-            f"needs {ACTIVE_NEEDED:.0f} % of the {state.calendar_days} days worn, has {state.active_percent or 0:.0f} %"
-        )
+        worn = _floored(state.active_percent or 0)
+        return f"needs {ACTIVE_NEEDED:.0f} % of the {state.calendar_days} days worn, has {worn} %"
     return f"needs 14 days, 9.8 of them worn (70 %); has {_floored(worn_ms / DAY_MS)}"
 
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import msgspec
 
+from glucoflow.analytics.data_sufficiency import active_words
 from glucoflow.analytics.more_figures import gri_parts
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.summary import Metrics
@@ -226,7 +227,7 @@ def _main_cells(figures: Figures, about: About, unit: Unit) -> tuple[Cell, ...]:
         Cell("IQR", glucose(spread, unit), f"{unit}, middle half"),
         Cell("GRI", number(metrics.gri), gri_note, why.get("gri", "")),
         Cell("Tight range", share(metrics.titr_percent), _tight(unit), why.get("titr_percent", "")),
-        Cell("Sensor active", percent(metrics.active_percent), count(metrics.n, "reading")),
+        Cell("Sensor active", active_words(metrics.active_percent), count(metrics.n, "reading")),
         Cell("Days", f"{figures.days_with_data} of {figures.calendar_days}", "with data"),
     ]
     if about.insulin_a_day is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from glucoflow.analytics.data_sufficiency import active_words
 from glucoflow.analytics.summary import Metrics
 from glucoflow.file_reading.choices import Choices
 from glucoflow.model.errors import UnreadableFile
@@ -121,7 +122,7 @@ def text_of_person(person: PersonInFile, figures: Figures, unit: Unit) -> str:
     if metrics.n == 0:
         return "\n".join([*lines, f"  {state.reason}"])
     lines.append(f"  {local_iso(used, 0, person.zoned)} to {local_iso(used, -1, person.zoned)}")
-    lines.append(f"  {count(metrics.n, 'reading')}, sensor active {percent(metrics.active_percent)} of the time")
+    lines.append(f"  {count(metrics.n, 'reading')}, sensor active {active_words(metrics.active_percent)} of the time")
     lines.append(
         f"  {state.days:.1f} worn days; {figures.days_with_data} of {count(figures.calendar_days, 'day')} with data"
     )

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from glucoflow.analytics.data_sufficiency import active_words
 from glucoflow.model import goals, words
 from glucoflow.model.goals import Goal, ShownShares
 from glucoflow.model.target_bands import NAMES
@@ -39,6 +40,11 @@ STATE_WORDS = {
 def percent(value: float | None, decimals: int = 0) -> str:
     """`62 %` with a no-break space; a dash for None; a share that is not zero is never shown as 0."""
     return words.percent(value, decimals).replace(" ", "\u00a0")
+
+
+def active(value: float | None) -> str:
+    """The share of the time that a sensor was read, kept on its side of what is needed; no-break space."""
+    return active_words(value).replace(" ", "\u00a0")
 
 
 def age(then: datetime, now: datetime) -> str:

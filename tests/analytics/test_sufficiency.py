@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glucoflow.analytics import Series, metrics_of, summarize_period, targets_for
-from glucoflow.analytics.data_sufficiency import borne, covered_ms, sufficiency
+from glucoflow.analytics.data_sufficiency import active_words, borne, covered_ms, sufficiency
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS
 from tests.analytics.traces import MIDNIGHT, series, walk
 
@@ -82,3 +82,9 @@ def test_a_period_is_not_compared_with_forty_eight_readings() -> None:
     period = summarize_period(trace, date(2026, 2, 16), date(2026, 3, 2))
     assert period.sufficiency.sufficient
     assert period.change == {}
+
+
+def test_wear_beside_what_is_needed_stays_on_its_side() -> None:
+    shown = {99.6: "100 %", 70.0: "70 %", 69.7: "69.7 %", 69.97: "69.97 %", 69.999: "<70 %", 69.4: "69 %"}
+    assert {percent: active_words(percent) for percent in shown} == shown
+    assert active_words(None) == "–"
