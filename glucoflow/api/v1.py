@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
 from glucoflow.api.exchange import Answer, Asked, Refused, as_json, as_text
 from glucoflow.api.held import MOST, Found
-from glucoflow.api.site import Site, not_found, reader, uploader
+from glucoflow.api.site import Site, reader, uploader
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.nightscout.criteria import Condition, Criteria, from_find, span_of
 from glucoflow.nightscout.incoming import Collection, time_fields_of
@@ -158,9 +158,12 @@ def _tagged(asked: Asked, body: bytes) -> Answer:
 
 
 def activity(asked: Asked, app: App | None) -> Answer:
-    """Heart rates and steps of xDrip+: taken, and not kept."""
+    """Heart rates, steps and sleep of xDrip+ and tconnectsync: taken, and not kept, so there are none to read."""
+    if asked.method in ("GET", "HEAD"):
+        reader(app)
+        return as_json([])
     uploader(app)
     sent = asked.sent()
-    if not isinstance(sent, Sequence):
-        raise not_found()
-    return as_json(sent)
+    if not isinstance(sent, list | dict):
+        raise Refused(400, "Bad Request", "A document is a JSON object")
+    return as_json(sent if isinstance(sent, list) else [sent])

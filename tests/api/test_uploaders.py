@@ -99,6 +99,10 @@ def test_tconnectsync(doors: Site, user: str) -> None:
         found = phone.get(f"/api/v1/treatments?{query}&find[created_at][$gte]={raw}&ts=1").json()
         assert [one["insulin"] for one in found] == [2.5]
         assert phone.get(f"/api/v1/profile/current?{plain}").status_code == 200
+        sleep = {"activityType": "Sleep", "duration": 30, "created_at": z(ago(9)), "enteredBy": "Pump (tconnectsync)"}
+        assert phone.post(f"/api/v1/activity?{plain}", json=sleep).status_code == 200
+        assert phone.get(f"/api/v1/activity?find[enteredBy]={quote('Pump (tconnectsync)')}").json() == []
+        assert phone.post("/api/v1/activity", json="x").status_code == 400
 
 
 def test_bridges(phone: Phone) -> None:
