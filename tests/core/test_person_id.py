@@ -62,3 +62,11 @@ def test_reserved_ids_are_refused_at_the_door_and_keep_their_index() -> None:
         assert Names().alias(user_id) == f"cgm-{user_id}"
         with pytest.raises(Misconfigured):
             space_of(user_id)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "fit"), [("anna-123456", False), ("anna-12345", True), ("123456", True), ("A", False)]
+)
+def test_what_could_be_taken_for_an_index_fits_nowhere(user_id: str, fit: bool) -> None:
+    assert fits(user_id) is fit
+    assert (why_not(user_id) is None) is fit
