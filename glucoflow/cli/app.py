@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from glucoflow.cli import annotations, apps, file_options, partners
+from glucoflow.cli import accounts, annotations, apps, file_options, partners
 from glucoflow.cli.console import Json, User, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.words import count
@@ -32,6 +32,7 @@ rejected_app = typer.Typer(help="Records that could not be understood.", no_args
 app.add_typer(rejected_app, name="rejected")
 kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
 app.add_typer(kibana_app, name="kibana")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(apps.app, name="apps")
 app.add_typer(partners.app, name="partners")
 

@@ -100,7 +100,8 @@ def _refuse_open_door(settings: Settings) -> None:
         if is_open_home(store, settings.web.password):
             raise Misconfigured(
                 f"The pages would be open to everybody who can reach {settings.web.host}.",
-                remedy="Set WEB_PASSWORD in .env, make an account on the page Accounts, or set WEB_HOST=127.0.0.1.",
+                remedy="Set WEB_PASSWORD in .env, make an account with `glucoflow accounts add NAME --operator`, or "
+                "set WEB_HOST=127.0.0.1.",
             )
 
 

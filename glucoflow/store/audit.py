@@ -40,7 +40,7 @@ class Audit:
         self._database = database
 
     def add(self, deed: Deed, now: datetime) -> None:
-        """Keep it. Looks at one page within one hour are one row."""
+        """Keep it. Looks at one page within one hour are one row. What is older than a year goes with a log-in."""
         once = _once(deed, now) if deed.action == "looked at" else None
         values = {**msgspec.structs.asdict(deed), "at": now, "times": 1, "once": once}
         made = self._database.insert(AuditRow).values(**values)
@@ -48,6 +48,8 @@ class Audit:
             made = made.on_conflict_do_update(index_elements=["once"], set_={"times": AuditRow.times + 1, "at": now})
         with self._database.write() as session:
             session.execute(made)
+            if deed.action == "logged in":  # now and then is often enough
+                session.execute(delete(AuditRow).where(AuditRow.at <= now - KEPT))
 
     def of_person(self, user_id: str, limit: int = 200) -> tuple[AuditEntry, ...]:
         """What concerned one person, the newest first."""
@@ -56,12 +58,6 @@ class Audit:
     def list(self, limit: int = 200) -> tuple[AuditEntry, ...]:
         """Everything, the newest first."""
         return self._list(limit)
-
-    def prune(self, now: datetime) -> int:
-        """Forget what is older than a year; how many rows went."""
-        with self._database.write() as session:
-            gone = session.execute(delete(AuditRow).where(AuditRow.at <= now - KEPT).returning(AuditRow.id))
-            return len(gone.all())
 
     def _list(self, limit: int, *where: object) -> tuple[AuditEntry, ...]:
         query = select(AuditRow).where(*where).order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)  # type: ignore[arg-type]

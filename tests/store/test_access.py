@@ -81,3 +81,11 @@ def test_looks_within_an_hour_are_one_row(store: Store) -> None:
     store.audit.add(Deed(who="Anna", action="changed", what="targets", user_id="anna"), NOW)
     told = store.audit.of_person("anna")
     assert sorted((one.deed.action, one.times) for one in told) == [("changed", 1), ("looked at", 1), ("looked at", 3)]
+
+
+def test_the_trail_ends_after_a_year(store: Store) -> None:
+    store.audit.add(Deed(who="Ott", action="shared"), NOW)
+    store.audit.add(Deed(who="Ott", action="logged in"), NOW + timedelta(days=365))
+    assert len(store.audit.list()) == 2
+    store.audit.add(Deed(who="Ott", action="logged in"), NOW + timedelta(days=367))
+    assert [one.deed.action for one in store.audit.list()] == ["logged in", "logged in"]
