@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from glucoflow.http import TooMuch
+from glucoflow.bounded_http import TooMuch
 from glucoflow.model.ingestion import Window
 from glucoflow.provider import Page
 

@@ -1,7 +1,7 @@
 """The contract of a provider: one description, and a connector that inherits nothing.
 
 A package names its description under the entry point group `glucoflow.connectors`; pages, commands, settings, flows,
-`doctor` and dashboards read it and know no provider's name. `connectors/contract.py` checks that it holds.
+`doctor` and dashboards read it and know no provider's name. `connectors/contract/` checks that it holds.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -16,7 +16,8 @@ from urllib3.exceptions import NewConnectionError
 
 from connectors.dexcom import DexcomSettings
 from connectors.dexcom.api import TITLE, Hosts, hosts
-from glucoflow.http import BoundedAdapter, bound, retry_after_seconds
+from glucoflow.bounded_http import BoundedAdapter, bound
+from glucoflow.http import retry_after_seconds
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import AnswerLost, GlucoflowError, Misconfigured, Reauthorize, Retryable
 from glucoflow.provider import Limits, Site

@@ -11,16 +11,8 @@ import requests
 from pydantic import SecretStr
 
 from connectors.librelinkup import LibreLinkUpSettings
-from glucoflow.http import (
-    Answer,
-    Signature,
-    SignedHeaders,
-    ask,
-    bounded_session,
-    not_understood,
-    refuse_plain_http,
-    transient,
-)
+from glucoflow.bounded_http import bounded_session
+from glucoflow.http import Answer, Signature, SignedHeaders, ask, not_understood, refuse_plain_http, transient
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable, Unreadable
 from glucoflow.provider import Limits, Site

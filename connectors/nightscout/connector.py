@@ -18,7 +18,8 @@ from connectors.nightscout.records import REACH, PageOf
 from connectors.nightscout.signing_in import TITLE, signed
 from connectors.parts import in_parts
 from connectors.understanding import records_of
-from glucoflow.http import Answer, SignedHttp, TooMuch, not_understood
+from glucoflow.bounded_http import TooMuch
+from glucoflow.http import Answer, SignedHttp, not_understood
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unreadable
 from glucoflow.model.ingestion import Kind, Window
 from glucoflow.provider import Account, CredentialSource, Page, Site, Terms

@@ -15,7 +15,8 @@ import requests
 from pydantic import SecretStr
 
 from connectors.nightscout import NightscoutSettings
-from glucoflow.http import Answer, Signature, SignedHeaders, ask, bounded_session, refuse_plain_http, transient
+from glucoflow.bounded_http import bounded_session
+from glucoflow.http import Answer, Signature, SignedHeaders, ask, refuse_plain_http, transient
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import LoginRefused, Misconfigured
 from glucoflow.provider import Limits, Site

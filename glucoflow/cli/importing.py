@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -17,60 +18,53 @@ from glucoflow.settings import Settings
 SHOWN = 5
 
 
-def import_now(
-    settings: Settings,
-    user_id: str,
-    paths: Sequence[Path],
-    choices: Choices,
-    *,
-    who: str | None,
-    anyway: bool,
-    look: bool,
-    as_json: bool,
-) -> int:
+class ImportOptions(NamedTuple):
+    """How files are to be read. `look` only says what would be; `anyway` also what names somebody else."""
+
+    choices: Choices
+    who: str | None
+    anyway: bool
+    look: bool
+    as_json: bool
+
+
+def import_now(settings: Settings, user_id: str, paths: Sequence[Path], wanted: ImportOptions) -> int:
     """Exit code 0; 1 where some rows could not be read; 65 where a file could not be read at all. Others go on."""
     code = 0
     with open_runtime(settings) as rt:
         rt.store.people.get(user_id)
         for path in paths:
             try:
-                code = max(code, _one(rt, user_id, path, choices, who, anyway, look, as_json))
+                code = max(code, (_looked_at if wanted.look else _brought)(rt, user_id, path, wanted))
             except UnreadableFile as error:
                 say_error(error)
                 code = error.exit_code
     return code
 
 
-def _one(
-    rt: Runtime,
-    user_id: str,
-    path: Path,
-    choices: Choices,
-    who: str | None,
-    anyway: bool,
-    look: bool,
-    as_json: bool,
-) -> int:
-    if look:
-        seen = preview(rt, user_id, path, choices, who)
-        print_json(seen) if as_json else _say_preview(seen)
-        return 1 if seen.rows.n_unread else 0
+def _looked_at(rt: Runtime, user_id: str, path: Path, wanted: ImportOptions) -> int:
+    seen = preview(rt, user_id, path, wanted.choices, wanted.who)
+    print_json(seen) if wanted.as_json else _say_preview(seen)
+    return 1 if seen.rows.n_unread else 0
+
+
+def _brought(rt: Runtime, user_id: str, path: Path, wanted: ImportOptions) -> int:
     with bars() as progress:
         bar = progress.add_task(f"importing {path.name}", total=None)
 
-        def bring(take: bool) -> Imported:
+        def bring(anyway: bool) -> Imported:
             return import_file(
                 rt,
                 user_id,
                 path,
                 lambda count: progress.update(bar, completed=count),
-                choices=choices,
-                who=who,
-                anyway=take,
+                choices=wanted.choices,
+                who=wanted.who,
+                anyway=anyway,
             )
 
         try:
-            done = bring(anyway)
+            done = bring(wanted.anyway)
         except UnreadableFile as error:
             if "--anyway" not in error.remedy or not sys.stdin.isatty():
                 raise
@@ -79,7 +73,7 @@ def _one(
             if not typer.confirm("Import it all the same?"):
                 raise
             done = bring(True)
-    print_json(done) if as_json else _say(done)
+    print_json(done) if wanted.as_json else _say(done)
     return 1 if done.n_unread else 0
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import typer
 
@@ -24,66 +25,65 @@ def targets_of(profile: str, low: float | None, high: float | None, unit: Unit) 
         raise Rejected("targets", str(error)) from error
 
 
+class ReportOptions(NamedTuple):
+    """Which local dates, and what is written where. `large` adds a second page; `born` is to be printed."""
+
+    first: date | None
+    last: date | None
+    born: date | None
+    html: Path | None
+    pdf: Path | None
+    letter: bool
+    large: bool
+
+    @property
+    def paper(self) -> Literal["A4", "Letter"]:
+        return "Letter" if self.letter else "A4"
+
+
 def report_file(
-    file: Path,
-    choices: Choices,
-    *,
-    unit: Unit,
-    targets: Targets,
-    first: date | None,
-    last: date | None,
-    as_json: bool,
-    html: Path | None,
-    pdf: Path | None,
-    letter: bool,
-    large: bool,
-    born: date | None,
+    file: Path, choices: Choices, wanted: ReportOptions, *, unit: Unit, targets: Targets, as_json: bool
 ) -> int:
     """A file's report. Exit code 1 where some of its rows could not be read."""
     from glucoflow.report.reading import read_people
     from glucoflow.report.run import Wanted, report_on
 
     people = read_people(file, choices)
-    wanted = Wanted(
+    asked = Wanted(
         unit=unit,
         targets=targets,
-        first=first,
-        last=last,
+        first=wanted.first,
+        last=wanted.last,
         as_json=as_json,
-        html=html,
-        pdf=pdf,
-        paper="Letter" if letter else "A4",
-        large=large,
+        html=wanted.html,
+        pdf=wanted.pdf,
+        paper=wanted.paper,
+        large=wanted.large,
         printed=date.today(),  # noqa: DTZ011 - printed on this machine's own date
-        born=born,
+        born=wanted.born,
     )
-    typer.echo(report_on(people, wanted))
+    typer.echo(report_on(people, asked))
     return 1 if any(one.rows.n_unread for one in people) else 0
 
 
-def report_person(
-    settings: Settings,
-    user_id: str,
-    *,
-    first: date | None,
-    last: date | None,
-    unit: Unit | None,
-    html: Path | None,
-    pdf: Path | None,
-    letter: bool,
-    large: bool,
-    born: date | None,
-) -> int:
+def report_person(settings: Settings, user_id: str, wanted: ReportOptions, unit: Unit | None) -> int:
     """A connected person's page, by default as PDF beside the command."""
     from glucoflow.report.run import write_pages
     from glucoflow.service.clinic_report import clinic_page
     from glucoflow.service.runtime import open_runtime
 
-    if html is None and pdf is None:
-        pdf = Path(f"glucose-report-{user_id}.pdf")
+    pdf = wanted.pdf or (None if wanted.html else Path(f"glucose-report-{user_id}.pdf"))
     with open_runtime(settings) as rt:
         page = clinic_page(
-            rt.store, rt.queries, user_id, rt.clock(), first=first, last=last, unit=unit, born=born, large=large
+            rt.store,
+            rt.queries,
+            user_id,
+            rt.clock(),
+            first=wanted.first,
+            last=wanted.last,
+            unit=unit,
+            born=wanted.born,
+            large=wanted.large,
         )
-    typer.echo("\n".join([*write_pages([page], html, pdf, "Letter" if letter else "A4"), page.span]))
+    typer.echo("\n".join([*write_pages([page], wanted.html, pdf, wanted.paper), page.span]))
     return 0

@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.contract import CHECKS, Check, Subject, name_of
+from connectors.contract.spoiling_proxy import Reply
 from connectors.dexcom_share import HELD, PROVIDER, DexcomShareSettings
 from connectors.dexcom_share.connector import DexcomShareConnector
 from connectors.dexcom_share.signing_in import log_in
-from connectors.spoiling_proxy import Reply
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import LoginRefused, Misconfigured, Retryable
 from glucoflow.model.ingestion import Window

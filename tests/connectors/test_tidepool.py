@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.contract import CHECKS, Check, Subject, name_of
-from connectors.spoiling_proxy import Reply
+from connectors.contract.spoiling_proxy import Reply
 from connectors.tidepool import PROVIDER, TidepoolSettings
 from connectors.tidepool.connector import TidepoolConnector
 from connectors.tidepool.signing_in import log_in

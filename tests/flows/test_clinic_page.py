@@ -18,9 +18,10 @@ FIRST, LAST = date(2026, 6, 1), date(2026, 6, 14)
 
 def written(house: House, out: Path, **asked: object) -> list[str]:
     """The text of each page of the PDF."""
-    wanted: dict[str, object] = {"first": None, "last": None, "unit": None, "letter": False, "large": False}
-    wanted |= {"born": None, "html": None, "pdf": out, **asked}
-    assert reporting.report_person(house.rt.settings, "alma", **wanted) == 0  # type: ignore[arg-type]
+    unit = asked.pop("unit", None)
+    wanted = reporting.ReportOptions(first=None, last=None, born=None, html=None, pdf=out, letter=False, large=False)
+    wanted = wanted._replace(**asked)  # type: ignore[arg-type]
+    assert reporting.report_person(house.rt.settings, "alma", wanted, unit) == 0  # type: ignore[arg-type]
     return [page.extract_text() for page in PdfReader(out).pages]
 
 

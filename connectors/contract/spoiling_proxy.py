@@ -1,4 +1,4 @@
-"""A proxy between a connector and a double, for `contract.py`: it passes everything on, or spoils what it is told to.
+"""A proxy between a connector and a double, for the contract: it passes everything on, or spoils what it is told to.
 
 So that one suite can spoil any provider's wire, and a double needs no faults of its own. Loopback only.
 """

@@ -1,0 +1,57 @@
+"""The commands for Kibana's dashboards and for keys."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glucoflow.cli.console import settings_for
+from glucoflow.model.words import count
+
+keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=True)
+kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
+
+
+@kibana_app.command("export")
+def kibana_export(
+    out: Annotated[Path, typer.Option(help="File to write, ending in .ndjson.")],
+    user: Annotated[str | None, typer.Option("--user", help="Id of the person.")] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="The operator's dashboard instead.")] = False,
+) -> None:
+    """Write a file to import into Kibana 8.12 or later."""
+    from glucoflow.cli.kibana import export_dashboards
+
+    export_dashboards(settings_for(), user, operator, out)
+
+
+@kibana_app.command("provision")
+def kibana_provision(
+    login: Annotated[str | None, typer.Option("--login", help="Also make a Kibana login for this person.")] = None,
+) -> None:
+    """Put everybody's space, role and dashboards into the Kibana at KIBANA_URL."""
+    from pydantic import SecretStr
+
+    from glucoflow.cli.kibana import provision_now
+
+    settings = settings_for()
+    password = typer.prompt(f"Password for {login}", hide_input=True, confirmation_prompt=True) if login else None
+    provision_now(settings, login, SecretStr(password) if password else None)
+
+
+@keys_app.command("new")
+def new_key() -> None:
+    """Print a new key for GLUCOFLOW_TOKEN_KEY."""
+    from cryptography.fernet import Fernet
+
+    typer.echo(Fernet.generate_key().decode())
+
+
+@keys_app.command("rotate")
+def rotate_keys() -> None:
+    """Encrypt everything anew with the first of the keys in GLUCOFLOW_TOKEN_KEY; the others can go afterwards."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        done = store.rotate()
+    what = f"{count(done.connections, 'connection')} and {count(done.rejected_records, 'rejected record')}"
+    typer.echo(f"Encrypted anew: {what}. Older keys can go now.")
