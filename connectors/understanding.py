@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from connectors.lenient import ABSURD_NUMBER, loads
-from glucoflow.http import not_understood
+from glucoflow.http import decoded, not_understood
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.records import Record
@@ -60,9 +60,6 @@ class _Ids(
     id: object = None
     transmitter: object = None
     ticks: object = None
-
-
-_IDS = msgspec.json.Decoder(_Ids)
 
 
 def records_of(title: str, body: bytes) -> list[msgspec.Raw]:
@@ -124,9 +121,8 @@ def rejected_record(
 
 
 def _id_of(raw: msgspec.Raw) -> str | None:
-    try:
-        ids = _IDS.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    ids = decoded(raw, _Ids)
+    if ids is None:
         return None
     said = (ids.record, ids.identifier, ids.own, ids.id)
     own = next((one[:256] for one in said if isinstance(one, str) and one), None)

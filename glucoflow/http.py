@@ -204,6 +204,22 @@ def transient(title: str, answer: Answer) -> Retryable | None:
     return None
 
 
+def decoded(body: bytes, form: type[T]) -> T | None:
+    """JSON of that form; None where it is none, or nested without end."""
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def understood(title: str, body: bytes, form: type[T], what: str) -> T:
+    """JSON of that form. Raises Retryable where it is `what` instead."""
+    found = decoded(body, form)
+    if found is None:
+        raise not_understood(title, body, what)
+    return found
+
+
 def not_understood(title: str, body: bytes, what: str) -> Retryable:
     """An answer that is not what was asked for. Logged by size and hash, since its text may hold readings."""
     digest = hashlib.sha256(body).hexdigest()[:12]

@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.dexcom import DexcomSettings
 from glucoflow import http
-from glucoflow.http import Answer, SignedHttp, refuse_plain_http
+from glucoflow.http import Answer, SignedHttp, decoded, refuse_plain_http
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unreadable
 from glucoflow.provider import CredentialSource, Site, Terms
 
@@ -121,9 +121,8 @@ class _ErrorBody(msgspec.Struct):
 
 def _said(body: bytes) -> str:
     """What an error answer says, one short line; empty where it is not one of the known forms."""
-    try:
-        answer = msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    answer = decoded(body, _ErrorBody)
+    if answer is None:
         return ""
     said = (answer.fault and answer.fault.faultstring) or answer.message or answer.error
     if not said:

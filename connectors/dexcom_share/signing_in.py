@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from connectors.dexcom_share import DexcomShareSettings
 from glucoflow.bounded_http import bounded_session
-from glucoflow.http import Answer, Signature, ask, not_understood, refuse_plain_http, transient
+from glucoflow.http import Answer, Signature, ask, decoded, not_understood, refuse_plain_http, transient
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Retryable, Unreadable
 from glucoflow.provider import Limits, Site
@@ -97,12 +97,7 @@ def code_of(answer: Answer) -> str:
 
 
 def _fault(answer: Answer) -> _Fault | None:
-    if answer.status == 200:
-        return None
-    try:
-        return msgspec.json.decode(answer.body, type=_Fault)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    return None if answer.status == 200 else decoded(answer.body, _Fault)
 
 
 def _id_from(session: requests.Session, url: str, sent: Mapping[str, str]) -> UUID:

@@ -17,7 +17,7 @@ from connectors.lenient import LenientDecoder
 from connectors.librelinkup import HELD, LibreLinkUpSettings
 from connectors.librelinkup.signing_in import TITLE, refusal, signed
 from connectors.understanding import NoValue, Understood, Word, compact, page, understand, within_clocks
-from glucoflow.http import SignedHttp, not_understood
+from glucoflow.http import SignedHttp, not_understood, understood
 from glucoflow.model.errors import Rejected, Unreadable
 from glucoflow.model.ingestion import Kind, RejectedRecord, Window
 from glucoflow.model.records import Alert, Device, DeviceStatus, Reading, Record
@@ -181,10 +181,7 @@ class LibreLinkUpConnector:
 
 def _graph(body: bytes, patient: str, now: datetime) -> _Held:
     """What an answer holds. Raises Retryable for what is no graph, Unreadable where the person cannot be loaded."""
-    try:
-        found = msgspec.json.decode(compact(body), type=_Graph)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_understood(TITLE, body, "a graph that cannot be read") from None
+    found = understood(TITLE, compact(body), _Graph, "a graph that cannot be read")
     _checked(found.status)
     if found.data is None:
         raise not_understood(TITLE, body, "a graph without data")
@@ -210,10 +207,7 @@ def _graph(body: bytes, patient: str, now: datetime) -> _Held:
 
 
 def _logbook(body: bytes, patient: str, now: datetime) -> Understood[Alert]:
-    try:
-        found = msgspec.json.decode(compact(body), type=_Logbook)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_understood(TITLE, body, "a log-book that cannot be read") from None
+    found = understood(TITLE, compact(body), _Logbook, "a log-book that cannot be read")
     _checked(found.status)
     if found.data is None:
         raise not_understood(TITLE, body, "a log-book without data")

@@ -11,8 +11,19 @@ import requests
 from pydantic import SecretStr
 
 from connectors.librelinkup import LibreLinkUpSettings
+from connectors.people import names, one_named
 from glucoflow.bounded_http import bounded_session
-from glucoflow.http import Answer, Signature, SignedHeaders, ask, not_understood, refuse_plain_http, transient
+from glucoflow.http import (
+    Answer,
+    Signature,
+    SignedHeaders,
+    ask,
+    decoded,
+    not_understood,
+    refuse_plain_http,
+    transient,
+    understood,
+)
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable, Unreadable
 from glucoflow.provider import Limits, Site
@@ -117,7 +128,7 @@ def log_in(settings: LibreLinkUpSettings, site: Site, values: Mapping[str, Secre
 
 def refusal(answer: Answer) -> GlucoflowError:
     """What a 4xx to a request for data means."""
-    body = _body(answer.body)
+    body = decoded(answer.body, _Body)
     least = body.data.least_version if body and body.data else None
     if (body and body.status == 920) or least:
         said = f"at least {least}" if least else "a newer one"
@@ -160,7 +171,7 @@ def _logged_in(
     sent = {name: values[name].get_secret_value() for name in ("email", "password")}
     headers = SignedHeaders(_app(settings.version))
     answer = ask(session, TITLE, "POST", f"{host}/llu/auth/login", json=sent, auth=headers)
-    body = _body(answer.body)
+    body = decoded(answer.body, _Body)
     if answer.status == 430:
         raise LoginRefused(f"{TITLE} wants new terms to be accepted, or a second factor.", remedy=IN_THE_APP)
     if (body is not None and body.data and body.data.message == "locked") or (body and body.status == 429):
@@ -196,10 +207,7 @@ def _following(
     answer = ask(session, TITLE, "GET", f"{host}/llu/connections", auth=headers)
     if answer.status != 200:
         raise transient(TITLE, answer) or refusal(answer)
-    try:
-        return msgspec.json.decode(answer.body, type=_Following).data
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise not_understood(TITLE, answer.body, "a list of people that cannot be read") from None
+    return understood(TITLE, answer.body, _Following, "a list of people that cannot be read").data
 
 
 def _chosen(people: list[_Followed], values: Mapping[str, SecretStr]) -> _Followed:
@@ -209,18 +217,18 @@ def _chosen(people: list[_Followed], values: Mapping[str, SecretStr]) -> _Follow
             remedy="In the app of the sensor's owner, invite it under Connected Apps → LibreLinkUp, and accept the "
             "invitation in the LibreLinkUp app. The owner's own account does not work here.",
         )
-    wanted = _plain(values["person"].get_secret_value()) if "person" in values else ""
-    names = ", ".join(f"“{one.name}”" for one in people)
+    wanted = values["person"].get_secret_value().strip() if "person" in values else ""
     if not wanted:
         if len(people) == 1:
             return people[0]
-        raise Reauthorize(f"This account follows several people: {names}.", remedy="Fill in whom you mean.")
-    found = [one for one in people if wanted in (_plain(one.name), _plain(one.first or ""), one.patient)]
-    if len(found) != 1:
+        raise Reauthorize(f"This account follows several people: {names(people)}.", remedy="Fill in whom you mean.")
+    found = one_named(people, wanted, lambda one: (one.name, one.first or "", one.patient))
+    if found is None:
         raise Reauthorize(
-            f"This account does not follow one person of that name; it follows {names}.", remedy="Type the whole name."
+            f"This account does not follow one person of that name; it follows {names(people)}.",
+            remedy="Type the whole name.",
         )
-    return found[0]
+    return found
 
 
 def _host(settings: LibreLinkUpSettings, site: Site, region: str) -> str:
@@ -235,14 +243,3 @@ def _host(settings: LibreLinkUpSettings, site: Site, region: str) -> str:
 
 def _app(version: str) -> dict[str, str]:
     return {"product": "llu.android", "version": version}
-
-
-def _body(body: bytes) -> _Body | None:
-    try:
-        return msgspec.json.decode(body, type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.casefold().split())

@@ -19,7 +19,7 @@ from connectors.nightscout.signing_in import TITLE, signed
 from connectors.parts import in_parts
 from connectors.understanding import records_of
 from glucoflow.bounded_http import TooMuch
-from glucoflow.http import Answer, SignedHttp, not_understood
+from glucoflow.http import Answer, SignedHttp, understood
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unreadable
 from glucoflow.model.ingestion import Kind, Window
 from glucoflow.provider import Account, CredentialSource, Page, Site, Terms
@@ -171,10 +171,7 @@ def _result(body: bytes) -> list[msgspec.Raw]:
     """The documents of an envelope; those without one (seen of old sites) as they are. Raises Retryable."""
     if body.lstrip()[:1] == b"[":
         return _array(body)
-    try:
-        return msgspec.json.decode(body.replace(b"\n", b" "), type=_Result).result
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_understood(TITLE, body, "an answer without documents") from None
+    return understood(TITLE, body.replace(b"\n", b" "), _Result, "an answer without documents").result
 
 
 def _when(raw: msgspec.Raw) -> datetime | None:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from connectors.nightscout import NightscoutSettings
 from glucoflow.bounded_http import bounded_session
-from glucoflow.http import Answer, Signature, SignedHeaders, ask, refuse_plain_http, transient
+from glucoflow.http import Answer, Signature, SignedHeaders, ask, decoded, refuse_plain_http, transient
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import LoginRefused, Misconfigured
 from glucoflow.provider import Limits, Site
@@ -109,13 +109,11 @@ def _try(session: requests.Session, base: str, credentials: Credentials) -> None
         )
     if answer.status != HTTPStatus.OK:
         raise transient_or_elsewhere(answer)
-    try:
-        msgspec.json.decode(answer.body, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    if decoded(answer.body, list[msgspec.Raw]) is None:
         raise Misconfigured(
             "The address answers with something that is no Nightscout: perhaps a login page that stands before it.",
             remedy="Open the address in a private window: it must show Nightscout itself. Let its /api through.",
-        ) from None
+        )
 
 
 def transient_or_elsewhere(answer: Answer) -> Exception:
@@ -132,11 +130,8 @@ def transient_or_elsewhere(answer: Answer) -> Exception:
 def _with_jwt(session: requests.Session, base: str, plain: Credentials, token: str, now: datetime) -> Credentials:
     """With a JWT where the site has API v3; without one it is read by v1."""
     answer = ask(session, TITLE, "GET", f"{base}/api/v2/authorization/request/{token}")
-    if answer.status != HTTPStatus.OK:
-        return plain
-    try:
-        jwt = msgspec.json.decode(answer.body, type=_Jwt)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    jwt = decoded(answer.body, _Jwt) if answer.status == HTTPStatus.OK else None
+    if jwt is None:
         return plain
     version = ask(session, TITLE, "GET", f"{base}/api/v3/version")
     if version.status != HTTPStatus.OK or b"<" in version.body[:20]:

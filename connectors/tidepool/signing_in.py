@@ -8,9 +8,10 @@ import msgspec
 import requests
 from pydantic import SecretStr
 
+from connectors.people import names, one_named
 from connectors.tidepool import TidepoolSettings
 from glucoflow.bounded_http import bounded_session
-from glucoflow.http import Answer, Signature, SignedHeaders, ask, not_understood, refuse_plain_http, transient
+from glucoflow.http import Answer, Signature, SignedHeaders, ask, refuse_plain_http, transient, understood
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable, Unreadable
 from glucoflow.provider import Limits, Site
@@ -80,10 +81,7 @@ def log_in(settings: TidepoolSettings, site: Site, values: Mapping[str, SecretSt
         if answer.status != HTTPStatus.OK:
             raise transient(TITLE, answer) or refusal(answer)
         token = answer.headers.get(SESSION, "")
-        try:
-            user = msgspec.json.decode(answer.body, type=_User).userid
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise not_understood(TITLE, answer.body, "a sign-in without a user") from None
+        user = understood(TITLE, answer.body, _User, "a sign-in without a user").userid
         if not token:
             raise Retryable(f"{TITLE} signed in without a session.", remedy="Try again in a few minutes.")
         if "person" in values:
@@ -105,16 +103,12 @@ def _sharer(session: requests.Session, base: str, user: str, token: str, wanted:
     answer = ask(session, TITLE, "GET", f"{base}/metadata/users/{user}/users", auth=auth)
     if answer.status != HTTPStatus.OK:
         raise transient(TITLE, answer) or refusal(answer)
-    try:
-        people = msgspec.json.decode(answer.body, type=list[_Sharer])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise not_understood(TITLE, answer.body, "a list of people that cannot be read") from None
+    people = understood(TITLE, answer.body, list[_Sharer], "a list of people that cannot be read")
     sharing = [one for one in people if one.trustor and "view" in one.trustor]
-    found = [one for one in sharing if wanted.casefold() in (one.name.casefold(), one.userid)]
-    if len(found) != 1:
-        names = ", ".join(f"“{one.name}”" for one in sharing) or "nobody"
+    found = one_named(sharing, wanted, lambda one: (one.name, one.userid))
+    if found is None:
         raise Reauthorize(
-            f"No one person of that name shares their data with this account; those who do: {names}.",
+            f"No one person of that name shares their data with this account; those who do: {names(sharing)}.",
             remedy="Leave the name empty for the account's own data, or have them share it at app.tidepool.org.",
         )
-    return found[0].userid
+    return found.userid

@@ -13,6 +13,7 @@ import msgspec
 import uvicorn
 from pydantic import SecretStr
 from rich.console import Console
+from starlette.types import ASGIApp
 
 from glucoflow.api.site import open_site
 from glucoflow.cli.kept_secrets import kept_secret
@@ -27,7 +28,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.mail import Mail
 from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.overdue import overdue_of
-from glucoflow.service.runtime import open_runtime, store_of
+from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
 from glucoflow.settings import MailSettings, PartnerSettings, Settings, WebSettings
@@ -46,30 +47,8 @@ def serve_web(settings: Settings, port: int | None) -> None:
     _refuse_open_door(settings)
     with open_runtime(settings) as rt, AfterUploads(rt) as after_uploads:
         rt.store.examine()
-        options = web_options(settings.web, settings.store.data_dir)
-        app = create_app(
-            rt.store,
-            rt.queries,
-            SiteConnect(
-                rt.store,
-                rt.providers,
-                request_sync,
-                request_backfill,
-                overdue=partial(overdue_of, settings, rt.store),
-                undo=lambda one: undo_connection(rt, one).documents,
-                request_deletion=request_deletion,
-                reread=lambda: msgspec.structs.replace(rt.providers, settings=Settings.load().providers),
-            ),
-            Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
-            options,
-            rt.clock,
-            Uploads(rt),
-            mail=mail_of(settings.mail),
-            archive=partial(write_archive, rt),
-        )
-        apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
         config = uvicorn.Config(
-            whole_site(app, apps, rt.queries, _limits(settings.partner)),
+            _site(rt, after_uploads),
             host=settings.web.host,
             port=port or settings.web.port,
             log_config=None,
@@ -119,6 +98,33 @@ def mail_of(settings: MailSettings) -> Mail | None:
         password=settings.password,
         tls=settings.tls,
     )
+
+
+def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
+    """The pages, and the doors for apps and other programs."""
+    options = web_options(rt.settings.web, rt.settings.store.data_dir)
+    app = create_app(
+        rt.store,
+        rt.queries,
+        SiteConnect(
+            rt.store,
+            rt.providers,
+            request_sync,
+            request_backfill,
+            overdue=partial(overdue_of, rt.settings, rt.store),
+            undo=lambda one: undo_connection(rt, one).documents,
+            request_deletion=request_deletion,
+            reread=lambda: msgspec.structs.replace(rt.providers, settings=Settings.load().providers),
+        ),
+        Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
+        options,
+        rt.clock,
+        Uploads(rt),
+        mail=mail_of(rt.settings.mail),
+        archive=partial(write_archive, rt),
+    )
+    apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
+    return whole_site(app, apps, rt.queries, _limits(rt.settings.partner))
 
 
 def web_options(settings: WebSettings, data_dir: Path) -> WebOptions:

@@ -105,16 +105,7 @@ def look(
     """
     alias = names.alias(user_id)
     refresh(client, alias)
-    # What devices say of themselves is asked for without dates, however old it is.
-    near = {"bool": {"should": [_from(since), {"terms": {"event.dataset": ["device.status", "device.settings"]}}]}}
-    by_provider = {"bool": {"filter": [{"term": {"event.provider": provider}}, near]}}
-    readings = ["cgm.reading"]
-    asked = [
-        _search(by_provider, MOST_ROWS, "desc", _OF_A_DOCUMENT),
-        _search(only(["food", "insulin.bolus"], readings_from - fasting), MOST_ROWS, "asc", ["event.dataset"]),
-        _search(only(readings, readings_from - tail, readings_from, connection_id), _MOST_BEFORE, "asc", _WITHOUT),
-        _search(only(readings, None, readings_from, connection_id), 1, "desc", _WITHOUT),
-    ]
+    asked = _questions(provider, connection_id, since, readings_from, fasting, tail)
     whole = {"allow_partial_search_results": False}
     with translated("read documents"):
         answer = client.msearch(
@@ -130,6 +121,27 @@ def look(
         intake=_intake(meals),
         before=_before(short or last),
     )
+
+
+def _questions(
+    provider: str,
+    connection_id: str,
+    since: datetime,
+    readings_from: datetime,
+    fasting: timedelta,
+    tail: timedelta,
+) -> list[dict[str, Any]]:
+    """What is held; meals and boluses; the readings just before, or else the last one before."""
+    # What devices say of themselves is asked for without dates, however old it is.
+    near = {"bool": {"should": [_from(since), {"terms": {"event.dataset": ["device.status", "device.settings"]}}]}}
+    by_provider = {"bool": {"filter": [{"term": {"event.provider": provider}}, near]}}
+    readings = ["cgm.reading"]
+    return [
+        _search(by_provider, MOST_ROWS, "desc", _OF_A_DOCUMENT),
+        _search(only(["food", "insulin.bolus"], readings_from - fasting), MOST_ROWS, "asc", ["event.dataset"]),
+        _search(only(readings, readings_from - tail, readings_from, connection_id), _MOST_BEFORE, "asc", _WITHOUT),
+        _search(only(readings, None, readings_from, connection_id), 1, "desc", _WITHOUT),
+    ]
 
 
 def _from(since: datetime) -> dict[str, Any]:

@@ -82,6 +82,11 @@ def scan(
         if len(few) < page:
             yield from few
             return
+    yield from _pages(client, alias, body, retrier)
+
+
+def _pages(client: Elasticsearch, alias: str, body: Mapping[str, Any], retrier: Retrier) -> Generator[Hit, None, None]:
+    """Page by page, of a view that is opened anew where it is lost."""
     view = _open(client, alias, retrier)
     after: tuple[Any, ...] = ()
     seen: set[str] = set()
@@ -97,11 +102,11 @@ def scan(
                 view = _open(client, alias, retrier)
                 # Numbers behind the first sort value may differ in the new view (the index may have moved), so
                 # everything of the last moment is read again, and what was given out already is left out.
-                after = (*after[:1], *(-1 for _ in sort[1:])) if after else ()
+                after = (*after[:1], *(-1 for _ in body["sort"][1:])) if after else ()
                 continue
             hits = answer.hits.hits
             yield from (hit for hit in hits if not (hit.id and hit.id in seen))
-            if len(hits) < page:
+            if len(hits) < body["size"]:
                 return
             view, last = answer.pit_id, hits[-1].sort
             same = {hit.id for hit in hits if hit.sort[0] == last[0]}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import jinja2
 
-from glucoflow.report.page import Sheet
+from glucoflow.report.sheet import Sheet
 
 
 def html_of(pages: Sequence[Sheet]) -> str:

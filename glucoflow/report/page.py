@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-import msgspec
-
 from glucoflow.analytics.data_sufficiency import active_words
 from glucoflow.analytics.more_figures import gri_parts
 from glucoflow.analytics.profile import profile_of
@@ -12,7 +10,7 @@ from glucoflow.analytics.summary import Metrics
 from glucoflow.analytics.time_in_ranges import time_in_ranges
 from glucoflow.model.episode_words import NAMES as EPISODE_NAMES
 from glucoflow.model.episode_words import WHOLE, rule
-from glucoflow.model.glycemia import EPISODE_KINDS, Sufficiency
+from glucoflow.model.glycemia import EPISODE_KINDS
 from glucoflow.model.goals import Goal, share
 from glucoflow.model.ranges import BANDS
 from glucoflow.model.target_bands import NAMES, limits
@@ -21,6 +19,7 @@ from glucoflow.model.units import Unit, glucose
 from glucoflow.model.words import count, duration, number, percent
 from glucoflow.report.charts import days_svg, profile_svg
 from glucoflow.report.figures import Figures
+from glucoflow.report.sheet import About, Bar, Cell, EpisodeLine, Sheet
 
 MOST_DAYS = 28
 """Small traces on the first page; of a longer span the last ones are shown."""
@@ -28,74 +27,6 @@ LARGE_DAYS = 14
 """Days one under another on the second page."""
 A1C_SLOPE, A1C_OFFSET = 10.929, 2.152
 """mmol/mol = 10.929 · (% − 2.152): the IFCC's master equation."""
-
-
-class About(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose page this is and where its readings come from. Daily amounts are None where nothing is known."""
-
-    name: str
-    source: str
-    born: date | None = None
-    devices: tuple[str, ...] = ()
-    printed: date | None = None
-    insulin_a_day: float | None = None
-    carbs_a_day: float | None = None
-
-
-class Bar(msgspec.Struct, frozen=True):
-    """One band of the time-in-range bar; `shown` add up to 100, `goal` has its verdict."""
-
-    key: str
-    name: str
-    limits: str
-    share: float
-    shown: str
-    goal: str = ""
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """One figure with its unit or goal beneath; `why` says why it is missing."""
-
-    name: str
-    value: str
-    note: str = ""
-    why: str = ""
-
-
-class EpisodeLine(msgspec.Struct, frozen=True):
-    """One kind of episode over the span: how many, how often, how long, how many begin at night."""
-
-    name: str
-    rule: str
-    count: int
-    per_week: str
-    typical: str
-    at_night: int
-
-
-class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a page shows of one person. `days` says which dates the small traces are of."""
-
-    title: str
-    about: tuple[str, ...]
-    span: str
-    source: str
-    unit: Unit
-    sufficiency: Sufficiency
-    metrics: Metrics
-    bars: tuple[Bar, ...]
-    sums: tuple[str, ...]
-    main: tuple[Cell, ...]
-    more: tuple[Cell, ...]
-    episodes: tuple[EpisodeLine, ...]
-    goals: tuple[str, ...]
-    no_episodes: str | None = None
-    not_counted: str = ""
-    profile_days: str = ""
-    profile_svg: str = ""
-    days: str = ""
-    days_svg: str = ""
-    large_days_svg: str = ""
 
 
 def page_of(about: About, figures: Figures, unit: Unit, large: bool = False) -> Sheet:

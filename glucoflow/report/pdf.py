@@ -9,7 +9,7 @@ import vl_convert
 from pypdf import PdfReader, PdfWriter
 
 from glucoflow.report.charts import FAINT, FONT, INK, LINE, SMOOTHING
-from glucoflow.report.page import Cell, Sheet
+from glucoflow.report.sheet import Cell, Sheet
 
 Paper = Literal["A4", "Letter"]
 SIZES: dict[Paper, tuple[int, int]] = {"A4": (595, 842), "Letter": (612, 792)}

@@ -16,10 +16,11 @@ from glucoflow.model.words import count, number, percent
 from glucoflow.report.as_json import json_line, local_iso
 from glucoflow.report.figures import Figures, figures_of
 from glucoflow.report.html import html_of
-from glucoflow.report.page import About, Sheet, bars_of, episode_rows, goal_lines, not_counted, page_of
+from glucoflow.report.page import bars_of, episode_rows, goal_lines, not_counted, page_of
 from glucoflow.report.pdf import Paper, pdf_of
 from glucoflow.report.reading import PersonInFile, read_people
 from glucoflow.report.rows import decision_lines, file_json, rows_json, rows_lines, rows_words
+from glucoflow.report.sheet import About, Sheet
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

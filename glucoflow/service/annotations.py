@@ -18,7 +18,7 @@ from glucoflow.es.queries import Queries
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import Unit, in_mg_dl
-from glucoflow.report.page import Sheet
+from glucoflow.report.sheet import Sheet
 from glucoflow.service.clinic_report import clinic_page
 from glucoflow.service.insights import Findings, compare_protocol, find_insights
 from glucoflow.service.runtime import Runtime

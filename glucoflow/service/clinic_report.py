@@ -9,7 +9,8 @@ from glucoflow.model.documents import Dataset, Document, InsulinFields
 from glucoflow.model.errors import Rejected
 from glucoflow.model.units import Unit
 from glucoflow.report.figures import figures_of
-from glucoflow.report.page import About, Sheet, page_of
+from glucoflow.report.page import page_of
+from glucoflow.report.sheet import About, Sheet
 from glucoflow.service.person_series import instants, newest_full_day, series_of, subject_of
 from glucoflow.store import Store
 

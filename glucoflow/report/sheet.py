@@ -1,0 +1,77 @@
+"""What a page says of one person, as values: for the HTML to print and for the PDF."""
+
+from datetime import date
+
+import msgspec
+
+from glucoflow.analytics.summary import Metrics
+from glucoflow.model.glycemia import Sufficiency
+from glucoflow.model.units import Unit
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose page this is and where its readings come from. Daily amounts are None where nothing is known."""
+
+    name: str
+    source: str
+    born: date | None = None
+    devices: tuple[str, ...] = ()
+    printed: date | None = None
+    insulin_a_day: float | None = None
+    carbs_a_day: float | None = None
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One band of the time-in-range bar; `shown` add up to 100, `goal` has its verdict."""
+
+    key: str
+    name: str
+    limits: str
+    share: float
+    shown: str
+    goal: str = ""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One figure with its unit or goal beneath; `why` says why it is missing."""
+
+    name: str
+    value: str
+    note: str = ""
+    why: str = ""
+
+
+class EpisodeLine(msgspec.Struct, frozen=True):
+    """One kind of episode over the span: how many, how often, how long, how many begin at night."""
+
+    name: str
+    rule: str
+    count: int
+    per_week: str
+    typical: str
+    at_night: int
+
+
+class Sheet(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a page shows of one person. `days` says which dates the small traces are of."""
+
+    title: str
+    about: tuple[str, ...]
+    span: str
+    source: str
+    unit: Unit
+    sufficiency: Sufficiency
+    metrics: Metrics
+    bars: tuple[Bar, ...]
+    sums: tuple[str, ...]
+    main: tuple[Cell, ...]
+    more: tuple[Cell, ...]
+    episodes: tuple[EpisodeLine, ...]
+    goals: tuple[str, ...]
+    no_episodes: str | None = None
+    not_counted: str = ""
+    profile_days: str = ""
+    profile_svg: str = ""
+    days: str = ""
+    days_svg: str = ""
+    large_days_svg: str = ""
