@@ -18,26 +18,27 @@ from glucoflow.model.ingestion import Window
 from glucoflow.model.ranges import SensorLimits
 from glucoflow.model.records import (
     NO_PAYLOAD,
-    Basal,
-    Bolus,
     Device,
     DeviceSettings,
     DeviceStatus,
-    Exercise,
     Fingerstick,
-    Food,
-    Note,
     Reading,
     Record,
 )
-from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.model.units import MG_DL
+from glucoflow.nightscout.treatments import (
+    HIGHEST,
+    LONGEST_MIN,
+    MOST_CARBS_G,
+    MOST_UNITS,
+    MOST_UNITS_PER_HOUR,
+    Treatment,
+    treated,
+    unit_in,
+)
 from glucoflow.provider import Page
 
 LOWEST = 39.0
-HIGHEST = 1000.0
-MINUTE_MS = 60_000
-MOST_UNITS, MOST_CARBS_G, LONGEST_MIN = 250.0, 1000.0, 7 * 1440.0
-LONGEST_NOTE = 10_000
 HIGH_OF_FOUR_HUNDRED = 401.0
 """What uploaders of sensors that end at 400 write for HIGH."""
 REACH = timedelta(minutes=20)
@@ -64,7 +65,7 @@ class Entry(
     direction: Word | None = None
 
 
-class Treatment(
+class _Treatment(
     Common,
     frozen=True,
     kw_only=True,
@@ -73,7 +74,7 @@ class Treatment(
         "utc_offset": "utcOffset",
         "event_type": "eventType",
         "glucose_type": "glucoseType",
-        "entered_by": "enteredBy",
+        "is_smb": "isSMB",
     },
 ):
     created_at: Word | None = None
@@ -87,7 +88,8 @@ class Treatment(
     absolute: float | None = None
     rate: float | None = None
     notes: Text = None
-    entered_by: Word | None = None
+    automatic: bool | None = None
+    is_smb: bool | None = None
 
 
 class Status(Common, frozen=True, kw_only=True):
@@ -154,12 +156,13 @@ def meters_page(window: Window, raws: Sequence[msgspec.Raw], now: datetime) -> P
 
 def treatments_page(window: Window, raws: Iterable[msgspec.Raw], now: datetime) -> Page:
     """Meals, boluses, temporary rates, exercise, finger-sticks and notes."""
-    decoder = LenientDecoder(Treatment, frozenset({"created_at"}))
+    decoder = LenientDecoder(_Treatment, frozenset({"created_at"}))
     found: Understood[Record] = Understood()
     for raw in raws:
         try:
             wire, payload = decoder.decode(sized(raw))
-            made = list(_treated(wire, _time(None, wire.created_at, now, "created_at"), _frame(wire, payload)))
+            frame = _frame(wire, payload) | {"time": _time(None, wire.created_at, now, "created_at")}
+            made = list(treated(_treatment(wire), frame, f"{frame.pop('key')}/"))
         except (Rejected, msgspec.DecodeError, UnicodeDecodeError) as error:
             found.rejected.append(rejected_record(error, raw))
             continue
@@ -193,34 +196,27 @@ def profiles_page(window: Window, raws: Sequence[msgspec.Raw], now: datetime) ->
         stored = (wire.store or {}).get(wire.default or "")
         said = stored.get("units") if isinstance(stored, dict) else None
         return DeviceSettings(
-            time=time, **_frame(wire, payload), units=_unit(said or wire.units, None), schedule_name=wire.default
+            time=time, **_frame(wire, payload), units=unit_in(str(said or wire.units or "")), schedule_name=wire.default
         )
 
     return understand(raws, profile).page(window, decoder.left_out)
 
 
-def _treated(wire: Treatment, time: datetime, frame: dict[str, Any]) -> Iterable[Record]:
-    key, word = frame.pop("key"), (wire.event_type or "").lower()
-    duration = _bounded("duration", wire.duration, LONGEST_MIN)
-    duration_ms = round(duration * MINUTE_MS) if duration else None
-    if wire.insulin:
-        amount = _bounded("insulin", wire.insulin, MOST_UNITS)
-        yield Bolus(time=time, key=f"{key}/insulin", **frame, action="fast", normal=amount)
-    if wire.carbs:
-        yield Food(time=time, key=f"{key}/carbs", **frame, carbs_g=_bounded("carbs", wire.carbs, MOST_CARBS_G))
-    if wire.glucose and (wire.glucose_type or "finger").lower() in ("finger", "manual"):
-        unit = _unit(wire.units, wire.glucose)
-        yield Fingerstick(time=time, key=f"{key}/glucose", **frame, value=wire.glucose, unit=unit)
-    if word == "temp basal":
-        rate = wire.absolute if wire.absolute is not None else wire.rate
-        bounded = _bounded("absolute", rate, 100.0)
-        yield Basal(time=time, key=f"{key}/basal", **frame, delivery_type="temp", rate=bounded, duration_ms=duration_ms)
-    elif word == "exercise":
-        yield Exercise(time=time, key=f"{key}/exercise", **frame, duration_ms=duration_ms)
-    elif not (wire.insulin or wire.carbs or wire.glucose) or wire.notes:
-        said = [wire.event_type if word not in ("", "note", "<none>") else None, wire.notes]
-        if text := ": ".join(one for one in said if one)[:LONGEST_NOTE]:
-            yield Note(time=time, key=f"{key}/note", **frame, text=text)
+def _treatment(wire: _Treatment) -> Treatment:
+    """Raises Rejected for a number that none can be."""
+    rate = wire.absolute if wire.absolute is not None else wire.rate
+    return Treatment(
+        event_type=wire.event_type or "",
+        insulin=_bounded("insulin", wire.insulin, MOST_UNITS),
+        automatic=bool(wire.automatic or wire.is_smb),
+        carbs=_bounded("carbs", wire.carbs, MOST_CARBS_G),
+        glucose=_bounded("glucose", wire.glucose, HIGHEST),
+        glucose_type=wire.glucose_type or "",
+        units=wire.units or "",
+        minutes=_bounded("duration", wire.duration, LONGEST_MIN),
+        rate=_bounded("absolute", rate, MOST_UNITS_PER_HOUR),
+        notes=wire.notes or "",
+    )
 
 
 def _frame(wire: Common, payload: msgspec.Raw) -> dict[str, Any]:
@@ -247,13 +243,6 @@ def _time(ms: float | None, text: str | None, now: datetime, field: str = "date"
     except (ValueError, OverflowError, OSError):
         raise Rejected(field, "not a time") from None
     raise Rejected(field, "missing")
-
-
-def _unit(word: str | None, value: float | None) -> Unit:
-    """A treatment has a unit of its own; without one, no meter shows less than 35 mg/dL as a number."""
-    if word:
-        return MMOL_L if "mmol" in word.lower() else MG_DL
-    return MMOL_L if value is not None and value < 35 else MG_DL
 
 
 def _bounded(field: str, value: float | None, most: float) -> float | None:

@@ -6,6 +6,7 @@ The rules are those of cgm-remote-monitor 15 (lib/server/entries.js, treatments.
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -59,34 +60,18 @@ def made_whole(collection: Collection, sent: Any, now_ms: int, *, lenient: bool 
         if name in document:
             _as_number(document, name)
     given, identifier = _ids(document)
+    whole = partial(Whole, document=document, collection=collection, given_id=given, identifier=identifier)
     try:
         ms, offset = _moment(collection, document, now_ms)
     except NotStorable:
         if not lenient:
             raise
         sign = object_id("odd", repr(sorted(document.items(), key=str)))
-        return Whole(
-            document=document,
-            collection=collection,
-            ms=now_ms,
-            offset_min=None,
-            given_id=given,
-            identifier=identifier,
-            place=f"odd/{sign}",
-            odd=True,
-        )
+        return whole(ms=now_ms, offset_min=None, place=f"odd/{sign}", odd=True)
     _normal_times(collection, document, ms, offset)
     if collection == "treatments":
         _tidy_treatment(document)
-    return Whole(
-        document=document,
-        collection=collection,
-        ms=ms,
-        offset_min=offset,
-        given_id=given,
-        identifier=identifier,
-        place=_place(collection, document, ms),
-    )
+    return whole(ms=ms, offset_min=offset, place=_place(collection, document, ms))
 
 
 def object_id(*what: object) -> str:

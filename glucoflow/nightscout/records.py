@@ -11,30 +11,30 @@ from typing import Any
 import msgspec
 
 from glucoflow.model.records import (
-    Basal,
-    Bolus,
     Device,
     DeviceSettings,
     DeviceStatus,
-    Exercise,
     Fingerstick,
-    Food,
     Note,
     Reading,
     Record,
 )
-from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.model.units import MG_DL
 from glucoflow.nightscout.incoming import Doc, Whole
 from glucoflow.nightscout.moments import instant
+from glucoflow.nightscout.treatments import (
+    HIGHEST,
+    LONGEST_MIN,
+    MOST_CARBS_G,
+    MOST_UNITS,
+    MOST_UNITS_PER_HOUR,
+    Treatment,
+    treated,
+    unit_in,
+)
 
-LOWEST, HIGHEST = 39.0, 1000.0
-"""mg/dL. Below are error codes of old receivers (lib/plugins/errorcodes.js) or mmol/L; above measures no sensor."""
-
-MINUTE_MS = 60_000
-MOST_UNITS, MOST_CARBS_G, LONGEST_MIN = 250.0, 1000.0, 7 * 1440.0
-LONGEST_NOTE = 10_000
-LOWEST_SHOWN_MG_DL = 20.0
-"""No meter shows less in mg/dL: a smaller number without a unit is mmol/L."""
+LOWEST = 39.0
+"""mg/dL. Below are error codes of old receivers (lib/plugins/errorcodes.js) or mmol/L."""
 
 PARTS = ("reading", "meter", "insulin", "carbs", "glucose", "basal", "exercise", "note", "status", "settings")
 
@@ -53,7 +53,7 @@ def records_of(whole: Whole, record_id: str) -> list[Record]:
         case "entries":
             return list(_entry(document, frame))
         case "treatments":
-            return list(_treatment(document, frame)) or [Note(key="note", text=_said(document) or "Treatment", **frame)]
+            return list(treated(_treatment(document), frame)) or [Note(key="note", text="Treatment", **frame)]
         case "devicestatus":
             return [DeviceStatus(key="status", last_upload=instant(whole.ms), **frame)]
         case "profile":
@@ -68,56 +68,28 @@ def _entry(document: Doc, frame: dict[str, Any]) -> Iterator[Record]:
         yield Fingerstick(key="meter", value=mbg, unit=MG_DL, **frame)
 
 
-def _treatment(document: Doc, frame: dict[str, Any]) -> Iterator[Record]:
-    word = str(document["eventType"]).lower()
-    insulin, carbs = _within(document, "insulin", MOST_UNITS), _within(document, "carbs", MOST_CARBS_G)
-    minutes = _within(document, "duration", LONGEST_MIN)
-    duration_ms = round(minutes * MINUTE_MS) if minutes else None
-    glucose = _meter_value(document)
-    if insulin:
-        automatic = document.get("automatic") is True or document.get("isSMB") is True
-        yield Bolus(
-            key="insulin", action="fast", delivery_type="automated" if automatic else "normal", normal=insulin, **frame
-        )
-    if carbs:
-        yield Food(key="carbs", carbs_g=carbs, **frame)
-    if glucose:
-        yield Fingerstick(key="glucose", value=glucose[0], unit=glucose[1], **frame)
-    rate = _within(document, "absolute", 100.0)
-    rate = _within(document, "rate", 100.0) if rate is None else rate
-    if word == "temp basal" and (rate is not None or duration_ms is not None):
-        yield Basal(key="basal", delivery_type="temp", rate=rate, duration_ms=duration_ms, **frame)
-    if word == "exercise":
-        yield Exercise(key="exercise", duration_ms=duration_ms, **frame)
-    if document.get("notes") and (text := _said(document)):
-        yield Note(key="note", text=text, **frame)
-
-
-def _meter_value(document: Doc) -> tuple[float, Unit] | None:
-    """A finger-stick; a sensor's value beside a bolus is none. It has a unit of its own, else mg/dL."""
-    value = _number(document, "glucose")
-    if value is None or str(document.get("glucoseType", "finger")).lower() == "sensor":
-        return None
-    unit: Unit = MMOL_L if "mmol" in str(document.get("units", "")).lower() else MG_DL
-    if unit == MG_DL and value < LOWEST_SHOWN_MG_DL:
-        unit = MMOL_L
-    elif unit == MMOL_L and value > 55:  # what 1000 mg/dL are: the unit was written by mistake
-        unit = MG_DL
-    return (value, unit) if 0 < value <= HIGHEST else None
+def _treatment(document: Doc) -> Treatment:
+    """The fields that are what they can be; a number that none is is none."""
+    rate = _within(document, "absolute", MOST_UNITS_PER_HOUR)
+    return Treatment(
+        event_type=str(document["eventType"]),
+        insulin=_within(document, "insulin", MOST_UNITS),
+        automatic=document.get("automatic") is True or document.get("isSMB") is True,
+        carbs=_within(document, "carbs", MOST_CARBS_G),
+        glucose=_within(document, "glucose", HIGHEST),
+        glucose_type=str(document.get("glucoseType", "")),
+        units=str(document.get("units", "")),
+        minutes=_within(document, "duration", LONGEST_MIN),
+        rate=_within(document, "rate", MOST_UNITS_PER_HOUR) if rate is None else rate,
+        notes=str(document.get("notes") or ""),
+    )
 
 
 def _profile(document: Doc, frame: dict[str, Any]) -> DeviceSettings:
     store, name = document.get("store"), document.get("defaultProfile")
     stored = store.get(name) if isinstance(store, dict) and isinstance(name, str) else None
     said = (stored.get("units") if isinstance(stored, dict) else None) or document.get("units") or ""
-    units: Unit = MMOL_L if "mmol" in str(said).lower() else MG_DL
-    return DeviceSettings(key="settings", units=units, schedule_name=_word(name), **frame)
-
-
-def _said(document: Doc) -> str:
-    word = str(document.get("eventType") or "")
-    parts = ["" if word.lower() in ("note", "<none>") else word, str(document.get("notes") or "")]
-    return ": ".join(part for part in parts if part)[:LONGEST_NOTE]
+    return DeviceSettings(key="settings", units=unit_in(str(said)), schedule_name=_word(name), **frame)
 
 
 def _device(document: Doc) -> Device | None:
