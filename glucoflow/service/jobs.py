@@ -7,6 +7,9 @@ import msgspec
 from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.store import SYNC, Backfill
 
+MAIN: Kind = "readings"
+"""What a connection is for. Without it a turn has failed; without another kind it is not complete."""
+
 Status = Literal["ok", "partial", "retry", "reauthorize", "failed"]
 """`partial`: the readings are here; something else could not be read, and is tried again by itself."""
 

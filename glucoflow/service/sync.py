@@ -15,7 +15,7 @@ from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, R
 from glucoflow.model.ingestion import Counts
 from glucoflow.provider import Polling
 from glucoflow.reading import ConnectionStopped, unforeseen
-from glucoflow.service.jobs import Job, Outcome, Status
+from glucoflow.service.jobs import MAIN, Job, Outcome, Status
 from glucoflow.service.provider_clock import (
     AHEAD_REMEDY,
     CLOCK_REMEDY,
@@ -28,7 +28,7 @@ from glucoflow.service.run_metrics import record_after, record_run, record_summa
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.schedule import after_failure, next_poll
 from glucoflow.service.summaries import summarize_after
-from glucoflow.service.turn import MAIN, Turn
+from glucoflow.service.turn import Turn
 from glucoflow.service.unread import unread_words
 from glucoflow.store import Connection, Run
 

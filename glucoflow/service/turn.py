@@ -7,18 +7,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from glucoflow.context import FASTING_MS, TAIL_MS, Meals, Tail
-from glucoflow.enrich import Enricher, Owner
-from glucoflow.es.held import Held, Sight, look
-from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable, Unreadable
 from glucoflow.model.ingestion import Counts, Kind, Window
-from glucoflow.model.person_id import fits
 from glucoflow.provider import Connector, CredentialSource, Polling, Provider
 from glucoflow.reading import ConnectionStopped, KindStopped, Reader, unforeseen
-from glucoflow.service.jobs import Job
+from glucoflow.service.destination import Destination
+from glucoflow.service.jobs import MAIN, Job
 from glucoflow.service.provider_clock import AHEAD, checked_clock
 from glucoflow.service.run_metrics import RunUsage
 from glucoflow.service.runtime import Runtime
@@ -28,14 +24,9 @@ from glucoflow.store.ledger import StoreLedger
 
 log = logging.getLogger(__name__)
 
-MAIN: Kind = "readings"
-"""What a connection is for. Without it a turn has failed; without another kind it is not complete."""
-
 MARGIN = timedelta(minutes=15)
 """How much earlier than a sync's start the next one asks for what was changed: what is uploaded while it runs, or is
 just being worked on at the provider, is found then."""
-
-ANOTHER_ID = "Add that person anew under another id, and delete this one with `glucoflow delete-user`."
 
 DEEP_EVERY = timedelta(hours=24)
 
@@ -80,10 +71,7 @@ class Turn:
         """Kinds that could not be read to their end, and why."""
         self.vanished: Window | None = None
         """The span of what went since the provider has it no more."""
-        self._sight: Sight | None = None
-        self._held = Held()
-        self.refilled = False
-        """Whether the index that the checkpoints spoke of was gone, so that everything is read again."""
+        self._destination = Destination(rt, connection, self._person, self._started)
         self.clock_ahead = timedelta()
         """How far our clock is ahead of the provider's, as far as it said."""
 
@@ -99,7 +87,12 @@ class Turn:
     @property
     def newest_ms(self) -> int | None:
         """The time of the newest reading that is held, where this turn's look tells it."""
-        return self._held.newest("cgm.reading") if self._held.untouched else None
+        return self._destination.newest_ms
+
+    @property
+    def refilled(self) -> bool:
+        """Whether the index that the checkpoints spoke of was gone, so that everything is read again."""
+        return self._destination.refilled
 
     @property
     def zone(self) -> str:
@@ -120,53 +113,19 @@ class Turn:
     def work(self) -> None:
         """Read every kind. Raises ConnectionStopped, and what is everybody's: Unavailable, or of the sink or store."""
         with closing(self._connector()) as connector:
-            self._prepare_index()
-            self._look()
+            self._destination.prepare(self._ledger)
+            if self.refilled:
+                log.warning(
+                    "an index was gone beside its checkpoints; it is filled anew", extra={"run_id": self._run.id}
+                )
+            if self._job.window is None:
+                self._destination.look(self._polling.deep_lag if self.deep else self._polling.lag)
             kinds = [k for k in self._provider.kinds if not self._job.kinds or k in self._job.kinds]
             for done, kind in enumerate(kinds):
                 if not self._is_to_be_left(kind):
                     self._kind(connector, kind, partial(self._report, done, len(kinds)))
         if self._job.window is not None and not self.stopped:
             self._ledger.forget()
-
-    def _prepare_index(self) -> None:
-        """The person's index, made if it is not there; checkpoints that speak of an earlier one are forgotten."""
-        user_id = self._connection.user_id
-        if not fits(user_id):
-            raise ConnectionStopped(Misconfigured(f"The id {user_id!r} can have no index.", remedy=ANOTHER_ID))
-        index = ensure_index(self._rt.client, self._rt.names, user_id)
-        try:
-            self._ledger.hold()
-        except Retryable:
-            if index.made and self._rt.store.people.find(user_id) is None:  # deleted between lease and index
-                delete_user(self._rt.client, self._rt.names, user_id)
-            raise
-        self.refilled = self._ledger.speaks_of(index.lineage, new=index.made)
-        if self.refilled:
-            log.warning("an index was gone beside its checkpoints; it is filled anew", extra={"run_id": self._run.id})
-
-    def _look(self) -> None:
-        """What is held where this turn is about to read. Not where nothing was read before."""
-        if self._job.window is not None:
-            return
-        lag = max(self._polling.deep_lag if self.deep else self._polling.lag, timedelta(hours=1))
-        known = self._rt.store.connections.checkpoints(self._connection.id)
-        starts = {one.kind: min(one.position, self._started) - lag for one in known}
-        if MAIN not in starts:
-            return
-        self._sight = look(
-            self._rt.client,
-            self._rt.names,
-            self._connection.user_id,
-            provider=self._connection.provider,
-            connection_id=self._connection.id,
-            since=min(starts.values()),
-            readings_from=starts[MAIN],
-            fasting=timedelta(milliseconds=FASTING_MS),
-            tail=timedelta(milliseconds=TAIL_MS),
-        )
-        if self._sight is not None:
-            self._held = self._sight.held
 
     def _connector(self) -> Connector:
         """Raises ConnectionStopped where settings or a package are missing: other providers' people go on."""
@@ -325,8 +284,8 @@ class Turn:
         return Parts(
             kind=kind,
             reader=Reader(connector, kind, self._started, answers=self._answered, narrow=narrow),
-            enricher=self._enricher(kind, window),
-            sink=self._rt.sink(self._connection.user_id, self._ledger.hold, self._held),
+            enricher=self._destination.enricher(kind, window, self._provider.quirks),
+            sink=self._destination.sink(self._ledger.hold),
             ledger=self._ledger,
             now=self._started,
             clock=self._rt.clock,
@@ -339,32 +298,6 @@ class Turn:
     def _vanished(self, span: Window) -> None:
         known = self.vanished or span
         self.vanished = Window(min(known.start, span.start), max(known.end, span.end))
-
-    def _enricher(self, kind: Kind, window: Window) -> Enricher:
-        quirks = self._provider.quirks
-        owner = Owner(
-            user_id=self._connection.user_id,
-            connection_id=self._connection.id,
-            provider=self._connection.provider,
-            zone=self._person.zone,
-            sample_interval_ms=quirks.sample_interval_ms,
-            delivers_meals=quirks.delivers_meals,
-            sensor_limits=quirks.sensor_limits,
-            answers_whole=quirks.answers_whole,
-        )
-        if kind != "readings":
-            return Enricher(owner, kind)
-        sight = self._sight
-        if sight is not None and sight.readings_from == window.start and self._held.untouched:
-            near = Tail(sight.before.times_ms, sight.before.mg_dl, sight.before.devices)
-            return Enricher(owner, kind, Meals(sight.intake.meals_ms, sight.intake.boluses_ms), near)
-        meals_from = window.start - timedelta(milliseconds=FASTING_MS)
-        intake = self._rt.queries.meals(owner.user_id, meals_from, window.end)
-        before = self._rt.queries.tail(
-            owner.user_id, window.start, timedelta(milliseconds=TAIL_MS), self._connection.id
-        )
-        tail = Tail(before.times_ms, before.mg_dl, before.devices)
-        return Enricher(owner, kind, Meals(intake.meals_ms, intake.boluses_ms), tail)
 
     def _report(self, done: int, of: int, share_of_this: float) -> None:
         share = (done + share_of_this) / of
