@@ -18,7 +18,7 @@ from flows.parameters import UserId
 from glucoflow.file_reading.choices import Choices
 from glucoflow.files import within
 from glucoflow.model.units import Unit
-from glucoflow.service.exporting import export_person
+from glucoflow.service.export import export_person
 from glucoflow.service.file_import import import_file
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from glucoflow.cli.console import bars, listed, say
 from glucoflow.model.units import Unit
-from glucoflow.service.export import ExportFormat
-from glucoflow.service.exporting import export_person
+from glucoflow.service.export import ExportFormat, export_person
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 

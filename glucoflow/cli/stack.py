@@ -4,6 +4,7 @@ The parts start at the same time where they can. `stop` ends all of them within 
 """
 
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +15,6 @@ from pathlib import Path
 import requests
 from rich.progress import Progress
 
-from glucoflow.cli.free_ports import free_port
 from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
 from glucoflow.model.errors import Unavailable
@@ -211,3 +211,25 @@ def _wait_http(url: str, child: Child) -> None:
         f"The part called {child.name} did not start. Its log ends:\n{child.tail(12)}\n",
         remedy=f"The whole log is {child.log_path}.",
     )
+
+
+def free_port(wanted: int, taken: frozenset[int] = frozenset(), host: str = "127.0.0.1") -> int:
+    """`wanted`, or the next of the hundred ports behind it that nobody listens on, or any free one; 0 means any."""
+    if wanted:
+        for port in range(wanted, min(wanted + 100, 65536)):
+            if port not in taken and _can_bind(host, port):
+                return port
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _can_bind(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port in TIME_WAIT counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import jinja2
 import msgspec
 
 from glucoflow.analytics.data_sufficiency import active_words
@@ -15,7 +16,6 @@ from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit
 from glucoflow.model.words import count, number, percent
 from glucoflow.report.as_json import json_line, local_iso
 from glucoflow.report.figures import Figures, figures_of
-from glucoflow.report.html import html_of
 from glucoflow.report.page import bars_of, episode_rows, goal_lines, not_counted, page_of
 from glucoflow.report.pdf import Paper, pdf_of
 from glucoflow.report.reading import PersonInFile, read_people
@@ -166,3 +166,10 @@ def _write(out: Path, content: bytes) -> None:
         out.write_bytes(content)
     except OSError as error:
         raise UnreadableFile(f"{out} cannot be written: {error.strerror}.") from error
+
+
+def html_of(pages: Sequence[Sheet]) -> str:
+    """One HTML document: no script, no file and no host besides itself."""
+    loader = jinja2.PackageLoader("glucoflow.report")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.get_template("sheet.html.j2").render(pages=pages)

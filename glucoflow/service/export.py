@@ -6,35 +6,29 @@ until then it is `<name>.part`. `docs/document.md` describes the forms field by 
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from glucoflow.es.queries import only
+from glucoflow.es.scan import Hit, scan
 from glucoflow.files import private
 from glucoflow.model.documents import Dataset, Document, Source
-from glucoflow.model.errors import Unavailable
+from glucoflow.model.errors import Rejected, Unavailable
 from glucoflow.model.units import Unit
 from glucoflow.service.export_tables import DERIVED, Getter, cells, columns
+from glucoflow.service.runtime import Runtime
 from glucoflow.tidepool import written
 
 ExportFormat = Literal["tidepool", "csv", "ndjson"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 EVERY = 5_000
 """Documents between two reports of progress."""
-
-
-class Stored(Protocol):
-    """A document as the index gives it: its `_id` and its `_source` as JSON."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def source(self) -> msgspec.Raw: ...
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +54,7 @@ class _Head(msgspec.Struct, rename={"timestamp": "@timestamp"}):
 class _Writer(Protocol):
     files: list[Path]
 
-    def add(self, dataset: Dataset, found: Stored) -> bool:
+    def add(self, dataset: Dataset, found: Hit) -> bool:
         """Write a document; False where this form has no place for it."""
         ...
 
@@ -72,7 +66,7 @@ _SOURCE = msgspec.json.Decoder(Source)
 
 
 def export(
-    documents: Iterable[Stored],
+    documents: Iterable[Hit],
     form: ExportFormat,
     out: Path,
     *,
@@ -127,7 +121,7 @@ class _Ndjson:
         self.files = [out]
         self._file = file
 
-    def add(self, dataset: Dataset, found: Stored) -> bool:  # noqa: ARG002
+    def add(self, dataset: Dataset, found: Hit) -> bool:  # noqa: ARG002
         self._file.write(b'{"_id":%b,"_source":%b}\n' % (msgspec.json.encode(found.id), bytes(found.source)))
         return True
 
@@ -144,7 +138,7 @@ class _Tidepool:
         self._units = units
         self._before = b"[\n"
 
-    def add(self, dataset: Dataset, found: Stored) -> bool:
+    def add(self, dataset: Dataset, found: Hit) -> bool:
         if dataset in DERIVED:
             return False
         source = _SOURCE.decode(found.source)
@@ -171,7 +165,7 @@ class _Csv:
         self._stack = stack
         self._tables: dict[Dataset, tuple[dict[str, Getter], Any]] = {}
 
-    def add(self, dataset: Dataset, found: Stored) -> bool:
+    def add(self, dataset: Dataset, found: Hit) -> bool:
         if dataset in DERIVED:
             return False
         getters, writer = self._tables.get(dataset) or self._open(dataset)
@@ -190,3 +184,34 @@ class _Csv:
 
     def finish(self) -> None:
         pass
+
+
+DATASETS: tuple[Dataset, ...] = get_args(Dataset)
+
+
+def export_person(
+    rt: Runtime,
+    user_id: str,
+    form: ExportFormat,
+    out: Path,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    datasets: Sequence[str] = (),
+    units: Unit | None = None,
+    on_progress: Callable[[int, datetime], None] | None = None,
+) -> Exported:
+    """Write a person's documents between two of their own days (both included) to `out`; memory stays bounded.
+
+    Raises Rejected for an unknown person or dataset, or swapped days, and Unavailable where `out` cannot be written.
+    """
+    zone = ZoneInfo(rt.store.people.get(user_id).zone)
+    unknown = sorted(set(datasets) - set(DATASETS))
+    if unknown:
+        raise Rejected("kinds", f"{', '.join(unknown)} is unknown; there are {', '.join(DATASETS)}")
+    if first and last and last < first:
+        raise Rejected("to", f"the last day ({last}) is before the first ({first}); swap them")
+    start = datetime.combine(first, time(), zone) if first else None
+    end = datetime.combine(last + timedelta(days=1), time(), zone) if last else None
+    found = scan(rt.client, rt.names.alias(user_id), only(datasets or DATASETS, start, end))
+    return export(found, form, out, units=units, on_progress=on_progress)

@@ -15,7 +15,7 @@ from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, R
 from glucoflow.model.ingestion import Counts
 from glucoflow.provider import Polling
 from glucoflow.reading import ConnectionStopped, unforeseen
-from glucoflow.service.jobs import MAIN, Job, Outcome, Status
+from glucoflow.service.jobs import MAIN, Job, Outcome, Status, unread_words
 from glucoflow.service.provider_clock import (
     AHEAD_REMEDY,
     CLOCK_REMEDY,
@@ -29,7 +29,6 @@ from glucoflow.service.runtime import Runtime
 from glucoflow.service.schedule import after_failure, next_poll
 from glucoflow.service.summaries import summarize_after
 from glucoflow.service.turn import Turn
-from glucoflow.service.unread import unread_words
 from glucoflow.store import Connection, Run
 
 log = logging.getLogger(__name__)

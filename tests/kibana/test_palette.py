@@ -10,9 +10,9 @@ import pytest
 
 from glucoflow.files import packaged
 from glucoflow.kibana import template
-from glucoflow.model.palette import BAND_COLOURS, HALO, INK, LINE, NEUTRAL, SPREAD, STEP_LIMITS, STEPS
 from tests.kibana import mapping
 from tests.kibana.objects import ANNAS, layers, panels, state, values_of
+from tests.kibana.palette import BAND_COLOURS, HALO, INK, LINE, NEUTRAL, SPREAD, STEP_LIMITS, STEPS
 
 GROUNDS = {"white": "#FFFFFF", "Kibana 8 dark": "#1D1E24", "Kibana 9 dark": "#0B1628", "our pages, dark": "#151D1B"}
 BANDS: dict[str, str] = {str(band): colour for band, colour in BAND_COLOURS.items()}

@@ -27,8 +27,8 @@ from glucoflow.service.accounts import connection_of_person, undo_connection
 from glucoflow.service.backfill import backfill_with_summaries, checked_window
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.jobs import SYNC_JOB, Outcome
+from glucoflow.service.maintenance import replay
 from glucoflow.service.providers import Providers
-from glucoflow.service.rejected import replay
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.es.encode import encode, encode_time
+from glucoflow.es.scan import Hit
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
 from glucoflow.model.localtime import epoch_ms
@@ -31,17 +32,10 @@ DEVICE = r.Device(
 NOTES = (r.Annotation("wrong-device-time"), r.Annotation("bg/out-of-range", "low", 40.0))
 
 
-class Found(NamedTuple):
-    """A document as a scan gives it."""
-
-    id: str
-    source: msgspec.Raw
-
-
-def stored(documents: Iterable[Document]) -> Iterator[Found]:
+def stored(documents: Iterable[Document]) -> Iterator[Hit]:
     """As they stand in the index, hash and time of writing included."""
     for document in documents:
-        yield Found(document.id, msgspec.Raw(encode(document, encode_time(NOW)).body))
+        yield Hit(id=document.id, source=msgspec.Raw(encode(document, encode_time(NOW)).body))
 
 
 def content(documents: Iterable[Document]) -> dict[str, Any]:

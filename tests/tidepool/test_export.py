@@ -11,15 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from glucoflow.es.scan import Hit
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document, SampleFields
 from glucoflow.model.errors import Retryable, Unavailable
 from glucoflow.service.export import EVERY, FORMATS, ExportFormat, export
 from glucoflow.service.export_tables import TABLES, columns
-from tests.tidepool.made import DEVICE, START, Found, any_record, content, enriched, stored
+from tests.tidepool.made import DEVICE, START, any_record, content, enriched, stored
 
-SUMMARY = Found(
-    "s", msgspec.Raw(b'{"@timestamp":"2026-03-08T00:00:00Z","event":{"dataset":"summary.day"},"summary":{"n":3}}')
+SUMMARY = Hit(
+    id="s",
+    source=msgspec.Raw(b'{"@timestamp":"2026-03-08T00:00:00Z","event":{"dataset":"summary.day"},"summary":{"n":3}}'),
 )
 
 WITHOUT_SUMMARIES: tuple[ExportFormat, ...] = ("csv", "tidepool")
@@ -138,7 +140,7 @@ def test_only_the_owner_may_read_an_export(tmp_path: Path, form: ExportFormat) -
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_export_that_breaks_off_leaves_no_file_with_its_name(tmp_path: Path, form: ExportFormat) -> None:
-    def breaking() -> Iterator[Found]:
+    def breaking() -> Iterator[Hit]:
         yield from stored(enriched([r.Food(time=START, key="k")]))
         raise Retryable("gone")
 
