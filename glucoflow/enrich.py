@@ -14,6 +14,7 @@ from glucoflow.context import Meals, Tail
 from glucoflow.identity import identified
 from glucoflow.model import records as r
 from glucoflow.model.documents import (
+    EVENT_DATASETS,
     AlertFields,
     Dataset,
     Document,
@@ -205,15 +206,7 @@ DATASETS: dict[type[r.Record], tuple[Dataset, EventKind]] = {
 
 KIND_DATASETS: dict[str, tuple[Dataset, ...]] = {
     "readings": ("cgm.reading",),
-    "events": (
-        "insulin.bolus",
-        "insulin.basal",
-        "food",
-        "exercise",
-        "health",
-        "note",
-        "glucose.fingerstick",
-    ),
+    "events": EVENT_DATASETS,
     "calibrations": ("cgm.calibration",),
     "alerts": ("device.alert",),
     "devices": ("device.status", "device.settings"),

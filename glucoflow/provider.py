@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -257,6 +258,15 @@ class Provider(Generic[S]):
     def prefix(self) -> str:
         """What the names of its settings begin with."""
         return str(self.settings.model_config.get("env_prefix", ""))
+
+
+def later(where: str) -> Callable[..., Any]:
+    """What `package.module:name` is, imported when it is first called: a description loads nothing that makes calls."""
+
+    def called(*arguments: Any) -> Any:
+        return resolve_name(where)(*arguments)
+
+    return called
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,19 +12,7 @@ from pydantic_settings import BaseSettings
 
 from glucoflow.model.ingestion import KINDS
 from glucoflow.model.ranges import SensorLimits
-from glucoflow.provider import (
-    Authorizer,
-    Connector,
-    CredentialSource,
-    Generation,
-    OAuth,
-    Polling,
-    Provider,
-    Quirks,
-    Site,
-    Terms,
-    settings_config,
-)
+from glucoflow.provider import Generation, OAuth, Polling, Provider, Quirks, Site, later, settings_config
 
 
 class DexcomSettings(BaseSettings):
@@ -85,18 +73,6 @@ def _polling(settings: DexcomSettings) -> Polling:
     )
 
 
-def _open(settings: DexcomSettings, site: Site, source: CredentialSource, terms: Terms) -> Connector:
-    from connectors.dexcom.connector import open_connector
-
-    return open_connector(settings, site, source, terms)
-
-
-def _authorizer(settings: DexcomSettings, site: Site) -> Authorizer:
-    from connectors.dexcom.oauth import authorizer
-
-    return authorizer(settings, site)
-
-
 def _address(settings: DexcomSettings, site: Site) -> str:
     from connectors.dexcom.api import hosts
 
@@ -119,9 +95,9 @@ PROVIDER = Provider(
         answers_whole=True,
     ),
     settings=DexcomSettings,
-    auth=OAuth(authorizer=_authorizer, allow="Authorize"),
+    auth=OAuth(authorizer=later("connectors.dexcom.oauth:authorizer"), allow="Authorize"),
     polling=_polling,
-    open=_open,
+    open=later("connectors.dexcom.connector:open_connector"),
     rank=10,
     documentation="docs/sources/dexcom.md",
     regions=REGIONS,

@@ -4,28 +4,15 @@ Not official; facts are from the clients pydexcom and nightscout-connect. What m
 needed.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field as Described
-from pydantic import HttpUrl, SecretStr
+from pydantic import HttpUrl
 from pydantic_settings import BaseSettings
 
-from glucoflow.model.credentials import Credentials
 from glucoflow.model.ranges import SensorLimits
-from glucoflow.provider import (
-    Connector,
-    CredentialSource,
-    Field,
-    Form,
-    Polling,
-    Provider,
-    Quirks,
-    Site,
-    Terms,
-    settings_config,
-)
+from glucoflow.provider import Field, Form, Polling, Provider, Quirks, later, settings_config
 
 HELD = timedelta(hours=24)
 """What Share keeps."""
@@ -50,18 +37,6 @@ def _polling(settings: DexcomShareSettings) -> Polling:
     return Polling(shortest=wait, longest=wait, align=timedelta(seconds=10), lag=timedelta(hours=1), deep_lag=HELD)
 
 
-def _open(settings: DexcomShareSettings, site: Site, source: CredentialSource, terms: Terms) -> Connector:
-    from connectors.dexcom_share.connector import DexcomShareConnector
-
-    return DexcomShareConnector(settings, site, source, terms)
-
-
-def _log_in(settings: DexcomShareSettings, site: Site, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
-    from connectors.dexcom_share.signing_in import log_in
-
-    return log_in(settings, site, values, now)
-
-
 PROVIDER = Provider(
     name="dexcom_share",
     title="Dexcom Share",
@@ -84,13 +59,13 @@ PROVIDER = Provider(
             ),
             Field(name="password", label="Password", secret=True),
         ),
-        log_in=_log_in,
+        log_in=later("connectors.dexcom_share.signing_in:log_in"),
         hint="In the Dexcom app Share must be on, with at least one follower. It is the owner's own account, not a "
         "follower's. Share keeps one day: what is older comes from Dexcom's official API or a Clarity export. Stelo "
         "does not share.",
     ),
     polling=_polling,
-    open=_open,
+    open=later("connectors.dexcom_share.connector:DexcomShareConnector"),
     rank=30,
     documentation="docs/sources/dexcom_share.md",
     regions=REGIONS,

@@ -4,27 +4,13 @@ Not official; facts are from the clients pylibrelinkup and nightscout-librelink-
 is first needed.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydantic import Field as Described
-from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from glucoflow.model.credentials import Credentials
 from glucoflow.model.ranges import SensorLimits
-from glucoflow.provider import (
-    Connector,
-    CredentialSource,
-    Field,
-    Form,
-    Polling,
-    Provider,
-    Quirks,
-    Site,
-    Terms,
-    settings_config,
-)
+from glucoflow.provider import Field, Form, Polling, Provider, Quirks, later, settings_config
 
 HELD = timedelta(hours=12)
 """What the cloud keeps of a trace. There is no way to get more from it."""
@@ -54,18 +40,6 @@ def _polling(settings: LibreLinkUpSettings) -> Polling:
     )
 
 
-def _open(settings: LibreLinkUpSettings, site: Site, source: CredentialSource, terms: Terms) -> Connector:
-    from connectors.librelinkup.connector import LibreLinkUpConnector
-
-    return LibreLinkUpConnector(settings, site, source, terms)
-
-
-def _log_in(settings: LibreLinkUpSettings, site: Site, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
-    from connectors.librelinkup.signing_in import log_in
-
-    return log_in(settings, site, values, now)
-
-
 PROVIDER = Provider(
     name="librelinkup",
     title="LibreLinkUp",
@@ -89,13 +63,13 @@ PROVIDER = Provider(
                 help="The name as the LibreLinkUp app shows it; only needed where the account follows several people.",
             ),
         ),
-        log_in=_log_in,
+        log_in=later("connectors.librelinkup.signing_in:log_in"),
         hint="This is the account of somebody who follows the sensor's owner in the LibreLinkUp app; the owner's own "
         "does not open it. LibreLinkUp keeps twelve hours only: while glucoflow does not run for longer, readings are "
         "lost to it. What is older comes from a LibreView export, which can be loaded as a file.",
     ),
     polling=_polling,
-    open=_open,
+    open=later("connectors.librelinkup.connector:LibreLinkUpConnector"),
     rank=20,
     documentation="docs/sources/librelinkup.md",
     regions={"world": "found by itself"},

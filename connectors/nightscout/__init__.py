@@ -4,14 +4,11 @@ Facts are from cgm-remote-monitor 15.0.7 (lib/server, lib/api, lib/api3, lib/aut
 imported when it is first needed.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydantic import Field as Described
-from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from glucoflow.model.credentials import Credentials
 from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.provider import (
     Connector,
@@ -23,6 +20,7 @@ from glucoflow.provider import (
     Quirks,
     Site,
     Terms,
+    later,
     settings_config,
 )
 
@@ -56,12 +54,6 @@ def _open(settings: NightscoutSettings, site: Site, source: CredentialSource, te
     return NightscoutConnector(site, source, terms)
 
 
-def _log_in(settings: NightscoutSettings, site: Site, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
-    from connectors.nightscout.signing_in import log_in
-
-    return log_in(settings, site, values, now)
-
-
 PROVIDER = Provider(
     name="nightscout",
     title="Nightscout",
@@ -87,7 +79,7 @@ PROVIDER = Provider(
                 "The API secret works as well, but may change everything. Leave it empty where anybody may read.",
             ),
         ),
-        log_in=_log_in,
+        log_in=later("connectors.nightscout.signing_in:log_in"),
     ),
     polling=_polling,
     open=_open,

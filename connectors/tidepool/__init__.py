@@ -3,28 +3,15 @@
 Facts are from TidepoolApi's reference and tide-whisperer. What makes calls is imported when it is first needed.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydantic import Field as Described
-from pydantic import HttpUrl, SecretStr
+from pydantic import HttpUrl
 from pydantic_settings import BaseSettings
 
-from glucoflow.model.credentials import Credentials
 from glucoflow.model.ingestion import KINDS
 from glucoflow.model.ranges import WIDEST_LIMITS
-from glucoflow.provider import (
-    Connector,
-    CredentialSource,
-    Field,
-    Form,
-    Polling,
-    Provider,
-    Quirks,
-    Site,
-    Terms,
-    settings_config,
-)
+from glucoflow.provider import Field, Form, Polling, Provider, Quirks, later, settings_config
 
 REGIONS = {"us": "Tidepool", "integration": "Tidepool's environment for developers"}
 
@@ -48,18 +35,6 @@ def _polling(settings: TidepoolSettings) -> Polling:
         lag=lag,
         deep_lag=max(lag, deep_lag),
     )
-
-
-def _open(settings: TidepoolSettings, site: Site, source: CredentialSource, terms: Terms) -> Connector:
-    from connectors.tidepool.connector import TidepoolConnector
-
-    return TidepoolConnector(settings, site, source, terms)
-
-
-def _log_in(settings: TidepoolSettings, site: Site, values: Mapping[str, SecretStr], now: datetime) -> Credentials:
-    from connectors.tidepool.signing_in import log_in
-
-    return log_in(settings, site, values, now)
 
 
 PROVIDER = Provider(
@@ -86,10 +61,10 @@ PROVIDER = Provider(
                 help="Only for somebody who shares their data with this account: their name as Tidepool shows it.",
             ),
         ),
-        log_in=_log_in,
+        log_in=later("connectors.tidepool.signing_in:log_in"),
     ),
     polling=_polling,
-    open=_open,
+    open=later("connectors.tidepool.connector:TidepoolConnector"),
     rank=40,
     documentation="docs/sources/tidepool.md",
     regions=REGIONS,

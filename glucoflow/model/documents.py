@@ -33,6 +33,16 @@ Dataset = Literal[
     "insight",
     "app.document",
 ]
+EVENT_DATASETS: tuple[Dataset, ...] = (
+    "insulin.bolus",
+    "insulin.basal",
+    "food",
+    "exercise",
+    "health",
+    "note",
+    "glucose.fingerstick",
+)
+"""What happens to a person, as they or their pump tell it."""
 """`app.document`: what an app uploaded and wants back, but is no record of ours, and what it deleted."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.model.documents import Dataset, Source
+from glucoflow.model.documents import EVENT_DATASETS, Dataset, Source
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.nightscout.directions import NUMBERS, nightscout_direction
 from glucoflow.nightscout.incoming import Collection, Doc
@@ -15,16 +15,7 @@ from glucoflow.nightscout.moments import utc_text
 MINUTE_MS = 60_000
 DATASETS: Mapping[Collection, tuple[Dataset, ...]] = {
     "entries": ("cgm.reading",),
-    "treatments": (
-        "insulin.bolus",
-        "insulin.basal",
-        "food",
-        "exercise",
-        "health",
-        "note",
-        "glucose.fingerstick",
-        "cgm.calibration",
-    ),
+    "treatments": (*EVENT_DATASETS, "cgm.calibration"),
     "devicestatus": (),
     "profile": (),
 }
