@@ -22,7 +22,7 @@ _BY_KEY = (r.DeviceStatus, r.DeviceSettings)
 
 def once(page: Page) -> Page:
     """The page with each thing once. Its twins go unsaid, since they are held already; of two readings of one sensor
-    and moment that differ in value, one is kept aside with its reason. The choice never depends on what comes first.
+    and moment that differ in value, one is rejected with its reason. The choice never depends on what comes first.
     """
     if _are_plain_readings(page.records):
         return page

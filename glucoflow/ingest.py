@@ -1,7 +1,7 @@
 """The loop at the heart: pages → documents → sink → checkpoint.
 
 At least once, and idempotent, so in effect exactly once: a page's checkpoint moves only when each of its items is
-confirmed or kept aside with its reason, and writing a page twice changes nothing (`docs/delivery.md` says why). What
+confirmed or rejected with its reason, and writing a page twice changes nothing (`docs/delivery.md` says why). What
 cannot be read is remembered before the checkpoint passes it.
 """
 

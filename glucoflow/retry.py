@@ -46,7 +46,7 @@ def retrying(
 ) -> T:
     """The result of `attempt`, repeated by `policy` while it raises what `again` says may pass.
 
-    A `retry_after` of the error is honoured; past the policy's patience the last error is raised as it came. `on_wait`
+    A `retry_after` of the error is honoured; past the policy's tries the last error is raised as it came. `on_wait`
     is told of each error before the wait for it; what `sleep` raises ends it all.
     """
 

@@ -231,10 +231,10 @@ class _Monitor:
         if not rejected:
             self._last.extend([False] * min(len(ids), self._options.judged))
             return
-        refused = {rejection.key for rejection in rejected}
+        keys = {one.key for one in rejected}
         worst = 0
         for key in ids:
-            self._last.append(key in refused)
+            self._last.append(key in keys)
             if len(self._last) == self._options.judged:
                 worst = max(worst, sum(self._last))
         self._rejected += len(rejected)

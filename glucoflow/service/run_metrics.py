@@ -1,4 +1,4 @@
-"""What the operator's dashboard shows, told to Elasticsearch: each run, how connections stand, how large all is.
+"""What the operator's dashboard shows, written to Elasticsearch: each run, how connections stand, how large all is.
 
 The store keeps the original of what matters, so that a failure here is logged and stops nothing.
 """
@@ -51,26 +51,26 @@ def record_run(
     rt: Runtime,
     connection: Connection,
     run: Run,
-    spent: RunUsage,
+    usage: RunUsage,
     error: str | None = None,
     newest_ms: int | None = None,
 ) -> None:
-    """The run, its stages, what it kept aside, and the connection's newest reading, which is looked for if not given.
+    """The run, its stages, its rejected records, and the connection's newest reading, which is looked for if not given.
 
     `error` is our error's class.
     """
     ended = run.finished_at or rt.clock()
 
-    def told() -> Iterator[MetricDocument]:
+    def metrics() -> Iterator[MetricDocument]:
         last = newest_ms
         if last is None:
             last = next(reversed(rt.queries.tail(connection.user_id, ended, timedelta(minutes=1)).times_ms), None)
         newest = None if last is None else datetime.fromtimestamp(last / 1000, UTC)
         make = partial(document, user_id=connection.user_id, provider=connection.provider)
         whose = ConnectionFields(id=connection.id)
-        fields = _run_fields(rt, connection, run, ended, newest, spent, error)
+        fields = _run_fields(rt, connection, run, ended, newest, usage, error)
         yield MetricDocument(id=run.id, document=make("glucoflow.run", ended, run=fields, connection=whose))
-        for stage in spent.stages:
+        for stage in usage.stages:
             made = make("glucoflow.stage", ended, stage=stage, connection=whose)
             yield MetricDocument(id=f"{run.id}-{stage.kind}", document=made)
         for number, one in enumerate(rt.store.rejected_records.counts(run_id=run.id)):
@@ -83,7 +83,7 @@ def record_run(
             made = make("glucoflow.connection", ended, connection=seen)
             yield MetricDocument(id=_connection_key(connection.id), document=made, update=True)
 
-    _tell(rt, "a run", lambda: list(told()))
+    _write(rt, "a run", lambda: list(metrics()))
 
 
 def record_summaries(rt: Runtime, connection: Connection, seconds: float) -> None:
@@ -92,11 +92,11 @@ def record_summaries(rt: Runtime, connection: Connection, seconds: float) -> Non
     made = document(
         "glucoflow.stage", rt.clock(), user_id=connection.user_id, provider=connection.provider, stage=stage
     )
-    _tell(rt, "the time of summaries", lambda: [MetricDocument(id=uuid4().hex, document=made)])
+    _write(rt, "the time of summaries", lambda: [MetricDocument(id=uuid4().hex, document=made)])
 
 
 def record_after(rt: Runtime, began: datetime, runs_done: int) -> None:
-    """What is told when so many runs of a sync that began then are over, each of which told of its own connection.
+    """What is recorded when so many runs of a sync that began then are over, each of which recorded its own connection.
 
     Once an hour it is everything, and where nothing was due, or somebody is overdue.
     """
@@ -111,15 +111,15 @@ def _hour(moment: datetime) -> datetime:
 
 def record_connections(rt: Runtime) -> None:
     """How every connection stands, and once an hour how large everybody's index is."""
-    _tell(rt, "the connections", lambda: _connections(rt))
-    _tell(rt, "the sizes", lambda: _sizes(rt))
+    _write(rt, "the connections", lambda: _connections(rt))
+    _write(rt, "the sizes", lambda: _sizes(rt))
 
 
-def _tell(rt: Runtime, what: str, told: Callable[[], Sequence[MetricDocument]]) -> None:
+def _write(rt: Runtime, what: str, metrics: Callable[[], Sequence[MetricDocument]]) -> None:
     try:
-        runs.index_metrics(rt.client, rt.names, told())
+        runs.index_metrics(rt.client, rt.names, metrics())
     except GlucoflowError as error:
-        log.warning("%s could not be told to the operator's dashboard: %s", what, type(error).__name__)
+        log.warning("%s could not be written for the operator's dashboard: %s", what, type(error).__name__)
 
 
 def _run_fields(
@@ -128,7 +128,7 @@ def _run_fields(
     run: Run,
     ended: datetime,
     newest: datetime | None,
-    spent: RunUsage,
+    usage: RunUsage,
     error: str | None,
 ) -> RunFields:
     used = rt.providers.used(connection.provider, connection.region)
@@ -142,7 +142,7 @@ def _run_fields(
         lag_hours=None if newest is None else (run.started_at - newest) / timedelta(hours=1),
         window=run.window,
         counts=run.counts,
-        calls=spent.calls,
+        calls=usage.calls,
         calls_of_the_hour=used.calls if used else None,
         calls_cap=used.cap if used else None,
         error=error,
@@ -194,7 +194,7 @@ def _sizes(rt: Runtime) -> list[MetricDocument]:
     if runs.metrics_since(rt.client, rt.names, "glucoflow.disk", now - MEASURE_EVERY):
         return []
     day, measured, free = f"{now:%Y-%m-%d}", sizes(rt.client, rt.names, now), room(rt.client)
-    told = [
+    stored = [
         MetricDocument(
             id=f"storage-{one.user_id}-{day}",
             document=document(
@@ -213,4 +213,4 @@ def _sizes(rt: Runtime) -> list[MetricDocument]:
         free_bytes=free.free_bytes if free else None,
         total_bytes=free.total_bytes if free else None,
     )
-    return [*told, MetricDocument(id=f"disk-{day}", document=document("glucoflow.disk", now, disk=disk))]
+    return [*stored, MetricDocument(id=f"disk-{day}", document=document("glucoflow.disk", now, disk=disk))]

@@ -200,7 +200,7 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
             owner=owner,
             trouble=(message, remedy) if message else None,
         )
-    record_run(rt, connection, finished, turn.spent, "Unread" if unread else None, turn.newest_ms)
+    record_run(rt, connection, finished, turn.usage, "Unread" if unread else None, turn.newest_ms)
     return Outcome(
         connection_id=connection.id,
         user_id=connection.user_id,
@@ -254,7 +254,7 @@ def _end(rt: Runtime, connection: Connection, error: GlucoflowError, run: Run, n
         return Counts()
     finished = rt.store.runs.finish(run.id, "failed", now, message=error.message, remedy=error.remedy)
     if not isinstance(error, Unavailable | Misconfigured):
-        record_run(rt, connection, finished, turn.spent, type(error).__name__)
+        record_run(rt, connection, finished, turn.usage, type(error).__name__)
     return finished.counts
 
 

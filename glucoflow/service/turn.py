@@ -65,7 +65,7 @@ class Turn:
         self._asked_to_wait = False
         self.deep = job.window is None and _deep_due(connection, self._started)
         """Whether it steps back further, as it does once a day."""
-        self.spent = RunUsage()
+        self.usage = RunUsage()
         self.kinds_read = 0
         self.stopped: dict[Kind, GlucoflowError] = {}
         """Kinds that could not be read to their end, and why."""
@@ -140,7 +140,7 @@ class Turn:
                 region,
                 _never_asked_twice(source, self._rt.clock),
                 self._started,
-                on_call=self.spent.count_call,
+                on_call=self.usage.count_call,
                 on_date=self._on_date,
             )
         except Unavailable:
@@ -188,7 +188,7 @@ class Turn:
         except Exception as error:  # noqa: BLE001 – what nobody foresaw costs this kind, and no other
             self._stop(kind, self._started, unforeseen(error, f"storing {kind}"))
         finally:
-            self.spent.add(kind, done, watch)
+            self.usage.add(kind, done, watch)
 
     def _finished(self, kind: Kind, window: Window, move: bool) -> None:
         """Where nobody could say how far back the records go, what is older is still to be read, and that is said."""
