@@ -63,9 +63,11 @@ def measured(folder: Path, url: str, user: str, password: SecretStr, times: int)
         "cpu_s": {
             words: least(words.split(), environment, folder, times) for words in ("--help", "status", "doctor --quick")
         },
-        "modules": {"--help": [one for one in NOT_FOR_HELP if one in imported(environment, folder, "--help")],
-                    "status": [one for one in HEAVY if one in imported(environment, folder, "status")]},
-    }  # fmt: skip
+        "modules": {
+            "--help": [one for one in NOT_FOR_HELP if one in imported(environment, folder, "--help")],
+            "status": [one for one in HEAVY if one in imported(environment, folder, "status")],
+        },
+    }
 
 
 def least(words: list[str], environment: Mapping[str, str], folder: Path, times: int) -> float:

@@ -75,10 +75,16 @@ def test_entries_are_text_or_json_as_asked(phone: Phone) -> None:
     phone.post("/api/v1/entries", json=[xdrip_sgv(5, 111), xdrip_sgv(10, 109)])
     axios = "application/json, text/plain, */*"
     for path, accept, is_json in (
-        ("entries", None, False), ("entries", "*/*", False), ("entries", axios, True), ("entries.json", "*/*", True),
-        ("entries", "application/json", True), ("entries.txt", axios, False), ("entries/sgv", "*/*", False),
-        ("entries/sgv.json", "*/*", True), ("ENTRIES.json/", "*/*", True),
-    ):  # fmt: skip
+        ("entries", None, False),
+        ("entries", "*/*", False),
+        ("entries", axios, True),
+        ("entries.json", "*/*", True),
+        ("entries", "application/json", True),
+        ("entries.txt", axios, False),
+        ("entries/sgv", "*/*", False),
+        ("entries/sgv.json", "*/*", True),
+        ("ENTRIES.json/", "*/*", True),
+    ):
         request = phone.build_request("GET", f"/api/v1/{path}")
         del request.headers["accept"]
         if accept:
@@ -104,11 +110,27 @@ def test_a_delete_of_nothing(phone: Phone) -> None:
 
 def test_find_never_means_everything(phone: Phone) -> None:
     phone.post("/api/v1/treatments", json=loop_treatments(20))
-    phone.post("/api/v1/treatments", json=[
-        {"eventType": "Meal Bolus", "created_at": z(ago(5)), "insulin": 3, "carbs": 40, "enteredBy": "openaps://me"},
-        {"eventType": "Temporary Target", "created_at": z(ago(6)), "duration": 30, "targetTop": 100,
-         "targetBottom": 100, "enteredBy": "Trio", "id": "trio-1"},
-    ])  # fmt: skip
+    phone.post(
+        "/api/v1/treatments",
+        json=[
+            {
+                "eventType": "Meal Bolus",
+                "created_at": z(ago(5)),
+                "insulin": 3,
+                "carbs": 40,
+                "enteredBy": "openaps://me",
+            },
+            {
+                "eventType": "Temporary Target",
+                "created_at": z(ago(6)),
+                "duration": 30,
+                "targetTop": 100,
+                "targetBottom": 100,
+                "enteredBy": "Trio",
+                "id": "trio-1",
+            },
+        ],
+    )
 
     def kinds(query: str) -> list[str]:
         answer = phone.get(f"/api/v1/treatments.json?{query}")
@@ -133,9 +155,17 @@ def test_find_never_means_everything(phone: Phone) -> None:
     assert kinds(f"find[created_at][$gte]={raw_plus}") == [meal, target]
     assert kinds(f"find[created_at][$gte]={raw_plus.replace('T', ' ')}") == [meal, target]
     for bad in (
-        "find[insulin][$where]=1", "find=1", "find[]=1", "find[a][$or]=1", "find[created_at][$gte]=yesterday",
-        "find[$or]=1", "find[eventType]=/(/", "find[eventType][$regex]=" + "a" * 300, "find[[a]]=1", "count=many",
-    ):  # fmt: skip
+        "find[insulin][$where]=1",
+        "find=1",
+        "find[]=1",
+        "find[a][$or]=1",
+        "find[created_at][$gte]=yesterday",
+        "find[$or]=1",
+        "find[eventType]=/(/",
+        "find[eventType][$regex]=" + "a" * 300,
+        "find[[a]]=1",
+        "count=many",
+    ):
         answer = phone.get(f"/api/v1/treatments.json?{bad}")
         assert answer.status_code == 400, (bad, answer.text)
         assert phone.delete(f"/api/v1/treatments.json?{bad}").status_code == 400
@@ -205,10 +235,14 @@ def test_androidaps_from_its_first_call_on(doors: Site, user: str) -> None:
 
 def test_what_never_can_be_stored_is_400(phone: Phone) -> None:
     for bad, text in (
-        ({"date": 0}, "date"), ({"date": None, "created_at": None}, "date"), ({"date": "soon"}, "date"),
-        ({"utcOffset": "x"}, "Bad or missing utcOffset field"), ({"utcOffset": -5000}, "utcOffset"),
-        ({"app": ""}, "Bad or missing app field"), ({"app": None}, "Bad or missing app field"),
-    ):  # fmt: skip
+        ({"date": 0}, "date"),
+        ({"date": None, "created_at": None}, "date"),
+        ({"date": "soon"}, "date"),
+        ({"utcOffset": "x"}, "Bad or missing utcOffset field"),
+        ({"utcOffset": -5000}, "utcOffset"),
+        ({"app": ""}, "Bad or missing app field"),
+        ({"app": None}, "Bad or missing app field"),
+    ):
         answer = phone.post("/api/v3/treatments", json={**androidaps_bolus(3, "bad"), **bad})
         assert answer.status_code == 400, bad
         assert text in answer.json()["message"]
@@ -232,12 +266,20 @@ def test_a_document_without_an_identifier_gets_nightscouts(phone: Phone) -> None
     made = [phone.post("/api/v3/treatments", json=sent) for _ in range(2)]
     expected = str(uuid.uuid5(uuid.UUID(bytes=b"NightscoutRocks!"), "Samsung_1560000000000_Note"))
     assert [(one.status_code, one.json()["identifier"]) for one in made] == [(201, expected), (200, expected)]
-    assert phone.get("/api/v3/treatments/" + expected, headers={
-        "if-modified-since": "Fri, 01 Jan 2100 00:00:00 GMT"
-    }).status_code == 304  # fmt: skip
-    assert phone.put("/api/v3/treatments/" + expected, json=sent, headers={
-        "if-unmodified-since": "Fri, 01 Jan 2010 00:00:00 GMT"
-    }).status_code == 412  # fmt: skip
+    assert (
+        phone.get(
+            "/api/v3/treatments/" + expected, headers={"if-modified-since": "Fri, 01 Jan 2100 00:00:00 GMT"}
+        ).status_code
+        == 304
+    )
+    assert (
+        phone.put(
+            "/api/v3/treatments/" + expected,
+            json=sent,
+            headers={"if-unmodified-since": "Fri, 01 Jan 2010 00:00:00 GMT"},
+        ).status_code
+        == 412
+    )
     for permanent, left in (("false", 410), ("true", 404)):
         assert phone.delete(f"/api/v3/treatments/{expected}?permanent={permanent}").status_code == 200
         assert phone.get("/api/v3/treatments/" + expected).status_code == left
@@ -256,9 +298,7 @@ def test_loopfollows_ninety_days_in_one_answer(doors: Site, user: str) -> None:
         since = z(NOW - timedelta(days=90))
         query = f"count={90 * 1152}&find[date][$gte]={since}&find[type][$ne]=cal"
         rows = phone.get(f"/api/v1/entries.json?{query}").json()
-    n = doors.client.count(
-        index=doors.names.alias(user), query={"term": {"event.dataset": "cgm.reading"}}
-    )["count"]  # fmt: skip
+    n = doors.client.count(index=doors.names.alias(user), query={"term": {"event.dataset": "cgm.reading"}})["count"]
     assert len(rows) > 20_000
     assert abs(len(rows) - n) <= 2
     dates = [one["date"] for one in rows]

@@ -16,12 +16,18 @@ PROFILE = {
     "startDate": z(ago(600)),
     "store": {
         "Default": {
-            "dia": 6, "carbs_hr": 20, "delay": 20, "timezone": "UTC", "units": "mg/dL",
-            **{name: [{"time": "00:00", "value": 1.5, "timeAsSeconds": 0}]
-               for name in ("basal", "carbratio", "sens", "target_low", "target_high")},
+            "dia": 6,
+            "carbs_hr": 20,
+            "delay": 20,
+            "timezone": "UTC",
+            "units": "mg/dL",
+            **{
+                name: [{"time": "00:00", "value": 1.5, "timeAsSeconds": 0}]
+                for name in ("basal", "carbratio", "sens", "target_low", "target_high")
+            },
         }
     },
-}  # fmt: skip
+}
 
 
 def filled(phone: Phone) -> None:

@@ -35,11 +35,12 @@ FORMS: dict[str, Form] = {
     "query token": lambda phone: {"params": {"token": phone.secret}},
     "query token sha1": lambda phone: {"params": {"token": phone.sha1}},
     "query api_secret beside the header": lambda phone: {
-        "params": {"api_secret": phone.secret}, "headers": {"api-secret": phone.sha1},
+        "params": {"api_secret": phone.secret},
+        "headers": {"api-secret": phone.sha1},
     },
     "bearer": lambda phone: {"headers": {"authorization": f"Bearer {token(phone)}"}},
     "null beside a token": lambda phone: {"headers": {"api-secret": "null"}, "params": {"token": phone.secret}},
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -86,11 +87,18 @@ def test_a_body_may_carry_it(two: tuple[Phone, Phone], doors: Site) -> None:
 
 def test_a_wrong_one_is_401_everywhere(doors: Site, user: str) -> None:
     paths = [
-        ("GET", "/api/v1/entries.json"), ("GET", "/api/v1/status.json"), ("GET", "/api/v1/experiments/test"),
-        ("GET", "/api/v2/properties"), ("GET", "/pebble"), ("GET", "/api/v3/status"), ("GET", "/api/v3/entries"),
-        ("POST", "/api/v1/entries"), ("DELETE", "/api/v1/entries?find[sgv]=1"), ("PUT", "/api/v3/entries/x"),
+        ("GET", "/api/v1/entries.json"),
+        ("GET", "/api/v1/status.json"),
+        ("GET", "/api/v1/experiments/test"),
+        ("GET", "/api/v2/properties"),
+        ("GET", "/pebble"),
+        ("GET", "/api/v3/status"),
+        ("GET", "/api/v3/entries"),
+        ("POST", "/api/v1/entries"),
+        ("DELETE", "/api/v1/entries?find[sgv]=1"),
+        ("PUT", "/api/v3/entries/x"),
         ("GET", "/api/v2/authorization/request/wrong-0123456789abcdef01234567"),
-    ]  # fmt: skip
+    ]
     with Phone(doors, user) as phone:
         phone.post("/api/v1/entries", json=[xdrip_sgv(5)])
         for wrong in (

@@ -21,11 +21,18 @@ NOW = AT + 3_600_000
 @pytest.mark.parametrize(
     "text",
     [
-        "2026-03-29T01:30:00Z", "2026-03-29T01:30:00.000Z", "2026-03-29T03:30:00+0200", "2026-03-29T03:30:00.000+02:00",
-        "2026-03-29T03:30:00 02:00", "2026-03-28 22:00:00-03:30", "2026-03-29T01:30Z", str(AT), f" {AT}.0 ",
+        "2026-03-29T01:30:00Z",
+        "2026-03-29T01:30:00.000Z",
+        "2026-03-29T03:30:00+0200",
+        "2026-03-29T03:30:00.000+02:00",
+        "2026-03-29T03:30:00 02:00",
+        "2026-03-28 22:00:00-03:30",
+        "2026-03-29T01:30Z",
+        str(AT),
+        f" {AT}.0 ",
         "2026-03-29T01:30:00",
     ],
-)  # fmt: skip
+)
 def test_every_form_of_a_time(text: str) -> None:
     assert ms_of(text) == AT
 
@@ -37,9 +44,15 @@ def test_what_is_no_time(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [("2026-03-29T03:30:00+0200", 120), ("2026-03-29T03:30:00-03:30", -210), ("2026-03-29T03:30:00Z", None),
-     ("2026-03-29", None), (None, None), ("2026-03-29T03:30:00+9900", None)],
-)  # fmt: skip
+    [
+        ("2026-03-29T03:30:00+0200", 120),
+        ("2026-03-29T03:30:00-03:30", -210),
+        ("2026-03-29T03:30:00Z", None),
+        ("2026-03-29", None),
+        (None, None),
+        ("2026-03-29T03:30:00+9900", None),
+    ],
+)
 def test_the_senders_offset(text: str | None, minutes: int | None) -> None:
     assert offset_of(text) == minutes
 
@@ -55,13 +68,41 @@ JSON = st.recursive(
     st.none() | st.booleans() | NUMBER | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
-)  # fmt: skip
+)
 FIELDS = st.sampled_from(
-    ["_id", "identifier", "date", "dateString", "created_at", "eventTime", "startDate", "timestamp", "utcOffset",
-     "type", "sgv", "mbg", "insulin", "carbs", "glucose", "glucoseType", "units", "duration", "absolute", "rate",
-     "preBolus", "eventType", "notes", "enteredBy", "device", "direction", "store", "defaultProfile",
-     "isSMB", "targetTop"]
-)  # fmt: skip
+    [
+        "_id",
+        "identifier",
+        "date",
+        "dateString",
+        "created_at",
+        "eventTime",
+        "startDate",
+        "timestamp",
+        "utcOffset",
+        "type",
+        "sgv",
+        "mbg",
+        "insulin",
+        "carbs",
+        "glucose",
+        "glucoseType",
+        "units",
+        "duration",
+        "absolute",
+        "rate",
+        "preBolus",
+        "eventType",
+        "notes",
+        "enteredBy",
+        "device",
+        "direction",
+        "store",
+        "defaultProfile",
+        "isSMB",
+        "targetTop",
+    ]
+)
 LIKELY = st.sampled_from(
     [AT, float(AT), "2026-03-29T01:30:00Z", "sgv", "mbg", "Temp Basal", "Exercise", 120, "6.1", 2.5]
 )
@@ -110,9 +151,19 @@ def test_what_a_treatment_is(sent: dict[str, object], kinds: list[type]) -> None
 
 def test_no_direction_is_one_that_an_app_does_not_know() -> None:
     known = {
-        "NONE", "TripleUp", "DoubleUp", "SingleUp", "FortyFiveUp", "Flat", "FortyFiveDown", "SingleDown", "DoubleDown",
-        "TripleDown", "NOT COMPUTABLE", "RATE OUT OF RANGE",
-    }  # fmt: skip
+        "NONE",
+        "TripleUp",
+        "DoubleUp",
+        "SingleUp",
+        "FortyFiveUp",
+        "Flat",
+        "FortyFiveDown",
+        "SingleDown",
+        "DoubleDown",
+        "TripleDown",
+        "NOT COMPUTABLE",
+        "RATE OUT OF RANGE",
+    }
     for word in (*known, "NotComputable", "notComputable", "RateOutOfRange", "flat", "", None, 4, "⇑", "rapidRise"):
         assert nightscout_direction(word) in known
     for word in known:

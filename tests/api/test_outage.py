@@ -33,12 +33,22 @@ def away(proxy: Proxy, status: int = 503) -> None:
 
 
 READS = (
-    "/api/v1/entries.json", "/api/v1/entries", "/api/v1/entries/sgv.json", "/api/v1/entries/current",
-    "/api/v1/treatments", "/api/v1/devicestatus.json", "/api/v1/profile.json", "/api/v1/profile/current",
-    "/api/v2/properties", "/pebble",
-    "/api/v3/entries", "/api/v3/treatments/history/0", "/api/v3/lastModified", "/api/v3/treatments/x",
+    "/api/v1/entries.json",
+    "/api/v1/entries",
+    "/api/v1/entries/sgv.json",
+    "/api/v1/entries/current",
+    "/api/v1/treatments",
+    "/api/v1/devicestatus.json",
+    "/api/v1/profile.json",
+    "/api/v1/profile/current",
+    "/api/v2/properties",
+    "/pebble",
+    "/api/v3/entries",
+    "/api/v3/treatments/history/0",
+    "/api/v3/lastModified",
+    "/api/v3/treatments/x",
     "/api/v1/treatments/5f0f0f0f0f0f0f0f0f0f0f0f",
-)  # fmt: skip
+)
 
 
 def test_nothing_is_answered_with_an_empty_list(broken: tuple[Site, Proxy]) -> None:

@@ -106,9 +106,12 @@ def test_status_says_whose_units_only_to_who_may_read(doors: Site, phone: Phone)
 
 def test_loopfollows_questions_about_changes_and_profiles(phone: Phone) -> None:
     days = (12, 3)
-    phone.post("/api/v1/treatments", json=[
-        {"eventType": "Site Change", "created_at": z(NOW - timedelta(days=day)), "notes": f"{day}"} for day in days
-    ])  # fmt: skip
+    phone.post(
+        "/api/v1/treatments",
+        json=[
+            {"eventType": "Site Change", "created_at": z(NOW - timedelta(days=day)), "notes": f"{day}"} for day in days
+        ],
+    )
     newest = phone.get("/api/v1/treatments.json?find[eventType]=Site Change&count=1").json()
     assert [one["notes"] for one in newest] == ["3"]
     rows = [{"time": "00:00", "value": 0.8, "timeAsSeconds": 0}]

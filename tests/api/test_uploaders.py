@@ -19,10 +19,18 @@ def stored(phone: Phone, collection: str = "treatments") -> list[dict[str, objec
 
 def test_xdrip(phone: Phone) -> None:
     treatment = {
-        "_id": "5b1e0f2a3c4d5e6f70819203", "uuid": "9c2f-11", "timestamp": ms(ago(4)), "eventType": "Correction Bolus",
-        "enteredBy": "xdrip", "notes": "", "insulin": 1.5, "carbs": 0, "insulinInjections": "[]",
-        "created_at": z(ago(4)), "sysTime": z(ago(4)),
-    }  # fmt: skip
+        "_id": "5b1e0f2a3c4d5e6f70819203",
+        "uuid": "9c2f-11",
+        "timestamp": ms(ago(4)),
+        "eventType": "Correction Bolus",
+        "enteredBy": "xdrip",
+        "notes": "",
+        "insulin": 1.5,
+        "carbs": 0,
+        "insulinInjections": "[]",
+        "created_at": z(ago(4)),
+        "sysTime": z(ago(4)),
+    }
     for _ in range(2):
         assert phone.put("/api/v1/treatments", json=treatment).status_code == 200
     (held,) = stored(phone)
@@ -57,9 +65,15 @@ def test_juggluco(phone: Phone) -> None:
     assert phone.post("/api/v1/entries", json=[sent]).json()[0]["dateString"] == z_ms(ago(5))
     assert phone.delete("/api/v1/treatments/5b1e0f2a3c4d5e6f70819203").status_code == 200
     body = {
-        "identifier": "jug-1", "_id": "5b1e0f2a3c4d5e6f70819203", "date": ms(ago(3)), "utcOffset": 0,
-        "eventType": "<none>", "app": "Juggluco", "insulin": 4, "created_at": z(ago(3)),
-    }  # fmt: skip
+        "identifier": "jug-1",
+        "_id": "5b1e0f2a3c4d5e6f70819203",
+        "date": ms(ago(3)),
+        "utcOffset": 0,
+        "eventType": "<none>",
+        "app": "Juggluco",
+        "insulin": 4,
+        "created_at": z(ago(3)),
+    }
     assert phone.post("/api/v3/treatments", json=body).status_code == 201
     assert phone.post("/api/v3/treatments", json=body).status_code == 200
     assert phone.delete("/api/v3/treatments/jug-1").status_code == 200
@@ -108,8 +122,16 @@ def test_tconnectsync(doors: Site, user: str) -> None:
 def test_bridges(phone: Phone) -> None:
     axios = {"accept": "application/json, text/plain, */*"}
     assert phone.get("/api/v1/entries?count=1", headers=axios).json() == []
-    sent = [{"type": "sgv", "sgv": 118, "direction": "Flat", "device": "nightscout-librelink-up", "date": ms(ago(5)),
-             "dateString": z_ms(ago(5))}]  # fmt: skip
+    sent = [
+        {
+            "type": "sgv",
+            "sgv": 118,
+            "direction": "Flat",
+            "device": "nightscout-librelink-up",
+            "date": ms(ago(5)),
+            "dateString": z_ms(ago(5)),
+        }
+    ]
     answer = phone.post("/api/v1/entries", json=sent, headers=axios)
     assert (answer.status_code, answer.json()[0]["sgv"]) == (200, 118)
     third = {"type": "sgv", "sgv": 119, "direction": "Flat", "device": "LU", "date": ms(ago(1)), "app": "LU"}
@@ -129,10 +151,13 @@ def test_glucose_direct(phone: Phone) -> None:
 
 def test_autotunes_questions(phone: Phone) -> None:
     phone.post("/api/v1/entries", json=[xdrip_sgv(5 * at) for at in range(20)])
-    phone.post("/api/v1/treatments", json=[
-        {"eventType": "Meal Bolus", "created_at": z(ago(60 * at)), "insulin": 1, "enteredBy": "openaps://pump"}
-        for at in range(1, 5)
-    ])  # fmt: skip
+    phone.post(
+        "/api/v1/treatments",
+        json=[
+            {"eventType": "Meal Bolus", "created_at": z(ago(60 * at)), "insulin": 1, "enteredBy": "openaps://pump"}
+            for at in range(1, 5)
+        ],
+    )
     first, last = ms(ago(51)), ms(NOW)
     rows = phone.get(f"/api/v1/entries/sgv.json?find[date][$gte]={first}&find[date][$lte]={last}&count=1500").json()
     assert len(rows) == 11
@@ -145,10 +170,16 @@ def test_autotunes_questions(phone: Phone) -> None:
 
 def test_no_odd_document_holds_up_its_batch(phone: Phone) -> None:
     sent = [
-        xdrip_sgv(5, 101), {"type": "sgv", "sgv": 102, "date": 0}, {"type": "sgv", "sgv": 103, "date": "soon"},
-        {**xdrip_sgv(10), "sgv": 5.8}, {**xdrip_sgv(15), "sgv": "104"}, {**xdrip_sgv(20), "sgv": "LOW"},
-        xdrip_sgv(-60 * 24 * 30, 105), {"sgv": 106}, {},
-    ]  # fmt: skip
+        xdrip_sgv(5, 101),
+        {"type": "sgv", "sgv": 102, "date": 0},
+        {"type": "sgv", "sgv": 103, "date": "soon"},
+        {**xdrip_sgv(10), "sgv": 5.8},
+        {**xdrip_sgv(15), "sgv": "104"},
+        {**xdrip_sgv(20), "sgv": "LOW"},
+        xdrip_sgv(-60 * 24 * 30, 105),
+        {"sgv": 106},
+        {},
+    ]
     answer = phone.post("/api/v1/entries", json=sent)
     assert answer.status_code == 200
     assert len({one["_id"] for one in answer.json()}) == len(sent)

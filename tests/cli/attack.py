@@ -82,9 +82,14 @@ def rebound(browser: Browser, port: int) -> Iterator[Page]:
 
 
 def ask(
-    page: Page, url: str, body: Mapping[str, Any] | None = None, *, method: str = "GET", media: str = "text/plain",
+    page: Page,
+    url: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    method: str = "GET",
+    media: str = "text/plain",
     mode: str = "cors",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """What the page's script sees of a request: whether an answer came that it may read, its status and text.
 
     `text/plain` needs no preflight: the request itself is sent whatever the server thinks of the page.

@@ -57,9 +57,13 @@ class Folder:
         """A command, to its end."""
         done = subprocess.run(
             [sys.executable, "-m", "glucoflow", *arguments],
-            cwd=self.home, env={**self.environment, **environment}, capture_output=True, text=True,
-            timeout=LONGEST_START_S, check=False,
-        )  # fmt: skip
+            cwd=self.home,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_START_S,
+            check=False,
+        )
         return Said(done.returncode, done.stdout, done.stderr)
 
     def processes(self) -> list[str]:
@@ -99,8 +103,12 @@ class Up:
         self._err = (folder.home / "up.err").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "glucoflow", "up", "--demo", "--json"],
-            cwd=folder.home, env=folder.environment, stdout=subprocess.PIPE, stderr=self._err, text=True,
-        )  # fmt: skip
+            cwd=folder.home,
+            env=folder.environment,
+            stdout=subprocess.PIPE,
+            stderr=self._err,
+            text=True,
+        )
         self.answer: dict[str, Any] = {}
         self.began = datetime.now(UTC)
 

@@ -56,11 +56,16 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
         made = subprocess.run(
             ["bash", str(ROOT / "docker" / "setup-elasticsearch.sh")],
             env={
-                **GOOD, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "ES_INDEX": "glucose-",
+                **GOOD,
+                "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+                "ES_INDEX": "glucose-",
                 "ES_ENDPOINT": f"http://127.0.0.1:{listener.server_port}",
             },
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert made.returncode == 0, made.stderr
         yield listener.asked, (folder / "arguments").read_text()
         listener.shutdown()

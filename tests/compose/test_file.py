@@ -15,11 +15,18 @@ from glucoflow.cli.app import app
 ROOT = Path(__file__).parents[2]
 ONE_SHOTS = {"settings", "elasticsearch-setup", "postgres-setup", "provision", "dashboards", "demo"}
 GOOD = {
-    "ELASTIC_PASSWORD": "aaaaaaa1", "ES_PASSWORD": "bbbbbbb2", "KIBANA_PASSWORD": "ccccccc3",
-    "KIBANA_PROVISION_PASSWORD": "ccccccc4", "POSTGRES_PASSWORD": "ddddddd4", "STORE_PASSWORD": "ddddddd5",
-    "PREFECT_STORE_PASSWORD": "ddddddd6", "PREFECT_PASSWORD": "eeeeeee5", "WEB_PASSWORD": "fffffff6",
-    "KIBANA_KEY": "k" * 32, "GLUCOFLOW_TOKEN_KEY": Fernet.generate_key().decode(),
-}  # fmt: skip
+    "ELASTIC_PASSWORD": "aaaaaaa1",
+    "ES_PASSWORD": "bbbbbbb2",
+    "KIBANA_PASSWORD": "ccccccc3",
+    "KIBANA_PROVISION_PASSWORD": "ccccccc4",
+    "POSTGRES_PASSWORD": "ddddddd4",
+    "STORE_PASSWORD": "ddddddd5",
+    "PREFECT_STORE_PASSWORD": "ddddddd6",
+    "PREFECT_PASSWORD": "eeeeeee5",
+    "WEB_PASSWORD": "fffffff6",
+    "KIBANA_KEY": "k" * 32,
+    "GLUCOFLOW_TOKEN_KEY": Fernet.generate_key().decode(),
+}
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +121,12 @@ def test_what_must_outlive_a_container_is_on_a_volume(services: dict[str, Any]) 
         assert f"glucoflow-data:{data[1]}" in services[name]["volumes"], name
     assert "elasticsearch-data:/usr/share/elasticsearch/data" in services["elasticsearch"]["volumes"]
     assert {name for name, one in services.items() if "glucoflow-data:/data" in one.get("volumes", [])} == {
-        "provision", "dashboards", "worker", "web", "demo"
-    }, "and nobody else's business"  # fmt: skip
+        "provision",
+        "dashboards",
+        "worker",
+        "web",
+        "demo",
+    }, "and nobody else's business"
     assert "postgres-data:/var/lib/postgresql/data" in services["postgres"]["volumes"]
 
 

@@ -71,9 +71,14 @@ class Composed:
     def run(self, service: str) -> subprocess.CompletedProcess[str]:
         """A one-shot, to its end."""
         return subprocess.run(
-            self.argv(service), env=self.environment(service), cwd=self.folder, capture_output=True, text=True,
-            timeout=120, check=False,
-        )  # fmt: skip
+            self.argv(service),
+            env=self.environment(service),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     @contextmanager
     def running(
@@ -84,8 +89,11 @@ class Composed:
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [*self.argv(service), *more],
-                env={**self.environment(service), **set_too}, cwd=self.folder, stdout=out, stderr=out,
-            )  # fmt: skip
+                env={**self.environment(service), **set_too},
+                cwd=self.folder,
+                stdout=out,
+                stderr=out,
+            )
         try:
             deadline = time.monotonic() + 300
             while not healthy():
@@ -135,8 +143,11 @@ def set_up_postgres(postgres: Server) -> subprocess.CompletedProcess[str]:
     there = {"PGHOST": "127.0.0.1", "PGPORT": str(postgres.port), "PGUSER": "gluco", "PGPASSWORD": PASSWORD}
     return subprocess.run(
         ["bash", str(ROOT / "docker" / "setup-postgres.sh")],
-        env={**there, **GOOD, "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**there, **GOOD, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")

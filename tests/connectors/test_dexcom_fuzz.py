@@ -34,15 +34,49 @@ GOOD = "11111111-1111-4111-8111-111111111111"
 
 odd_values = st.one_of(
     st.sampled_from(
-        [MISSING, None, True, False, "", " ", 0, -1, 1e308, -1e308, 10**30, 2**63, math.nan, math.inf, -math.inf,
-         "NaN", "mmol/L", "mmol/L/min", "stone", "unknown", "deleted", "updated", "x" * 70_000, [], {}, [[]],
-         "2026-03-08T09:55", "2026-3-8 9:5:3", "2026-03-08T02:55:05-06:59:58", "2099-01-01T00:00:00Z",
-         "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "2026-02-30T00:00:00Z", "\ud800", "\x00", "ü\n"]
+        [
+            MISSING,
+            None,
+            True,
+            False,
+            "",
+            " ",
+            0,
+            -1,
+            1e308,
+            -1e308,
+            10**30,
+            2**63,
+            math.nan,
+            math.inf,
+            -math.inf,
+            "NaN",
+            "mmol/L",
+            "mmol/L/min",
+            "stone",
+            "unknown",
+            "deleted",
+            "updated",
+            "x" * 70_000,
+            [],
+            {},
+            [[]],
+            "2026-03-08T09:55",
+            "2026-3-8 9:5:3",
+            "2026-03-08T02:55:05-06:59:58",
+            "2099-01-01T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-14:00",
+            "2026-02-30T00:00:00Z",
+            "\ud800",
+            "\x00",
+            "ü\n",
+        ]
     ),
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
     st.lists(st.integers(), max_size=2),
     st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
-)  # fmt: skip
+)
 
 
 def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

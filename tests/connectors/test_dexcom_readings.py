@@ -234,8 +234,11 @@ def test_a_receiver_that_showed_another_difference_before_means_utc() -> None:
     phone = EGV | {"displayTime": EGV["systemTime"]}
     made = page(receiver(5, 0), receiver(3, -480), receiver(1, 0), phone)  # in any order
     assert [(record.key[:2], record.offset_min) for record in made.records] == [
-        ("r1", None), ("r3", -480), ("r5", 0), ("5f", None),
-    ]  # fmt: skip
+        ("r1", None),
+        ("r3", -480),
+        ("r5", 0),
+        ("5f", None),
+    ]
 
 
 def test_what_a_receiver_showed_is_remembered_over_the_pages_of_a_run() -> None:

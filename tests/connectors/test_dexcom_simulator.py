@@ -39,8 +39,12 @@ SINCE = NOW - timedelta(days=90)
 OFFLINE = Offline(NOW - timedelta(days=28), NOW)
 REDIRECT = Client().redirect_uris[0]
 ENDPOINTS: dict[Kind, Any] = {
-    "readings": "egvs", "events": "events", "calibrations": "calibrations", "alerts": "alerts", "devices": "devices"
-}  # fmt: skip
+    "readings": "egvs",
+    "events": "events",
+    "calibrations": "calibrations",
+    "alerts": "alerts",
+    "devices": "devices",
+}
 DAY = timedelta(days=1)
 PATIENT = Limits(read_s=3, first_wait_s=0.01, longest_wait_s=0.05, max_bytes=8 * 2**20)
 
@@ -223,8 +227,9 @@ def test_odd_records_are_kept_aside_and_the_page_goes_on(sim: Simulator) -> None
     (page,) = read(connector, "readings", Window(NOW - DAY, NOW))
     assert len(page.records) == len(sim.truth("alma", "egvs", NOW - DAY, NOW))
     assert [(rejection.key, rejection.field) for rejection in page.rejected] == [
-        ("odd", "systemTime"), (None, "systemTime")
-    ]  # fmt: skip
+        ("odd", "systemTime"),
+        (None, "systemTime"),
+    ]
     connector.close()
 
 

@@ -144,8 +144,14 @@ def test_treatments_of_every_sort(running: Running) -> None:
     pages = list(running.connector("dario").pages("events", Window(start, start + timedelta(seconds=len(bodies)))))
     found: list[Any] = [one for page in pages for one in page.records]
     assert [(type(one).__name__, one.time.second) for one in found] == [
-        ("Food", 0), ("Bolus", 0), ("Note", 0), ("Basal", 1), ("Fingerstick", 2), ("Exercise", 3), ("Note", 4),
-    ]  # fmt: skip
+        ("Food", 0),
+        ("Bolus", 0),
+        ("Note", 0),
+        ("Basal", 1),
+        ("Fingerstick", 2),
+        ("Exercise", 3),
+        ("Note", 4),
+    ]
     assert (found[1].normal, found[2].text, found[3].rate, found[3].duration_ms) == (
         4.5,
         "Meal Bolus: pizza",

@@ -27,9 +27,15 @@ ODD = RejectedRecord(field="value", reason="odd", key="odd", payload=b"{}")
 
 def reading(key: str, time: datetime) -> Reading:
     return Reading(
-        time=time, key=key, offset_min=0, record_id=key, device=Device(), payload=msgspec.Raw(b"{}"),
-        value=120.0, unit="mg/dL",
-    )  # fmt: skip
+        time=time,
+        key=key,
+        offset_min=0,
+        record_id=key,
+        device=Device(),
+        payload=msgspec.Raw(b"{}"),
+        value=120.0,
+        unit="mg/dL",
+    )
 
 
 class Cloud:
@@ -115,9 +121,15 @@ class House:
 def parts(house: House, *items: Page | Exception, **more: Any) -> Parts:
     owner = Owner(user_id="anna", connection_id="c", provider="test", zone="UTC")
     return Parts(
-        kind="readings", reader=Reader(Cloud(*items), "readings", NOW), enricher=Enricher(owner, "readings"),
-        sink=house, ledger=house, now=NOW, clock=lambda: NOW, **more,
-    )  # fmt: skip
+        kind="readings",
+        reader=Reader(Cloud(*items), "readings", NOW),
+        enricher=Enricher(owner, "readings"),
+        sink=house,
+        ledger=house,
+        now=NOW,
+        clock=lambda: NOW,
+        **more,
+    )
 
 
 def page(first: int, last: int, *keys: str, **more: Any) -> Page:
@@ -133,9 +145,11 @@ def test_a_page_is_written_before_the_checkpoint_passes_it() -> None:
     first, second = page(4, 2, "a", "b"), page(2, 0, "c", deleted=["d"])
     counts, holes = ingest(parts(house, first, second), Window(NOW - 4 * HOUR, NOW), Stopwatch())
     assert house.told == [
-        ("write", ["a", "b"], 0), ("advance", NOW - 2 * HOUR, first.window),
-        ("write", ["c"], 1), ("advance", NOW, second.window),
-    ]  # fmt: skip
+        ("write", ["a", "b"], 0),
+        ("advance", NOW - 2 * HOUR, first.window),
+        ("write", ["c"], 1),
+        ("advance", NOW, second.window),
+    ]
     assert counts == house.counts == Counts(pages=2, fetched=4, created=3, deleted=1)
     assert holes == []
 
@@ -220,8 +234,10 @@ def test_a_suspicious_page_is_written_kept_and_not_passed() -> None:
     odd = page(30, 20, "a", rejected=[ODD] * 101)
     ingest(parts(house, odd, page(20, 0, "b")), Window(NOW - 30 * HOUR, NOW), Stopwatch())
     assert house.told[:3] == [
-        ("write", ["a"], 0), ("advance", None, None), ("pass over", odd.window, NOW - 20 * HOUR),
-    ]  # fmt: skip
+        ("write", ["a"], 0),
+        ("advance", None, None),
+        ("pass over", odd.window, NOW - 20 * HOUR),
+    ]
     assert len(house.kept) == 101
     assert house.position == NOW
 
@@ -231,9 +247,12 @@ def test_points_and_progress_come_in_order() -> None:
     seen: list[tuple[Window, int]] = []
     house = House()
     made = parts(
-        house, page(2, 1, "a"), page(1, 0, "b"), on_point=points.append,
+        house,
+        page(2, 1, "a"),
+        page(1, 0, "b"),
+        on_point=points.append,
         on_page=lambda window, counts: seen.append((window, counts.fetched)),
-    )  # fmt: skip
+    )
     ingest(made, Window(NOW - 2 * HOUR, NOW), Stopwatch())
     assert points == ["after_fetch", "after_bulk", "after_checkpoint"] * 2
     assert [n for _, n in seen] == [1, 2]

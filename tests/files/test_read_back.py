@@ -28,9 +28,13 @@ AUTUMNS = [datetime(year, 10, day, tzinfo=UTC) for year, day in ((2019, 26), (20
 
 @st.composite
 def truths(
-    draw: st.DrawFn, minutes: int = 5, whole_minutes: bool = False, units: tuple[str, ...] = (MG_DL, MMOL_L),
-    limits: bool = True, least: int = 3,
-) -> Truth:  # fmt: skip
+    draw: st.DrawFn,
+    minutes: int = 5,
+    whole_minutes: bool = False,
+    units: tuple[str, ...] = (MG_DL, MMOL_L),
+    limits: bool = True,
+    least: int = 3,
+) -> Truth:
     """A few hours to two days anywhere in years that files are of; often the night on which clocks are put back."""
     day = draw(st.sampled_from(AUTUMNS) | st.datetimes(FIRST, LAST))
     begin = day.replace(tzinfo=UTC, microsecond=0)
@@ -82,9 +86,14 @@ def told(read: Callable[[Choices], Contents], first: bool) -> Contents:
 
 @ALL
 @given(
-    truths(), st.sampled_from(sorted(w.CLARITY_HEADERS)), st.integers(12, 15), st.booleans(), st.booleans(),
-    st.booleans(), st.sampled_from(("utf-8", "utf-8-sig", "utf-16")),
-)  # fmt: skip
+    truths(),
+    st.sampled_from(sorted(w.CLARITY_HEADERS)),
+    st.integers(12, 15),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(("utf-8", "utf-8-sig", "utf-16")),
+)
 def test_clarity(
     truth: Truth, language: str, width: int, blank: bool, quoted: bool, masked: bool, encoding: str
 ) -> None:
@@ -112,10 +121,14 @@ def test_clarity_without_a_zone_and_in_any_order(truth: Truth, width: int, chanc
 
 @ALL
 @given(
-    truths(minutes=15, whole_minutes=True), st.sampled_from(sorted(w.LIBRE_HEADERS)),
-    st.sampled_from(("none", "short", "padded")), st.sampled_from(sorted(w.DATES)), st.booleans(), st.booleans(),
+    truths(minutes=15, whole_minutes=True),
+    st.sampled_from(sorted(w.LIBRE_HEADERS)),
+    st.sampled_from(("none", "short", "padded")),
+    st.sampled_from(sorted(w.DATES)),
     st.booleans(),
-)  # fmt: skip
+    st.booleans(),
+    st.booleans(),
+)
 def test_libreview(
     truth: Truth, language: str, title: str, dates: str, twelve: bool, comma: bool, devices: bool
 ) -> None:
@@ -146,9 +159,12 @@ def test_any_csv(truth: Truth, form: str) -> None:
 
 @ALL
 @given(
-    truths(whole_minutes=True), st.sampled_from(("iso", "day.", "day/", "month/")), st.booleans(),
-    st.sampled_from(";\t"), st.sampled_from(w.GLOOKO_HEADINGS),
-)  # fmt: skip
+    truths(whole_minutes=True),
+    st.sampled_from(("iso", "day.", "day/", "month/")),
+    st.booleans(),
+    st.sampled_from(";\t"),
+    st.sampled_from(w.GLOOKO_HEADINGS),
+)
 def test_glooko(truth: Truth, dates: str, comma: bool, separator: str, heading: str) -> None:
     text = w.glooko(truth, dates, comma, separator, heading)
     name = "cgm_data_1.csv" if heading == w.GLOOKO_HEADINGS[-1] else "file.csv"
@@ -158,9 +174,11 @@ def test_glooko(truth: Truth, dates: str, comma: bool, separator: str, heading: 
 
 @ALL
 @given(
-    truths(), st.sampled_from(("iso", "day.", "day/", "month/")), st.sampled_from(";,"),
+    truths(),
+    st.sampled_from(("iso", "day.", "day/", "month/")),
+    st.sampled_from(";,"),
     st.sampled_from(sorted(w.CARELINK_WORDS)),
-)  # fmt: skip
+)
 def test_carelink(truth: Truth, dates: str, separator: str, language: str) -> None:
     text = w.carelink(truth, dates, separator, language)
     person = check(told(lambda choices: contents_of(text, choices), not dates.startswith("month")), truth, "carelink")

@@ -11,27 +11,91 @@ from zoneinfo import ZoneInfo
 
 MG_DL, MMOL_L = "mg/dL", "mmol/L"
 CLARITY_HEADERS = {
-    "en": ("Index", "Timestamp (YYYY-MM-DDThh:mm:ss)", "Event Type", "Event Subtype", "Patient Info", "Device Info",
-           "Source Device ID", "Glucose Value ({u})", "Insulin Value (u)", "Carb Value (grams)", "Duration (hh:mm:ss)",
-           "Glucose Rate of Change ({u}/min)", "Transmitter Time (Long Integer)", "Transmitter ID"),
-    "de": ("Index", "Zeitstempel (JJJJ-MM-TTThh:mm:ss)", "Ereignistyp", "Ereignisuntertyp", "Patienteninfo", "Geräteinfo",
-           "Quellgeräte-ID", "Glukosewert ({u})", "Insulinwert (E)", "Kohlenhydratwert (Gramm)", "Dauer (hh:mm:ss)",
-           "Glukoseänderungsrate ({u}/min)", "Transmitterzeit (lange Ganzzahl)", "Transmitter-ID"),
-    "es": ("Índice", "Marca temporal (AAAA-MM-DDThh:mm:ss)", "Tipo de evento", "Subtipo de evento", "Info del paciente",
-           "Info del dispositivo", "Id del dispositivo", "Nivel de glucosa ({u})", "Valor de insulina (u)",
-           "Valor de carbohidratos (gramos)", "Duración (hh:mm:ss)", "Índice de cambio ({u}/min)",
-           "Tiempo del transmisor", "ID del transmisor"),
-    "ja": ("索引", "タイムスタンプ (YYYY-MM-DDThh:mm:ss)", "イベント タイプ", "イベント サブタイプ", "患者情報", "デバイス情報",
-           "ソースデバイス ID", "グルコース値 ({u})", "インスリン値 (単位)", "炭水化物値 (グラム)", "期間 (hh:mm:ss)",
-           "グルコース変化率 ({u}/min)", "トランスミッター時刻 (長整数)", "トランスミッター ID"),
-}  # fmt: skip
+    "en": (
+        "Index",
+        "Timestamp (YYYY-MM-DDThh:mm:ss)",
+        "Event Type",
+        "Event Subtype",
+        "Patient Info",
+        "Device Info",
+        "Source Device ID",
+        "Glucose Value ({u})",
+        "Insulin Value (u)",
+        "Carb Value (grams)",
+        "Duration (hh:mm:ss)",
+        "Glucose Rate of Change ({u}/min)",
+        "Transmitter Time (Long Integer)",
+        "Transmitter ID",
+    ),
+    "de": (
+        "Index",
+        "Zeitstempel (JJJJ-MM-TTThh:mm:ss)",
+        "Ereignistyp",
+        "Ereignisuntertyp",
+        "Patienteninfo",
+        "Geräteinfo",
+        "Quellgeräte-ID",
+        "Glukosewert ({u})",
+        "Insulinwert (E)",
+        "Kohlenhydratwert (Gramm)",
+        "Dauer (hh:mm:ss)",
+        "Glukoseänderungsrate ({u}/min)",
+        "Transmitterzeit (lange Ganzzahl)",
+        "Transmitter-ID",
+    ),
+    "es": (
+        "Índice",
+        "Marca temporal (AAAA-MM-DDThh:mm:ss)",
+        "Tipo de evento",
+        "Subtipo de evento",
+        "Info del paciente",
+        "Info del dispositivo",
+        "Id del dispositivo",
+        "Nivel de glucosa ({u})",
+        "Valor de insulina (u)",
+        "Valor de carbohidratos (gramos)",
+        "Duración (hh:mm:ss)",
+        "Índice de cambio ({u}/min)",
+        "Tiempo del transmisor",
+        "ID del transmisor",
+    ),
+    "ja": (
+        "索引",
+        "タイムスタンプ (YYYY-MM-DDThh:mm:ss)",
+        "イベント タイプ",
+        "イベント サブタイプ",
+        "患者情報",
+        "デバイス情報",
+        "ソースデバイス ID",
+        "グルコース値 ({u})",
+        "インスリン値 (単位)",
+        "炭水化物値 (グラム)",
+        "期間 (hh:mm:ss)",
+        "グルコース変化率 ({u}/min)",
+        "トランスミッター時刻 (長整数)",
+        "トランスミッター ID",
+    ),
+}
 WORDS = {"en": ("Low", "High"), "de": ("Niedrig", "Hoch"), "es": ("Bajo", "Alto"), "ja": ("低", "高")}
 LIBRE_HEADERS = {
     "en": ("Device", "Serial Number", "Device Timestamp", "Record Type", "Historic Glucose {u}", "Scan Glucose {u}"),
-    "de": ("Gerät", "Seriennummer", "Gerätezeitstempel", "Aufzeichnungstyp", "Glukosewert-Verlauf {u}", "Glukose-Scan {u}"),
-    "fr": ("Appareil", "Numéro de série", "Horodatage de l'appareil", "Type d'enregistrement",
-           "Historique de la glycémie {u}", "Numérisation de la glycémie {u}"),
-}  # fmt: skip
+    "de": (
+        "Gerät",
+        "Seriennummer",
+        "Gerätezeitstempel",
+        "Aufzeichnungstyp",
+        "Glukosewert-Verlauf {u}",
+        "Glukose-Scan {u}",
+    ),
+    "fr": (
+        "Appareil",
+        "Numéro de série",
+        "Horodatage de l'appareil",
+        "Type d'enregistrement",
+        "Historique de la glycémie {u}",
+        "Numérisation de la glycémie {u}",
+    ),
+}
 DATES = {
     "iso": "%Y-%m-%d",
     "day-": "%d-%m-%Y",
@@ -80,11 +144,13 @@ def clarity(truth: Truth, language: str, width: int, blank: bool, quoted: bool, 
     first, last = truth.name.split()
     rows = [
         header,
-        *([str(k), "", word, "", said, *[""] * (width - 5)] for k, (word, said) in
-          enumerate((("FirstName", first), ("LastName", last)), 1)),
+        *(
+            [str(k), "", word, "", said, *[""] * (width - 5)]
+            for k, (word, said) in enumerate((("FirstName", first), ("LastName", last)), 1)
+        ),
         ["3", "", "Device", "", "", "Dexcom G7", "iPhone", *[""] * (width - 7)],
         ["4", "", "Alert", "Low", "", "", "iPhone", "70", *[""] * (width - 8)],
-    ]  # fmt: skip
+    ]
     begin = truth.moments[0]
     for k, (moment, local, value) in enumerate(zip(truth.moments, truth.local(), truth.values, strict=True), 5):
         time = f"{local:%Y-%m-%d} {local.hour}:{local:%M:%S}" if blank else f"{local:%Y-%m-%dT%H:%M:%S}"
@@ -195,10 +261,13 @@ def carelink(truth: Truth, dates: str, separator: str, language: str = "en") -> 
     ]
     first, last = truth.name.split()
     rows = [
-        [last_name, first_name, "Patient ID"], [last, first, ""],
-        ["-------", "Pump", "X", "-------"], sensor,
-        ["-------", "Sensor", "X", "-------"], sensor,
-    ]  # fmt: skip
+        [last_name, first_name, "Patient ID"],
+        [last, first, ""],
+        ["-------", "Pump", "X", "-------"],
+        sensor,
+        ["-------", "Sensor", "X", "-------"],
+        sensor,
+    ]
     pairs = list(zip(truth.local(), truth.values, strict=True))
     for k, (local, value) in enumerate(reversed(pairs)):
         rows.append([str(k), f"{local:{DATES[dates]}}", f"{local:%H:%M:%S}", "", "", value, ""])

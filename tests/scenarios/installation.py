@@ -49,8 +49,11 @@ class Installation:
         with (self.folder.home / "up.err").open("wb") as err:
             self.up = subprocess.Popen(
                 [sys.executable, "-m", "glucoflow", "up"],
-                cwd=self.folder.home, env=self.folder.environment, stdout=err, stderr=err,
-            )  # fmt: skip
+                cwd=self.folder.home,
+                env=self.folder.environment,
+                stdout=err,
+                stderr=err,
+            )
         self.until(lambda: "Ctrl-C" in self.said(), LONGEST_START_S)
         self.until(lambda: bool(self.deployment("retention")), LONGEST_START_S)
 

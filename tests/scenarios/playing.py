@@ -159,9 +159,14 @@ def _settings(place: Place, sim: Simulator) -> Settings:
     )
     store = StoreSettings(data_dir=place.folder, database_url=SecretStr(place.database) if place.database else None)
     dexcom = DexcomSettings(
-        base_url=HttpUrl(sim.base_url), client_id=Client.id, client_secret=SecretStr(Client().secret),
-        poll_min_minutes=5, poll_max_minutes=6, maintenance_start=time(), maintenance_end=time(),
-    )  # fmt: skip
+        base_url=HttpUrl(sim.base_url),
+        client_id=Client.id,
+        client_secret=SecretStr(Client().secret),
+        poll_min_minutes=5,
+        poll_max_minutes=6,
+        maintenance_start=time(),
+        maintenance_end=time(),
+    )
     return Settings.load().model_copy(update={"es": es, "store": store, "providers": {PROVIDER: dexcom}})
 
 
@@ -211,10 +216,12 @@ def _sync(stage: Stage, step: w.Sync, number: int) -> None:
     return _tell(
         stage,
         lambda: sync_due(
-            rt, owner, lambda batch: run_batch(rt, batch, SYNC_JOB, owner, step.threads),
+            rt,
+            owner,
+            lambda batch: run_batch(rt, batch, SYNC_JOB, owner, step.threads),
             None if step.all or step.due else step.user,
         ),
-    )  # fmt: skip
+    )
 
 
 def _backfill(stage: Stage, step: w.Backfill, number: int) -> None:

@@ -51,9 +51,16 @@ def readings(name: str, start: datetime, count: int, value: int, up: datetime | 
 def meal(name: str, at: datetime, grams: int, edits: list[dict[str, Any]]) -> list[GivenRecord]:
     text = at.strftime("%Y-%m-%dT%H:%M:%SZ")
     record = {
-        "recordId": name, "systemTime": text, "displayTime": text[:-1] + "+00:00", "eventStatus": "created",
-        "eventType": "carbs", "value": str(grams), "unit": "grams", "_edits": edits, "_up": at,
-    }  # fmt: skip
+        "recordId": name,
+        "systemTime": text,
+        "displayTime": text[:-1] + "+00:00",
+        "eventStatus": "created",
+        "eventType": "carbs",
+        "value": str(grams),
+        "unit": "grams",
+        "_edits": edits,
+        "_up": at,
+    }
     return records_of({"events": [record]})
 
 

@@ -57,11 +57,14 @@ def test_the_first_account_stays(store: Store, place: Place) -> None:
     assert bound(store, connection, OWN) == "connected"
 
 
-@pytest.mark.parametrize(("account", "region", "state"), [
-    (Account(id="another-id", app="new"), "us", "connected"),
-    (Account(id="another-id", app="old"), "us", "needs_reauthorization"),
-    (Account(id="account-of-anna", app="new"), "jp", "needs_reauthorization"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("account", "region", "state"),
+    [
+        (Account(id="another-id", app="new"), "us", "connected"),
+        (Account(id="another-id", app="old"), "us", "needs_reauthorization"),
+        (Account(id="account-of-anna", app="new"), "jp", "needs_reauthorization"),
+    ],
+)
 def test_what_another_app_calls_an_account_cannot_be_compared(
     store: Store, account: Account, region: str, state: str
 ) -> None:

@@ -230,5 +230,6 @@ def test_windows_of_rejected_records_are_to_be_read_again(store: Store) -> None:
     assert store.rejected_records.ask_again(NOW, "ben") == ()
     assert store.rejected_records.ask_again(NOW) == ("anna",)
     assert [(one.start, one.end) for one in store.unread.list()] == [
-        (NOW - 40 * DAY, NOW - 39 * DAY), (NOW - 3 * DAY, NOW - DAY),
-    ]  # fmt: skip
+        (NOW - 40 * DAY, NOW - 39 * DAY),
+        (NOW - 3 * DAY, NOW - DAY),
+    ]

@@ -10,10 +10,21 @@ from tests.web.serving import Site
 
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 PAGES = (
-    "/", "/login", "/people/ben", "/people/ben/profile", "/people/ben/days", "/people/ben/patterns",
-    "/people/ben/episodes", "/people/ben/events", "/people/ben/sensor", "/people/anna/insights",
-    "/people/anna/protocols", "/people/anna/settings", "/people/anna/status", "/people/dora",
-)  # fmt: skip
+    "/",
+    "/login",
+    "/people/ben",
+    "/people/ben/profile",
+    "/people/ben/days",
+    "/people/ben/patterns",
+    "/people/ben/episodes",
+    "/people/ben/events",
+    "/people/ben/sensor",
+    "/people/anna/insights",
+    "/people/anna/protocols",
+    "/people/anna/settings",
+    "/people/anna/status",
+    "/people/dora",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

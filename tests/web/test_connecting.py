@@ -121,8 +121,12 @@ def test_a_forged_or_old_bond_is_none(alone: Site) -> None:
 
     def carried(by: BrowserBond, at: datetime) -> str:
         answer = Response()
-        by.tie(Request({"type": "http", "scheme": "http", "headers": [], "server": ("x", 80), "path": "/"}), answer,
-               SignIn("state", "code"), at)  # fmt: skip
+        by.tie(
+            Request({"type": "http", "scheme": "http", "headers": [], "server": ("x", 80), "path": "/"}),
+            answer,
+            SignIn("state", "code"),
+            at,
+        )
         return answer.headers["set-cookie"].split(";")[0]
 
     def read(cookie: str) -> SignIn | None:

@@ -41,17 +41,21 @@ def send(site: Site, path: str, **form: str) -> httpx.Response:
         ("/people/gil/exclusions", {"start": "2026-03-01T08:00", "end": "", "reason": "fell"}, "end", "a day and"),
         (
             "/people/gil/exclusions",
-            {"start": "2026-03-02T08:00", "end": "2026-03-01T08:00", "reason": "fell off"}, "end", "after it starts",
+            {"start": "2026-03-02T08:00", "end": "2026-03-01T08:00", "reason": "fell off"},
+            "end",
+            "after it starts",
         ),
         (
             "/people/gil/exclusions",
-            {"start": "2026-03-01T08:00", "end": "2026-03-02T08:00", "reason": " "}, "reason", "1 to 500",
+            {"start": "2026-03-01T08:00", "end": "2026-03-02T08:00", "reason": " "},
+            "reason",
+            "1 to 500",
         ),
         ("/people/gil/backfill", {"first": "2026-03-09", "last": "2026-03-01"}, "last", "swap them"),
         ("/people/gil/backfill", {"first": "soon", "last": "2026-03-01"}, "first", "choose a day"),
         ("/people/gil/delete", {"confirm": "Gill"}, "confirm", "Gil"),
     ],
-)  # fmt: skip
+)
 def test_what_was_entered_stays_and_what_is_wrong_stands_beside_it(
     gil: Site, path: str, form: dict[str, str], field: str, says: str
 ) -> None:

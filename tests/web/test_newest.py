@@ -79,8 +79,10 @@ def test_an_old_low_is_grey_says_its_age_and_points_nowhere(empty_site: Site, op
         assert shown.locator(".age").inner_text() == "4 h ago"
         assert shown.locator(".arrow").count() == 0
         assert "What glucose is now is not known here." in shown.inner_text()
-        grey, text = (page.evaluate(f"getComputedStyle(document.querySelector('{where}')).color")
-                      for where in (".newest strong", ".newest .about"))  # fmt: skip
+        grey, text = (
+            page.evaluate(f"getComputedStyle(document.querySelector('{where}')).color")
+            for where in (".newest strong", ".newest .about")
+        )
         assert grey == text
 
 
