@@ -13,9 +13,9 @@ from glucoflow.service.accounts import connection_of_person, undo_connection
 from glucoflow.service.backfill import checked_window, run_asked
 from glucoflow.service.deletion import delete_person
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
-from glucoflow.service.maintenance import disconnect_person, replay
+from glucoflow.service.maintenance import disconnect_person
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import run_batch, sync_due
+from glucoflow.service.sync import replay, run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import new_owner
 

@@ -1,4 +1,4 @@
-"""Provisioning, disconnecting, forgetting what is old, and looking again at rejected records, as plain functions."""
+"""Provisioning, disconnecting and forgetting what is old, as plain functions."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -14,10 +14,7 @@ from glucoflow.es.run_metrics import forget
 from glucoflow.model.errors import Retryable
 from glucoflow.model.person_id import fits
 from glucoflow.model.words import count
-from glucoflow.service.jobs import SYNC_NOW, Outcome
 from glucoflow.service.runtime import Runtime
-from glucoflow.service.sync import run_batch, sync_due
-from glucoflow.store import new_owner
 
 
 class Everything(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,18 +113,3 @@ def forget_old(rt: Runtime, keep_days: int) -> tuple[int, int]:
     )
     forget(rt.client, rt.names, older_than(before))
     return documents, rt.store.runs.forget(before)
-
-
-def replay(rt: Runtime, user_id: str | None = None) -> list[Outcome]:
-    """Sync everybody (or one person) who has rejected records, the windows of these included.
-
-    The provider is asked once more: it may have corrected them, and what is understood now is stored as it is today.
-    """
-    asked = rt.clock() - timedelta(seconds=1)  # a turn reads again what was known before it began
-    people = rt.store.rejected_records.ask_again(asked, user_id)
-    return [outcome for one in people for outcome in _synced(rt, one)]
-
-
-def _synced(rt: Runtime, user_id: str) -> list[Outcome]:
-    owner, threads = new_owner(), rt.settings.sync.threads
-    return sync_due(rt, owner, lambda batch: run_batch(rt, batch, SYNC_NOW, owner, threads), user_id)

@@ -15,7 +15,7 @@ from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, R
 from glucoflow.model.ingestion import Counts
 from glucoflow.provider import Polling
 from glucoflow.reading import ConnectionStopped, unforeseen
-from glucoflow.service.jobs import MAIN, Job, Outcome, Status, unread_words
+from glucoflow.service.jobs import MAIN, SYNC_NOW, Job, Outcome, Status, unread_words
 from glucoflow.service.provider_clock import (
     AHEAD_REMEDY,
     CLOCK_REMEDY,
@@ -29,7 +29,7 @@ from glucoflow.service.runtime import Runtime
 from glucoflow.service.schedule import after_failure, next_poll
 from glucoflow.service.summaries import summarize_after
 from glucoflow.service.turn import Turn
-from glucoflow.store import Connection, Run
+from glucoflow.store import Connection, Run, new_owner
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,21 @@ def sync_due(
     finally:
         rt.store.leases.release_all(owner)
         record_after(rt, began, len(seen))
+
+
+def replay(rt: Runtime, user_id: str | None = None) -> list[Outcome]:
+    """Sync everybody (or one person) who has rejected records, the windows of these included.
+
+    The provider is asked once more: it may have corrected them, and what is understood now is stored as it is today.
+    """
+    asked = rt.clock() - timedelta(seconds=1)  # a turn reads again what was known before it began
+    people = rt.store.rejected_records.ask_again(asked, user_id)
+    return [outcome for one in people for outcome in _synced(rt, one)]
+
+
+def _synced(rt: Runtime, user_id: str) -> list[Outcome]:
+    owner, threads = new_owner(), rt.settings.sync.threads
+    return sync_due(rt, owner, lambda batch: run_batch(rt, batch, SYNC_NOW, owner, threads), user_id)
 
 
 def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: str, threads: int) -> list[Outcome]:
