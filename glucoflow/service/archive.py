@@ -7,8 +7,7 @@ from pathlib import Path
 import msgspec
 
 from glucoflow.files import private
-from glucoflow.service.export import ExportFormat
-from glucoflow.service.exporting import export_person
+from glucoflow.service.export import ExportFormat, export_person
 from glucoflow.service.runtime import Runtime
 
 ABOUT = """What glucoflow holds of {name}, written {at:%Y-%m-%d %H:%M} UTC.
