@@ -22,8 +22,8 @@ from glucoflow.retry import RetryPolicy
 IMPATIENT = RetryPolicy(tries=2, first_wait_s=0.3, longest_wait_s=2.0)
 """Somebody waits: an app comes again by itself, later."""
 
-MOST = 100_000
-"""Documents of one answer."""
+MOST = 200_000
+"""Documents of one answer: more than a year of readings each five minutes, or 90 days of them each minute."""
 
 _NOT_DELETED = {"term": {"app.deleted": True}}
 _SUPERSEDED = {"term": {"sample.superseded": True}}
