@@ -69,6 +69,24 @@ def confirm_account(user: User, connection_id: ConnectionId = None) -> None:
     confirm_now(settings_for(), user, connection_id)
 
 
+@connection_app.command("first")
+def connection_first(user: User, connection_id: ConnectionId = None) -> None:
+    """Where several of the person's sources hold the same moment, this one's reading counts."""
+    from glucoflow.cli.syncing import first_now
+
+    first_now(settings_for(), user, connection_id)
+
+
+@connection_app.command("sensor")
+def sensor_first(
+    user: User, newer: Annotated[bool, typer.Option("--newer/--earlier", help="The newer, or the one worn before.")]
+) -> None:
+    """Which of two sensors worn at once counts in figures; the other's readings stay."""
+    from glucoflow.cli.syncing import sensor_now
+
+    sensor_now(settings_for(), user, newer)
+
+
 @connection_app.command("undo")
 def undo_connection(
     user: User,

@@ -28,6 +28,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.mail import Mail
 from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.overdue import overdue_of
+from glucoflow.service.ranking import ranking_anew
 from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
@@ -115,6 +116,7 @@ def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
             undo=lambda one: undo_connection(rt, one).documents,
             request_deletion=request_deletion,
             reread=lambda: msgspec.structs.replace(rt.providers, settings=Settings.load().providers),
+            rank_anew=lambda user_id: ranking_anew(rt, user_id),
         ),
         Annotations(rt.store, rt.queries, behind_the_page(summarizing(rt))),
         options,

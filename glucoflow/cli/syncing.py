@@ -14,6 +14,7 @@ from glucoflow.service.backfill import checked_window, run_asked
 from glucoflow.service.deletion import delete_person
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.maintenance import disconnect_person
+from glucoflow.service.ranking import prefer, prefer_sensor
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import replay, run_batch, sync_due
 from glucoflow.settings import Settings
@@ -63,6 +64,19 @@ def confirm_now(settings: Settings, user_id: str, connection_id: str | None) -> 
         one = connection_of_person(rt.store, user_id, connection_id, lambda one: one.asks_account)
         rt.store.connections.confirm_account(one.id, rt.clock())
     say(f"The account is meant. `glucoflow sync --user {user_id}` reads it.", error=True)
+
+
+def first_now(settings: Settings, user_id: str, connection_id: str | None) -> None:
+    with open_runtime(settings) as rt:
+        one = connection_of_person(rt.store, user_id, connection_id)
+        changed = prefer(rt, user_id, one.id)
+    say(f"It counts first. {count(changed, 'reading')} count otherwise than before.", error=True)
+
+
+def sensor_now(settings: Settings, user_id: str, newer: bool) -> None:
+    with open_runtime(settings) as rt:
+        changed = prefer_sensor(rt, user_id, newer=newer)
+    say(f"The {'newer' if newer else 'earlier'} sensor counts. {count(changed, 'reading')} changed.", error=True)
 
 
 def undo_now(settings: Settings, user_id: str, connection_id: str | None) -> None:

@@ -11,6 +11,7 @@ from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize, Rejected
 from glucoflow.provider import Field, OAuth
 from glucoflow.service.backfill import checked_window
+from glucoflow.service.one_moment import ranked
 from glucoflow.service.overdue import Overdue
 from glucoflow.service.providers import Providers
 from glucoflow.store import Backfill, Connection, OAuthState, Store
@@ -44,7 +45,8 @@ class SiteConnect:
     `request_sync` asks for a sync of one person, soon; `request_backfill` for a run that takes a backfill up;
     `request_deletion` for a person's deletion; `overdue` says which connections no run takes, and why; `undo` takes
     back what came by a connection, and says how many documents went; `reread` gives the providers with what their
-    settings say now, so that keys that are put in meanwhile need no restart.
+    settings say now, so that keys that are put in meanwhile need no restart; `rank_anew` looks at all that a person
+    holds again, after they said which source counts.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class SiteConnect:
         undo: Callable[[Connection], int],
         request_deletion: Callable[[str], None],
         reread: Callable[[], Providers],
+        rank_anew: Callable[[str], None] = lambda _user: None,
     ) -> None:
         self._store = store
         self._providers = providers
@@ -66,6 +69,7 @@ class SiteConnect:
         self._undo = undo
         self._request_deletion = request_deletion
         self._reread = reread
+        self._rank_anew = rank_anew
 
     @property
     def titles(self) -> Mapping[str, str]:
@@ -168,6 +172,20 @@ class SiteConnect:
     def disconnect(self, user_id: str, connection_id: str) -> None:
         """Forget the tokens of one connection; its readings stay."""
         self._store.connections.disconnect(self._own(user_id, connection_id).id)
+
+    def ranked(self, connections: Iterable[Connection]) -> list[Connection]:
+        """A person's connections, the one that counts first at the front."""
+        return ranked(connections, self._providers.installed)
+
+    def prefer(self, user_id: str, connection_id: str) -> None:
+        """This connection's readings count first. Raises Rejected for one that is not the person's."""
+        self._store.connections.prefer(user_id, connection_id)
+        self._rank_anew(user_id)
+
+    def prefer_sensor(self, user_id: str, newer: bool) -> None:
+        """Which of two sensors worn at once counts."""
+        self._store.people.update(user_id, newer_sensor=newer)
+        self._rank_anew(user_id)
 
     def confirm_account(self, user_id: str, connection_id: str, now: datetime) -> None:
         """The account that came instead of another is meant: ask for a sync that reads it."""

@@ -1,13 +1,13 @@
 """One moment once: after each write, the readings around what was written are looked at, and those marked superseded
 whose moment is also held from a better source. Figures, pages, panels and exports leave them out.
 
-The sources are ranked: a person's connections first, by their providers' rank and then the older one; among one
-connection's sensors the one that was worn before; among what displays one sensor's readings any one, always the same.
-Looking again changes nothing.
+The sources are ranked: a person's connections first, as they say, else by their providers' rank and then the older one;
+among one connection's sensors the one that was worn before, or the newer one if they say so; among what displays one
+sensor's readings any one, always the same. Looking again changes nothing.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -17,7 +17,9 @@ from glucoflow.analytics.one_moment import superseded
 from glucoflow.es.moments import Life, Moments, ReadingMoments, Route
 from glucoflow.model.ingestion import Window
 from glucoflow.model.localtime import epoch_ms
+from glucoflow.provider import Installed
 from glucoflow.service.runtime import Runtime
+from glucoflow.store import Connection
 
 log = logging.getLogger(__name__)
 
@@ -93,18 +95,26 @@ def _with_whole_lives(span: Window, lives: Mapping[str, Life]) -> Window:
     return Window(span.start, max([span.end, *(end + REACH for end in ends)]))
 
 
+def ranked(connections: Iterable[Connection], installed: Installed) -> list[Connection]:
+    """A person's connections, the one that counts first at the front."""
+    ranks = {name: provider.rank for name, provider in installed.providers.items()}
+
+    def key(one: Connection) -> tuple[bool, int, int, datetime, str]:
+        chosen = one.rank is not None
+        return not chosen, one.rank or 0, ranks.get(one.provider, len(ranks) * 100), one.created_at, one.id
+
+    return sorted(connections, key=key)
+
+
 def _ranks(rt: Runtime, user_id: str, routes: list[Route], lives: Mapping[str, Life]) -> NDArray[np.int64]:
     """The place of each route among all, 0 the best."""
-    ranks = {name: provider.rank for name, provider in rt.providers.installed.providers.items()}
-    connections = sorted(
-        rt.store.connections.for_user(user_id),
-        key=lambda one: (ranks.get(one.provider, len(ranks) * 100), one.created_at, one.id),
-    )
+    connections = ranked(rt.store.connections.for_user(user_id), rt.providers.installed)
     places = {one.id: place for place, one in enumerate(connections)}
+    newer = rt.store.people.get(user_id).newer_sensor
 
     def key(route: Route) -> tuple[int, str, tuple[int, int], str, str, str]:
         life = lives.get(route.transmitter_id)
-        begun = _NEVER if life is None else (0, epoch_ms(life.first))
+        begun = _NEVER if life is None else (0, -epoch_ms(life.first) if newer else epoch_ms(life.first))
         place = places.get(route.connection_id, len(places))
         return place, route.connection_id, begun, route.transmitter_id, route.device_id, route.display
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 from pydantic import SecretStr
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
@@ -105,6 +105,15 @@ class Connections:
         """Forget the credentials and stop polling; a sync that is under way loses its lease. What was read stays."""
         with self._database.write() as session:
             disconnected(locked(session, connection_id))
+
+    def prefer(self, user_id: str, connection_id: str) -> None:
+        """This connection counts before the person's others. Raises Rejected for one that is not theirs."""
+        with self._database.write() as session:
+            row = locked(session, connection_id)
+            if row.user_id != user_id:
+                raise unknown_connection()
+            lowest = session.scalar(select(func.min(ConnectionRow.rank)).filter_by(user_id=user_id))
+            row.rank = 0 if lowest is None else lowest - 1
 
     def confirm_account(self, connection_id: str, now: datetime) -> None:
         """The account that another was expected of is meant: it is read from its beginning, beside what is held.
@@ -243,6 +252,7 @@ def connection_of(row: ConnectionRow) -> Connection:
         lease_until=row.lease_until,
         clock_ahead_s=row.clock_ahead_s,
         records_until=row.records_until,
+        rank=row.rank,
         asks_account=row.account_found is not None,
         created_at=row.created_at,
     )

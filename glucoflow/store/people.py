@@ -94,6 +94,7 @@ class People:
         profile: str | None = None,
         own_targets: OwnTargets | msgspec.UnsetType | None = msgspec.UNSET,
         born: date | msgspec.UnsetType | None = msgspec.UNSET,
+        newer_sensor: bool | None = None,
     ) -> Person:
         """Change what is given; None as `own_targets` is the profile's again, as `born` forgets it. Raises Rejected."""
         with self._database.write() as session:
@@ -109,6 +110,7 @@ class People:
                 profile=profile or old.profile,
                 own_targets=old.own_targets if isinstance(own_targets, msgspec.UnsetType) else own_targets,
                 born=old.born if isinstance(born, msgspec.UnsetType) else born,
+                newer_sensor=old.newer_sensor if newer_sensor is None else newer_sensor,
             )
             _check_facts(person)
             _fill(row, person)
@@ -172,13 +174,14 @@ def _person(row: PersonRow) -> Person:
         profile=row.profile,
         own_targets=None if low is None or high is None else OwnTargets(low=low, high=high),
         born=row.born,
+        newer_sensor=row.newer_sensor,
         created_at=row.created_at,
     )
 
 
 def _fill(row: PersonRow, person: Person) -> None:
     row.display_name, row.unit, row.zone, row.profile = person.display_name, person.unit, person.zone, person.profile
-    row.born = person.born
+    row.born, row.newer_sensor = person.born, person.newer_sensor
     row.target_low_mg_dl = person.own_targets.low if person.own_targets else None
     row.target_high_mg_dl = person.own_targets.high if person.own_targets else None
 

@@ -77,6 +77,7 @@ class PersonRow(Base):
     target_low_mg_dl: Mapped[int | None]
     target_high_mg_dl: Mapped[int | None]
     born: Mapped[date | None]
+    newer_sensor: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime]
 
 
@@ -120,6 +121,7 @@ class ConnectionRow(Base):
     account_found: Mapped[str | None]
     account_shared: Mapped[bool] = mapped_column(server_default=false())
     records_until: Mapped[datetime | None]
+    rank: Mapped[int | None]
     created_at: Mapped[datetime]
 
 

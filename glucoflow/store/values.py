@@ -33,6 +33,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = "adult"
     own_targets: OwnTargets | None = None
     born: date | None = None
+    newer_sensor: bool = False
+    """Whether of two sensors worn at once the newer one counts, not the one that was there before."""
     created_at: datetime
 
     @property
@@ -67,6 +69,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """How far this machine's clock was ahead of the provider's when it last answered; negative if behind."""
     records_until: datetime | None = None
     """The latest date among the account's records, where the provider says that it is after now."""
+    rank: int | None = None
+    """The lowest of a person's counts first; None is by the provider, behind all that have one."""
     asks_account: bool = False
     """Whether it waits to be told that the account that came is meant, or for the right one."""
 

@@ -129,6 +129,21 @@ def confirm(parts: InParts, person: InPerson, connection_id: str) -> Response:
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
+@router.post("/people/{user_id}/connections/{connection_id}/first", dependencies=[CHANGE, OurForm])
+def first(parts: InParts, person: InPerson, connection_id: str) -> Response:
+    """This connection's readings count first."""
+    _known(parts, person, connection_id)
+    parts.connect.prefer(person.id, connection_id)
+    return RedirectResponse(f"/people/{person.id}/status", 303)
+
+
+@router.post("/people/{user_id}/sensor", dependencies=[CHANGE, OurForm])
+def sensor(parts: InParts, person: InPerson, newer: Annotated[bool, Form()] = False) -> Response:
+    """Which of two sensors worn at once counts."""
+    parts.connect.prefer_sensor(person.id, newer)
+    return RedirectResponse(f"/people/{person.id}/status", 303)
+
+
 @router.post("/people/{user_id}/connections/{connection_id}/undo", dependencies=[CHANGE, OurForm])
 def undo(parts: InParts, person: InPerson, connection_id: str) -> Response:
     """Take back all that came by a connection."""

@@ -144,7 +144,7 @@ def status_page(
         person=person,
         unit=unit_of(request, person),
         current="status",
-        connections=connections,
+        connections=services.connect.ranked(connections),
         overdue=services.connect.overdue(connections, now),
         rejected_records=store.rejected_records.counts(user_id=person.id),
         runs=store.runs.list(user_id=person.id, limit=10),

@@ -14,6 +14,7 @@ from glucoflow.es.scan import refresh, scan
 from glucoflow.model.documents import Document
 from glucoflow.model.records import Device, Reading
 from glucoflow.service.one_moment import settle_changes, settle_span
+from glucoflow.service.ranking import prefer_sensor
 from tests.flows.conftest import NOW, House
 
 DAY = datetime(2026, 6, 18, tzinfo=UTC)
@@ -152,6 +153,8 @@ def test_the_sensor_that_was_worn_before_counts_though_its_history_comes_later(h
     write(house, documents(house, with_transmitters(readings(12, DAY - timedelta(days=2), device="B2"))))
     settle_changes(house.rt, "alma", house.clock())
     assert _counting(house, noon) == {"B2"}, "it was worn before after all"
+    assert prefer_sensor(house.rt, "alma", newer=True) == 96
+    assert _counting(house, noon) == {"A"}, "a person may want the newer one"
 
 
 def with_transmitters(found: Iterable[Reading]) -> Iterable[Reading]:

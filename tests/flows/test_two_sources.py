@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
+from glucoflow.model.errors import Rejected
 from glucoflow.service.connect import connect_account
 from glucoflow.service.one_moment import settle_changes
 from glucoflow.service.providers import SIMULATOR, Providers
+from glucoflow.service.ranking import prefer
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom_share import running_cloud
 from glucoflow.simulators.nightscout import running_sites
@@ -70,6 +72,27 @@ def test_the_better_source_counts_and_the_faster_one_fills_its_edge(both: tuple[
     now = [one for one in held(house) if one["connection"]["id"] == share and one["@timestamp"] in then]
     assert now
     assert all(one["sample"].get("superseded") for one in now), "the official ones have come since"
+
+
+def test_a_person_says_which_source_counts_and_may_say_otherwise(both: tuple[House, str]) -> None:
+    house, share = both
+    house.sync("alma")
+    settle_changes(house.rt, "alma", None)
+
+    def marked() -> set[tuple[str, str]]:
+        found = [one for one in held(house) if one["sample"].get("superseded")]
+        return {(one["connection"]["id"], one["@timestamp"]) for one in found}
+
+    before, moments = marked(), counted(house)
+    official = next(one for one in house.rt.store.connections.for_user("alma") if one.id != share)
+    assert prefer(house.rt, "alma", share) > 400, "those of Share count now, the official ones beside them do not"
+    assert {connection for connection, _ in marked()} == {official.id}
+    assert counted(house) == moments, "still each moment once"
+    with pytest.raises(Rejected):
+        prefer(house.rt, "bruno", share)
+    prefer(house.rt, "alma", official.id)
+    assert marked() == before
+    assert prefer(house.rt, "alma", official.id) == 0
 
 
 def test_what_is_deleted_at_a_nightscout_site_goes_here_too(open_house: OpenHouse) -> None:

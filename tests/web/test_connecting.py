@@ -329,7 +329,29 @@ def test_what_came_by_a_connection_is_taken_back_on_the_page(alone: Site, open_p
     assert alone.store.connections.get(connection).state == "disconnected"
 
 
-@pytest.mark.parametrize("act", ["confirm", "undo"])
+def test_which_of_several_sources_counts_is_said_and_changed_on_the_page(alone: Site) -> None:
+    official = alone.store.connections.add("finn", "dexcom", "us", datetime.now(UTC), CREDENTIALS)
+    share = alone.store.connections.add("finn", "dexcom_share", "us", datetime.now(UTC), CREDENTIALS)
+
+    def first(text: str) -> str:
+        return text.split("counts first")[0].rsplit("<h3>", 1)[-1].split("<")[0].strip()
+
+    with httpx.Client(base_url=alone.url) as browser:
+        shown = browser.get("/people/finn/status")
+        form = {"csrf": browser.cookies[CSRF_COOKIE]}
+        assert first(shown.text) == "Dexcom"
+        assert f"/connections/{share.id}/first" in shown.text
+        assert f"/connections/{official.id}/first" not in shown.text
+        assert browser.post(f"/people/finn/connections/{share.id}/first", data=form).status_code == 303
+        shown = browser.get("/people/finn/status")
+        assert first(shown.text) == "Dexcom Share"
+        assert "the one that was there before counts" in shown.text
+        assert browser.post("/people/finn/sensor", data=form | {"newer": "true"}).status_code == 303
+        assert "the newer one counts" in browser.get("/people/finn/status").text
+    assert alone.store.people.get("finn").newer_sensor
+
+
+@pytest.mark.parametrize("act", ["confirm", "undo", "first"])
 def test_somebody_elses_connection_is_neither_confirmed_nor_undone(alone: Site, act: str) -> None:
     alone.store.people.add("gina", "Gina", datetime.now(UTC))
     other = alone.store.connections.add("gina", "dexcom", "us", datetime.now(UTC), CREDENTIALS)

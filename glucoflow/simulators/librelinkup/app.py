@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import isnan
 from typing import Any, Literal
+from uuid import UUID
 
 import orjson
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 from glucoflow.model.units import to_mmol_l
 from glucoflow.simulators.fault_injection import Faults
 from glucoflow.simulators.faulty_wire import Asked, FaultyWire
+from glucoflow.simulators.librelinkup import furniture
 from glucoflow.simulators.patient import PatientModel
 from glucoflow.simulators.scenario import Scenario
 from glucoflow.simulators.settable_clock import Clock
@@ -47,7 +49,7 @@ class Follower:
 
     @property
     def id(self) -> str:
-        return hashlib.sha256(self.email.encode()).hexdigest()[:32]
+        return str(UUID(hashlib.sha256(self.email.encode()).hexdigest()[:32]))
 
 
 @dataclass
@@ -110,8 +112,8 @@ class Cloud:
         if follower.step:
             return 200, {"status": 4, "data": {"step": {"type": follower.step}, "authTicket": ticket}}
         self._tokens[ticket["token"]] = (email, expires)  # type: ignore[index]
-        user = {"id": follower.id, "country": "DE", "uom": "0" if follower.mmol else "1"}
-        return 200, {"status": 0, "data": {"user": user, "authTicket": ticket}}
+        user = furniture.user(follower.id, follower.mmol, int(self.now()))
+        return 200, {"status": 0, "data": {"user": user, "authTicket": ticket, **furniture.beside_the_ticket()}}
 
     def opened(self, token: str) -> Follower | None:
         email, expires = self._tokens.get(token, ("", 0.0))
@@ -161,7 +163,7 @@ class _Api:
         points = [] if follower.never_synced else self._points(person, now - int(HELD.total_seconds()), now)
         graph = [self._item(follower, person, at, value, 0) for at, value, _ in points[:-1]]
         data = {"connection": self._connection(follower, person), "activeSensors": [], "graphData": graph}
-        return _json({"status": 0, "data": data})
+        return _json({"status": 0, "data": data, "ticket": _ticket(request)})
 
     async def logbook(self, request: Request) -> Response:
         follower = self._opened(request)
@@ -228,6 +230,7 @@ class _Api:
             newest = {**self._item(follower, person, drifted, value, 1), "TrendArrow": arrow, "TrendMessage": None}
         one = self._cloud.patients[person].person
         return {
+            **furniture.connection(now),
             "id": follower.id,
             "patientId": patient_id(person),
             "firstName": one.name,
@@ -247,7 +250,12 @@ class _Api:
 
 
 def patient_id(person: str) -> str:
-    return hashlib.sha256(f"patient/{person}".encode()).hexdigest()[:32]
+    return str(UUID(hashlib.sha256(f"patient/{person}".encode()).hexdigest()[:32]))
+
+
+def _ticket(request: Request) -> dict[str, Any]:
+    """Answers bring the ticket again."""
+    return {"token": request.headers["authorization"].partition(" ")[2], "expires": 0, "duration": 0}
 
 
 def _text(seconds: int) -> str:
