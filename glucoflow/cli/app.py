@@ -57,6 +57,7 @@ def glucoflow(
 
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Add simulated providers and six made-up people.")] = False,
+    days: Annotated[int, typer.Option(min=1, help="Days of data before today that the made-up people have.")] = 90,
     once: Annotated[bool, typer.Option("--once", help="Sync, print the table, and end.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -64,7 +65,7 @@ def up(
     from glucoflow.cli.up import UpOptions
     from glucoflow.cli.up import up as start
 
-    code = start(settings_for(), UpOptions(demo=demo, once=once, as_json=as_json))
+    code = start(settings_for(), UpOptions(demo=demo, days=days, once=once, as_json=as_json))
     sys.stdout.flush()
     sys.stderr.flush()
     # Prefect's client tries for minutes to send its last events to a server that has just been stopped.

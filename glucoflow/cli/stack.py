@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -31,10 +32,11 @@ LOOPBACK = "127.0.0.1"
 class Stack:
     """The processes of one `up`. Parts whose address is set in `.env` are used where they are and not started."""
 
-    def __init__(self, settings: Settings, demo: bool, progress: Progress) -> None:
+    def __init__(self, settings: Settings, demo_days: int | None, progress: Progress) -> None:
+        """`demo_days`: how much data the demo's people have; None without a demo."""
         self._settings = settings
         self._data = settings.store.data_dir.resolve()
-        self._demo = demo
+        self._demo_days = demo_days
         self._progress = progress
         self._children: list[Child] = []
         self._node: LocalNode | None = None
@@ -48,8 +50,8 @@ class Stack:
         """Start what everything else needs. Raises Unavailable or Misconfigured; stop() is then still due."""
         with ThreadPoolExecutor(max_workers=3) as pool:
             parts: list[Callable[[], None]] = [self._start_elasticsearch, self._start_prefect]
-            if self._demo:
-                parts.append(self._start_simulator)
+            if self._demo_days is not None:
+                parts.append(partial(self._start_simulator, self._demo_days))
             for future in [pool.submit(part) for part in parts]:
                 future.result()
 
@@ -155,11 +157,12 @@ class Stack:
         wait_ready(self.prefect_api, child.alive, child.tail)
         self._progress.update(bar, completed=1, total=1)
 
-    def _start_simulator(self) -> None:
+    def _start_simulator(self, days: int) -> None:
         bar = self._progress.add_task("Simulated provider", total=None)
         port = free_port(8400)
         state = self._data / "simulator.json"
-        argv = [sys.executable, "-m", "glucoflow.simulators", FAMILY, "--port", str(port), "--state", str(state)]
+        program = [sys.executable, "-m", "glucoflow.simulators", FAMILY]
+        argv = [*program, "--port", str(port), "--state", str(state), "--days", str(days)]
         child = Child("simulator", argv, self._data / "logs" / "simulator.log", env={})
         self._children.append(child)
         child.start()

@@ -30,9 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for: made-up people, only one sync, JSON instead of tables."""
+    """What the user asked for: made-up people with so many days of data, only one sync, JSON instead of tables."""
 
     demo: bool
+    days: int
     once: bool
     as_json: bool
 
@@ -54,7 +55,7 @@ def up(settings: Settings, wish: UpOptions) -> int:
     began = time.monotonic()
     stop = _on_signal()
     with running.only_one(settings.store.data_dir), _progress(console) as progress:
-        stack = Stack(settings, wish.demo, progress)
+        stack = Stack(settings, wish.days if wish.demo else None, progress)
         try:
             stack.start()
             failed = _first_round(stack, wish, progress, console, Times(began=began, started=time.monotonic()))

@@ -1,9 +1,11 @@
 """The connection to Elasticsearch, and whether it can be worked with."""
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from elastic_transport import Serializer, SerializerCollection
 from elasticsearch import ApiError, Elasticsearch, OrjsonSerializer
 from pydantic import SecretStr
 
@@ -16,18 +18,15 @@ OLDEST = (9, 0)
 NEARLY = 0.9
 """The share of the shards that may be at which `doctor` warns."""
 
-_PIT_ANSWER = b'{"pit_id"'
+_ANSWERS = (b'{"took"', b'{"pit_id"')
+"""How Elasticsearch begins the answer to a search; nothing else that it says begins so."""
 
 
-class Serializer(OrjsonSerializer):
-    """JSON by orjson. Answers to point-in-time searches stay bytes.
-
-    Only `scan` asks those; it decodes hits straight into typed values, which keeps a document's payload as it was
-    sent, byte for byte, and takes a fraction of the time and memory of dictionaries.
-    """
+class _Undecoded(OrjsonSerializer):
+    """JSON by orjson, but answers to searches stay bytes."""
 
     def json_loads(self, data: bytes) -> Any:
-        return data if data.startswith(_PIT_ANSWER) else super().json_loads(data)
+        return data if data.startswith(_ANSWERS) else super().json_loads(data)
 
 
 _HEALTH = "status,number_of_data_nodes,active_shards,initializing_shards,unassigned_shards"
@@ -82,7 +81,7 @@ def make_client(
             max_retries=0,
             retry_on_timeout=False,
             connections_per_node=connections,
-            serializers={"application/json": Serializer(), _Compatible.mimetype: _Compatible()},
+            serializers=_by_mimetype(OrjsonSerializer),
             **more,
         )
     except ValueError as error:
@@ -92,8 +91,24 @@ def make_client(
         ) from error
 
 
-class _Compatible(Serializer):
-    mimetype = "application/vnd.elasticsearch+json"
+def undecoded(client: Elasticsearch) -> Elasticsearch:
+    """The same client, over the same connections, whose answers to searches stay bytes.
+
+    Whoever decodes hits straight into typed values keeps a document's payload as it was sent, byte for byte, and takes
+    a fraction of the time and memory of dictionaries.
+    """
+    transport = copy(client.transport)
+    transport.serializers = SerializerCollection(_by_mimetype(_Undecoded))
+    found = client.options()
+    found._transport = transport
+    return found
+
+
+def _by_mimetype(kind: type[OrjsonSerializer]) -> dict[str, Serializer]:
+    """What Elasticsearch calls JSON in its answers."""
+    compatible = kind()
+    compatible.mimetype = "application/vnd.elasticsearch+json"  # type: ignore[misc]  # a class has one
+    return {each.mimetype: each for each in (kind(), compatible)}
 
 
 def check(client: Elasticsearch) -> Health:

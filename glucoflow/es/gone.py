@@ -47,7 +47,7 @@ class Going:
         """What of the window its provider has no more, with its time in epoch ms, as far as the page tells."""
         if self._by_id.absent == "gone":
             query = {"bool": {"filter": [*self._in_window(), {"term": {"connection.id": self._by_id.connection_id}}]}}
-            there = scan(self._client, self._alias, query, source=False, at_once=True)
+            there = scan(self._client, self._alias, query, source=False)
             return {hit.id: int(hit.sort[0]) for hit in there if hit.id not in written}
         return vanished(self._there, written, self._by_id.rejected, now)
 
@@ -66,7 +66,7 @@ class Going:
             by_record = {"bool": {"filter": [*self._scope(), {"terms": {"event.id": ids}}]}}
             either = [by_record, {"ids": {"values": list(deleted)}}]
             query = {"bool": {"should": either, "minimum_should_match": 1, **others}}
-            yield from (hit.id for hit in scan(self._client, self._alias, query, source=False, at_once=True))
+            yield from (hit.id for hit in scan(self._client, self._alias, query, source=False))
 
     def _scope(self) -> list[dict[str, object]]:
         by_id = self._by_id

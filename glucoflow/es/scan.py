@@ -6,9 +6,10 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from elastic_transport import BinaryApiResponse, TransportError
+from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
+from glucoflow.es.client import undecoded
 from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.retrier import RETRY_POLICY, Retrier
 from glucoflow.model.errors import Retryable
@@ -18,6 +19,9 @@ KEEP_ALIVE = "2m"
 """How long Elasticsearch keeps the view between two pages; each page renews it."""
 
 REOPENED_AT_MOST = 20
+_FEW = 1_000
+"""Where there is more, no more than this is read for nothing."""
+
 BY_TIME: tuple[Mapping[str, str], ...] = ({"@timestamp": "asc"}, {"_seq_no": "asc"})
 """Oldest first. `_seq_no` orders documents of one moment, and stays the same when a lost view is opened anew."""
 
@@ -44,8 +48,8 @@ class _Hits(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    pit_id: str
     hits: _Hits
+    pit_id: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_Answer)
@@ -63,25 +67,24 @@ def scan(
     versions: bool = False,
     page: int = 2_000,
     retry: RetryPolicy = RETRY_POLICY,
-    at_once: bool = False,
 ) -> Generator[Hit, None, None]:
     """Every document that matches when the scan starts; none where there is no such index.
 
-    With `at_once`, which gives nothing but ids, what fits into one page costs one request instead of three.
-
-    `client` must come from `make_client`. `fields` are read from doc values; without `source` and `ids` nothing else
-    is, which is several times as fast. Raises Retryable or Misconfigured; a
-    page that some shard could not answer is never taken for a whole one.
+    What fits into one page costs one request; more is read over a view, from its beginning. `fields` are read from doc
+    values; without `source` and `ids` nothing else is, which is several times as fast. Raises Retryable or
+    Misconfigured; a page that some shard could not answer is never taken for a whole one.
     """
+    client = undecoded(client)
     retrier = Retrier(retry, random.Random())  # noqa: S311 – jitter
     body = _body(query, sort, fields, source, ids, page)
     if versions:
         body["seq_no_primary_term"] = True
-    if at_once:
-        few = _few(client, alias, body, retrier)
-        if len(few) < page:
-            yield from few
-            return
+    few = min(page, _FEW)
+    first = _first(client, alias, {**body, "size": few}, retrier)
+    if len(first) < few:
+        yield from first
+        return
+    del first
     yield from _pages(client, alias, body, retrier)
 
 
@@ -108,7 +111,7 @@ def _pages(client: Elasticsearch, alias: str, body: Mapping[str, Any], retrier: 
             yield from (hit for hit in hits if not (hit.id and hit.id in seen))
             if len(hits) < body["size"]:
                 return
-            view, last = answer.pit_id, hits[-1].sort
+            view, last = answer.pit_id or view, hits[-1].sort
             same = {hit.id for hit in hits if hit.sort[0] == last[0]}
             seen = seen | same if after and after[0] == last[0] else same
             after = last
@@ -137,23 +140,17 @@ def _body(
     return body if source or ids else {**body, "stored_fields": "_none_"}
 
 
-def _few(client: Elasticsearch, alias: str, body: Mapping[str, Any], retrier: Retrier) -> list[Hit]:
-    """A first page without a view: ids and sort values."""
+def _first(client: Elasticsearch, alias: str, body: Mapping[str, Any], retrier: Retrier) -> list[Hit]:
+    """A first page, without a view."""
 
     def send() -> list[Hit]:
         try:
-            answer = client.search(
-                index=alias,
-                body=dict(body),
-                allow_partial_search_results=False,
-                filter_path="hits.hits._id,hits.hits.sort",
-            )
+            answer = client.search(index=alias, body=dict(body), allow_partial_search_results=False)
         except NotFoundError as error:
             if error_type(error.body) != "index_not_found_exception":
                 raise
             return []
-        found = answer.body.get("hits", {}).get("hits", [])
-        return [Hit(id=hit["_id"], sort=tuple(hit["sort"])) for hit in found]
+        return _decoder.decode(answer.body).hits.hits
 
     return retrier.ask(send, "read documents")
 
@@ -187,18 +184,16 @@ def _page(
     if after:
         request["search_after"] = list(after)
 
-    def send() -> bytes:
+    def send() -> _Answer:
         try:
             answer = client.search(body=request, allow_partial_search_results=False)
         except NotFoundError as error:
             if error_type(error.body) == "index_not_found_exception":
                 raise
             raise _ViewLost from error
-        if not isinstance(answer, BinaryApiResponse):
-            raise TypeError("scan needs a client made by make_client")
-        return answer.body
+        return _decoder.decode(answer.body)
 
-    return _decoder.decode(retrier.ask(send, "read documents"))
+    return retrier.ask(send, "read documents")
 
 
 def refresh(client: Elasticsearch, alias: str) -> None:

@@ -23,6 +23,8 @@ from tests.ports import is_free
 
 ROOT = Path(__file__).parents[2]
 LONGEST_START_S = 400
+DEMO = ("up", "--demo", "--days", "7", "--json")
+"""Enough for everything that is looked at; the 90 days that a user gets take ten times as long to read."""
 
 
 class Folder:
@@ -96,13 +98,13 @@ class Folder:
 
 
 class Up:
-    """A running `glucoflow up --demo --json`; `answer` is what it printed on standard output."""
+    """A running `glucoflow up --demo --days 7 --json`; `answer` is what it printed on standard output."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self._err = (folder.home / "up.err").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "glucoflow", "up", "--demo", "--json"],
+            [sys.executable, "-m", "glucoflow", *DEMO],
             cwd=folder.home,
             env=folder.environment,
             stdout=subprocess.PIPE,

@@ -19,12 +19,12 @@ from glucoflow.simulators.dexcom import demo_scenario, running_simulator
 from glucoflow.web.security import CSRF_COOKIE
 from tests.cli.attack import FOREIGN, ask, foreign_browser, foreign_site, rebound
 from tests.cli.conftest import Command
-from tests.cli.program import Folder, Up
+from tests.cli.program import DEMO, Folder, Up
 from tests.ports import is_free
 
 FOUR = ("alma", "bruno", "chiara", "dario")
 PEOPLE = (*FOUR, "emil", "frida")
-STATUS_ROW = r"(\w+) +dexcom +connected +2\d,\d{3}( +(\d+ (s|min)|now)){3} +0 *"
+STATUS_ROW = r"(\w+) +dexcom +connected +(?:\d,)?\d{3}( +(\d+ (s|min)|now)){3} +0 *"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def values_of(answer: dict[str, Any], began: datetime) -> dict[str, list[int]]:
 
     A sensor may just be silent, so that the newest is not of the last minutes.
     """
-    with running_simulator(demo_scenario(datetime.now(UTC))) as sim:
+    with running_simulator(demo_scenario(datetime.now(UTC), days=int(DEMO[3]))) as sim:
         found = {}
         for one in answer["people"]:
             if one["id"] not in FOUR:
@@ -96,11 +96,11 @@ def test_it_answers_in_json_with_the_figures_of_what_the_provider_holds(up: Up) 
     truth = values_of(up.answer, up.began)
     emil, frida = up.answer["people"][len(FOUR) :]
     assert 100 <= emil["readings"] <= 180, "his follower's account holds twelve hours"
-    assert 3_500 <= frida["readings"] <= 14 * 288 + 300, "one moment once, though two accounts hold her last day"
+    assert 1_700 <= frida["readings"] <= 7 * 288 + 300, "one moment once, though two accounts hold her last day"
     for one in up.answer["people"][: len(FOUR)]:
         values = truth[one["id"]]
         assert set(one) == {"id", "readings", "newest", "tir", "mean_mg_dl", "index"}
-        assert one["readings"] == len(values) > 20_000
+        assert one["readings"] == len(values) > 800
         assert one["mean_mg_dl"] == pytest.approx(sum(values) / len(values), abs=0.06)
         in_range = sum(70 <= value <= 180 for value in values)
         assert one["tir"] == pytest.approx(100 * in_range / len(values), abs=0.06)
@@ -125,7 +125,7 @@ def test_commands_beside_it(up: Up, here: Command, tmp_path: Path) -> None:
     status = here("status")
     assert status.code == 0, status.out
     rows = [re.fullmatch(STATUS_ROW, line) for line in status.out.splitlines()]
-    assert [row[1] for row in rows if row] == list(FOUR), "a row each, in 80 columns"
+    assert [row[1] for row in rows if row] == [*FOUR, "frida"], "a row each, in 80 columns"
     before = datetime.now(UTC)
     for one in json.loads(here("status", "--json").out):
         asked = datetime.fromisoformat(one["newest"]) + timedelta(seconds=one["lag_seconds"])
@@ -135,8 +135,9 @@ def test_commands_beside_it(up: Up, here: Command, tmp_path: Path) -> None:
     assert doctor.out.count("✓") == len(doctor.out.strip().splitlines()) > 8
     synced = here("sync", "--user", "alma")
     assert synced.code == 0, synced.err
-    assert "0 changed" in synced.err
-    day = str(datetime.now(UTC).date() - timedelta(days=40))
+    # A reading that came since the first sync may end what was under way then.
+    assert "0 changed" in synced.err or " 0 new" not in synced.err, synced.err
+    day = str(datetime.now(UTC).date() - timedelta(days=5))
     filled = here("backfill", "alma", "--from", day, "--to", day)
     assert filled.code == 0, filled.err
     assert "0 new, 0 changed" in filled.err
@@ -181,6 +182,7 @@ def test_the_page_answers_with_the_people(up: Up) -> None:
 
 
 def test_prefect_knows_the_flows_their_forms_and_the_first_sync(up: Up) -> None:
+    deployment(up, "retention")  # the last to be served
     deployments = {one["name"]: one for one in prefect(up, "deployments/filter")}
     assert set(deployments) >= {"sync", "backfill", "refresh-tokens", "summarize", "provision", "import-file", "export"}
     form = deployments["backfill"]["parameter_openapi_schema"]
@@ -205,7 +207,7 @@ def test_syncs_are_scheduled(up: Up) -> None:
 
 def test_a_backfill_started_in_prefects_form_runs_and_shows_how_it_went(up: Up) -> None:
     backfill = deployment(up, "backfill")
-    day = str(datetime.now(UTC).date() - timedelta(days=30))
+    day = str(datetime.now(UTC).date() - timedelta(days=4))
     parameters = {"user_id": "chiara", "start": day, "end": day}
     run = prefect(up, f"deployments/{backfill['id']}/create_flow_run", parameters=parameters)
     run = _ended(up, run)
@@ -216,7 +218,7 @@ def test_a_backfill_started_in_prefects_form_runs_and_shows_how_it_went(up: Up) 
 
 
 def test_a_backfill_asked_for_on_the_page_runs_in_prefect(up: Up) -> None:
-    day = str(datetime.now(UTC).date() - timedelta(days=40))
+    day = str(datetime.now(UTC).date() - timedelta(days=5))
     address = str(up.where().web).replace("localhost", "127.0.0.1")  # whose cookies httpx keeps
     deadline = time.monotonic() + 300
     with httpx.Client(base_url=address, timeout=30) as browser:
@@ -390,7 +392,7 @@ def test_the_next_one_doubles_nothing_and_takes_free_ports(folder: Folder) -> No
     """After a kill, on the same data, with the wanted port taken by somebody else."""
     began = datetime.now(UTC)
     with socket.create_server(("127.0.0.1", int(folder.environment["ES_PORT"]))):
-        said = folder.command("up", "--demo", "--once", "--json")
+        said = folder.command(*DEMO, "--once")
     assert said.code == 0, said.err
     answer = json.loads(said.out)
     assert {one["id"]: one["readings"] for one in answer["people"] if one["id"] in FOUR} == {

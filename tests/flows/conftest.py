@@ -14,7 +14,8 @@ import orjson
 import pytest
 from pydantic import HttpUrl
 
-from glucoflow.es.provision import delete_user, ensure_index, provision
+from glucoflow.es.names import Names
+from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.scan import scan
 from glucoflow.provider import Limits
 from glucoflow.service.demo import connect
@@ -26,6 +27,7 @@ from glucoflow.settings import DemoSettings, ElasticsearchSettings, Settings, St
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Scenario, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
+from tests.stores import lay_store
 
 NOW = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
 IMPATIENT = Limits(tries=2, first_wait_s=0.01, longest_wait_s=0.05, read_s=2, answer_s=3)
@@ -66,7 +68,7 @@ class House:
             answer = self.rt.client.search(
                 pit={"id": view}, size=10_000, version=True, source=False, sort=["_shard_doc"], search_after=after
             )
-            hits = orjson.loads(answer.body)["hits"]["hits"]  # our client leaves answers with a view undecoded
+            hits = answer["hits"]["hits"]
             if not hits:
                 self.rt.client.close_point_in_time(id=view)
                 return found
@@ -117,8 +119,8 @@ def providers_of(settings: Settings, simulator: str, **more: Any) -> Providers:
 def opened_house(node: Node, folder: Path, scenario: Scenario, clock: SettableClock | None = None) -> Iterator[House]:
     """Everybody of the world, connected and not yet synced, under an index prefix of the house's own."""
     clock = clock or SettableClock(NOW)
-    index = f"t{uuid.uuid4().hex[:8]}-"
-    with running_simulator(scenario, clock=clock) as sim:
+    lay_store(folder)
+    with running_simulator(scenario, clock=clock) as sim, own_prefix(node) as index:
         settings = settings_of(node, folder, sim.base_url, index)
         with open_runtime(settings, clock) as rt:
             rt = replace(rt, providers=providers_of(settings, sim.base_url, limits=IMPATIENT), random=Random(1))
@@ -127,8 +129,23 @@ def opened_house(node: Node, folder: Path, scenario: Scenario, clock: SettableCl
                 connect(rt, person)
                 ensure_index(rt.client, rt.names, person.id)
             yield House(rt, sim, clock)
-            for person in scenario.people:
-                delete_user(rt.client, rt.names, person.id)
+
+
+_FREE: list[str] = []
+"""Prefixes whose templates are there and whose indices are gone: making templates anew costs more than many a sync."""
+
+
+@contextmanager
+def own_prefix(node: Node) -> Iterator[str]:
+    """An index prefix under which nobody else's indices are."""
+    prefix = _FREE.pop() if _FREE else f"t{uuid.uuid4().hex[:8]}-"
+    yield prefix
+    names = Names.below(prefix)
+    with node.client() as client:
+        found = list(client.indices.get(index=[names.pattern, f"{names.runs}*"], expand_wildcards="all"))
+        if found:
+            client.indices.delete(index=found)
+    _FREE.append(prefix)
 
 
 @pytest.fixture

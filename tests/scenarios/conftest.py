@@ -11,6 +11,7 @@ from glucoflow.es.provision import provision
 from tests.node import Node, running_node
 from tests.postgres import Server
 from tests.scenarios.playing import Place
+from tests.stores import lay_postgres, lay_store
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +34,10 @@ def place(request: pytest.FixtureRequest, elasticsearch_node: Node, prefix: str,
     if file is not None and "/_cluster/" in file.read_text():
         elasticsearch_node, prefix = request.getfixturevalue("node_for_settings")
     if request.param == "sqlite":
+        lay_store(tmp_path)
         return Place(elasticsearch_node, prefix, tmp_path)
     server: Server = request.getfixturevalue("postgres")
-    database = f"s{uuid.uuid4().hex[:8]}"
-    server.execute(f"CREATE DATABASE {database}")
-    return Place(elasticsearch_node, prefix, tmp_path, server.url(database))
+    return Place(elasticsearch_node, prefix, tmp_path, lay_postgres(server, tmp_path))
 
 
 def _provisioned(node: Node) -> str:

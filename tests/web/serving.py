@@ -39,6 +39,7 @@ from glucoflow.service.providers import Providers
 from glucoflow.store import Backfill, Connection, Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
+from tests.stores import lay_store
 from tests.web import feed
 from tests.web.provider import Provider
 
@@ -104,6 +105,7 @@ def site(
     backfilled: list[Backfill] = []
     summarized: list[tuple[str, datetime | None, datetime | None]] = []
     deleted: list[str] = []
+    lay_store(folder)
     with Provider() as provider, open_store(folder) as store:
         app_of_ours = DexcomSettings(
             base_url=HttpUrl(provider.url),

@@ -1,0 +1,59 @@
+"""Stores that are migrated already: copies of one, as its migrations would cost more than what many a test does.
+
+That a new one is made is shown in `tests/store`, and by every program that is started on a new folder.
+"""
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from pydantic import SecretStr
+
+from glucoflow.store import open_store
+from glucoflow.store.database import SQLITE_FILE
+from glucoflow.store.keys import KEY_FILE
+from tests.postgres import Server
+from tests.workers import own_name
+
+
+def lay_store(folder: Path) -> None:
+    """An empty SQLite store with its key, unless there is one."""
+    if not (folder / SQLITE_FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (SQLITE_FILE, KEY_FILE):
+            shutil.copy(_sqlite() / name, folder / name)
+
+
+def lay_postgres(server: Server, folder: Path) -> str:
+    """An empty store on PostgreSQL, its key in the folder; its address. The one before it is gone then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    url = _postgres(server)
+    shutil.copy(_sqlite() / KEY_FILE, folder / KEY_FILE)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'meta')); END $$"
+        )
+    return url
+
+
+@cache
+def _sqlite() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="glucoflow-store-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    open_store(folder).close()
+    return folder
+
+
+@cache
+def _postgres(server: Server) -> str:
+    """A database of this worker, with the key of `_sqlite`."""
+    name = f"laid_{own_name()}"
+    server.execute(f'CREATE DATABASE "{name}"')
+    url = server.url(name)
+    key = SecretStr((_sqlite() / KEY_FILE).read_text().strip())
+    open_store(_sqlite(), url=SecretStr(url), token_key=key).close()
+    return url
