@@ -18,7 +18,7 @@ from glucoflow.partner_api.records import SharedRecord, shared_record
 from glucoflow.partner_api.scopes import SCOPES, datasets_of
 from glucoflow.people_api.asked import cursor_of, place_of
 from glucoflow.service.answers import Problem
-from glucoflow.store import Grant
+from glucoflow.store import PartnerGrant
 from glucoflow.store.partners import ACCESS_LASTS, REFRESH_LASTS
 from glucoflow.web.access import InServices
 
@@ -68,7 +68,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def granted(request: Request, services: InServices) -> Grant:
+def granted(request: Request, services: InServices) -> PartnerGrant:
     """The consent of the request's token. Raises HTTPException: 401, 403, 429, 503."""
     limits: Limits = request.app.state.limits
     rate: Rate = request.app.state.rate
@@ -89,7 +89,7 @@ def granted(request: Request, services: InServices) -> Grant:
     return grant
 
 
-InGrant = Annotated[Grant, Depends(granted)]
+InGrant = Annotated[PartnerGrant, Depends(granted)]
 
 
 @router.get("/limits", response_model=Published)
@@ -211,7 +211,7 @@ class _Asked(msgspec.Struct, frozen=True):
                 yield record
 
 
-def _datasets(grant: Grant, types: list[str]) -> list[Dataset]:
+def _datasets(grant: PartnerGrant, types: list[str]) -> list[Dataset]:
     known = {one for part in SCOPES.values() for one in part.types}
     if unknown := sorted(set(types) - known - OF_TIDEPOOL_ONLY):
         raise HTTPException(400, f"No such type: {', '.join(unknown)[:100]}. Known: {', '.join(sorted(known))}.")

@@ -16,7 +16,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from fastapi.responses import JSONResponse, Response
 
 from glucoflow.partner_api.scopes import SCOPES
-from glucoflow.store import Grant, Partner
+from glucoflow.store import Partner, PartnerGrant
 from glucoflow.store.partners import ACCESS_LASTS, Partners, TakenCode
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post")
@@ -83,7 +83,7 @@ class _Client(ClientMixin):  # type: ignore[misc]
 class _Held:
     """A code or refresh token that was just used up."""
 
-    def __init__(self, grant: Grant, code: TakenCode | None = None) -> None:
+    def __init__(self, grant: PartnerGrant, code: TakenCode | None = None) -> None:
         self.grant = grant
         self.code_challenge = code.challenge if code else None
         self.code_challenge_method = "S256"
@@ -135,7 +135,7 @@ class _Code(AuthorizationCodeGrant):  # type: ignore[misc]
     def delete_authorization_code(self, authorization_code: _Held) -> None:
         """It is used up since it was looked up."""
 
-    def authenticate_user(self, authorization_code: _Held) -> Grant:
+    def authenticate_user(self, authorization_code: _Held) -> PartnerGrant:
         return authorization_code.grant
 
 
@@ -149,7 +149,7 @@ class _Refresh(RefreshTokenGrant):  # type: ignore[misc]
         grant = self.server.partners.take_refresh(refresh_token, client.partner.id, self.server.clock())
         return None if grant is None else _Held(grant)
 
-    def authenticate_user(self, refresh_token: _Held) -> Grant:
+    def authenticate_user(self, refresh_token: _Held) -> PartnerGrant:
         return refresh_token.grant
 
     def revoke_old_credential(self, refresh_token: _Held) -> None:
@@ -187,7 +187,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
 
     def save_token(self, token: dict[str, Any], request: Any) -> None:
         """Its hashes are kept; the answer also says under which id the person is known to this partner."""
-        grant: Grant = request.user
+        grant: PartnerGrant = request.user
         self.partners.issue(grant.id, token["access_token"], token["refresh_token"], self.clock())
         token["user_id"] = subject_of(grant)
 
@@ -203,7 +203,7 @@ class OAuthServer(AuthorizationServer):  # type: ignore[misc]
         return JSONResponse(body, status, {**dict(headers), "Cache-Control": "no-store"})
 
 
-def subject_of(grant: Grant) -> str:
+def subject_of(grant: PartnerGrant) -> str:
     """The id by which one partner knows a person: the same at each consent, another for every partner."""
     return hashlib.blake2b(f"{grant.partner_id}/{grant.user_id}".encode(), digest_size=10).hexdigest()
 

@@ -12,7 +12,7 @@ from glucoflow.store.crypto import WrongKey
 from glucoflow.store.leases import is_held
 from glucoflow.store.opening import Store, open_store
 from glucoflow.store.owners import new_owner
-from glucoflow.store.partners import Grant, NewPartner, Partner
+from glucoflow.store.partners import NewPartner, Partner, PartnerGrant
 from glucoflow.store.values import (
     Backfill,
     BackfillState,
@@ -46,12 +46,12 @@ __all__ = [
     "Connection",
     "ConnectionState",
     "Exclusion",
-    "Grant",
     "NewApp",
     "NewPartner",
     "OAuthState",
     "OwnTargets",
     "Partner",
+    "PartnerGrant",
     "Person",
     "Protocol",
     "ProtocolDay",

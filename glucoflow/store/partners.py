@@ -57,7 +57,7 @@ class NewPartner(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewPartner({self.partner!r})"
 
 
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
+class PartnerGrant(msgspec.Struct, frozen=True, kw_only=True):
     """One person's consent to one partner. `scope` names what is shared, by spaces."""
 
     id: str
@@ -73,7 +73,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 class TakenCode(msgspec.Struct, frozen=True, kw_only=True):
     """What a code was made for; it is used up."""
 
-    grant: Grant
+    grant: PartnerGrant
     redirect_uri: str
     challenge: str
 
@@ -186,7 +186,7 @@ class Partners:
             for token, kind, length in lasts:
                 session.add(PartnerTokenRow(hash=_hash(token), grant_id=grant_id, kind=kind, expires_at=now + length))
 
-    def take_refresh(self, token: str, partner_id: str, now: datetime) -> Grant | None:
+    def take_refresh(self, token: str, partner_id: str, now: datetime) -> PartnerGrant | None:
         """The consent of a refresh token, once; a second time the consent ends."""
         row = PartnerTokenRow
         with self._database.write() as session:
@@ -204,7 +204,7 @@ class Partners:
                 return None
             return _grant(grant, session.get_one(PartnerRow, partner_id).name)
 
-    def by_access(self, token: str, now: datetime) -> Grant | None:
+    def by_access(self, token: str, now: datetime) -> PartnerGrant | None:
         """The consent that an access token stands for, while both are good."""
         with self._database.read() as session:
             found = session.get(PartnerTokenRow, _hash(token))
@@ -219,7 +219,7 @@ class Partners:
                 session.execute(update(PartnerGrantRow).where(PartnerGrantRow.id == grant.id).values(last_used_at=now))
         return grant
 
-    def of_token(self, token: str, partner_id: str) -> Grant | None:
+    def of_token(self, token: str, partner_id: str) -> PartnerGrant | None:
         """The consent that any token of this partner belongs to."""
         with self._database.read() as session:
             found = session.get(PartnerTokenRow, _hash(token))
@@ -228,7 +228,7 @@ class Partners:
                 return None
             return _grant(row, session.get_one(PartnerRow, partner_id).name)
 
-    def grants(self, user_id: str) -> tuple[Grant, ...]:
+    def grants(self, user_id: str) -> tuple[PartnerGrant, ...]:
         """A person's consents, ended ones too, the newest first."""
         query = select(PartnerGrantRow, PartnerRow.name).join(PartnerRow, PartnerRow.id == PartnerGrantRow.partner_id)
         asked = query.where(PartnerGrantRow.user_id == user_id).order_by(PartnerGrantRow.granted_at.desc())
@@ -267,8 +267,8 @@ def _partner(row: PartnerRow) -> Partner:
     )
 
 
-def _grant(row: PartnerGrantRow, partner_name: str) -> Grant:
-    return Grant(
+def _grant(row: PartnerGrantRow, partner_name: str) -> PartnerGrant:
+    return PartnerGrant(
         id=row.id,
         partner_id=row.partner_id,
         partner_name=partner_name,
