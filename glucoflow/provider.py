@@ -127,10 +127,12 @@ class Double(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an account lives: a region of its provider, or the double."""
+    """Where an account lives: a region of its provider, or the double. `callback` is where our pages take people back
+    from a sign-in, unless a provider's settings say otherwise."""
 
     region: str
     double: Double | None = None
+    callback: str = "http://localhost:8321/oauth/callback"
 
 
 class Authorizer(Protocol):

@@ -63,7 +63,7 @@ def _first_person(browser: Browser, base: str) -> str:
 
 
 def _open(browser: Browser, url: str, width: int, theme: Theme) -> Page:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme, locale="en-GB")
     page.goto(url)
     if page.locator("[data-charts]").count():
         page.wait_for_selector("[data-charts][data-state=done]", state="attached")

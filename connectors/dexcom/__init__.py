@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 
 from glucoflow.model.ingestion import KINDS
 from glucoflow.model.ranges import SensorLimits
+from glucoflow.model.said import said
 from glucoflow.provider import Generation, OAuth, Polling, Provider, Quirks, Site, later, settings_config
 
 
@@ -22,8 +23,8 @@ class DexcomSettings(BaseSettings):
 
     client_id: str | None = Field(None, description="client id of your app in the Dexcom developer portal")
     client_secret: SecretStr | None = Field(None, description="its client secret")
-    redirect_uri: str = Field(
-        "http://localhost:8321/oauth/callback", description="redirect URI, exactly as registered in the portal"
+    redirect_uri: str | None = Field(
+        None, description="redirect URI, exactly as registered in the portal; else localhost at WEB_PORT"
     )
     region: Literal["us", "ous", "jp", "sandbox"] = Field("us", description="where the account lives")
     base_url: HttpUrl | None = Field(None, description="another API host than the region's")
@@ -40,11 +41,11 @@ class DexcomSettings(BaseSettings):
     )
 
 
-REGIONS = {
-    "us": "United States",
-    "ous": "outside the United States and Japan",
-    "jp": "Japan",
-    "sandbox": "sandbox, with made-up people",
+REGIONS: dict[str, str] = {
+    "us": said("United States"),
+    "ous": said("outside the United States and Japan"),
+    "jp": said("Japan"),
+    "sandbox": said("sandbox, with made-up people"),
 }
 
 GENERATIONS = {
@@ -89,7 +90,7 @@ PROVIDER = Provider(
         sample_interval_ms=300_000,
         delay=timedelta(hours=3),
         delays={"us": timedelta(hours=1)},
-        freshness="one hour late in the US and three hours late elsewhere",
+        freshness=said("one hour late in the US and three hours late elsewhere"),
         generations=GENERATIONS,
         delivers_meals=True,
         answers_whole=True,

@@ -38,15 +38,16 @@ def authorizer(settings: DexcomSettings, site: Site) -> "DexcomAuthorizer":
     if site.double is not None:
         app = site.double
         return DexcomAuthorizer(where, app.client_id, app.client_secret, app.redirect_uri)
+    back = settings.redirect_uri or site.callback
     if settings.client_id is None or settings.client_secret is None:
         missing = [name for name in ("client_id", "client_secret") if getattr(settings, name) is None]
         names = " and ".join(f"DEXCOM_{name.upper()}" for name in missing)
         raise Misconfigured(
             f"Dexcom cannot be asked: {names} not set.",
             remedy="Register an app at developer.dexcom.com (My Apps → Add), set its redirect URI to "
-            f"{settings.redirect_uri}, and put its id and secret into .env.",
+            f"{back}, and put its id and secret into .env.",
         )
-    return DexcomAuthorizer(where, settings.client_id, settings.client_secret, settings.redirect_uri)
+    return DexcomAuthorizer(where, settings.client_id, settings.client_secret, back)
 
 
 class DexcomAuthorizer:

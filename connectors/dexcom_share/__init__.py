@@ -12,12 +12,17 @@ from pydantic import HttpUrl
 from pydantic_settings import BaseSettings
 
 from glucoflow.model.ranges import SensorLimits
+from glucoflow.model.said import said
 from glucoflow.provider import Field, Form, Polling, Provider, Quirks, later, settings_config
 
 HELD = timedelta(hours=24)
 """What Share keeps."""
 
-REGIONS = {"us": "United States", "ous": "outside the United States and Japan", "jp": "Japan"}
+REGIONS: dict[str, str] = {
+    "us": said("United States"),
+    "ous": said("outside the United States and Japan"),
+    "jp": said("Japan"),
+}
 
 
 class DexcomShareSettings(BaseSettings):
@@ -46,23 +51,27 @@ PROVIDER = Provider(
         sensor_limits=SensorLimits(40, 400),
         sample_interval_ms=300_000,
         delay=timedelta(minutes=5),
-        freshness="within five minutes",
+        freshness=said("within five minutes"),
     ),
     settings=DexcomShareSettings,
     auth=Form(
         fields=(
             Field(
                 name="user",
-                label="User name, e-mail or phone number",
-                help="Of the sensor's owner, as in the Dexcom app; a phone number with + and the country's code. An "
-                "account id works as well.",
+                label=said("User name, e-mail or phone number"),
+                help=said(
+                    "Of the sensor's owner, as in the Dexcom app; a phone number with + and the country's code. An "
+                    "account id works as well."
+                ),
             ),
-            Field(name="password", label="Password", secret=True),
+            Field(name="password", label=said("Password"), secret=True),
         ),
         log_in=later("connectors.dexcom_share.signing_in:log_in"),
-        hint="In the Dexcom app Share must be on, with at least one follower. It is the owner's own account, not a "
-        "follower's. Share keeps one day: what is older comes from Dexcom's official API or a Clarity export. Stelo "
-        "does not share.",
+        hint=said(
+            "In the Dexcom app Share must be on, with at least one follower. It is the owner's own account, not a "
+            "follower's. Share keeps one day: what is older comes from Dexcom's official API or a Clarity export. "
+            "Stelo does not share."
+        ),
     ),
     polling=_polling,
     open=later("connectors.dexcom_share.connector:DexcomShareConnector"),

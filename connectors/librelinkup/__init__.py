@@ -10,6 +10,7 @@ from pydantic import Field as Described
 from pydantic_settings import BaseSettings
 
 from glucoflow.model.ranges import SensorLimits
+from glucoflow.model.said import said
 from glucoflow.provider import Field, Form, Polling, Provider, Quirks, later, settings_config
 
 HELD = timedelta(hours=12)
@@ -49,24 +50,28 @@ PROVIDER = Provider(
         sensor_limits=SensorLimits(40, 500),
         sample_interval_ms=300_000,
         delay=timedelta(minutes=2),
-        freshness="a minute or two late",
+        freshness=said("a minute or two late"),
     ),
     settings=LibreLinkUpSettings,
     auth=Form(
         fields=(
-            Field(name="email", label="E-mail of the follower"),
-            Field(name="password", label="Password", secret=True),
+            Field(name="email", label=said("E-mail of the follower")),
+            Field(name="password", label=said("Password"), secret=True),
             Field(
                 name="person",
-                label="Whom it follows",
+                label=said("Whom it follows"),
                 optional=True,
-                help="The name as the LibreLinkUp app shows it; only needed where the account follows several people.",
+                help=said(
+                    "The name as the LibreLinkUp app shows it; only needed where the account follows several people."
+                ),
             ),
         ),
         log_in=later("connectors.librelinkup.signing_in:log_in"),
-        hint="This is the account of somebody who follows the sensor's owner in the LibreLinkUp app; the owner's own "
-        "does not open it. LibreLinkUp keeps twelve hours only: while glucoflow does not run for longer, readings are "
-        "lost to it. What is older comes from a LibreView export, which can be loaded as a file.",
+        hint=said(
+            "This is the account of somebody who follows the sensor's owner in the LibreLinkUp app; the owner's own "
+            "does not open it. LibreLinkUp keeps twelve hours only: while glucoflow does not run for longer, readings "
+            "are lost to it. What is older comes from a LibreView export, which can be loaded as a file."
+        ),
     ),
     polling=_polling,
     open=later("connectors.librelinkup.connector:LibreLinkUpConnector"),

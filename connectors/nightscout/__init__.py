@@ -10,6 +10,7 @@ from pydantic import Field as Described
 from pydantic_settings import BaseSettings
 
 from glucoflow.model.ranges import WIDEST_LIMITS
+from glucoflow.model.said import said
 from glucoflow.provider import (
     Connector,
     CredentialSource,
@@ -63,20 +64,26 @@ PROVIDER = Provider(
         sensor_limits=WIDEST_LIMITS,
         sample_interval_ms=300_000,
         delay=timedelta(minutes=5),
-        freshness="a few minutes after the site has them",
+        freshness=said("a few minutes after the site has them"),
         delivers_meals=True,
     ),
     settings=NightscoutSettings,
     auth=Form(
         fields=(
-            Field(name="address", label="Address of the site", help="Such as https://my-site.example. Nothing else."),
+            Field(
+                name="address",
+                label=said("Address of the site"),
+                help=said("Such as https://my-site.example. Nothing else."),
+            ),
             Field(
                 name="token",
-                label="Access token",
+                label=said("Access token"),
                 secret=True,
                 optional=True,
-                help="Of a subject with the role “readable” (Admin Tools on the site), such as name-0123456789abcdef. "
-                "The API secret works as well, but may change everything. Leave it empty where anybody may read.",
+                help=said(
+                    "Of a subject with the role “readable” (Admin Tools on the site), such as name-0123456789abcdef. "
+                    "The API secret works as well, but may change everything. Leave it empty where anybody may read."
+                ),
             ),
         ),
         log_in=later("connectors.nightscout.signing_in:log_in"),

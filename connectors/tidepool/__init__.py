@@ -11,9 +11,10 @@ from pydantic_settings import BaseSettings
 
 from glucoflow.model.ingestion import KINDS
 from glucoflow.model.ranges import WIDEST_LIMITS
+from glucoflow.model.said import said
 from glucoflow.provider import Field, Form, Polling, Provider, Quirks, later, settings_config
 
-REGIONS = {"us": "Tidepool", "integration": "Tidepool's environment for developers"}
+REGIONS: dict[str, str] = {"us": said("Tidepool"), "integration": said("Tidepool's environment for developers")}
 
 
 class TidepoolSettings(BaseSettings):
@@ -46,19 +47,21 @@ PROVIDER = Provider(
         sensor_limits=WIDEST_LIMITS,
         sample_interval_ms=300_000,
         delay=timedelta(hours=1),
-        freshness="as soon as they are uploaded to Tidepool",
+        freshness=said("as soon as they are uploaded to Tidepool"),
         delivers_meals=True,
     ),
     settings=TidepoolSettings,
     auth=Form(
         fields=(
-            Field(name="email", label="E-mail"),
-            Field(name="password", label="Password", secret=True),
+            Field(name="email", label=said("E-mail")),
+            Field(name="password", label=said("Password"), secret=True),
             Field(
                 name="person",
-                label="Whose data",
+                label=said("Whose data"),
                 optional=True,
-                help="Only for somebody who shares their data with this account: their name as Tidepool shows it.",
+                help=said(
+                    "Only for somebody who shares their data with this account: their name as Tidepool shows it."
+                ),
             ),
         ),
         log_in=later("connectors.tidepool.signing_in:log_in"),

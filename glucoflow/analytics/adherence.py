@@ -16,6 +16,7 @@ from glucoflow.analytics.days import DayTable, day_table
 from glucoflow.analytics.resampling import difference_of_days, holm
 from glucoflow.analytics.series import Series
 from glucoflow.model.goals import share
+from glucoflow.model.said import Said, said
 from glucoflow.model.targets import PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, decimals_of, glucose_unit, in_unit
 from glucoflow.model.words import count, signed
@@ -23,12 +24,12 @@ from glucoflow.model.words import count, signed
 FEWEST_DAYS = 10
 NAME_LIMIT = 80
 Measure = Literal["in_range", "below", "above", "mean", "cv"]
-MEASURES: Mapping[Measure, str] = {
-    "in_range": "time in range",
-    "below": "time below range",
-    "above": "time above range",
-    "mean": "mean glucose",
-    "cv": "variability (CV)",
+MEASURES: Mapping[Measure, Said] = {
+    "in_range": said("time in range"),
+    "below": said("time below range"),
+    "above": said("time above range"),
+    "mean": said("mean glucose"),
+    "cv": said("variability (CV)"),
 }
 _YES = frozenset({"1", "yes", "y", "true", "done", "x", "taken"})
 _NO = frozenset({"0", "no", "n", "false", "", "-", "not"})
@@ -63,6 +64,8 @@ class Adherence(msgspec.Struct, frozen=True, kw_only=True):
     p_value: float | None = None
     clear: bool = False
     text: str = ""
+    verdict: str = ""
+    """The end of `text`: what the interval says."""
     dates_with: tuple[date, ...] = ()
     dates_without: tuple[date, ...] = ()
 
@@ -83,7 +86,7 @@ def read_entries(text: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
         try:
             entries.append(_entry(fields))
         except ValueError as error:
-            problems.append(f"line {rows.line_num}: {error}")
+            problems.append(said("line %(n)s: %(why)s", n=rows.line_num, why=error.args[0]))
     return tuple(entries), tuple(problems)
 
 
@@ -103,7 +106,7 @@ def adherence(
     """
     known = {entry.date: entry.done for entry in entries if entry.protocol == protocol}
     if not known:
-        return Adherence(protocol=protocol, measure=measure, n_with=0, n_without=0, text="no days recorded yet")
+        return Adherence(protocol=protocol, measure=measure, n_with=0, n_without=0, text=said("no days recorded yet"))
     first, end = min(known), max(known) + timedelta(days=1)
     table = day_table(series, first, end, targets)
     sides: dict[bool, list[tuple[date, float]]] = {True: [], False: []}
@@ -121,9 +124,12 @@ def adherence(
         dates_without=tuple(day for day, _ in lacking),
     )
     if min(len(having), len(lacking)) < FEWEST_DAYS:
-        text = (
-            f"not enough data: {FEWEST_DAYS} days with and without are needed, "
-            f"there are {len(having)} with and {len(lacking)} without"
+        text = said(
+            "not enough data: %(fewest)s days with and without are needed, "
+            "there are %(having)s with and %(lacking)s without",
+            fewest=FEWEST_DAYS,
+            having=len(having),
+            lacking=len(lacking),
         )
         return msgspec.structs.replace(result, text=text)
     return _compared(result, having, lacking, unit, seed)
@@ -171,17 +177,27 @@ def _judged(result: Adherence, unit: Unit, clear: bool, looked_at: int = 1) -> A
     """The result with its verdict in words, among so many measures looked at."""
     difference, low, high = result.difference or 0.0, result.low or 0.0, result.high or 0.0
     if clear:
-        verdict = "the interval leaves out zero"
+        verdict = said("the interval leaves out zero")
     elif low > 0 or high < 0:
-        verdict = f"not clear, since of {looked_at} figures looked at one may differ as much by chance"
+        verdict = said("not clear, since of %(n)s figures looked at one may differ as much by chance", n=looked_at)
     else:
-        verdict = "no clear difference"
+        verdict = said("no clear difference")
     one, other = (_level(value, result.measure, unit) for value in (result.mean_with, result.mean_without))
-    sides = f"{one} on {count(result.n_with, 'day')} with and {other} on {count(result.n_without, 'day')} without"
-    gap = f"{_gap(difference, result.measure, unit)} {_gap_unit(result.measure, unit)}"
-    ends = f"{_gap(low, result.measure, unit)} to {_gap(high, result.measure, unit)}"
-    text = f"{MEASURES[result.measure]} was {sides} (difference {gap}, 95 % interval {ends}): {verdict}"
-    return msgspec.structs.replace(result, clear=clear, text=text)
+    text = said(
+        "%(measure)s was %(one)s on %(days)s with and %(other)s on %(other_days)s without "
+        "(difference %(gap)s %(unit)s, 95 %% interval %(low)s to %(high)s): %(verdict)s",
+        measure=MEASURES[result.measure],
+        one=one,
+        days=count(result.n_with, "day"),
+        other=other,
+        other_days=count(result.n_without, "day"),
+        gap=_gap(difference, result.measure, unit),
+        unit=_gap_unit(result.measure, unit),
+        low=_gap(low, result.measure, unit),
+        high=_gap(high, result.measure, unit),
+        verdict=verdict,
+    )
+    return msgspec.structs.replace(result, clear=clear, text=text, verdict=verdict)
 
 
 def _level(value: float | None, measure: Measure, unit: Unit) -> str:
@@ -194,7 +210,7 @@ def _gap(value: float, measure: Measure, unit: Unit) -> str:
 
 
 def _gap_unit(measure: Measure, unit: Unit) -> str:
-    return unit if measure == "mean" else "points"
+    return unit if measure == "mean" else said("points")
 
 
 def _value(table: DayTable, row: int, measure: Measure) -> float | None:
@@ -208,12 +224,12 @@ def _entry(fields: dict[str, str]) -> Entry:
     try:
         day = date.fromisoformat(fields["date"])
     except ValueError:
-        raise ValueError(f"{fields['date']!r} is no date like 2026-03-08") from None
+        raise ValueError(said("%(text)s is no date like 2026-03-08", text=repr(fields["date"]))) from None
     if not fields["protocol"]:
-        raise ValueError("the protocol has no name")
+        raise ValueError(said("the protocol has no name"))
     if len(fields["protocol"]) > NAME_LIMIT:
-        raise ValueError(f"the protocol's name is longer than {NAME_LIMIT} characters")
+        raise ValueError(said("the protocol's name is longer than %(n)s characters", n=NAME_LIMIT))
     word = fields["done"].lower()
     if word not in _YES | _NO:
-        raise ValueError(f"{fields['done']!r} is neither yes nor no")
+        raise ValueError(said("%(text)s is neither yes nor no", text=repr(fields["done"])))
     return Entry(day, fields["protocol"], word in _YES, fields.get("note", ""))

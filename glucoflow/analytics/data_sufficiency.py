@@ -12,8 +12,9 @@ import numpy as np
 from glucoflow.analytics.series import DAY_MS, Series
 from glucoflow.model.glycemia import GlycemicMetrics, Sufficiency
 from glucoflow.model.goals import Goal, share
+from glucoflow.model.said import Said, digits, said
 from glucoflow.model.targets import Targets
-from glucoflow.model.words import count
+from glucoflow.model.words import count, number
 
 DAYS_NEEDED = 14
 ACTIVE_NEEDED = 70.0
@@ -37,7 +38,7 @@ NEED_A_DAY = (
 NEED_A_FORTNIGHT = ("gmi_percent", "ea1c_percent")
 """Figures that stand for a laboratory's A1c."""
 
-NOT_IN_PREGNANCY = "not known to be right in pregnancy"
+NOT_IN_PREGNANCY = said("not known to be right in pregnancy")
 
 M = TypeVar("M", bound=GlycemicMetrics)
 
@@ -88,13 +89,16 @@ def sufficiency_of(
     spread = max(1, round(period_ms / DAY_MS)) if calendar_days is None else calendar_days
     reason = None
     if worn_ms <= 0:
-        reason = "not enough data: no readings"
+        reason = said("not enough data: no readings")
     elif worn_ms * 100 < whole_ms * ACTIVE_NEEDED:
         of = max(days_needed, spread)
         needed = -(-whole_ms * ACTIVE_NEEDED // (DAY_MS * 10)) / 10
-        reason = (
-            f"not enough data: has {_floored(worn_ms / DAY_MS)} of {count(of, 'day')} worn, "
-            f"{needed:.1f} are needed (70 %); spread over {count(spread, 'calendar day')}"
+        reason = said(
+            "not enough data: has %(worn)s of %(days)s worn, %(needed)s are needed (70 %%); spread over %(spread)s",
+            worn=_floored(worn_ms / DAY_MS),
+            days=count(of, "day"),
+            needed=number(needed),
+            spread=count(spread, "calendar day"),
         )
     return Sufficiency(
         sufficient=reason is None,
@@ -106,12 +110,12 @@ def sufficiency_of(
     )
 
 
-def active_words(percent: float | None) -> str:
+def active_words(percent: float | None) -> Said:
     """`99 %`; beside the 70 % that are needed with as many decimals as keep it on its side; a dash for None."""
     if percent is None:
-        return "–"
+        return digits("–")
     if (percent < ACTIVE_NEEDED) == (round(percent) < ACTIVE_NEEDED):
-        return f"{percent:.0f} %"
+        return digits(f"{percent:.0f} %")
     return share(percent, Goal("in_range", ACTIVE_NEEDED))
 
 
@@ -122,16 +126,28 @@ def why_no_estimate(worn_ms: int, state: Sufficiency, targets: Targets) -> str |
     if state.sufficient and state.days_needed >= DAYS_NEEDED:
         return None
     if worn_ms * 100 >= DAYS_NEEDED * DAY_MS * ACTIVE_NEEDED:
-        worn = _floored(state.active_percent or 0)
-        return f"needs {ACTIVE_NEEDED:.0f} % of the {state.calendar_days} days worn, has {worn} %"
-    return f"needs 14 days, 9.8 of them worn (70 %); has {_floored(worn_ms / DAY_MS)}"
+        return said(
+            "needs %(needed)s %% of the %(days)s days worn, has %(has)s %%",
+            needed=number(ACTIVE_NEEDED, 0),
+            days=state.calendar_days,
+            has=_floored(state.active_percent or 0),
+        )
+    return said(
+        "needs 14 days, %(needed)s of them worn (70 %%); has %(has)s",
+        needed=digits("9.8"),
+        has=_floored(worn_ms / DAY_MS),
+    )
 
 
 def why_no_variability(worn_ms: int) -> str | None:
     """Why nothing is said of variability and risk, in words; None where it is."""
     if worn_ms * 100 >= DAY_MS * ACTIVE_NEEDED:
         return None
-    return f"needs 16.8 worn hours (70 % of a day), has {_floored(worn_ms / DAY_MS * 24)}"
+    return said(
+        "needs %(needed)s worn hours (70 %% of a day), has %(has)s",
+        needed=digits("16.8"),
+        has=_floored(worn_ms / DAY_MS * 24),
+    )
 
 
 def borne(metrics: M, worn_ms: int, state: Sufficiency, targets: Targets) -> M:
@@ -152,6 +168,6 @@ def borne(metrics: M, worn_ms: int, state: Sufficiency, targets: Targets) -> M:
     return msgspec.structs.replace(metrics, **dict.fromkeys(gone), missing=missing)
 
 
-def _floored(value: float) -> str:
+def _floored(value: float) -> Said:
     """One decimal, rounded down: 9.79 of 9.8 needed is not 9.8."""
-    return f"{int(value * 10 + 1e-9) / 10:.1f}"
+    return digits(f"{int(value * 10 + 1e-9) / 10:.1f}")

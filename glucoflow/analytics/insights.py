@@ -13,14 +13,15 @@ import msgspec
 from glucoflow.analytics.patterns.pattern import Pattern, PatternKind
 from glucoflow.analytics.summary import PeriodSummary
 from glucoflow.model.goals import Goal, goals_of, share
+from glucoflow.model.said import Said, capital, digits, joined, listed, said, said_n
 from glucoflow.model.targets import CV_GOAL, PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose, glucose_unit
-from glucoflow.model.words import count
+from glucoflow.model.words import number
 
 Tone = Literal["better", "worse", "note"]
 LONGEST_LIST = 5
 WEAR_DROP = 10.0
-GOAL_RULE = "The exact share of worn time against the goal of the person's profile (consensus 2019)."
+GOAL_RULE = said("The exact share of worn time against the goal of the person's profile (consensus 2019).")
 
 
 class Insight(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,19 +38,19 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
     suggestion: str | None = None
 
 
-SUGGESTIONS: dict[str, str] = {
-    "below_goal": "Talk to your care team about how to avoid lows.",
-    "very_low_goal": "Talk to your care team soon about these very low values.",
-    "very_high_goal": "Talk to your care team about these very high values.",
-    "lows_by_time": "Talk to your care team about the hours before this time.",
-    "overnight_lows": "Talk to your care team about your nights.",
-    "lows_by_weekday": "Talk to your care team about what is different on this weekday.",
-    "highs_by_time": "Talk to your care team about the hours before this time.",
-    "highs_by_weekday": "Talk to your care team about what is different on this weekday.",
-    "after_meals": "Talk to your care team about these meals and their timing.",
-    "dawn_rise": "Talk to your care team about the rise in the early morning.",
-    "rebound_highs": "Talk to your care team about how you treat lows.",
-    "variability": "Talk to your care team about what makes your glucose swing.",
+SUGGESTIONS: dict[str, Said] = {
+    "below_goal": said("Talk to your care team about how to avoid lows."),
+    "very_low_goal": said("Talk to your care team soon about these very low values."),
+    "very_high_goal": said("Talk to your care team about these very high values."),
+    "lows_by_time": said("Talk to your care team about the hours before this time."),
+    "overnight_lows": said("Talk to your care team about your nights."),
+    "lows_by_weekday": said("Talk to your care team about what is different on this weekday."),
+    "highs_by_time": said("Talk to your care team about the hours before this time."),
+    "highs_by_weekday": said("Talk to your care team about what is different on this weekday."),
+    "after_meals": said("Talk to your care team about these meals and their timing."),
+    "dawn_rise": said("Talk to your care team about the rise in the early morning."),
+    "rebound_highs": said("Talk to your care team about how you treat lows."),
+    "variability": said("Talk to your care team about what makes your glucose swing."),
 }
 _ORDER = (
     "very_low_goal",
@@ -100,13 +101,13 @@ def insights_of(
 
 
 def _insufficient(period: PeriodSummary) -> Insight:
-    reason = period.sufficiency.reason or "not enough data"
+    reason = period.sufficiency.reason or said("not enough data")
     return _insight(
         period,
         "sufficiency",
         "note",
-        reason[0].upper() + reason[1:],
-        "Fewer than 70 % of the expected readings in the window; nothing else is said.",
+        capital(reason),
+        said("Fewer than 70 %% of the expected readings in the window; nothing else is said."),
         numbers={"days": period.sufficiency.days, "days_needed": float(period.sufficiency.days_needed)},
     )
 
@@ -115,12 +116,15 @@ def _goals(period: PeriodSummary, targets: Targets, unit: Unit) -> list[Insight]
     """Goals that are missed, each side once: the deeper one names the wider one too; and the range where it is met."""
     metrics, goals = period.metrics, goals_of(targets)
     low, high = glucose_unit(targets.low, unit), glucose_unit(targets.high, unit)
-    places: dict[str, tuple[str, float | None]] = {
-        "very_low": (f"below {glucose_unit(targets.very_low, unit)}", metrics.below_54_percent),
-        "below": (f"below {low}", metrics.target_below_percent),
-        "very_high": (f"above {glucose_unit(targets.very_high, unit)}", metrics.above_250_percent),
-        "above": (f"above {high}", metrics.target_above_percent),
-        "in_range": (f"from {glucose(targets.low, unit)} to {high}", metrics.target_in_percent),
+    places: dict[str, tuple[Said, float | None]] = {
+        "very_low": (said("below %(limit)s", limit=glucose_unit(targets.very_low, unit)), metrics.below_54_percent),
+        "below": (said("below %(limit)s", limit=low), metrics.target_below_percent),
+        "very_high": (said("above %(limit)s", limit=glucose_unit(targets.very_high, unit)), metrics.above_250_percent),
+        "above": (said("above %(limit)s", limit=high), metrics.target_above_percent),
+        "in_range": (
+            said("from %(low)s to %(high)s", low=glucose(targets.low, unit), high=high),
+            metrics.target_in_percent,
+        ),
     }
     missed = {name: goal for name, goal in goals.items() if _missed(goal, places[name][1])}
     found = []
@@ -139,14 +143,26 @@ def _missed(goal: Goal, percent: float | None) -> bool:
 
 
 def _off_goal(
-    period: PeriodSummary, named: Sequence[str], missed: dict[str, Goal], places: dict[str, tuple[str, float | None]]
+    period: PeriodSummary, named: Sequence[str], missed: dict[str, Goal], places: dict[str, tuple[Said, float | None]]
 ) -> Insight:
-    said = []
-    for name in named:
-        where, percent = places[name]
-        said.append(f"{share(percent, missed[name])} was {where} ({missed[name].words})")
+    parts = [
+        said(
+            "%(share)s was %(where)s (%(goal)s)",
+            share=share(places[name][1], missed[name]),
+            where=places[name][0],
+            goal=missed[name].words,
+        )
+        for name in named
+    ]
     minutes = (places[named[0]][1] or 0) / 100 * 1440
-    text = f"In {count(period.days, 'day')}, {' and '.join(said)}; that is {_a_day(minutes)} {places[named[0]][0]}"
+    text = said_n(
+        "In %(n)s day, %(shares)s; that is %(time)s %(where)s",
+        "In %(n)s days, %(shares)s; that is %(time)s %(where)s",
+        period.days,
+        shares=listed(parts),
+        time=_a_day(minutes),
+        where=places[named[0]][0],
+    )
     numbers = {"percent": places[named[0]][1] or 0.0, "goal": missed[named[0]].percent}
     return _insight(period, f"{named[0]}_goal", "worse", text, GOAL_RULE, numbers)
 
@@ -154,9 +170,19 @@ def _off_goal(
 def _range(period: PeriodSummary, goal: Goal, where: str, percent: float | None) -> Insight:
     value = percent or 0.0
     met = goal.met(value)
-    days = count(period.days, "day")
-    end = f"the goal of {goal.percent:g} % is met" if met else f"the goal is more than {goal.percent:g} %"
-    text = f"{share(value, goal)} of the time was {where} in {days}; {end}"
+    percent_set = digits(f"{goal.percent:g}")
+    if met:
+        end = said("the goal of %(p)s %% is met", p=percent_set)
+    else:
+        end = said("the goal is more than %(p)s %%", p=percent_set)
+    text = said_n(
+        "%(share)s of the time was %(where)s in %(n)s day; %(verdict)s",
+        "%(share)s of the time was %(where)s in %(n)s days; %(verdict)s",
+        period.days,
+        share=share(value, goal),
+        where=where,
+        verdict=end,
+    )
     numbers = {"percent": value, "goal": goal.percent}
     return _insight(period, "in_range_goal", "better" if met else "worse", text, GOAL_RULE, numbers)
 
@@ -166,16 +192,27 @@ def _variability(period: PeriodSummary) -> list[Insight]:
     if cv is None or cv <= CV_GOAL:
         return []
     shown = share(cv, Goal("in_range", CV_GOAL))
-    text = f"Glucose swung widely in {count(period.days, 'day')}: CV {shown}, {CV_GOAL:.0f} % or less counts as stable"
-    return [_insight(period, "variability", "worse", text, "CV above 36 % (consensus 2019).", {"cv": cv})]
+    text = said_n(
+        "Glucose swung widely in %(n)s day: CV %(cv)s, %(goal)s %% or less counts as stable",
+        "Glucose swung widely in %(n)s days: CV %(cv)s, %(goal)s %% or less counts as stable",
+        period.days,
+        cv=shown,
+        goal=f"{CV_GOAL:.0f}",
+    )
+    return [_insight(period, "variability", "worse", text, said("CV above 36 %% (consensus 2019)."), {"cv": cv})]
 
 
 def _wear(period: PeriodSummary, before: PeriodSummary) -> list[Insight]:
     now, then = period.metrics.active_percent, before.metrics.active_percent
     if now is None or then is None or not before.metrics.n or then - now < WEAR_DROP:
         return []
-    text = f"The sensor was active {share(now)} of the time, down from {share(then)} in the {period.days} days before"
-    rule = "Percent active at least 10 points lower than in the period before."
+    text = said(
+        "The sensor was active %(now)s of the time, down from %(then)s in the %(n)s days before",
+        now=share(now),
+        then=share(then),
+        n=period.days,
+    )
+    rule = said("Percent active at least 10 points lower than in the period before.")
     return [_insight(period, "sensor_active", "note", text, rule, {"percent": now, "before": then})]
 
 
@@ -196,7 +233,7 @@ def _of_pattern(group: Sequence[Pattern]) -> Insight:
         numbers |= {"minute_from": first.minute_from, "minute_to": first.minute_to}
     if first.p_value:
         numbers["p_value"] = max(pattern.p_value for pattern in group)
-    text = "; ".join(pattern.text for pattern in group)
+    text = joined("; ", (pattern.text for pattern in group))
     tone: Tone = "worse" if first.kind in SUGGESTIONS else "note"
     if first.kind in ("in_range_change", "below_change"):
         rose = first.numbers["difference"] > 0
@@ -204,7 +241,7 @@ def _of_pattern(group: Sequence[Pattern]) -> Insight:
     return Insight(
         kind=first.kind,
         tone=tone,
-        text=text[0].upper() + text[1:],
+        text=capital(text),
         rule=first.rule,
         start=first.start,
         end=first.end,
@@ -230,6 +267,8 @@ def _insight(
     )
 
 
-def _a_day(minutes: float) -> str:
+def _a_day(minutes: float) -> Said:
     """`17 min a day`, `3.8 h a day`."""
-    return f"{minutes / 60:.1f} h a day" if minutes >= 90 else f"{max(1, round(minutes))} min a day"
+    if minutes >= 90:
+        return said("%(n)s h a day", n=number(minutes / 60))
+    return said("%(n)s min a day", n=max(1, round(minutes)))

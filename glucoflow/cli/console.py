@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from glucoflow.model.errors import GlucoflowError
+from glucoflow.model.said import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -47,7 +48,7 @@ def say_error(error: GlucoflowError) -> None:
 
 def print_json(value: object) -> None:
     """One line of JSON on standard output."""
-    sys.stdout.write(json.dumps(msgspec.to_builtins(value)) + "\n")
+    sys.stdout.write(json.dumps(msgspec.to_builtins(value, enc_hook=plain)) + "\n")
     sys.stdout.flush()
 
 

@@ -21,7 +21,7 @@ from glucoflow.service.maintenance import nobodys, nobodys_words
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.prefect_api import prefect_api
 from glucoflow.service.providers import SIMULATOR, Providers
-from glucoflow.service.runtime import doubles, elasticsearch_of, open_runtime, store_of
+from glucoflow.service.runtime import callback_of, doubles, elasticsearch_of, open_runtime, store_of
 from glucoflow.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 2**30
@@ -210,7 +210,7 @@ def _clock(settings: Settings) -> str:
 
 def _providers(settings: Settings) -> Providers:
     up = running.find(settings.store.data_dir)
-    return Providers(settings=settings.providers, doubles=doubles(settings, up))
+    return Providers(settings=settings.providers, doubles=doubles(settings, up), callback=callback_of(settings))
 
 
 def _ask(providers: Providers, provider: Provider[Any], region: str) -> requests.Response | None:

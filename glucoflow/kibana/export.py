@@ -8,6 +8,8 @@ from glucoflow.kibana.excluded import without
 from glucoflow.kibana.person import KibanaPerson, words_for
 from glucoflow.kibana.placeholders import filled
 from glucoflow.kibana.template import Json
+from glucoflow.kibana.texts import dashboard_in
+from glucoflow.languages import language
 from glucoflow.model.target_bands import params_for
 
 OPERATOR = "operator"
@@ -29,10 +31,11 @@ def export_operator(*, runs_index: str = "glucoflow-runs") -> bytes:
 def person_objects(person: KibanaPerson) -> list[Json]:
     """What `export_person` writes, as values."""
     words, params, key = words_for(person), params_for(person.targets, person.unit), person.user_id
-    lists: list[Json] = filled(views.lists(key, views.LISTS, f"cgm-view-{key}"), words)
-    made = [without(filled(one, words), person) for one in template.dashboards("person")]
+    spoken = language(person.language)
+    lists: list[Json] = filled(views.lists(key, views.LISTS, f"cgm-view-{key}", spoken), words)
+    made = [without(filled(dashboard_in(one, spoken), words), person) for one in template.dashboards("person")]
     view = views.person_view(person)
-    objects = [view, *lists, *(template.closed(one, params, words) for one in made)]
+    objects = [view, *lists, *(template.closed(one, params, words, spoken) for one in made)]
     return [views.tag(key, objects), *objects]
 
 

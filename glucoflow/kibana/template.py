@@ -10,6 +10,8 @@ from typing import Any
 
 from glucoflow.files import packaged
 from glucoflow.kibana.placeholders import filled
+from glucoflow.kibana.texts import chart_in
+from glucoflow.languages import ENGLISH, Language
 from glucoflow.model.errors import Misconfigured
 
 Json = dict[str, Any]
@@ -24,19 +26,20 @@ def dashboards(name: str) -> list[Json]:
     return [line for line in map(json.loads, lines) if "glucoflow" not in line]
 
 
-def chart(name: str, params: Words, words: Words) -> str:
+def chart(name: str, params: Words, words: Words, language: Language = ENGLISH) -> str:
     """A chart as Kibana takes it: its params set, its placeholders filled, what only our own pages need left out."""
-    spec: Json = filled(json.loads(_read(packaged("kibana") / "vega" / f"{name}.vl.json")), words)
+    source = json.loads(_read(packaged("kibana") / "vega" / f"{name}.vl.json"))
+    spec: Json = filled(chart_in(source, language), words)
     spec.pop("usermeta", None)
     for param in spec.get("params", ()):
         param["value"] = params.get(param["name"], param["value"])
     return text(spec)
 
 
-def closed(dashboard: Json, params: Words, words: Words) -> Json:
+def closed(dashboard: Json, params: Words, words: Words, language: Language = ENGLISH) -> Json:
     """A filled dashboard with its inner JSON as strings and its charts put in."""
     attributes = dict(dashboard["attributes"])
-    attributes["panelsJSON"] = [_with_chart(panel, params, words) for panel in attributes["panelsJSON"]]
+    attributes["panelsJSON"] = [_with_chart(panel, params, words, language) for panel in attributes["panelsJSON"]]
     if "controlGroupInput" in attributes:
         control = attributes["controlGroupInput"]
         inner = {key: text(control[key]) for key in ("ignoreParentSettingsJSON", "panelsJSON")}
@@ -51,11 +54,11 @@ def text(node: Any) -> str:
     return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
 
 
-def _with_chart(panel: Json, params: Words, words: Words) -> Json:
+def _with_chart(panel: Json, params: Words, words: Words, language: Language) -> Json:
     config = panel["embeddableConfig"]
     if config.get("savedVis", {}).get("type") != "vega":
         return panel
-    spec = chart(config["savedVis"]["params"]["spec"]["chart"], params, words)
+    spec = chart(config["savedVis"]["params"]["spec"]["chart"], params, words, language)
     return {**panel, "embeddableConfig": {**config, "savedVis": {**config["savedVis"], "params": {"spec": spec}}}}
 
 

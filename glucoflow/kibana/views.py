@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.template import Json, text
+from glucoflow.languages import ENGLISH, Language, language
 from glucoflow.model import episode_words
 from glucoflow.model.glycemia import EPISODE_KINDS
+from glucoflow.model.said import Said, capital, joined
 from glucoflow.model.target_bands import NAMES
 from glucoflow.model.trends import ARROWS
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
 
 WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
@@ -153,6 +155,11 @@ def tag(key: str, objects: Sequence[Json]) -> Json:
 
 def person_view(person: KibanaPerson) -> Json:
     """Documents of one person, with their bands and kinds by name and every moment as a person reads it."""
+    spoken = language(person.language)
+
+    def named(words: Mapping[Any, str], unknown: str = "") -> Json:
+        return _lookup({key: spoken.of(word) for key, word in words.items()}, unknown)
+
     formats: Json = {field: _duration("milliseconds") for field in DURATIONS}
     formats |= {
         "@timestamp": _date(),
@@ -162,21 +169,30 @@ def person_view(person: KibanaPerson) -> Json:
         "episode.extreme_mmol_l": _number("0.0"),
         "episode.minutes": _duration("minutes", 1),
         "device.transmitter_id": {"id": "truncate", "params": {"fieldLength": ID_LETTERS}},
-        "glucose.range": _lookup(NAMES),
+        "glucose.range": named(NAMES),
         "trend.direction": _lookup(ARROWS, "?"),
-        "time.weekday": _lookup(WEEKDAYS),
+        "time.weekday": named(WEEKDAYS),
         "time.minute_of_day": _lookup({at: f"{at // 60:02}:{at % 60:02}" for at in range(24 * 60)}),
-        "episode.kind": _lookup(episode_names(person)),
-        "event.dataset": _lookup(KINDS),
-        "alert.name": _lookup(ALERTS),
+        "episode.kind": named(episode_names(person)),
+        "event.dataset": named(KINDS),
+        "alert.name": named(ALERTS),
     }
-    return _view(f"cgm-view-{person.user_id}", f"Glucose: {person.display_name}", person.index_alias, formats, LABELS)
+    labels = {field: spoken.of(label) for field, label in LABELS.items()}
+    title = f"{spoken.of('Glucose')}: {person.display_name}"
+    return _view(f"cgm-view-{person.user_id}", title, person.index_alias, formats, labels)
 
 
-def episode_names(person: KibanaPerson) -> dict[str, str]:
+def texts() -> list[str]:
+    """What a person's objects say that is in no template, for the catalogues."""
+    named = (WEEKDAYS, KINDS, LABELS, ALERTS)
+    titles = [title for title, _, _ in LISTS.values()]
+    return [*(text for words in named for text in words.values()), *titles]
+
+
+def episode_names(person: KibanaPerson) -> dict[str, Said]:
     """Each kind of episode with when it counts: `Low: below 70 for 15 min`."""
     return {
-        kind: f"{episode_words.NAMES[kind].capitalize()}: {episode_words.rule(kind, person.targets, person.unit)}"
+        kind: joined(": ", (capital(episode_words.NAMES[kind]), episode_words.rule(kind, person.targets, person.unit)))
         for kind in EPISODE_KINDS
     }
 
@@ -190,14 +206,14 @@ def runs_view(key: str, index: str) -> Json:
     return _view(f"cgm-runs-{key}", "glucoflow runs", index, formats, OPERATOR_LABELS)
 
 
-def lists(key: str, made_of: Lists, view_id: str) -> list[Json]:
+def lists(key: str, made_of: Lists, view_id: str, spoken: Language = ENGLISH) -> list[Json]:
     """Saved lists over a data view, newest first; the placeholders in them are still to be filled."""
     made = []
     name = "kibanaSavedObjectMeta.searchSourceJSON.index"
     for which, (title, query, columns) in made_of.items():
         source = {"query": {"query": query, "language": "kuery"}, "filter": [], "indexRefName": name}
         attributes = {
-            "title": f"{title}: {{name}}",
+            "title": f"{spoken.of(title)}: {{name}}",
             "description": "",
             "columns": list(columns),
             "sort": [["@timestamp", "desc"]],

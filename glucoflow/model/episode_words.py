@@ -3,20 +3,21 @@
 A very high episode lies within a high one, a long one likewise: they are named as parts, never added up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
+from glucoflow.model.said import Said, joined, said, said_n
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit, glucose
 from glucoflow.model.words import count
 
-NAMES: dict[EpisodeKind, str] = {
-    "low_l1": "low",
-    "low_l2": "very low",
-    "low_extended": "long low",
-    "high_l1": "high",
-    "high_l2": "very high",
-    "high_extended": "long very high",
+NAMES: dict[EpisodeKind, Said] = {
+    "low_l1": said("low"),
+    "low_l2": said("very low"),
+    "low_extended": said("long low"),
+    "high_l1": said("high"),
+    "high_l2": said("very high"),
+    "high_extended": said("long very high"),
 }
 
 WHOLE: dict[EpisodeKind, EpisodeKind] = {
@@ -27,32 +28,59 @@ WHOLE: dict[EpisodeKind, EpisodeKind] = {
 }
 """The kind that each episode of a deeper or longer kind lies within."""
 
-_RULES: dict[EpisodeKind, str] = {
-    "low_l1": "below {low} for 15 min",
-    "low_l2": "below {very_low} for 15 min",
-    "low_extended": "below {low} for over 2 h",
-    "high_l1": "above {high} for 15 min",
-    "high_l2": "above {very_high} for 15 min",
-    "high_extended": "above {very_high} for 90 min of 2 h",
+_COUNTED: dict[EpisodeKind, Said] = {
+    "low_l1": said_n("%(n)s low", "%(n)s low", 1),
+    "low_l2": said_n("%(n)s very low", "%(n)s very low", 1),
+    "low_extended": said_n("%(n)s long low", "%(n)s long low", 1),
+    "high_l1": said_n("%(n)s high", "%(n)s high", 1),
+    "high_l2": said_n("%(n)s very high", "%(n)s very high", 1),
+    "high_extended": said_n("%(n)s long very high", "%(n)s long very high", 1),
 }
+"""For the catalogues: `_counted` puts these messages together."""
 
 
-def rule(kind: EpisodeKind, targets: Targets, unit: Unit) -> str:
+def rule(kind: EpisodeKind, targets: Targets, unit: Unit) -> Said:
     """When an episode of this kind counts: `below 70 for 15 min`."""
-    names = ("very_low", "low", "high", "very_high")
-    return _RULES[kind].format(**{name: glucose(getattr(targets, name), unit) for name in names})
+    match kind:
+        case "low_l1" | "low_l2":
+            limit = glucose(targets.low if kind == "low_l1" else targets.very_low, unit)
+            return said("below %(limit)s for 15 min", limit=limit)
+        case "low_extended":
+            return said("below %(limit)s for over 2 h", limit=glucose(targets.low, unit))
+        case "high_l1" | "high_l2":
+            limit = glucose(targets.high if kind == "high_l1" else targets.very_high, unit)
+            return said("above %(limit)s for 15 min", limit=limit)
+    return said("above %(limit)s for 90 min of 2 h", limit=glucose(targets.very_high, unit))
 
 
-def counted(counts: Mapping[EpisodeKind, int]) -> str:
+def counted(counts: Mapping[EpisodeKind, int]) -> Said:
     """`3 low, with 1 very low and 1 long low within them; 85 high, with 17 very high within them`."""
-    said = []
-    for whole in ("low_l1", "high_l1"):
+    told: list[str] = []
+    wholes: tuple[EpisodeKind, ...] = ("low_l1", "high_l1")
+    for whole in wholes:
         n = counts.get(whole, 0)
-        parts = [f"{counts[kind]:,} {NAMES[kind]}" for kind in EPISODE_KINDS if _part(kind, whole) and counts.get(kind)]
-        within = f", with {' and '.join(parts)} within {'it' if n == 1 else 'them'}" if parts else ""
-        if n:
-            said.append(f"{n:,} {NAMES[whole]}{within}")
-    return "; ".join(said) or "no lows and no highs"
+        parts = [_counted(kind, counts[kind]) for kind in EPISODE_KINDS if _part(kind, whole) and counts.get(kind)]
+        if n and parts:
+            told.append(
+                said_n(
+                    "%(whole)s, with %(parts)s within it",
+                    "%(whole)s, with %(parts)s within them",
+                    n,
+                    whole=_counted(whole, n),
+                    parts=_and(parts),
+                )
+            )
+        elif n:
+            told.append(_counted(whole, n))
+    return joined("; ", told) if told else said("no lows and no highs")
+
+
+def _counted(kind: EpisodeKind, n: int) -> Said:
+    return said_n(f"%(n)s {NAMES[kind]}", f"%(n)s {NAMES[kind]}", n)
+
+
+def _and(parts: Sequence[str]) -> str:
+    return said("%(some)s and %(last)s", some=parts[0], last=parts[1]) if len(parts) == 2 else parts[0]
 
 
 def listed(n: int) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from glucoflow.model.ranges import BANDS, Band
+from glucoflow.model.said import Said, digits, said
 from glucoflow.model.targets import Targets
 
 GoalName = Literal["in_range", "below", "very_low", "above", "very_high"]
@@ -43,13 +44,16 @@ class Goal(msgspec.Struct, frozen=True):
         return (exact > self.percent, exact < self.percent) == (shown > self.percent, shown < self.percent)
 
     @property
-    def words(self) -> str:
+    def words(self) -> Said:
         """`goal over 70 %`, `goal under 1 %`."""
-        return f"goal {'over' if self.more else 'under'} {self.percent:g} %"
+        percent = digits(f"{self.percent:g}")
+        return said("goal over %(p)s %%", p=percent) if self.more else said("goal under %(p)s %%", p=percent)
 
-    def verdict(self, share: float, judged: bool = True) -> str:
+    def verdict(self, share: float, judged: bool = True) -> Said:
         """`goal under 1 %: met`; without `met` or `missed` where the data do not bear a judgement."""
-        return f"{self.words}: {'met' if self.met(share) else 'missed'}" if judged else self.words
+        if not judged:
+            return self.words
+        return said("%(goal)s: met", goal=self.words) if self.met(share) else said("%(goal)s: missed", goal=self.words)
 
 
 def goals_of(targets: Targets) -> dict[str, Goal]:
@@ -83,7 +87,7 @@ class ShownShares(msgspec.Struct, frozen=True):
         """The exact share."""
         return sum(self.exact[band] for band in _bands(name))
 
-    def text(self, name: str) -> str:
+    def text(self, name: str) -> Said:
         """`0.4 %`; `<0.1 %` for what is there but rounds to nothing."""
         exact, shown = self.truth(name), self.value(name)
         goal = self.goals.get(name)
@@ -91,7 +95,7 @@ class ShownShares(msgspec.Struct, frozen=True):
             return _beside(exact, goal)
         return _written(exact, shown, self.decimals)
 
-    def verdict(self, name: str, judged: bool = True) -> str:
+    def verdict(self, name: str, judged: bool = True) -> Said | Literal[""]:
         """The goal of a band or sum with `met` or `missed`; empty where none is set."""
         goal = self.goals.get(name)
         return "" if goal is None else goal.verdict(self.truth(name), judged)
@@ -123,10 +127,10 @@ def rounded_to_whole(percents: Sequence[float], decimals: int = DECIMALS) -> tup
     return tuple(result)
 
 
-def share(percent: float | None, goals: Iterable[Goal] | Goal | None = None) -> str:
+def share(percent: float | None, goals: Iterable[Goal] | Goal | None = None) -> Said:
     """One share in words, alone: one decimal, more where it would change its side of a goal; a dash for None."""
     if percent is None:
-        return "–"
+        return digits("–")
     against = [goals] if isinstance(goals, Goal) else list(goals or ())
     for decimals in range(DECIMALS, MOST_DECIMALS + 1):
         shown = round(percent, decimals)
@@ -135,14 +139,14 @@ def share(percent: float | None, goals: Iterable[Goal] | Goal | None = None) -> 
     return _beside(percent, next(goal for goal in against if not goal.keeps(percent, shown)))
 
 
-def _written(exact: float, shown: float, decimals: int) -> str:
+def _written(exact: float, shown: float, decimals: int) -> Said:
     if exact > 0 and shown <= 0:
-        return f"<{10**-decimals:g} %"
-    return f"{shown:.{decimals}f} %"
+        return digits(f"<{10**-decimals:g} %")
+    return digits(f"{shown:.{decimals}f} %")
 
 
-def _beside(exact: float, goal: Goal) -> str:
-    return f"{'>' if exact > goal.percent else '<' if exact < goal.percent else ''}{goal.percent:g} %"
+def _beside(exact: float, goal: Goal) -> Said:
+    return digits(f"{'>' if exact > goal.percent else '<' if exact < goal.percent else ''}{goal.percent:g} %")
 
 
 def _bands(name: str) -> tuple[Band, ...]:

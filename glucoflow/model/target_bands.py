@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from glucoflow.model.goals import PARTS, goals_of
 from glucoflow.model.ranges import BANDS, Band
+from glucoflow.model.said import Said, digits, joined, said
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import MG_DL, Unit, decimals_of, factor_of, glucose, in_unit
 
@@ -18,12 +19,12 @@ BAND_FIELD: Final = "glucose.range"
 BELOW: Final[tuple[Band, ...]] = ("very_low", "low")
 ABOVE: Final[tuple[Band, ...]] = ("high", "very_high")
 
-NAMES: Final[dict[Band, str]] = {
-    "very_low": "Very low",
-    "low": "Low",
-    "in_range": "In range",
-    "high": "High",
-    "very_high": "Very high",
+NAMES: Final[dict[Band, Said]] = {
+    "very_low": said("Very low"),
+    "low": said("Low"),
+    "in_range": said("In range"),
+    "high": said("High"),
+    "very_high": said("Very high"),
 }
 
 Edges = tuple[int | None, int | None]
@@ -75,29 +76,31 @@ def kql_for(targets: Targets, *bands: Band) -> str:
     return " and ".join(tests)
 
 
-def label(targets: Targets, band: Band, unit: Unit) -> str:
+def label(targets: Targets, band: Band, unit: Unit) -> Said:
     """A band with its limits and without its unit: `Very low <54`, `Low 54–69`, `In range 70–180`, `High 181–250`."""
     where = limits(targets, band, unit)
-    return f"{NAMES[band]} {where}" if where else NAMES[band]
+    return joined(" ", (NAMES[band], where)) if where else NAMES[band]
 
 
-def limits(targets: Targets, band: Band, unit: Unit) -> str:
+def limits(targets: Targets, band: Band, unit: Unit) -> Said:
     """`<54`, `54–69`, `>250`; empty for a band that is: very low begins where low does."""
     low, high = edges_of(targets, band)
     if low is None:
-        return f"<{glucose(targets.very_low, unit)}"
+        return digits(f"<{glucose(targets.very_low, unit)}")
     if high is None:
-        return f">{glucose(targets.very_high, unit)}"
+        return digits(f">{glucose(targets.very_high, unit)}")
     if high < low:
-        return ""
+        return digits("")
     # In mmol/L a band ends a tenth short of the next, as in mg/dL it ends one short.
     first = _steps(targets.high, unit) + 1 if band == "high" else _steps(low, unit)
     last = _steps(targets.low, unit) - 1 if band == "low" else _steps(high, unit)
-    return f"{_shown(first, unit)}–{_shown(last, unit)}"
+    return digits(f"{_shown(first, unit)}–{_shown(last, unit)}")
 
 
 def words_for(targets: Targets, unit: Unit) -> dict[str, Any]:
     """The placeholders of charts and dashboards that depend on targets and unit, and what they stand for.
+
+    Texts among them can be said again in another language.
 
     `{kql_…}` and `{filter_…}` are for `very_low` to `very_high`, `below` and `above`; a filter is a JSON value and
     must be the whole text. `{goal_…}` and `{pregnancy}` are for expressions: percent or `null`, `true` or `false`.

@@ -6,6 +6,8 @@ the field use 18, 18.0182 or 0.0555; mixing them moves readings across a band's 
 
 from typing import Literal
 
+from glucoflow.model.said import Said, digits
+
 Unit = Literal["mg/dL", "mmol/L"]
 
 MG_DL: Unit = "mg/dL"
@@ -47,14 +49,14 @@ def factor_of(unit: Unit) -> float:
     return 1.0 if unit == MG_DL else 1 / MG_DL_PER_MMOL_L
 
 
-def glucose(mg_dl: float | None, unit: Unit) -> str:
+def glucose(mg_dl: float | None, unit: Unit) -> Said:
     """A value as a person reads it, without its unit: whole mg/dL, mmol/L with one decimal, a dash for None."""
-    return "–" if mg_dl is None else f"{in_unit(mg_dl, unit):.{decimals_of(unit)}f}"
+    return digits("–" if mg_dl is None else f"{in_unit(mg_dl, unit):.{decimals_of(unit)}f}")
 
 
-def glucose_unit(mg_dl: float | None, unit: Unit) -> str:
+def glucose_unit(mg_dl: float | None, unit: Unit) -> Said:
     """The same with its unit: `104 mg/dL`, `5.8 mmol/L`."""
-    return "–" if mg_dl is None else f"{glucose(mg_dl, unit)} {unit}"
+    return digits("–" if mg_dl is None else f"{glucose(mg_dl, unit)} {unit}")
 
 
 def parse_unit(text: str) -> Unit:

@@ -2,33 +2,49 @@
 
 from datetime import timedelta
 
+from glucoflow.model.said import Said, digits, minute_said, said_n
 
-def count(n: int, noun: str = "", plural: str = "") -> str:
+NOUNS = (
+    said_n("%(n)s calendar day", "%(n)s calendar days", 2),
+    said_n("%(n)s day", "%(n)s days", 2),
+    said_n("%(n)s document", "%(n)s documents", 2),
+    said_n("%(n)s episode", "%(n)s episodes", 2),
+    said_n("%(n)s low", "%(n)s lows", 2),
+    said_n("%(n)s night", "%(n)s nights", 2),
+    said_n("%(n)s reading", "%(n)s readings", 2),
+    said_n("%(n)s second", "%(n)s seconds", 2),
+    said_n("%(n)s span", "%(n)s spans", 2),
+    said_n("%(n)s time", "%(n)s times", 2),
+)
+"""What pages count, for the catalogues: `count` puts these messages together."""
+
+
+def count(n: int, noun: str = "", plural: str = "") -> Said:
     """`12`, `1 day`, `1,250 readings`, `2 people`: digits in groups of three; a plural without an s is given."""
-    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}" if noun else f"{n:,}"
+    return said_n(f"%(n)s {noun}", f"%(n)s {plural or f'{noun}s'}", n) if noun else digits(f"{n:,}")
 
 
-def number(value: float | None, decimals: int = 1) -> str:
+def number(value: float | None, decimals: int = 1) -> Said:
     """The value, or a dash for None."""
-    return "–" if value is None else f"{value:.{decimals}f}"
+    return digits("–" if value is None else f"{value:.{decimals}f}")
 
 
-def percent(value: float | None, decimals: int = 0) -> str:
+def percent(value: float | None, decimals: int = 0) -> Said:
     """`62 %`, a dash for None; what would round to 0 but is not says so: `<1 %`, `<0.1 %`."""
     if value is not None and 0 < value < 0.5 * 10**-decimals:
-        return f"<{10**-decimals:g} %"
-    return "–" if value is None else f"{value:.{decimals}f} %"
+        return digits(f"<{10**-decimals:g} %")
+    return digits("–" if value is None else f"{value:.{decimals}f} %")
 
 
-def length(span: timedelta) -> str:
+def length(span: timedelta) -> Said:
     """A span without its sign, coarse: `40 s`, `12 min`, `3 h`, `5 days`."""
     seconds = abs(span).total_seconds()
     if seconds < 60:
-        return f"{int(seconds)} s"
+        return digits(f"{int(seconds)} s")
     if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
+        return digits(f"{seconds / 60:.0f} min")
     if seconds < 48 * 3600:
-        return f"{seconds / 3600:.0f} h"
+        return digits(f"{seconds / 3600:.0f} h")
     return count(round(seconds / 86_400), "day")
 
 
@@ -38,14 +54,12 @@ def duration(minutes: float) -> str:
     return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
 
 
-def clock(minute: float) -> str:
-    """A minute of the day: `02:30`."""
-    return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
+clock = minute_said
 
 
-def signed(value: float, decimals: int = 1) -> str:
+def signed(value: float, decimals: int = 1) -> Said:
     """`+7.9`, `−1.8`, with a real minus sign; zero has none."""
     text = f"{abs(value):.{decimals}f}"
     if float(text) == 0:
-        return text
-    return f"+{text}" if value > 0 else f"−{text}"
+        return digits(text)
+    return digits(f"+{text}" if value > 0 else f"−{text}")

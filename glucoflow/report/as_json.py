@@ -11,6 +11,7 @@ from glucoflow.analytics.more_figures import more_figures
 from glucoflow.analytics.series import Series, moment_of
 from glucoflow.analytics.summary import COMPARED, Metrics
 from glucoflow.model.goals import goals_of
+from glucoflow.model.said import plain
 from glucoflow.report.figures import Figures
 
 _UNITS = re.compile(r"(?<!active)(_percent|_mg_dl|_mg_dl_per_h)$")
@@ -39,7 +40,7 @@ def json_line(person_id: str, figures: Figures, zoned: bool, more: Mapping[str, 
     answer["not_counted"] = msgspec.to_builtins(metrics.excluded_counts)
     answer["interval_minutes"] = None if metrics.interval_ms is None else metrics.interval_ms / 60_000
     answer["days_with_data"] = figures.days_with_data
-    answer["sufficiency"] = msgspec.to_builtins(figures.state)
+    answer["sufficiency"] = msgspec.to_builtins(figures.state, enc_hook=plain)
     answer["goals"] = _goals(figures)
     answer["more"] = None if figures.no_episodes else _more(used)
     answer["episodes"] = None if figures.no_episodes else figures.counts()
@@ -64,7 +65,10 @@ def local_iso(used: Series, index: int, zoned: bool) -> str | None:
 def _more(used: Series) -> dict[str, object]:
     """Further figures (`analytics.more_figures`) under their own names, units included."""
     found = more_figures(used)
-    return {**msgspec.to_builtins(found), "conga_mg_dl": {f"{hours}h": one for hours, one in found.conga_mg_dl.items()}}
+    return {
+        **msgspec.to_builtins(found, enc_hook=plain),
+        "conga_mg_dl": {f"{hours}h": one for hours, one in found.conga_mg_dl.items()},
+    }
 
 
 def _goals(figures: Figures) -> list[dict[str, object]] | None:

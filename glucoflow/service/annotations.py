@@ -16,6 +16,7 @@ import msgspec
 from glucoflow.analytics.adherence import Adherence, read_entries
 from glucoflow.es.queries import Queries
 from glucoflow.model.errors import GlucoflowError, Rejected
+from glucoflow.model.said import said
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import Unit, in_mg_dl
 from glucoflow.report.sheet import Sheet
@@ -123,7 +124,7 @@ class Annotations:
         if profile is not None and profile not in PROFILES:
             raise Rejected("profile", f"is one of {', '.join(PROFILES)}")
         if (low is None) != (high is None):
-            raise Rejected("targets", "need both limits, the low and the high one")
+            raise Rejected("targets", said("need both limits, the low and the high one"))
         own = None
         if low is not None and high is not None:
             limits = [in_mg_dl(value, unit or person.unit) for value in (low, high)]
@@ -142,10 +143,16 @@ class Annotations:
         zone: str,
         unit: Unit,
         born: date | msgspec.UnsetType | None = msgspec.UNSET,
+        language: str | None = None,
     ) -> Person:
-        """Rename a person, move their home zone, change their unit; the id stays. Summaries follow. Raises Rejected."""
+        """Rename a person, move their home zone, change their unit or language; the id stays. Summaries follow.
+
+        Raises Rejected.
+        """
         person = self._store.people.get(user_id)
-        changed = self._store.people.update(user_id, display_name=display_name, zone=zone, unit=unit, born=born)
+        changed = self._store.people.update(
+            user_id, display_name=display_name, zone=zone, unit=unit, born=born, language=language
+        )
         if (changed.zone, changed.unit) != (person.zone, person.unit):
             self._summarize(user_id, None, None)
         return changed

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize, Rejected
+from glucoflow.model.said import said
 from glucoflow.provider import Field, OAuth
 from glucoflow.service.backfill import checked_window
 from glucoflow.service.one_moment import ranked
@@ -166,7 +167,7 @@ class SiteConnect:
         """
         checked_window(first, last, self._store.people.get(user_id).zone, now)
         if not any(one.state == "connected" for one in self._store.connections.for_user(user_id)):
-            raise Rejected("person", "nothing is connected that could be asked; connect first")
+            raise Rejected("person", said("nothing is connected that could be asked; connect first"))
         self._request_backfill(self._store.backfills.ask(user_id, first, last, now))
 
     def disconnect(self, user_id: str, connection_id: str) -> None:
@@ -206,7 +207,7 @@ class SiteConnect:
     def _own(self, user_id: str, connection_id: str) -> Connection:
         found = self._store.connections.get(connection_id)
         if found.user_id != user_id:
-            raise Rejected("connection", "belongs to someone else")
+            raise Rejected("connection", said("belongs to someone else"))
         return found
 
 

@@ -10,6 +10,7 @@ from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.export import OPERATOR
 from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.provision import Provisioned, ReaderUser, provision_operator, provision_person
+from glucoflow.languages import ENGLISH_TAG
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
 from glucoflow.provider import installed
 from glucoflow.service.runtime import Runtime
@@ -65,6 +66,7 @@ def kibana_person(store: Store, person: Person, names: Names) -> KibanaPerson:
         targets=person.targets,
         index_alias=names.alias(person.id),
         zone=person.zone,
+        language=person.language or ENGLISH_TAG,
         exclusions=store.exclusions.list(person.id),
         delays=delays_of(store, person.id),
     )

@@ -27,6 +27,7 @@ from glucoflow.model.documents import (
 from glucoflow.model.glycemia import Episode
 from glucoflow.model.localtime import epoch_ms, time_fields
 from glucoflow.model.records import NO_PAYLOAD
+from glucoflow.model.said import plain
 from glucoflow.model.units import to_mmol_l
 
 DERIVED = "glucoflow"
@@ -97,9 +98,9 @@ def insight_document(user_id: str, insight: Insight, rank: int, period: Document
             kind=insight.kind,
             rank=rank,
             tone=insight.tone,
-            text=insight.text,
-            rule=insight.rule,
-            suggestion=insight.suggestion,
+            text=str(insight.text),
+            rule=str(insight.rule),
+            suggestion=None if insight.suggestion is None else str(insight.suggestion),
             window=summary.window,
             start=summary.start,
             end=summary.end,
@@ -111,7 +112,7 @@ def insight_document(user_id: str, insight: Insight, rank: int, period: Document
 
 def summary_fields(summary: DaySummary | PeriodSummary, start: datetime, end: datetime) -> SummaryFields:
     """The `summary` object of a document. `start` and `end` are instants; a period has the date of its last day."""
-    fields = _rounded(msgspec.to_builtins(summary))
+    fields = _rounded(msgspec.to_builtins(summary, enc_hook=plain))
     metrics = fields.pop("metrics")
     missing = metrics.pop("missing")
     fields |= metrics | {"start": start, "end": end}
@@ -121,7 +122,7 @@ def summary_fields(summary: DaySummary | PeriodSummary, start: datetime, end: da
         fields["date"] = (summary.end - timedelta(days=1)).isoformat()
         fields["change"] = fields["change"] or None
     made = msgspec.convert(fields, SummaryFields)
-    reasons = msgspec.Raw(msgspec.json.encode(missing, order="sorted")) if missing else NO_PAYLOAD
+    reasons = msgspec.Raw(msgspec.json.encode(missing, order="sorted", enc_hook=plain)) if missing else NO_PAYLOAD
     return msgspec.structs.replace(made, missing=reasons)
 
 

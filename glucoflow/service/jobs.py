@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from glucoflow.model.ingestion import Counts, Kind, Window
+from glucoflow.model.said import joined, said
 from glucoflow.store import SYNC, Backfill, Unread
 
 MAIN: Kind = "readings"
@@ -57,12 +58,21 @@ SYNC_NOW = Job(flow="sync", everything=True)
 
 def backfill_words(one: Backfill) -> str:
     """How an open backfill stands, in a sentence."""
-    days = f"The days from {one.first} to {one.last}"
     if one.state == "running":
-        return f"{days} are being read: {100 * one.progress:.0f} % are done."
+        return said(
+            "The days from %(first)s to %(last)s are being read: %(p)s %% are done.",
+            first=one.first,
+            last=one.last,
+            p=f"{100 * one.progress:.0f}",
+        )
     if one.state == "asked":
-        return f"{days} were asked for, and wait for their turn."
-    return f"{days} wait for their turn. {one.message} {one.remedy}".rstrip()
+        return said(
+            "The days from %(first)s to %(last)s were asked for, and wait for their turn.",
+            first=one.first,
+            last=one.last,
+        )
+    waiting = said("The days from %(first)s to %(last)s wait for their turn.", first=one.first, last=one.last)
+    return joined(" ", filter(None, (waiting, one.message, one.remedy)))
 
 
 MOST_SHOWN = 3
@@ -71,11 +81,11 @@ REMEDY = "Everything else was read. This is tried again by itself."
 
 def unread_words(rows: Sequence[Unread], zone: str) -> tuple[str, str]:
     """What is missing and why, by the person's own clock, and what to do. For at least one row."""
-    said = [_sentence(row, ZoneInfo(zone)) for row in rows[:MOST_SHOWN]]
+    told = [_sentence(row, ZoneInfo(zone)) for row in rows[:MOST_SHOWN]]
     if len(rows) > MOST_SHOWN:
-        said.append(f"So it is with {len(rows) - MOST_SHOWN} more windows.")
+        told.append(f"So it is with {len(rows) - MOST_SHOWN} more windows.")
     remedies = dict.fromkeys(row.remedy for row in rows[:MOST_SHOWN] if row.remedy)
-    return " ".join(said), " ".join([REMEDY, *remedies])
+    return " ".join(told), " ".join([REMEDY, *remedies])
 
 
 def _sentence(row: Unread, zone: ZoneInfo) -> str:

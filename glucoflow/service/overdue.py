@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from glucoflow.model.errors import GlucoflowError
+from glucoflow.model.said import said
 from glucoflow.model.words import length
 from glucoflow.service.prefect_api import PrefectApi, prefect_api
 from glucoflow.settings import Settings
@@ -45,7 +46,7 @@ class Overdue(msgspec.Struct, frozen=True, kw_only=True):
         """One sentence on what waits."""
         if self.since is None:
             return ""
-        return f"Due for {length(now - self.since)}, and no run has taken it."
+        return said("Due for %(time)s, and no run has taken it.", time=length(now - self.since))
 
 
 def waiting(store: Store, connections: Sequence[Connection], now: datetime, every: timedelta) -> list[Connection]:
@@ -86,8 +87,8 @@ def cause(settings: Settings, now: datetime) -> Cause:
         deployment = api.get(f"deployments/name/{_FLOW}/{_FLOW}")
         if deployment is None:
             return Cause(
-                message="Prefect does not know the flow that syncs.",
-                remedy="Start `glucoflow up`, or run `glucoflow provision --deployments`.",
+                message=said("Prefect does not know the flow that syncs."),
+                remedy=said("Start `glucoflow up`, or run `glucoflow provision --deployments`."),
             )
         stale = now - INTERVALS * timedelta(minutes=settings.sync.every_minutes)
         return (
@@ -110,8 +111,8 @@ def _paused(deployment: dict[str, Any]) -> Cause | None:
     if active and not deployment["paused"]:
         return None
     return Cause(
-        message="The schedule is paused in Prefect.",
-        remedy="Resume the deployment called sync on Prefect's page (Deployments), or start glucoflow again.",
+        message=said("The schedule is paused in Prefect."),
+        remedy=said("Resume the deployment called sync on Prefect's page (Deployments), or start glucoflow again."),
     )
 
 
@@ -130,7 +131,9 @@ def _held(api: PrefectApi, deployment: dict[str, Any], stale: datetime) -> Cause
             return Cause(
                 message=f"A run that began at {began.astimezone(UTC):%H:%M} UTC on {began.astimezone(UTC):%d %B} "
                 f"({run['name']}) holds the slot.",
-                remedy="Cancel it on Prefect's page (Runs) if nothing works on it any more, or start glucoflow again.",
+                remedy=said(
+                    "Cancel it on Prefect's page (Runs) if nothing works on it any more, or start glucoflow again."
+                ),
             )
     return None
 
@@ -139,17 +142,19 @@ def _nobody_takes(api: PrefectApi, deployment: dict[str, Any]) -> Cause | None:
     pool = deployment["work_pool_name"]
     if pool is None:
         polled = deployment["status"] == "READY"
-        remedy = "Start `glucoflow up` again; the end of logs/flows.log in the data folder says why its flows ended."
+        remedy = said(
+            "Start `glucoflow up` again; the end of logs/flows.log in the data folder says why its flows ended."
+        )
     else:
         online = {"workers": {"status": {"any_": ["ONLINE"]}}}
         polled = bool(api.filtered(f"work_pools/{pool}/workers", **online))
-        remedy = "Start `glucoflow worker` (docker compose up -d worker)."
-    return None if polled else Cause(message="No process takes the runs that are due.", remedy=remedy)
+        remedy = said("Start `glucoflow worker` (docker compose up -d worker).")
+    return None if polled else Cause(message=said("No process takes the runs that are due."), remedy=remedy)
 
 
 def _unknown(address: str) -> Cause:
     return Cause(
-        message="Prefect answers and its schedule is on, but no sync begins.",
+        message=said("Prefect answers and its schedule is on, but no sync begins."),
         remedy=f"Look at the latest runs of the deployment called sync at {address.removesuffix('/api')}, and into the "
         "logs of what runs flows.",
     )

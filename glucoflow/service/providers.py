@@ -41,10 +41,12 @@ def one_piece_words() -> list[str]:
 
 
 class Providers(msgspec.Struct, frozen=True, kw_only=True):
-    """What is installed, its settings by name, and the addresses of the doubles that run."""
+    """What is installed, its settings by name, the addresses of the doubles that run, and where the pages take people
+    back from a sign-in (empty: at their usual port)."""
 
     settings: Mapping[str, BaseSettings]
     doubles: Mapping[str, str] = {}
+    callback: str = ""
     limits: Limits = Limits()
     budget: CallBudget | None = None
     installed: Installed = msgspec.field(default_factory=installed)
@@ -168,7 +170,7 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         if region not in provider.regions:
             known = ", ".join(f"{one} ({words})" for one, words in provider.regions.items())
             raise Misconfigured(f"{provider.title} has no region {region!r}.", remedy=f"Known: {known}.")
-        return Site(region=region)
+        return Site(region=region, callback=self.callback) if self.callback else Site(region=region)
 
     def _settings(self, provider: Provider[Any]) -> BaseSettings:
         return self.settings[provider.name]

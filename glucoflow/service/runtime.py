@@ -71,6 +71,7 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
             providers=Providers(
                 settings=settings.providers,
                 doubles=doubles(settings, up),
+                callback=callback_of(settings),
                 budget=CallBudget(store.calls, clock),
             ),
             clock=clock,
@@ -78,6 +79,11 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
     finally:
         store.close()
         client.close()
+
+
+def callback_of(settings: Settings) -> str:
+    """Where the pages take people back from a sign-in, at the port that they have."""
+    return f"http://localhost:{settings.web.port}/oauth/callback"
 
 
 def doubles(settings: Settings, up: running.Running | None) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.said import said
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import ExclusionRow, PersonRow, ProtocolDayRow, ProtocolRow
@@ -24,9 +25,9 @@ class Exclusions:
     def add(self, user_id: str, start: datetime, end: datetime, reason: str, now: datetime) -> Exclusion:
         """Exclude `start` to `end` (half-open). Raises Rejected for an empty span or reason, or an unknown person."""
         if not start < end:
-            raise Rejected("exclusion", "ends after it starts")
+            raise Rejected("exclusion", said("ends after it starts"))
         if not 1 <= len(reason.strip()) <= 500:
-            raise Rejected("reason", "has 1 to 500 characters")
+            raise Rejected("reason", said("has 1 to 500 characters"))
         row = ExclusionRow(user_id=user_id, start=start, end=end, reason=reason.strip(), created_at=now)
         with self._database.write() as session:
             _known(session, user_id)
@@ -76,7 +77,7 @@ class Protocols:
         """
         name = name.strip()
         if not 1 <= len(name) <= 100:
-            raise Rejected("protocol", "has a name of 1 to 100 characters")
+            raise Rejected("protocol", said("has a name of 1 to 100 characters"))
         by_day = {each.day: each.kept for each in days}
         with self._database.write() as session:
             _known(session, user_id)

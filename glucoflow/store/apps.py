@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import or_, select, update
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.said import said
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import AppRow, ConnectionRow, PersonRow
@@ -69,7 +70,7 @@ class Apps:
         """A new credential. Raises Rejected for an unknown person, an empty or overlong name, unknown rights."""
         name = name.strip()
         if not 1 <= len(name) <= 60:
-            raise Rejected("name", "of an app has 1 to 60 characters")
+            raise Rejected("name", said("of an app has 1 to 60 characters"))
         if rights not in RIGHTS:
             raise Rejected("rights", f"are one of {', '.join(RIGHTS)}")
         slug = _NOT_A_SLUG.sub("", name.lower())[:10] or "app"

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from sqlalchemy import delete, func, select
 
+from glucoflow.languages import NAMES
 from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import why_not
+from glucoflow.model.said import said
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store.access_tables import AuditRow, GrantRow, InviteRow, LoginAccountRow, ShareRow
@@ -95,6 +97,7 @@ class People:
         own_targets: OwnTargets | msgspec.UnsetType | None = msgspec.UNSET,
         born: date | msgspec.UnsetType | None = msgspec.UNSET,
         newer_sensor: bool | None = None,
+        language: str | None = None,
     ) -> Person:
         """Change what is given; None as `own_targets` is the profile's again, as `born` forgets it. Raises Rejected."""
         with self._database.write() as session:
@@ -111,6 +114,7 @@ class People:
                 own_targets=old.own_targets if isinstance(own_targets, msgspec.UnsetType) else own_targets,
                 born=old.born if isinstance(born, msgspec.UnsetType) else born,
                 newer_sensor=old.newer_sensor if newer_sensor is None else newer_sensor,
+                language=language or old.language,
             )
             _check_facts(person)
             _fill(row, person)
@@ -175,13 +179,14 @@ def _person(row: PersonRow) -> Person:
         own_targets=None if low is None or high is None else OwnTargets(low=low, high=high),
         born=row.born,
         newer_sensor=row.newer_sensor,
+        language=row.language,
         created_at=row.created_at,
     )
 
 
 def _fill(row: PersonRow, person: Person) -> None:
     row.display_name, row.unit, row.zone, row.profile = person.display_name, person.unit, person.zone, person.profile
-    row.born, row.newer_sensor = person.born, person.newer_sensor
+    row.born, row.newer_sensor, row.language = person.born, person.newer_sensor, person.language
     row.target_low_mg_dl = person.own_targets.low if person.own_targets else None
     row.target_high_mg_dl = person.own_targets.high if person.own_targets else None
 
@@ -195,7 +200,7 @@ def _check(person: Person) -> None:
 def _check_facts(person: Person) -> None:
     """Everything but the id: rows that are older than its rule can still be changed."""
     if not 1 <= len(person.display_name) <= 200:
-        raise Rejected("display name", "has 1 to 200 characters")
+        raise Rejected("display name", said("has 1 to 200 characters"))
     if person.unit not in (MG_DL, MMOL_L):
         raise Rejected("unit", f"is {MG_DL} or {MMOL_L}")
     if person.profile not in PROFILES:
@@ -203,9 +208,11 @@ def _check_facts(person: Person) -> None:
     try:
         ZoneInfo(person.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Rejected("zone", "is an IANA name such as Europe/Berlin") from None
+        raise Rejected("zone", said("is an IANA name such as Europe/Berlin")) from None
+    if person.language is not None and person.language not in NAMES:
+        raise Rejected("language", said("is one of %(known)s", known=", ".join(NAMES)))
     if person.born and person.born.year < 1900:
-        raise Rejected("born", "is a date from 1900 on")
+        raise Rejected("born", said("is a date from 1900 on"))
     targets = person.own_targets
     if targets and not 40 <= targets.low < targets.high <= 400:
-        raise Rejected("targets", "lie between 40 and 400 mg/dL, the low one below the high one")
+        raise Rejected("targets", said("lie between 40 and 400 mg/dL, the low one below the high one"))

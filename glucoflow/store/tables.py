@@ -78,6 +78,7 @@ class PersonRow(Base):
     target_high_mg_dl: Mapped[int | None]
     born: Mapped[date | None]
     newer_sensor: Mapped[bool] = mapped_column(server_default=false())
+    language: Mapped[str | None]
     created_at: Mapped[datetime]
 
 

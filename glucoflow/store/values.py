@@ -24,7 +24,7 @@ class OwnTargets(msgspec.Struct, frozen=True, kw_only=True):
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Whose readings these are. `id` is a lower-case slug and part of index names; `zone` an IANA name; `born` is
-    there where it was given, for the page to take to a clinic."""
+    there where it was given, for the page to take to a clinic; `language` is a code such as `de`, None for English."""
 
     id: str
     display_name: str
@@ -35,6 +35,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     born: date | None = None
     newer_sensor: bool = False
     """Whether of two sensors worn at once the newer one counts, not the one that was there before."""
+    language: str | None = None
     created_at: datetime
 
     @property

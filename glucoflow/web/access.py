@@ -9,6 +9,7 @@ import msgspec
 from fastapi import Depends, Form, HTTPException, Request
 from pydantic import SecretStr
 
+from glucoflow.model.said import said
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
@@ -61,14 +62,16 @@ def person_of(request: Request, user_id: str) -> Person:
     """The person of an address. 404 in words for an unknown one."""
     person = services_of(request).store.people.find(user_id)
     if person is None:
-        raise HTTPException(404, f"There is nobody called “{user_id[:40]}” here.")
+        raise HTTPException(404, said("There is nobody called “%(name)s” here.", name=user_id[:40]))
     return person
 
 
 def checked_form(request: Request, csrf: Annotated[str, Form()] = "") -> None:
     """Refuses a form without this browser's own token."""
     if not csrf_ok(services_of(request).signer, request.cookies.get(CSRF_COOKIE), csrf):
-        raise HTTPException(403, "This form was too old or not ours, so nothing was done. Go back, reload, try again.")
+        raise HTTPException(
+            403, said("This form was too old or not ours, so nothing was done. Go back, reload, try again.")
+        )
 
 
 def visitor_here(request: Request) -> Visitor | None:

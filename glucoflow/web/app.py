@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from glucoflow.es.queries import Queries
 from glucoflow.files import packaged
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected, Retryable
+from glucoflow.model.said import said
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
@@ -31,6 +32,7 @@ from glucoflow.web import (
     connect_routes,
     insight_routes,
     invite_routes,
+    language_routes,
     login_routes,
     oauth_routes,
     person_routes,
@@ -45,7 +47,7 @@ from glucoflow.web.audit_trail import keep
 from glucoflow.web.body_limit import BodyLimit
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import load_charts
-from glucoflow.web.pages import FOLDER, YEAR, Pages, static_version
+from glucoflow.web.pages import FOLDER, YEAR, Pages, language_of, static_version
 from glucoflow.web.security import HEADERS, Signer, host_ok, same_origin
 from glucoflow.web.transport import CompressedCharts, HeadAsGet
 
@@ -53,7 +55,7 @@ log = logging.getLogger(__name__)
 MANIFEST = "application/manifest+json"
 
 HEALTH = "/healthz"
-OPEN_PATHS = ("/static/", "/login", HEALTH, "/invite/", "/share/", "/receipt/")
+OPEN_PATHS = ("/static/", "/login", language_routes.PATH, HEALTH, "/invite/", "/share/", "/receipt/")
 """What is seen before somebody logs in: the routes of `rights.OPEN`."""
 
 
@@ -103,7 +105,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
     own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes, share_routes)
-    people = (login_routes, account_routes, accounts_routes, invite_routes)
+    people = (login_routes, language_routes, account_routes, accounts_routes, invite_routes)
     for routes in (*people, oauth_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app
@@ -163,7 +165,8 @@ def _wants_json(request: Request) -> bool:
 
 def _problem(request: Request, status: int, title: str, message: str, remedy: str = "") -> Response:
     if _wants_json(request):
-        return JSONResponse({"error": message, "remedy": remedy}, status)
+        language = language_of(request)
+        return JSONResponse({"error": language.of(message), "remedy": language.of(remedy)}, status)
     services = services_of(request)
     return services.pages.render(
         request, "problem.html", services.clock(), status, title=title, message=message, remedy=remedy
@@ -171,28 +174,35 @@ def _problem(request: Request, status: int, title: str, message: str, remedy: st
 
 
 async def _refused_body(request: Request, status: int, message: str, remedy: str) -> Response:
-    return _problem(request, status, "Not taken", message, remedy)
+    return _problem(request, status, said("Not taken"), message, remedy)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     if error.status_code == 404:
-        message = error.detail if error.detail != "Not Found" else "There is no page at this address."
-        return _problem(request, 404, "Not found", message, "Go to the front page and choose from there.")
-    return _problem(request, error.status_code, "That did not work", error.detail)
+        message = error.detail if error.detail != "Not Found" else said("There is no page at this address.")
+        return _problem(request, 404, said("Not found"), message, said("Go to the front page and choose from there."))
+    return _problem(request, error.status_code, said("That did not work"), error.detail)
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     names = ", ".join(str(e["loc"][-1]) for e in error.errors())
-    return _problem(request, 422, "Something is missing", f"The form or address lacks a usable value for: {names}.")
+    return _problem(
+        request,
+        422,
+        said("Something is missing"),
+        said("The form or address lacks a usable value for: %(names)s.", names=names),
+    )
 
 
 async def _our_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GlucoflowError)  # noqa: S101 - registered for it
     log.warning("%s %s: %s", request.method, request.scope.get("route", request.url.path), type(error).__name__)
     if isinstance(error, Retryable):
-        return _problem(request, 503, "Not available just now", error.message, error.remedy or "Try again in a minute.")
+        return _problem(
+            request, 503, said("Not available just now"), error.message, error.remedy or said("Try again in a minute.")
+        )
     if isinstance(error, (Reauthorize, Rejected)):
-        return _problem(request, 400, "That did not work", error.message, error.remedy)
-    return _problem(request, 503, "Something needs attention", error.message, error.remedy)
+        return _problem(request, 400, said("That did not work"), error.message, error.remedy)
+    return _problem(request, 503, said("Something needs attention"), error.message, error.remedy)

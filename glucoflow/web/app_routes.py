@@ -7,13 +7,18 @@ import segno
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from glucoflow.model.said import said
 from glucoflow.store import AppRights, Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.rights import CHANGE
 
 router = APIRouter()
 
-RIGHTS_WORDS: dict[AppRights, str] = {"both": "read and upload", "upload": "only upload", "read": "only read"}
+RIGHTS_WORDS: dict[AppRights, str] = {
+    "both": said("read and upload"),
+    "upload": said("only upload"),
+    "read": said("only read"),
+}
 
 
 @router.get("/people/{user_id}/apps", dependencies=[CHANGE])
@@ -42,7 +47,7 @@ def add(
 @router.post("/people/{user_id}/apps/{app_id}/revoke", dependencies=[CHANGE, OurForm])
 def revoke(services: InServices, person: InPerson, app_id: str) -> Response:
     if app_id not in {one.id for one in services.store.apps.list(person.id)}:
-        raise HTTPException(404, "This app is not there any more.")
+        raise HTTPException(404, said("This app is not there any more."))
     services.store.apps.revoke(app_id, services.clock())
     return RedirectResponse(f"/people/{person.id}/apps", 303)
 
@@ -51,7 +56,7 @@ def revoke(services: InServices, person: InPerson, app_id: str) -> Response:
 def end_consent(services: InServices, person: InPerson, grant_id: str) -> Response:
     """What was shared with a partner ends."""
     if grant_id not in {one.id for one in services.store.partners.grants(person.id)}:
-        raise HTTPException(404, "This consent is not there any more.")
+        raise HTTPException(404, said("This consent is not there any more."))
     services.store.partners.end(grant_id, services.clock())
     return RedirectResponse(f"/people/{person.id}/apps", 303)
 

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from glucoflow.model.said import joined, said
+
 FORM_LIMIT = 1024 * 1024
 """Bytes of a form. Starlette keeps a form of this size in memory."""
 UPLOAD_LIMIT = 100 * 1024 * 1024
@@ -34,7 +36,7 @@ class BodyLimit:
         headers = Headers(scope=scope)
         upload = headers.get("content-type", "").strip().lower().startswith("multipart/")
         if upload and not scope.get("state", {}).get("logged_in", False):
-            answer = await self._refuse(Request(scope), 415, "Files are not taken here.", "Log in first.")
+            answer = await self._refuse(Request(scope), 415, said("Files are not taken here."), said("Log in first."))
             await answer(scope, receive, send)
             return
         limit = UPLOAD_LIMIT if upload else FORM_LIMIT
@@ -55,7 +57,7 @@ def _counted(receive: Receive, limit: int, upload: bool) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > limit:
-            raise HTTPException(413, " ".join(_words(limit, upload)))
+            raise HTTPException(413, joined(" ", _words(limit, upload)))
         return message
 
     return counted
@@ -64,5 +66,11 @@ def _counted(receive: Receive, limit: int, upload: bool) -> Receive:
 def _words(limit: int, upload: bool) -> tuple[str, str]:
     size = f"{limit // 1024**2} MB"
     if upload:
-        return f"This file is larger than {size}.", "Import it at the terminal, with glucoflow import-file."
-    return f"This form is larger than {size}, so it was not read.", "Shorten what was entered."
+        return (
+            said("This file is larger than %(size)s.", size=size),
+            said("Import it at the terminal, with glucoflow import-file."),
+        )
+    return (
+        said("This form is larger than %(size)s, so it was not read.", size=size),
+        said("Shorten what was entered."),
+    )

@@ -7,11 +7,12 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from glucoflow.model.said import said
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, Services
 from glucoflow.web.charts import View, filled, meta_for
 from glucoflow.web.excluded_spans import shaded
-from glucoflow.web.pages import unit_of
+from glucoflow.web.pages import language_of, unit_of
 from glucoflow.web.rights import READ
 from glucoflow.web.span import BadSpan, read_span
 
@@ -23,13 +24,18 @@ def chart(request: Request, services: InServices, person: InPerson, name: str) -
     """One chart of a person over the span of the address: specification with data, title, table columns."""
     spec = services.charts.get(name)
     if spec is None:
-        raise HTTPException(404, f"There is no chart called “{name[:40]}”.")
+        raise HTTPException(404, said("There is no chart called “%(name)s”.", name=name[:40]))
     try:
         span = read_span(request.query_params, person.zone, services.clock(), spec.meta.window)
     except BadSpan as error:
-        raise HTTPException(400, str(error)) from error
+        raise HTTPException(400, error.text) from error
     view = View(
-        start=span.start, end=span.end, unit=unit_of(request, person), targets=person.targets, days=span.whole_days
+        start=span.start,
+        end=span.end,
+        unit=unit_of(request, person),
+        targets=person.targets,
+        days=span.whole_days,
+        language=language_of(request),
     )
     drawn = filled(spec, view, lambda body: services.queries.aggregate(person.id, body))
     drawn = shaded(name, drawn, services.store.exclusions.list(person.id), view, person.zone)
@@ -67,7 +73,7 @@ def _pulse(services: Services, person: Person) -> dict[str, Any]:
 def _answer(request: Request, value: Any) -> Response:
     content = msgspec.json.encode(value)
     etag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     return Response(content, media_type="application/json", headers=headers)

@@ -15,11 +15,13 @@ from typing import Any
 import msgspec
 
 from glucoflow.kibana.placeholders import filled as replaced
+from glucoflow.kibana.texts import chart_in, meta_in
+from glucoflow.languages import ENGLISH, Language
 from glucoflow.model import target_bands
 from glucoflow.model.errors import Misconfigured
+from glucoflow.model.said import said_n, told
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit
-from glucoflow.model.words import count
 
 SUFFIX = ".vl.json"
 
@@ -63,6 +65,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     filters: Sequence[Json] = ()
     days: int | None = None
     """How many local days the span is of, a begun one included; None for the length between its instants."""
+    language: Language = ENGLISH
 
 
 def load_charts(folder: Path) -> dict[str, Chart]:
@@ -84,7 +87,7 @@ def load_charts(folder: Path) -> dict[str, Chart]:
 
 def filled(chart: Chart, view: View, search: Search) -> Json:
     """The specification with its searches answered by `search`, its params set and its bands named: plain Vega-Lite."""
-    spec: Json = replaced(chart.spec, _words(view))
+    spec: Json = replaced(chart_in(chart.spec, view.language), _words(view))
     _set_params(spec, view)
     for holder in list(_data_sources(spec)):
         holder["data"] = _answered(holder["data"], view, search)
@@ -93,16 +96,22 @@ def filled(chart: Chart, view: View, search: Search) -> Json:
 
 def meta_for(meta: Meta, view: View) -> Meta:
     """What a chart says about itself, with the limits and the unit of the person."""
-    return msgspec.convert(replaced(msgspec.to_builtins(meta), _words(view)), Meta)
+    said_of = meta_in(msgspec.to_builtins(meta), view.language)
+    return msgspec.convert(replaced(said_of, _words(view)), Meta)
 
 
 def _words(view: View) -> Json:
     """`profile_compare` holds the span against the one directly before it, of the same length."""
     length = view.days or (view.end - view.start) / timedelta(days=1)
-    these = "24 hours" if round(length) <= 1 else count(round(length), "day")
-    compared = {"before_days": -length, "this_span": f"These {these}", "span_before": f"The {these} before"}
-    compared |= {"before_short": f"the {these} before", "delays": "{}"}
-    return target_bands.words_for(view.targets, view.unit) | compared
+    n = max(1, round(length))
+    compared = {
+        "before_days": -length,
+        "this_span": said_n("These 24 hours", "These %(n)s days", n),
+        "span_before": said_n("The 24 hours before", "The %(n)s days before", n),
+        "before_short": said_n("the 24 hours before", "the %(n)s days before", n),
+        "delays": "{}",
+    }
+    return told(target_bands.words_for(view.targets, view.unit) | compared, view.language)
 
 
 def interval_for(span: timedelta) -> str:

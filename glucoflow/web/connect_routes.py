@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import SecretStr
 
 from glucoflow.model.errors import GlucoflowError, Rejected
+from glucoflow.model.said import said
 from glucoflow.service.connect import ConnectForm
 from glucoflow.store import Person
 from glucoflow.web.access import InParts, InPerson, OurForm, Services
@@ -58,7 +59,7 @@ def connect(
 
 def _form_of(parts: Services, provider: str) -> ConnectForm | None:
     if provider not in parts.connect.titles:
-        raise HTTPException(404, f"There is no provider called “{provider[:40]}” to connect.")
+        raise HTTPException(404, said("There is no provider called “%(name)s” to connect.", name=provider[:40]))
     return parts.connect.form(provider)
 
 
@@ -154,4 +155,4 @@ def undo(parts: InParts, person: InPerson, connection_id: str) -> Response:
 
 def _known(parts: Services, person: Person, connection_id: str) -> None:
     if connection_id not in {one.id for one in parts.store.connections.for_user(person.id)}:
-        raise HTTPException(404, "This connection is not there any more.")
+        raise HTTPException(404, said("This connection is not there any more."))

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from glucoflow.model.said import said
 from glucoflow.store import Exclusion
 from glucoflow.web.charts import Json, View
 
+EXCLUDED = said("Excluded")
 GREY = "#98a2b3"
 TRACES = ("last_24h", "trace_14d", "events_trace")
 """Charts over the wearer's own clock, in milliseconds."""
@@ -30,7 +32,11 @@ def shaded(name: str, spec: Json, exclusions: Iterable[Exclusion], view: View, z
         x = {"type": "quantitative", "title": None}
     else:
         return spec
-    return {**spec, "layer": [spec["layer"][0], _layer(rows, x), *spec["layer"][1:]]} if rows else spec
+    return (
+        {**spec, "layer": [spec["layer"][0], _layer(rows, x, view.language.of(EXCLUDED)), *spec["layer"][1:]]}
+        if rows
+        else spec
+    )
 
 
 def _within(exclusions: Iterable[Exclusion], view: View) -> Sequence[tuple[Exclusion, datetime, datetime]]:
@@ -55,9 +61,9 @@ def _minute(time: datetime, zone: str) -> int:
     return local.hour * 60 + local.minute
 
 
-def _layer(rows: Sequence[Json], x: dict[str, Any]) -> Json:
+def _layer(rows: Sequence[Json], x: dict[str, Any], title: str) -> Json:
     start, end = {"field": "start", **x}, {"field": "end"}
-    tooltip = [{"field": "reason", "type": "nominal", "title": "Excluded"}]
+    tooltip = [{"field": "reason", "type": "nominal", "title": title}]
     words = {"type": "text", "align": "left", "baseline": "bottom", "dx": 4, "dy": -4, "limit": 110, "fontSize": 10}
     return {
         "data": {"values": list(rows)},

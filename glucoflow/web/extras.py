@@ -9,6 +9,7 @@ import msgspec
 from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED
 from glucoflow.es.answers import USUAL_INTERVAL_MS
 from glucoflow.model import episode_words
+from glucoflow.model.said import digits, joined, said
 from glucoflow.model.target_bands import band_filters
 from glucoflow.model.units import Unit, glucose_unit
 from glucoflow.service.excluding import ExcludingQueries
@@ -158,16 +159,35 @@ def _episode(source: Mapping[str, Any]) -> EpisodeRow:
     )
 
 
-_AMOUNTS = {"meal": "g", "bolus": "U", "exercise": "min"}
+_NEAR = {
+    "meal": (said("meal"), said("meal %(n)s g", n="")),
+    "bolus": (said("bolus"), said("bolus %(n)s U", n="")),
+    "exercise": (said("exercise"), said("exercise %(n)s min", n="")),
+}
+"""What is near an episode, without and with its amount; the second is for the catalogues."""
 
 
 def _near(event: Mapping[str, Any]) -> str:
     """`meal 45 g, 60 min before`"""
-    minutes = round(event["minutes"])
-    amount = f" {event['amount']:g} {_AMOUNTS.get(event['kind'], '')}".rstrip() if event.get("amount") else ""
-    return f"{event['kind']}{amount}, {abs(minutes)} min {'before' if minutes < 0 else 'after'}"
+    minutes, kind, amount = round(event["minutes"]), event["kind"], event.get("amount")
+    units = {"meal": "g", "bolus": "U", "exercise": "min"}
+    what: str = _NEAR[kind][0] if kind in _NEAR else kind
+    if amount and kind in units:
+        what = said(f"{kind} %(n)s {units[kind]}", n=digits(f"{amount:g}"))
+    if minutes < 0:
+        return said("%(what)s, %(n)s min before", what=what, n=abs(minutes))
+    return said("%(what)s, %(n)s min after", what=what, n=minutes)
 
 
+INTENSITY = {"light": said("light"), "medium": said("medium"), "heavy": said("heavy")}
+HEALTH = {
+    "illness": said("illness"),
+    "stress": said("stress"),
+    "highSymptoms": said("high symptoms"),
+    "lowSymptoms": said("low symptoms"),
+    "cycle": said("cycle"),
+    "alcohol": said("alcohol"),
+}
 EVENTS = ("insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick")
 
 
@@ -191,28 +211,28 @@ def _described(source: Mapping[str, Any], unit: Unit) -> tuple[str, str]:
     match source["event"]["dataset"]:
         case "food":
             grams = source.get("food", {}).get("carbs_g")
-            return "Meal", "" if grams is None else f"{grams:g} g carbohydrate"
+            return said("Meal"), "" if grams is None else said("%(n)s g carbohydrate", n=digits(f"{grams:g}"))
         case "insulin.bolus" | "insulin.basal" as dataset:
             return _insulin(dataset, source.get("insulin", {}))
         case "exercise":
             own = source.get("exercise", {})
-            minutes = f"{own['duration_ms'] / 60_000:.0f} min" if own.get("duration_ms") else ""
-            return "Activity", ", ".join(filter(None, (own.get("intensity"), minutes)))
+            minutes = digits(f"{own['duration_ms'] / 60_000:.0f} min") if own.get("duration_ms") else ""
+            return said("Activity"), joined(", ", filter(None, (INTENSITY.get(own.get("intensity", ""), ""), minutes)))
         case "health":
-            return "Health", source["health"]["kind"]
+            return said("Health"), HEALTH.get(source["health"]["kind"], source["health"]["kind"])
         case "glucose.fingerstick":
-            return "Finger stick", glucose_unit(source["glucose"]["mg_dl"], unit)
-    return "Note", source.get("note", {}).get("text", "")
+            return said("Finger stick"), glucose_unit(source["glucose"]["mg_dl"], unit)
+    return said("Note"), source.get("note", {}).get("text", "")
 
 
 def _insulin(dataset: str, insulin: Mapping[str, Any]) -> tuple[str, str]:
     if insulin.get("rate") is not None:
-        return "Basal rate", f"{insulin['rate']:g} U/h"
+        return said("Basal rate"), said("%(n)s U/h", n=digits(f"{insulin['rate']:g}"))
     units = insulin.get("amount")
     if units is None:
         units = (insulin.get("normal") or 0) + (insulin.get("extended") or 0)
-    name = "Basal insulin" if dataset == "insulin.basal" or insulin.get("action") == "long" else "Bolus"
-    return name, f"{units:g} U"
+    long = dataset == "insulin.basal" or insulin.get("action") == "long"
+    return said("Basal insulin") if long else said("Bolus"), said("%(n)s U", n=digits(f"{units:g}"))
 
 
 def _sensor(queries: ExcludingQueries, person: Person, unit: Unit, span: Span) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.said import capital, said
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 def tried(form: str, values: Mapping[str, str], error: Rejected, fields: Mapping[str, str]) -> Tried:
     """`fields`: the form's own name for a field that the error names otherwise."""
-    reason = error.reason[:1].upper() + error.reason[1:]
+    reason = capital(error.reason)
     return Tried(form=form, values=values, field=fields.get(error.field, error.field), message=reason)
 
 
@@ -30,7 +31,7 @@ def day_of(field: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Rejected(field, "choose a day, as year-month-day: 2026-11-21") from None
+        raise Rejected(field, said("choose a day, as year-month-day: 2026-11-21")) from None
 
 
 def time_of(field: str, text: str) -> datetime:
@@ -38,7 +39,7 @@ def time_of(field: str, text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:
-        raise Rejected(field, "choose a day and a time, as 2026-11-21T07:30") from None
+        raise Rejected(field, said("choose a day and a time, as 2026-11-21T07:30")) from None
 
 
 def number_of(field: str, text: str) -> float | None:
@@ -48,7 +49,7 @@ def number_of(field: str, text: str) -> float | None:
     try:
         return float(text.replace(",", "."))
     except ValueError:
-        raise Rejected(field, "is no number") from None
+        raise Rejected(field, said("is no number")) from None
 
 
 @cache

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.errors import Misconfigured, Reauthorize, Retryable
+from glucoflow.model.said import joined, said
 from glucoflow.store import Person
 from glucoflow.web.access import InParts, Services
 from glucoflow.web.browser_bond import LONGEST_CODE, SignIn, tag_of
@@ -16,10 +17,12 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 
 DENIED = "access_denied"
-INCOMPLETE = "The provider sends people here with a code; this call has none."
-START_AGAIN = "Start again from the person's page; the link works once and for a few minutes."
-NOT_BEGUN_HERE = "This sign-in was not begun in this browser, or more than ten minutes ago, so nothing was connected."
-BEGIN_HERE = "Open the person's page in this browser and connect from there."
+INCOMPLETE = said("The provider sends people here with a code; this call has none.")
+START_AGAIN = said("Start again from the person's page; the link works once and for a few minutes.")
+NOT_BEGUN_HERE = said(
+    "This sign-in was not begun in this browser, or more than ten minutes ago, so nothing was connected."
+)
+BEGIN_HERE = said("Open the person's page in this browser and connect from there.")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -32,8 +35,8 @@ def leave(request: Request, parts: Services, person: Person, provider: str) -> R
     try:
         leaving = parts.connect.begin(person.id, provider, now)
     except Misconfigured as missing:
-        title = f"{parts.connect.titles[provider]} cannot be connected yet"
-        remedy = f"{missing.remedy} Then connect again; nothing needs to be restarted."
+        title = said("%(provider)s cannot be connected yet", provider=parts.connect.titles[provider])
+        remedy = joined(" ", [missing.remedy, said("Then connect again; nothing needs to be restarted.")])
         return _page(request, parts, person.id, title, missing.message, remedy, status=409)
     here = request.headers.get("host", "")
     answer = parts.pages.render(
@@ -61,9 +64,9 @@ def callback(request: Request, parts: InParts, state: str = "", code: str = "", 
     if error:
         return _failed(request, parts, parts.connect.cancel(state, now) if begun_here else None, error)
     if not state or not code or len(code) > LONGEST_CODE:
-        return _page(request, parts, None, "This address is not complete", INCOMPLETE, START_AGAIN)
+        return _page(request, parts, None, said("This address is not complete"), INCOMPLETE, START_AGAIN)
     if begun_here is None:
-        return _page(request, parts, None, "Not connected", NOT_BEGUN_HERE, BEGIN_HERE)
+        return _page(request, parts, None, said("Not connected"), NOT_BEGUN_HERE, BEGIN_HERE)
     answer = RedirectResponse(f"/oauth/finish/{tag}", 303)
     parts.bond.tie(request, answer, SignIn(state, code), now)
     return answer
@@ -75,16 +78,16 @@ def finish(request: Request, parts: InParts, tag: str) -> Response:
     now = parts.clock()
     sign_in = parts.bond.read(request, tag, now)
     if sign_in is None or sign_in.code is None or not _their_own(request, parts, sign_in):
-        return _page(request, parts, None, "Not connected", NOT_BEGUN_HERE, BEGIN_HERE)
+        return _page(request, parts, None, said("Not connected"), NOT_BEGUN_HERE, BEGIN_HERE)
     answer: Response
     try:
         done = parts.connect.complete(sign_in.state, sign_in.code, now)
     except Retryable as fault:
-        remedy = "Nothing is lost: try again now, or within ten minutes. If that is too late, connect again."
-        return _page(request, parts, None, "Not connected yet", fault.message, remedy, status=503, again=tag)
+        remedy = said("Nothing is lost: try again now, or within ten minutes. If that is too late, connect again.")
+        return _page(request, parts, None, said("Not connected yet"), fault.message, remedy, status=503, again=tag)
     except Reauthorize as refused:
         log.info("An authorization was refused: %s", type(refused).__name__)
-        answer = _page(request, parts, None, "Not connected", refused.message, refused.remedy or START_AGAIN)
+        answer = _page(request, parts, None, said("Not connected"), refused.message, refused.remedy or START_AGAIN)
     else:
         answer = RedirectResponse(f"/people/{done.user_id}/status?connected={done.provider}", 303)
     parts.bond.untie(answer, tag)
@@ -103,17 +106,17 @@ def _failed(request: Request, parts: Services, user_id: str | None, error: str) 
             request,
             parts,
             user_id,
-            "Not connected",
-            "The provider says that access was not allowed, so nothing was stored.",
-            "If that was a slip, connect again and give your consent there.",
+            said("Not connected"),
+            said("The provider says that access was not allowed, so nothing was stored."),
+            said("If that was a slip, connect again and give your consent there."),
         )
     return _page(
         request,
         parts,
         user_id,
-        "Not connected",
-        f"The provider answered with the error “{error[:60]}”.",
-        "Try again in a few minutes. If it stays, check the redirect URI and the keys with: glucoflow doctor",
+        said("Not connected"),
+        said("The provider answered with the error “%(error)s”.", error=error[:60]),
+        said("Try again in a few minutes. If it stays, check the redirect URI and the keys with: glucoflow doctor"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Templates and what every page has in common: theme, unit, CSRF token, versioned static files."""
+"""Templates and what every page has in common: language, theme, unit, CSRF token, versioned static files."""
 
 import hashlib
 from datetime import datetime
@@ -9,18 +9,24 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from glucoflow.languages import NAMES, Language, by_choice
 from glucoflow.model.ranges import BANDS
+from glucoflow.model.said import capital, joined, said
 from glucoflow.model.trends import ARROWS
 from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
-from glucoflow.model.words import count
+from glucoflow.model.words import count, number
 from glucoflow.store import Person
 from glucoflow.web import pictures, wording
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES
+from glucoflow.web.script_texts import script_texts
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_token
 from glucoflow.web.span import PRESETS
+from glucoflow.web.translating import spoken_by
 
 FOLDER = Path(__file__).parent
-THEMES = ("light", "dark")
+AUTO = "auto"
+THEMES = {AUTO: said("Auto"), "light": said("Light"), "dark": said("Dark")}
+LANGUAGE_COOKIE = "language"
 YEAR = 31_536_000
 
 
@@ -30,7 +36,18 @@ class Pages:
     def __init__(self, signer: Signer, version: str) -> None:
         """`version` is part of the addresses of static files (`static_version`)."""
         self._signer = signer
-        self._environment = Environment(
+        self._version = version
+        self._environments: dict[str, Environment] = {}
+
+    def _environment(self, language: Language) -> Environment:
+        """Templates that speak this language."""
+        made = self._environments.get(language.tag)
+        if made is None:
+            made = self._environments[language.tag] = self._made(language)
+        return made
+
+    def _made(self, language: Language) -> Environment:
+        environment = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
@@ -38,8 +55,13 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(
-            static=version,
+        spoken_by(language, environment)
+        environment.globals.update(
+            static=self._version,
+            language=language,
+            languages=NAMES,
+            themes={name: language.of(text) for name, text in THEMES.items()},
+            script_texts=script_texts(language),
             arrows=ARROWS,
             bands=BANDS,
             presets=PRESETS,
@@ -50,26 +72,41 @@ class Pages:
             words=wording,
             pictures=pictures,
             count=count,
+            number=number,
             glucose=glucose,
+            joined=joined,
+            capital=capital,
+            plain=str,
         )
+        return environment
 
     def render(self, request: Request, template: str, now: datetime, status: int = 200, **values: Any) -> HTMLResponse:
         """A page. Sets the CSRF cookie where the browser has none."""
         token = csrf_token(self._signer, request.cookies.get(CSRF_COOKIE))
         theme = request.cookies.get("theme")
-        html = self._environment.get_template(template).render(
-            now=now,
-            csrf=token,
-            theme=theme if theme in THEMES else "auto",
-            path=request.url.path,
-            here=_here(request),
-            visitor=getattr(request.state, "visitor", None),
-            **values,
+        language = language_of(request)
+        html = (
+            self._environment(language)
+            .get_template(template)
+            .render(
+                now=now,
+                csrf=token,
+                theme=theme if theme in THEMES else AUTO,
+                path=request.url.path,
+                here=_here(request),
+                visitor=getattr(request.state, "visitor", None),
+                **values,
+            )
         )
-        response = HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+        response = HTMLResponse(html, status, headers={"Cache-Control": "no-store", "Content-Language": language.tag})
         if token != request.cookies.get(CSRF_COOKIE):
             response.set_cookie(CSRF_COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https")
         return response
+
+
+def language_of(request: Request) -> Language:
+    """The language that was chosen in this browser, else the first of those it asks for."""
+    return by_choice(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
 
 
 def unit_of(request: Request, person: Person) -> Unit:

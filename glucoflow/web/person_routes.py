@@ -10,19 +10,23 @@ import msgspec
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED
 from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import fits
+from glucoflow.model.said import Said, said
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.model.words import number
 from glucoflow.service.jobs import backfill_words
 from glucoflow.service.people import add_person
 from glucoflow.store import Connection, Person
+from glucoflow.web import wording
 from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_path
 from glucoflow.web.charts import View, meta_for
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, DashboardPage, dashboard_page, placed, too_short
 from glucoflow.web.extras import part_of
 from glucoflow.web.forms import Tried, tried, zones
 from glucoflow.web.metrics import Lately, lately_body, metrics_agg, read_lately, read_metrics
-from glucoflow.web.pages import UNIT_CODES, YEAR, unit_cookie, unit_of
+from glucoflow.web.pages import UNIT_CODES, YEAR, language_of, unit_cookie, unit_of
 from glucoflow.web.rights import OPERATE, READ, SIGNED_IN, visitor
 from glucoflow.web.span import BadSpan, Span, minute_after, read_span, rolling
 
@@ -67,6 +71,7 @@ def _front(
         now,
         422 if wrong else 200,
         cards=cards,
+        titles=services.connect.titles,
         page=page,
         pages=max(1, -(-len(people) // CARDS)),
         zones=zones(),
@@ -85,7 +90,7 @@ def add(
 ) -> Response:
     try:
         if unit not in (MG_DL, MMOL_L):
-            raise Rejected("unit", f"is {MG_DL} or {MMOL_L}")
+            raise Rejected("unit", said("is %(one)s or %(other)s", one=MG_DL, other=MMOL_L))
         chosen: Unit = MG_DL if unit == MG_DL else MMOL_L
         person = add_person(services.store, name, chosen, zone, services.clock())
     except Rejected as error:
@@ -168,7 +173,9 @@ def person_page(request: Request, services: InServices, person: InPerson) -> Res
 def dashboard(request: Request, services: InServices, person: InPerson, slug: str) -> Response:
     found = dashboard_page(slug)
     if found is None:
-        raise HTTPException(404, f"There is no page called “{slug[:40]}” for {person.display_name}.")
+        raise HTTPException(
+            404, said("There is no page called “%(page)s” for %(name)s.", page=slug[:40], name=person.display_name)
+        )
     return _dashboard(request, services, person, found)
 
 
@@ -178,12 +185,16 @@ def _dashboard(request: Request, services: Services, person: Person, chosen: Das
     try:
         span = read_span(request.query_params, person.zone, now, chosen.window)
     except BadSpan as error:
-        problem, span = str(error), rolling(chosen.window, person.zone, now)
+        problem, span = error.text, rolling(chosen.window, person.zone, now)
     unit = unit_of(request, person)
     with ThreadPoolExecutor(1) as beside:
         part = beside.submit(part_of, chosen, services.queries, person, unit, span)
         metrics = _metrics(services, person, span, now)
-        values = metrics | part.result() | _charts(services, person, unit, chosen, span, now)
+        compare = request.query_params.get("compare") == "1"
+        lacking = _lacking(metrics, span) if compare else None
+        compared = compare and not lacking
+        values = metrics | part.result()
+        values |= _charts(request, services, person, unit, chosen, span, now, compared=compared)
     return services.pages.render(
         request,
         "dashboard.html",
@@ -195,7 +206,9 @@ def _dashboard(request: Request, services: Services, person: Person, chosen: Das
         shown=chosen,
         span=span,
         problem=problem,
-        compare=request.query_params.get("compare") == "1",
+        compare=compare,
+        compared=compared,
+        lacking=lacking,
         excluded=[
             one
             for one in services.annotations.exclusions(person.id)
@@ -206,20 +219,46 @@ def _dashboard(request: Request, services: Services, person: Person, chosen: Das
 
 
 def _charts(
-    services: Services, person: Person, unit: Unit, chosen: DashboardPage, span: Span, now: datetime
+    request: Request,
+    services: Services,
+    person: Person,
+    unit: Unit,
+    chosen: DashboardPage,
+    span: Span,
+    now: datetime,
+    *,
+    compared: bool,
 ) -> dict[str, Any]:
     """The charts of the page with what each says of itself, and the names of those that need a longer span."""
     today = now.astimezone(ZoneInfo(person.zone)).date()
-    view = View(start=span.start, end=span.end, unit=unit, targets=person.targets, days=span.whole_days)
+    language = language_of(request)
+    view = View(
+        start=span.start, end=span.end, unit=unit, targets=person.targets, days=span.whole_days, language=language
+    )
     meta = {name: meta_for(chart.meta, view) for name, chart in services.charts.items()}
     return {
         "today": today,
-        "panels": [(one, meta[one.chart]) for one in placed(chosen, span, today) if one.chart in meta],
+        "panels": [
+            (one, meta[one.chart]) for one in placed(chosen, span, today, compared=compared) if one.chart in meta
+        ],
         "too_short": {
             days: [meta[name].title for name in names if name in meta]
             for days, names in too_short(chosen, span).items()
         },
     }
+
+
+def _lacking(found: Mapping[str, Any], span: Span) -> Said | None:
+    """Which side has too little to be compared, with its share; None where both were worn for 70 % of their time."""
+    for side, name in ((found["before"], span.compared), (found["metrics"], span.within)):
+        if not side.n or side.active_percent < ACTIVE_NEEDED:
+            return said(
+                "Nothing is compared: %(span)s: %(share)s of the time worn, %(needed)s %% are needed on both sides.",
+                span=name,
+                share=wording.percent(side.active_percent),
+                needed=number(ACTIVE_NEEDED, 0),
+            )
+    return None
 
 
 def _metrics(services: Services, person: Person, span: Span, now: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
+from glucoflow.model.said import said
 from glucoflow.service.annotations import ImportedDays
 from glucoflow.store import Person
 from glucoflow.web import sufficiency
@@ -36,7 +37,15 @@ def record(
     """The days first to last, both included, as kept or not."""
     length = ((last or first) - first).days + 1
     if not 1 <= length <= LONGEST_DAYS:
-        raise HTTPException(400, f"{first} to {last} is no span of 1 to {LONGEST_DAYS} days. Swap or shorten it.")
+        raise HTTPException(
+            400,
+            said(
+                "%(first)s to %(last)s is no span of 1 to %(most)s days. Swap or shorten it.",
+                first=first,
+                last=last,
+                most=LONGEST_DAYS,
+            ),
+        )
     days = {first + timedelta(days=i): kept for i in range(length)}
     services.annotations.record(person.id, name, days, services.clock())
     return _back(person)
@@ -53,18 +62,20 @@ def import_days(
     """Days of a CSV. The page says how many came in, and which rows could not be read."""
     raw = file.file.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:
-        raise HTTPException(413, "This file is larger than 1 MB. Cut it into services.")
+        raise HTTPException(413, said("This file is larger than 1 MB. Cut it into parts."))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise HTTPException(400, "This file is not text in UTF-8. Save it as CSV (UTF-8) and try again.") from None
+        raise HTTPException(
+            400, said("This file is not text in UTF-8. Save it as CSV (UTF-8) and try again.")
+        ) from None
     return _page(request, services, person, services.annotations.record_csv(person.id, name, text, services.clock()))
 
 
 @router.post("/people/{user_id}/protocols/forget", dependencies=[CHANGE, OurForm])
 def forget(services: InServices, person: InPerson, name: Annotated[str, Form()]) -> Response:
     if not services.annotations.forget(person.id, name):
-        raise HTTPException(404, "This protocol is not there any more.")
+        raise HTTPException(404, said("This protocol is not there any more."))
     return _back(person)
 
 

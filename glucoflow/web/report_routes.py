@@ -29,7 +29,7 @@ def report(
         try:
             span = read_span(query, person.zone, now, "14d")
         except BadSpan as error:
-            raise HTTPException(400, str(error)) from error
+            raise HTTPException(400, error.text) from error
         first, last = span.first, span.last
     unit = unit_of(request, person)
     page = services.annotations.clinic_page(person.id, now, first=first, last=last, unit=unit, large=days)

@@ -6,16 +6,17 @@ from typing import Any
 
 import msgspec
 
+from glucoflow.model.said import digits, joined, said
 from glucoflow.model.units import MG_DL, Unit, factor_of, glucose_unit
 
 ALERTS = {
-    "urgent_low_alert": "urgent low alert",
-    "urgent_low_soon_alert": "urgent low soon alert",
-    "low_alert": "low alert",
-    "high_alert": "high alert",
-    "out_of_range_alert": "signal loss alert",
-    "rise_alert": "rise alert",
-    "fall_alert": "fall alert",
+    "urgent_low_alert": said("urgent low alert"),
+    "urgent_low_soon_alert": said("urgent low soon alert"),
+    "low_alert": said("low alert"),
+    "high_alert": said("high alert"),
+    "out_of_range_alert": said("signal loss alert"),
+    "rise_alert": said("rise alert"),
+    "fall_alert": said("fall alert"),
 }
 
 
@@ -63,18 +64,18 @@ def _compared(before: Mapping[str, str] | None, now: Mapping[str, str]) -> Itera
     for name, value in now.items():
         old = before.get(name) if before else None
         if before is None or old is None:
-            yield f"{name} {value}"
+            yield joined(" ", (name, value))
         elif old != value:
-            yield f"{name} {old} → {value}"
+            yield joined(" ", (name, old, "→", value))
 
 
 def _alerts(settings: Mapping[str, Any], unit: Unit) -> Iterator[tuple[str, str]]:
     for field, name in ALERTS.items():
         alert = settings.get(field)
         if alert is not None:
-            yield name, _level(alert, unit) if alert.get("enabled") else "off"
+            yield name, _level(alert, unit) if alert.get("enabled") else said("off")
     if settings.get("software_version"):
-        yield "software", settings["software_version"]
+        yield said("software"), settings["software_version"]
 
 
 def _level(alert: Mapping[str, Any], unit: Unit) -> str:
@@ -83,12 +84,12 @@ def _level(alert: Mapping[str, Any], unit: Unit) -> str:
     if alert.get("rate_mg_dl_min") is not None:
         rate = alert["rate_mg_dl_min"]
         text = f"{rate:g} mg/dL/min" if unit == MG_DL else f"{rate * factor_of(unit):.2f} mmol/L/min"
-        return text.replace("-", "−")  # a real minus
+        return digits(text.replace("-", "−"))  # a real minus
     if alert.get("threshold_ms") is not None:
-        return f"after {alert['threshold_ms'] / 60_000:.0f} min"
-    return "on"
+        return said("after %(n)s min", n=f"{alert['threshold_ms'] / 60_000:.0f}")
+    return said("on")
 
 
 def _device(device: Mapping[str, Any]) -> str:
     name = device.get("name") or " ".join(filter(None, (device.get("manufacturer"), device.get("model"))))
-    return name or device.get("display") or device.get("id") or "device"
+    return name or device.get("display") or device.get("id") or said("device")

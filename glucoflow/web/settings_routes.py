@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from starlette.background import BackgroundTask
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.said import said
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import Unit
 from glucoflow.store import Person
@@ -21,10 +22,10 @@ from glucoflow.web.rights import CHANGE, OPEN
 router = APIRouter()
 
 PROFILE_WORDS = {
-    "adult": "Adult, type 1 or 2",
-    "older_high_risk": "Older, or at high risk",
-    "pregnancy": "Pregnancy, type 1",
-    "gestational": "Gestational, or type 2 in pregnancy",
+    "adult": said("Adult, type 1 or 2"),
+    "older_high_risk": said("Older, or at high risk"),
+    "pregnancy": said("Pregnancy, type 1"),
+    "gestational": said("Gestational, or type 2 in pregnancy"),
 }
 
 
@@ -42,18 +43,22 @@ def change_details(
     zone: Annotated[str, Form()] = "",
     unit: Annotated[str, Form()] = "",
     born: Annotated[str, Form()] = "",
+    language: Annotated[str, Form()] = "",
 ) -> Response:
-    """Name, birth date, zone and unit; the id, and so the address, stays. This browser's own choice of a unit ends."""
+    """Name, birth date, zone, unit and language; the id, and so the address, stays.
+
+    This browser's own choice of a unit ends.
+    """
     try:
         if unit not in ("mg/dL", "mmol/L"):
-            raise Rejected("unit", "is mg/dL or mmol/L")
+            raise Rejected("unit", said("is %(one)s or %(other)s", one="mg/dL", other="mmol/L"))
         chosen: Unit = "mg/dL" if unit == "mg/dL" else "mmol/L"
         birth = day_of("born", born) if born.strip() else None
         if birth and birth > services.clock().date():
-            raise Rejected("born", "lies in the future")
-        services.annotations.change_person(person.id, name, zone or "-", chosen, birth)
+            raise Rejected("born", said("lies in the future"))
+        services.annotations.change_person(person.id, name, zone or "-", chosen, birth, language or None)
     except Rejected as error:
-        values = {"name": name, "zone": zone, "unit": unit, "born": born}
+        values = {"name": name, "zone": zone, "unit": unit, "born": born, "language": language}
         return _page(request, services, person, tried("details", values, error, {"display name": "name"}))
     answer = _back(person)
     answer.delete_cookie(unit_cookie(person.id))
@@ -129,7 +134,7 @@ def archive(services: InServices, person: InPerson) -> Response:
 def delete(request: Request, services: InServices, person: InPerson, confirm: Annotated[str, Form()] = "") -> Response:
     """Have the person deleted with all that is held of them, once their name was repeated."""
     if confirm.strip() != person.display_name:
-        wrong = Rejected("confirm", f"enter the name as it is: {person.display_name}")
+        wrong = Rejected("confirm", said("enter the name as it is: %(name)s", name=person.display_name))
         return _page(request, services, person, tried("delete", {"confirm": confirm}, wrong, {}))
     receipt = services.store.receipts.ask(person.id, services.clock())
     services.connect.delete_person(person.id)

@@ -6,12 +6,43 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-PRESETS = {"24h": "24 hours", "7d": "7 days", "14d": "14 days", "30d": "30 days", "90d": "90 days"}
+from glucoflow.model.said import Said, days_said, digits, said
+
+
+class Preset(msgspec.Struct, frozen=True):
+    """A rolling span in words: on its button, as a title, inside a sentence, and the span before it."""
+
+    short: Said
+    last: Said
+    within: Said
+    before: Said
+
+
+def _days(n: int) -> Preset:
+    return Preset(
+        short=said("%(n)s d", n=n),
+        last=said("Last %(n)s days", n=n),
+        within=said("last %(n)s days", n=n),
+        before=said("the %(n)s days before", n=n),
+    )
+
+
+PRESETS = {
+    "24h": Preset(digits("24 h"), said("Last 24 hours"), said("last 24 hours"), said("the 24 hours before")),
+    "7d": _days(7),
+    "14d": _days(14),
+    "30d": _days(30),
+    "90d": _days(90),
+}
 LONGEST_DAYS = 5 * 366
 
 
 class BadSpan(ValueError):
-    """The asked-for dates make no span; the text says why and what to do."""
+    """The asked-for dates make no span; `text` says why and what to do."""
+
+    def __init__(self, text: Said) -> None:
+        super().__init__(text)
+        self.text = text
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,21 +74,19 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return f"last={self.preset}" if self.preset else f"from={self.first}&to={self.last}"
 
     @property
-    def label(self) -> str:
+    def label(self) -> Said:
         """`Last 14 days`, `Sat 21 Nov 2026`, `8 – 21 Nov 2026`."""
-        if self.preset:
-            return f"Last {PRESETS[self.preset]}"
-        return _label(self.first, self.last)
+        return PRESETS[self.preset].last if self.preset else days_said(self.first, self.last)
 
     @property
-    def dates(self) -> str:
+    def dates(self) -> Said:
         """The local dates in it, which a paper keeps: `8 – 21 Nov 2026`."""
-        return _label(self.first, self.last)
+        return days_said(self.first, self.last)
 
     @property
-    def within(self) -> str:
+    def within(self) -> Said:
         """The label inside a sentence."""
-        return self.label[0].lower() + self.label[1:] if self.preset else self.label
+        return PRESETS[self.preset].within if self.preset else self.label
 
     @property
     def before(self) -> str:
@@ -78,29 +107,18 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         return f"from={last - timedelta(days=days - 1)}&to={last}"
 
     @property
-    def compared(self) -> str:
+    def compared(self) -> Said:
         """The span of `preceding` in words: `the 14 days before`, `24 Oct – 6 Nov 2026`."""
         if self.preset:
-            return f"the {PRESETS[self.preset]} before"
+            return PRESETS[self.preset].before
         last = self.first - timedelta(days=1)
-        return _label(last - timedelta(days=self.whole_days - 1), last)
+        return days_said(last - timedelta(days=self.whole_days - 1), last)
 
     def preceding(self) -> tuple[datetime, datetime]:
         """The instants of the span just before, for comparing: as long, and as many whole days where it is of days."""
         if self.preset not in {None, "24h"}:
             return self.start - timedelta(days=self.whole_days), self.start
         return self.start - (self.end - self.start), self.start
-
-
-def _label(first: date, last: date) -> str:
-    if first == last:
-        return f"{last:%a} {last.day} {last:%b %Y}"
-    start = f"{first.day}"
-    if (first.year, first.month) != (last.year, last.month):
-        start += f" {first:%b}"
-    if first.year != last.year:
-        start += f" {first:%Y}"
-    return f"{start} – {last.day} {last:%b %Y}"
 
 
 def minute_after(now: datetime) -> datetime:
@@ -138,7 +156,13 @@ def read_span(query: Mapping[str, str], zone: str, now: datetime, default: str) 
         return _of_dates(query.get("from") or query["to"], query.get("to") or query["from"], zone, now)
     preset = query.get("last") or default
     if preset not in PRESETS:
-        raise BadSpan(f"“{preset[:20]}” is no span this page knows. Choose one of {', '.join(PRESETS)}.")
+        raise BadSpan(
+            said(
+                "“%(span)s” is no span this page knows. Choose one of %(known)s.",
+                span=preset[:20],
+                known=", ".join(PRESETS),
+            )
+        )
     return rolling(preset, zone, now)
 
 
@@ -146,15 +170,23 @@ def _of_dates(first: str, last: str, zone: str, now: datetime) -> Span:
     try:
         start, end = date.fromisoformat(first), date.fromisoformat(last)
     except ValueError:
-        raise BadSpan("A date could not be read. Write it as year-month-day, like 2026-11-21.") from None
+        raise BadSpan(said("A date could not be read. Write it as year-month-day, like 2026-11-21.")) from None
     today = now.astimezone(ZoneInfo(zone)).date()
     if start > end:
-        raise BadSpan(f"The first day ({start}) is after the last ({end}). Swap the two.")
+        raise BadSpan(
+            said("The first day (%(first)s) is after the last (%(last)s). Swap the two.", first=start, last=end)
+        )
     if start > today:
-        raise BadSpan(f"{start} is in the future. There is nothing to show yet: choose a day up to {today}.")
+        raise BadSpan(
+            said(
+                "%(day)s is in the future. There is nothing to show yet: choose a day up to %(today)s.",
+                day=start,
+                today=today,
+            )
+        )
     if start.year < 1990:
-        raise BadSpan(f"{start} is before any sensor. Choose a later first day.")
+        raise BadSpan(said("%(day)s is before any sensor. Choose a later first day.", day=start))
     end = min(end, today)
     if (end - start).days > LONGEST_DAYS:
-        raise BadSpan("That is more than five years. Choose a shorter span.")
+        raise BadSpan(said("That is more than five years. Choose a shorter span."))
     return dates(start, end, zone)

@@ -8,6 +8,7 @@ from starlette.datastructures import QueryParams
 
 from glucoflow.file_reading.choices import Choices, Columns
 from glucoflow.file_reading.format import FileFormat, installed_formats
+from glucoflow.model.said import said
 from glucoflow.model.units import Unit
 from glucoflow.service.uploads import Chosen, Uploads
 from glucoflow.store import Person
@@ -65,7 +66,7 @@ def upload(
     """Keep the files aside and show what is in them. Nothing is written to the index."""
     named = [(one.filename, one.file) for one in files if one.filename]
     if not named:
-        raise HTTPException(400, "No file was chosen.")
+        raise HTTPException(400, said("No file was chosen."))
     tokens = _uploads(services).keep(person.id, named)
     return _page(person, [("token", token) for token in tokens])
 
@@ -115,5 +116,5 @@ def _page(person: Person, query: list[tuple[str, str]]) -> Response:
 
 def _uploads(services: Services) -> Uploads:
     if services.uploads is None:
-        raise HTTPException(404, "Files are not taken here.")
+        raise HTTPException(404, said("Files are not taken here."))
     return services.uploads

@@ -12,7 +12,7 @@ from glucoflow.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_HEADING = "# --- docker compose only"
-SHOWN_BY_EXAMPLE = {"ES_ENDPOINT", "ES_HEAP", "PREFECT_API_URL", "KIBANA_URL"}
+SHOWN_BY_EXAMPLE = {"ES_ENDPOINT", "ES_HEAP", "PREFECT_API_URL", "KIBANA_URL", "DEXCOM_REDIRECT_URI"}
 """No default; the example shows what one looks like."""
 
 

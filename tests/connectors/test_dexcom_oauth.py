@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import HttpUrl, SecretStr
 
-from connectors.dexcom import DexcomSettings
+from connectors.dexcom import DexcomSettings, oauth
 from connectors.dexcom.api import BASE_URLS, Hosts
 from connectors.dexcom.api import hosts as hosts_of
 from connectors.dexcom.oauth import DexcomAuthorizer
@@ -41,6 +41,18 @@ def test_the_login_page(base_url: str) -> None:
         "scope": ["offline_access"],
         "state": ["a state"],
     }
+
+
+@pytest.mark.parametrize("own", [None, "https://glucose.example/oauth/callback"])
+def test_the_way_back_is_that_of_the_pages_unless_another_is_set(own: str | None) -> None:
+    """Shown, registered and used are one, also where the pages moved to another port."""
+    pages = "http://localhost:9000/oauth/callback"
+    settings = DexcomSettings(client_id="my-app", client_secret=SecretStr("secret-client"), redirect_uri=own)
+    address = oauth.authorizer(settings, Site(region="us", callback=pages)).authorize_url("a state")
+    assert parse_qs(urlsplit(address).query)["redirect_uri"] == [own or pages]
+    with pytest.raises(Misconfigured) as missing:
+        oauth.authorizer(settings.model_copy(update={"client_id": None}), Site(region="us", callback=pages))
+    assert (own or pages) in missing.value.remedy
 
 
 def test_a_code_is_exchanged(provider: Provider) -> None:

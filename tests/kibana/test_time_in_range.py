@@ -75,7 +75,7 @@ def test_shares_and_verdicts_are_those_of_pages_and_reports(profile: Any) -> Non
         total = sum(counts.values())
         told = shown_shares({band: 100 * counts[band] / total for band in BANDS}, targets)
         words = words_of("time_in_range", answer_of(counts), targets)
-        expected = []
+        expected: list[str] = []
         for band, goal in GOAL_OF.items():
             expected += [label(targets, band, MG_DL), told.text(band)]
             if goal in told.goals:

@@ -40,9 +40,19 @@ def open_page(browser: Browser) -> Iterator[Open]:
     troubles: list[str] = []
     contexts = []
 
-    def opened(url: str, *, width: int = 1280, theme: Literal["light", "dark"] = "light", wait: bool = True) -> Page:
+    def opened(
+        url: str,
+        *,
+        width: int = 1280,
+        theme: Literal["light", "dark"] = "light",
+        wait: bool = True,
+        locale: str = "en-GB",
+    ) -> Page:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, timezone_id="America/Los_Angeles"
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,
+            timezone_id="America/Los_Angeles",
+            locale=locale,
         )
         context.set_default_timeout(120_000)  # on a slow day; nothing here is about speed
         contexts.append(context)

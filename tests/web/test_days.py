@@ -5,6 +5,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from pypdf import PdfReader
@@ -125,9 +126,26 @@ def test_paper_says_what_is_on_it_and_lists_are_printed_to_their_end(town: Site,
     for sheet in ("A4", "Letter"):
         pages = PdfReader(io.BytesIO(page.pdf(format=sheet))).pages
         assert len(pages[-1].extract_text()) > 300, "a sheet for the foot alone"
-    drawn = page.locator('[data-chart^="day_overlay"] svg')
+    drawn = page.locator('[data-chart^="calendar_tir"] svg')
     assert int(drawn.evaluate("svg => svg.viewBox.baseVal.width")) > 1000
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert int(drawn.evaluate("svg => svg.viewBox.baseVal.width")) == 640
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    page.wait_for_function("document.querySelector('[data-chart^=day_overlay] svg').viewBox.baseVal.width > 1000")
+    page.wait_for_function("document.querySelector('[data-chart^=calendar_tir] svg').viewBox.baseVal.width > 1000")
+
+
+def test_two_spans_stand_side_by_side_where_both_were_worn(town: Site) -> None:
+    """Trends, overlay and daily charts of the span before and of the span; nothing where one side lacks data."""
+    with httpx.Client(base_url=town.url, timeout=120) as client:
+        trends = client.get("/people/anna?last=14d&compare=1").text
+        profile = client.get("/people/anna/profile?last=14d&compare=1").text
+        daily = client.get("/people/anna/days?last=7d&compare=1").text
+        lacking = client.get("/people/dora?last=14d&compare=1").text
+    for page, charts in ((trends, ("tir_14d", "trace_14d")), (profile, ("profile_24h",)), (daily, ("day_overlay",))):
+        for chart in charts:
+            spans = re.findall(rf'data-chart="{chart}\?(from=[\d-]+&amp;to=[\d-]+)"', page)
+            assert len(spans) == len(set(spans)) == 2, chart
+        assert "Left the span before, right this one." in page
+    assert "Nothing is compared: last 14 days:" in lacking
+    assert "before:" not in lacking
+    assert len(re.findall('data-chart="tir_14d', lacking)) == 1

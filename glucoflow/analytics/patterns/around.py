@@ -11,8 +11,8 @@ from glucoflow.analytics.patterns.meals import MealEffect, MealResponse, Sitting
 from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, Question
 from glucoflow.analytics.resampling import at_least
 from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, Series, date_of, day_number, epoch_ms
+from glucoflow.model.said import Said, listed, said, said_n
 from glucoflow.model.units import glucose_unit
-from glucoflow.model.words import count
 
 FEWEST_MEALS = 5
 DAWN_RISE = 20.0
@@ -20,17 +20,23 @@ DAWN_NIGHTS = 5
 BEFORE_DAWN, AFTER_DAWN = range(180, 240), range(360, 420)
 REBOUND_POINTS = 3 * 60 // STEP_MIN
 SITTINGS: tuple[Sitting, ...] = ("breakfast", "lunch", "dinner", "other")
+SITTING_WORDS: dict[Sitting, Said] = {
+    "breakfast": said("breakfast"),
+    "lunch": said("lunch"),
+    "dinner": said("dinner"),
+    "other": said("other"),
+}
 
-MEAL_RULE = (
+MEAL_RULE = said(
     "At least 5 such meals with readings before and after, at least half peak above range within 3 hours, and glucose "
     "rose more within the next hour than at the same time of days without a meal (where there are none: than in the "
     "hours before the same meals); corrected for the times of day looked at."
 )
-DAWN_RULE = (
+DAWN_RULE = said(
     "Mean of 06:00–07:00 at least 20 mg/dL above that of 03:00–04:00 on at least half of 5 or more nights without food "
     "between 03:00 and 07:00, and higher more often than not (exact sign test, p below 0.05)."
 )
-REBOUND_RULE = (
+REBOUND_RULE = said(
     "At least 3 lows, and at least a third of all, are followed by a reading above range within 3 hours, more often "
     "than any other moment in range is (exact binomial test, p below 0.05)."
 )
@@ -65,9 +71,12 @@ def dawn(question: Question) -> list[Pattern] | None:
     if 2 * len(strong) < len(rises):
         return []
     middle = float(np.median(list(rises.values())))
-    text = (
-        f"glucose rose between 03:00 and 07:00 on {len(strong)} of {count(len(rises), 'night')} without food "
-        f"(median of all {glucose_unit(middle, question.unit)})"
+    text = said_n(
+        "glucose rose between 03:00 and 07:00 on %(nights)s of %(n)s night without food (median of all %(rise)s)",
+        "glucose rose between 03:00 and 07:00 on %(nights)s of %(n)s nights without food (median of all %(rise)s)",
+        len(rises),
+        nights=len(strong),
+        rise=glucose_unit(middle, question.unit),
     )
     return [
         Pattern(
@@ -109,7 +118,12 @@ def rebound(question: Question) -> list[Pattern] | None:
     return [
         Pattern(
             kind="rebound_highs",
-            text=f"{len(rebounds)} of {count(len(lows), 'low')} were followed by a high within 3 hours",
+            text=said_n(
+                "%(highs)s of %(n)s low were followed by a high within 3 hours",
+                "%(highs)s of %(n)s lows were followed by a high within 3 hours",
+                len(lows),
+                highs=len(rebounds),
+            ),
             days_with=len(rebounds),
             days_of=len(lows),
             rule=REBOUND_RULE,
@@ -139,14 +153,21 @@ def _after(
     high = [response for _, mine, _ in named for response in _high(question, mine)]
     of = sum(len(mine) for _, mine, _ in named)
     names = [name for name, _, _ in named]
-    where = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-    words = "other meals" if names == ["other"] else f"meals at {where} time"
-    more = " and ".join(glucose_unit(effect.rise - effect.rise_without, question.unit) for _, _, effect in named)
+    where = listed(SITTING_WORDS[name] for name in names)
+    words = said("other meals") if names == ["other"] else said("meals at %(sitting)s time", sitting=where)
+    more = listed(glucose_unit(effect.rise - effect.rise_without, question.unit) for _, _, effect in named)
     rise = float(np.median([response.rise_mg_dl for _, mine, _ in named for response in mine]))
     peak = float(np.median([response.minutes_to_peak for _, mine, _ in named for response in mine]))
     limit = glucose_unit(question.targets.high, question.unit)
-    peaked = f"{len(high)} of {of} {words} peaked above {limit}"
-    text = f"{peaked}, and glucose rose {more} more than at such times without a meal"
+    text = said(
+        "%(n)s of %(all)s %(meals)s peaked above %(limit)s, and glucose rose %(more)s more than at such times "
+        "without a meal",
+        n=len(high),
+        all=of,
+        meals=words,
+        limit=limit,
+        more=more,
+    )
     return Pattern(
         kind="after_meals",
         text=text,

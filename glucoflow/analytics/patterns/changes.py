@@ -9,6 +9,7 @@ from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question,
 from glucoflow.analytics.resampling import difference_of_days
 from glucoflow.analytics.series import Bools, Floats, day_number
 from glucoflow.model.goals import share
+from glucoflow.model.said import Said, digits, said, said_n
 from glucoflow.model.units import glucose_unit
 
 MEANINGFUL_TIR = 5.0
@@ -16,11 +17,6 @@ MEANINGFUL_TIR = 5.0
 MEANINGFUL_LOW = 1.0
 FEWEST_SHARE = 0.7
 """Of the days of each period, worn for 70 %."""
-
-RULE = (
-    "At least {points:g} percentage {word} more or less than in as many days before, both worn for 70 % on 70 % of "
-    "their days, and more than chance does with days of which neighbours are alike."
-)
 
 
 def in_range_change(question: Question) -> list[Pattern] | None:
@@ -47,21 +43,27 @@ def _change(question: Question, kind: PatternKind, meaningful: float) -> list[Pa
     if abs(found.difference) < meaningful:
         return []
     if kind == "in_range_change":
-        what = "time in range"
+        what = said("time in range")
     else:
-        what = f"time below {glucose_unit(question.targets.low, question.unit)}"
-    moved = "rose" if found.difference > 0 else "fell"
-    text = (
-        f"{what} {moved} from {share(found.mean_without)} to {share(found.mean_with)} in {length} days "
-        f"({interval_words(found.difference, found.low, found.high)})"
-    )
+        what = said("time below %(limit)s", limit=glucose_unit(question.targets.low, question.unit))
+    told: dict[str, object] = {
+        "what": what,
+        "before": share(found.mean_without),
+        "now": share(found.mean_with),
+        "n": length,
+        "interval": interval_words(found.difference, found.low, found.high),
+    }
+    if found.difference > 0:
+        text = said("%(what)s rose from %(before)s to %(now)s in %(n)s days (%(interval)s)", **told)
+    else:
+        text = said("%(what)s fell from %(before)s to %(now)s in %(n)s days (%(interval)s)", **told)
     return [
         Pattern(
             kind=kind,
             text=text,
             days_with=found.n_with,
             days_of=found.n_with + found.n_without,
-            rule=RULE.format(points=meaningful, word="point" if meaningful == 1 else "points"),
+            rule=_rule(meaningful),
             start=question.start,
             end=question.end,
             dates=(),
@@ -75,3 +77,14 @@ def _change(question: Question, kind: PatternKind, meaningful: float) -> list[Pa
             p_value=found.p_value,
         )
     ]
+
+
+def _rule(points: float) -> Said:
+    return said_n(
+        "At least %(points)s percentage point more or less than in as many days before, both worn for 70 %% on 70 %% "
+        "of their days, and more than chance does with days of which neighbours are alike.",
+        "At least %(points)s percentage points more or less than in as many days before, both worn for 70 %% on 70 %% "
+        "of their days, and more than chance does with days of which neighbours are alike.",
+        points,
+        points=digits(f"{points:g}"),
+    )

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from glucoflow.analytics.series import Series
+from glucoflow.model.said import Said, said
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import MG_DL, Unit
 
@@ -67,7 +68,12 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
 
 
-def interval_words(difference: float, low: float, high: float, unit: str = "points") -> str:
+def interval_words(difference: float, low: float, high: float) -> Said:
     """`by 7 points, 95 % interval 3 to 11`: a difference and its 95 % interval, away from zero."""
     ends = sorted((low, high), key=abs)
-    return f"by {abs(difference):.0f} {unit}, 95 % interval {abs(ends[0]):.0f} to {abs(ends[1]):.0f}"
+    return said(
+        "by %(n)s points, 95 %% interval %(low)s to %(high)s",
+        n=f"{abs(difference):.0f}",
+        low=f"{abs(ends[0]):.0f}",
+        high=f"{abs(ends[1]):.0f}",
+    )

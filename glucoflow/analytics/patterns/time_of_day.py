@@ -8,8 +8,9 @@ from glucoflow.analytics.days import BLOCK_MINUTES, BLOCKS, BlockTable, block_ta
 from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, PatternKind, Question
 from glucoflow.analytics.resampling import at_least_of, drawn_at_least
 from glucoflow.analytics.series import Bools, date_of, day_number
+from glucoflow.model.said import Said, digits, said, said_n
 from glucoflow.model.units import glucose_unit
-from glucoflow.model.words import clock, count
+from glucoflow.model.words import clock
 
 EPISODE_MINUTES = 15
 FEWEST_DAYS = 3
@@ -19,17 +20,29 @@ NIGHT_BLOCKS = 3
 QUARTERS = 4
 FEWEST_NIGHTS = 3
 NIGHT_SHARE = 1 / 7
-WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
+WEEKDAYS = (
+    said("Mondays"),
+    said("Tuesdays"),
+    said("Wednesdays"),
+    said("Thursdays"),
+    said("Fridays"),
+    said("Saturdays"),
+    said("Sundays"),
+)
 
-BY_TIME_RULE = (
-    "At least 15 minutes {side} in the same two hours on at least 3 days and on 20 % of the days worn then, and more "
+LOWS_BY_TIME_RULE = said(
+    "At least 15 minutes low in the same two hours on at least 3 days and on 20 %% of the days worn then, and more "
     "often than in the other hours: Fisher's exact test, p below 0.05 corrected for 12 blocks."
 )
-BY_WEEKDAY_RULE = (
+HIGHS_BY_TIME_RULE = said(
+    "At least 15 minutes high in the same two hours on at least 3 days and on 20 %% of the days worn then, and more "
+    "often than in the other hours: Fisher's exact test, p below 0.05 corrected for 12 blocks."
+)
+BY_WEEKDAY_RULE = said(
     "On at least 3 and at least half of 4 or more such weekdays, and more often than on the other weekdays: "
     "Fisher's exact test, p below 0.05 corrected for 7 weekdays."
 )
-OVERNIGHT_RULE = (
+OVERNIGHT_RULE = said(
     "At least 15 minutes low between 00:00 and 06:00 on 3 nights or more, on over one night in seven, and more often "
     "than in the other quarters of the same days (exact permutation test within days)."
 )
@@ -52,7 +65,7 @@ def lows_by_weekday(question: Question) -> list[Pattern] | None:
     table = day_table(question.series, question.start, question.end, question.targets)
     with np.errstate(invalid="ignore"):
         lows = table.enough & (table.below / 100 * table.covered * 1440 >= EPISODE_MINUTES)
-    return _weekdays(question, lows, table.enough, "lows_by_weekday", "lows")
+    return _weekdays(question, lows, table.enough, "lows_by_weekday", said("lows"))
 
 
 def highs_by_weekday(question: Question) -> list[Pattern] | None:
@@ -61,7 +74,11 @@ def highs_by_weekday(question: Question) -> list[Pattern] | None:
     allowed = question.targets.goal_above if question.targets.goal_above is not None else 25.0
     with np.errstate(invalid="ignore"):
         highs = table.enough & (table.above > allowed)
-    words = f"more than {allowed:g} % of the time above {glucose_unit(question.targets.high, question.unit)}"
+    words = said(
+        "more than %(p)s %% of the time above %(limit)s",
+        p=digits(f"{allowed:g}"),
+        limit=glucose_unit(question.targets.high, question.unit),
+    )
     return _weekdays(question, highs, table.enough, "highs_by_weekday", words)
 
 
@@ -84,7 +101,14 @@ def overnight(question: Question) -> list[Pattern] | None:
     return [
         Pattern(
             kind="overnight_lows",
-            text=f"lows between 00:00 and 06:00 on {nights} of {count(of, 'night')}",
+            text=said_n(
+                "lows between %(begin)s and %(end)s on %(hits)s of %(n)s night",
+                "lows between %(begin)s and %(end)s on %(hits)s of %(n)s nights",
+                of,
+                begin=clock(0),
+                end=clock(360),
+                hits=nights,
+            ),
             days_with=nights,
             days_of=of,
             rule=OVERNIGHT_RULE,
@@ -107,21 +131,19 @@ def _recurring(question: Question, table: BlockTable, event: Bools, kind: Patter
         for b in range(BLOCKS)
         if chances[b] < SIGNIFICANT and hits[b] >= FEWEST_DAYS and hits[b] >= FEWEST_SHARE * trials[b]
     ]
-    side = "low" if kind == "lows_by_time" else "high"
     found = []
     for first, last in _neighbours(chosen):
         part = slice(first, last + 1)
         days: Bools = np.asarray((event & worn)[:, part].any(axis=1))
         of = int(worn[:, part].any(axis=1).sum())
         begin, end = first * BLOCK_MINUTES, (last + 1) * BLOCK_MINUTES
-        unit = "nights" if end <= 360 else "days"
         found.append(
             Pattern(
                 kind=kind,
-                text=f"{side}s between {clock(begin)} and {clock(end)} on {int(days.sum())} of {of} {unit}",
+                text=_at_hours(kind == "lows_by_time", begin, end, int(days.sum()), of),
                 days_with=int(days.sum()),
                 days_of=of,
-                rule=BY_TIME_RULE.format(side=side),
+                rule=LOWS_BY_TIME_RULE if kind == "lows_by_time" else HIGHS_BY_TIME_RULE,
                 start=question.start,
                 end=question.end,
                 dates=_dates(question, days),
@@ -133,7 +155,7 @@ def _recurring(question: Question, table: BlockTable, event: Bools, kind: Patter
     return found
 
 
-def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, words: str) -> list[Pattern] | None:
+def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, words: Said) -> list[Pattern] | None:
     weekday = (day_number(question.start) + np.arange(worn.size) + 3) % 7
     found = []
     for k in range(7):
@@ -144,7 +166,13 @@ def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, 
             found.append(
                 Pattern(
                     kind=kind,
-                    text=f"{words} on {hits} of {trials} {WEEKDAYS[k]}",
+                    text=said(
+                        "%(what)s on %(hits)s of %(n)s %(weekdays)s",
+                        what=words,
+                        hits=hits,
+                        n=trials,
+                        weekdays=WEEKDAYS[k],
+                    ),
                     days_with=hits,
                     days_of=trials,
                     rule=BY_WEEKDAY_RULE,
@@ -156,6 +184,38 @@ def _weekdays(question: Question, event: Bools, worn: Bools, kind: PatternKind, 
                 )
             )
     return found
+
+
+def _at_hours(low: bool, begin: int, end: int, hits: int, of: int) -> Said:
+    """`lows between 02:00 and 04:00 on 5 of 14 nights`; of days where the hours are not all in the night."""
+    values: dict[str, object] = {"begin": clock(begin), "end": clock(end), "hits": hits}
+    if end <= 360 and low:
+        return said_n(
+            "lows between %(begin)s and %(end)s on %(hits)s of %(n)s night",
+            "lows between %(begin)s and %(end)s on %(hits)s of %(n)s nights",
+            of,
+            **values,
+        )
+    if end <= 360:
+        return said_n(
+            "highs between %(begin)s and %(end)s on %(hits)s of %(n)s night",
+            "highs between %(begin)s and %(end)s on %(hits)s of %(n)s nights",
+            of,
+            **values,
+        )
+    if low:
+        return said_n(
+            "lows between %(begin)s and %(end)s on %(hits)s of %(n)s day",
+            "lows between %(begin)s and %(end)s on %(hits)s of %(n)s days",
+            of,
+            **values,
+        )
+    return said_n(
+        "highs between %(begin)s and %(end)s on %(hits)s of %(n)s day",
+        "highs between %(begin)s and %(end)s on %(hits)s of %(n)s days",
+        of,
+        **values,
+    )
 
 
 def _chance(hits: int, trials: int, all_hits: int, all_trials: int, looked_at: int) -> float:

@@ -9,6 +9,7 @@ from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question,
 from glucoflow.analytics.resampling import difference_of_days
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Bools, date_of, day_number, epoch_ms
 from glucoflow.model.goals import share
+from glucoflow.model.said import Said, long_day_said, said
 
 FEWEST_EACH = 4
 FEWEST_CHANGES = 3
@@ -16,17 +17,13 @@ FEWEST_FOR_BEST = 7
 WORTH_SAYING = 5.0
 """Percentage points of time in range: the change the consensus of 2023 calls meaningful for one person."""
 
-DIFFERENCE_RULE = (
-    "Time in range of days worn for 70 % differs by at least 5 percentage points, more than chance does with days of "
-    "which neighbours are alike; at least {fewest} days a side."
-)
-BEST_RULE = "The day with the most time in range among at least 7 days worn for 70 %; the earliest of equals."
+BEST_RULE = said("The day with the most time in range among at least 7 days worn for 70 %%; the earliest of equals.")
 
 
 def weekend(question: Question) -> list[Pattern] | None:
     """Saturdays and Sundays against the other days."""
     table = _table(question)
-    return _differing(question, table, table.weekday >= 6, "weekend", "at weekends", "on weekdays", FEWEST_EACH)
+    return _differing(question, table, table.weekday >= 6, "weekend", FEWEST_EACH)
 
 
 def sensor_change(question: Question) -> list[Pattern] | None:
@@ -35,8 +32,7 @@ def sensor_change(question: Question) -> list[Pattern] | None:
     changes = {_local_date(question, moment) for moment in question.sensor_starts}
     days = table.dates(np.ones(table.covered.size, dtype=np.bool_))
     mask = np.array([day in changes for day in days], dtype=np.bool_)
-    words = "on days of a sensor change"
-    return _differing(question, table, mask, "sensor_change", words, "on other days", FEWEST_CHANGES)
+    return _differing(question, table, mask, "sensor_change", FEWEST_CHANGES)
 
 
 def best_day(question: Question) -> list[Pattern]:
@@ -50,7 +46,9 @@ def best_day(question: Question) -> list[Pattern]:
     return [
         Pattern(
             kind="best_day",
-            text=f"the best day was {day:%A} {day.day} {day:%B} with {share(best_share)} in range",
+            text=said(
+                "the best day was %(day)s with %(share)s in range", day=long_day_said(day), share=share(best_share)
+            ),
             days_with=1,
             days_of=int(table.enough.sum()),
             rule=BEST_RULE,
@@ -67,7 +65,7 @@ def _table(question: Question) -> DayTable:
 
 
 def _differing(
-    question: Question, table: DayTable, mask: Bools, kind: PatternKind, here: str, there: str, fewest: int
+    question: Question, table: DayTable, mask: Bools, kind: PatternKind, fewest: int
 ) -> list[Pattern] | None:
     mine, others = mask & table.enough, ~mask & table.enough
     if mine.sum() < fewest or others.sum() < fewest:
@@ -76,17 +74,27 @@ def _differing(
     found = difference_of_days(days, table.in_range[table.enough], mask[table.enough].tolist(), question.seed)
     if abs(found.difference) < WORTH_SAYING:
         return []
-    text = (
-        f"{share(found.mean_with)} in range {here} and {share(found.mean_without)} {there} "
-        f"({'more' if found.difference > 0 else 'less'} {interval_words(found.difference, found.low, found.high)})"
-    )
+    interval = interval_words(found.difference, found.low, found.high)
+    values: dict[str, object] = {
+        "here": share(found.mean_with),
+        "there": share(found.mean_without),
+        "difference": said("more %(interval)s", interval=interval)
+        if found.difference > 0
+        else said("less %(interval)s", interval=interval),
+    }
+    if kind == "weekend":
+        text = said("%(here)s in range at weekends and %(there)s on weekdays (%(difference)s)", **values)
+    else:
+        text = said(
+            "%(here)s in range on days of a sensor change and %(there)s on other days (%(difference)s)", **values
+        )
     return [
         Pattern(
             kind=kind,
             text=text,
             days_with=found.n_with,
             days_of=found.n_with + found.n_without,
-            rule=DIFFERENCE_RULE.format(fewest=fewest),
+            rule=_rule(fewest),
             start=question.start,
             end=question.end,
             dates=table.dates(mine),
@@ -102,3 +110,11 @@ def _local_date(question: Question, moment: datetime) -> date:
     nearest = min(int(np.searchsorted(used.utc, at)), max(0, len(used) - 1))
     offset = int(used.offset_min[nearest]) if len(used) else 0
     return date_of((at + offset * MINUTE_MS) // DAY_MS)
+
+
+def _rule(fewest: int) -> Said:
+    return said(
+        "Time in range of days worn for 70 %% differs by at least 5 percentage points, more than chance does with days "
+        "of which neighbours are alike; at least %(fewest)s days a side.",
+        fewest=fewest,
+    )

@@ -5,12 +5,16 @@ const THEMES = ["auto", "light", "dark"];
 const PULSE_MS = 20000;
 const BUSY_PULSE_MS = 2000;
 
+// What the page gave us to say, in its language; `{name}` in a text is filled here.
+const TEXTS = JSON.parse(document.getElementById("texts").textContent);
+const say = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+
 function age(then, now) {
   const minutes = (now - then) / 60000;
   const size = Math.abs(minutes);
-  if (size < 1) return "just now";
-  const text = size < 90 ? `${Math.round(size)} min` : size < 2880 ? `${Math.round(size / 60)} h` : `${Math.round(size / 1440)} days`;
-  return minutes > 0 ? `${text} ago` : `in ${text}`;
+  if (size < 1) return TEXTS["just now"];
+  const [unit, n] = size < 90 ? ["min", size] : size < 2880 ? ["h", size / 60] : ["day", size / 1440];
+  return say(TEXTS.ages[unit][minutes > 0 ? 0 : 1], { n: Math.round(n) });
 }
 
 function tick() {
@@ -28,8 +32,8 @@ function switchTheme(button) {
   const next = THEMES[(THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length];
   root.dataset.theme = next;
   document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
-  button.querySelector("[data-theme-name]").textContent = next[0].toUpperCase() + next.slice(1);
-  button.setAttribute("aria-label", `Colours: ${next}. Press to change`);
+  button.querySelector("[data-theme-name]").textContent = TEXTS[next];
+  button.setAttribute("aria-label", say(TEXTS.theme, { theme: TEXTS[next] }));
   document.dispatchEvent(new CustomEvent("colours"));
 }
 
@@ -82,6 +86,7 @@ document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
+document.addEventListener("change", (event) => { if (event.target.closest("[data-submit]")) event.target.form.requestSubmit(); });
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea, .drawing, .scroll") || event.ctrlKey || event.metaKey || event.altKey) return;
   const step = { "[": "prev", "]": "next" }[event.key];

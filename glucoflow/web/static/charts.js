@@ -72,9 +72,10 @@ function lookUp(row, path) {
   return path.split(".").reduce((value, key) => (value === undefined || value === null ? undefined : value[key]), row);
 }
 
+let locale = vega.defaultLocale(); // how this page's language writes numbers and dates, once a chart has said it
+
 function written(value, format) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  const locale = vega.defaultLocale();
   if (/%[a-zA-Z]/.test(format || "")) return locale.utcFormat(format)(new Date(value));
   if (format && typeof value === "number") return locale.format(format)(value);
   if (value instanceof Date) return value.toISOString().slice(0, 16).replace("T", " ");
@@ -98,7 +99,7 @@ function tableOf(rows, columns) {
   }
   if (rows.length > MOST_ROWS) {
     const caption = table.createCaption();
-    caption.textContent = `The first ${MOST_ROWS} of ${rows.length} rows; choose a shorter span to see the rest.`;
+    caption.textContent = say(TEXTS["first rows"], { shown: MOST_ROWS, rows: rows.length });
   }
   return table;
 }
@@ -139,7 +140,7 @@ function openable(figure, view, rows) {
   const days = new Set(rows.map(dayAddress).filter(Boolean));
   figure.classList.toggle("opens", days.size > 1);
   if (days.size < 2) return;
-  figure.querySelector(".drawing").setAttribute("aria-description", "Enter opens the day.");
+  figure.querySelector(".drawing").setAttribute("aria-description", TEXTS.opens);
   view.addEventListener("click", (_event, item) => {
     const address = dayAddress(item && item.datum);
     if (address) location.assign(address);
@@ -174,7 +175,7 @@ function tabled(figure, rows, columns) {
 }
 
 // A sentence in place of the chart, which needs no more height than that.
-function say(figure, text) {
+function tell(figure, text) {
   const drawing = figure.querySelector(".drawing"), line = document.createElement("p");
   line.className = "empty";
   line.textContent = text;
@@ -190,9 +191,10 @@ async function draw(figure) {
   const got = await answer.json();
   views.get(figure)?.finalize();
   drawing.classList.remove("waiting");
-  if (!answer.ok) { say(figure, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
+  if (!answer.ok) { tell(figure, `${got.error} ${got.remedy || ""}`); figure.dataset.state = "problem"; return; }
   const spec = sized({ ...forTheme(forWidth(got.spec)), config: merged(colours(), got.spec.config) }, Number(figure.dataset.height));
   delete spec.config.kibana;
+  if (got.spec.config.locale) locale = vega.locale(got.spec.config.locale.number, got.spec.config.locale.time);
   const warnings = [];
   const logger = vega.logger(vega.Warn, "warn", (_method, _level, words) => warnings.push([...words].join(" ")));
   const compiled = vegaLite.compile(spec, { logger }).spec;
@@ -203,14 +205,14 @@ async function draw(figure) {
   place.ariaHidden = "true"; // hundreds of marks to step through; the readout and the table say the same
   drawing.append(place);
   const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
-    expr: expressions, renderer: "svg", container: place, hover: true, logger, tooltip: tooltip(drawing),
+    locale, expr: expressions, renderer: "svg", container: place, hover: true, logger, tooltip: tooltip(drawing),
     loader: { load: () => Promise.reject(new Error("charts load nothing")), sanitize: () => Promise.reject(new Error("charts link nowhere")) },
   });
   views.set(figure, view);
   await view.runAsync();
   const columns = got.meta.table || [], rows = rowsOf(view, compiled, columns);
   // Without rows the axes have no extent, which Vega warns about and nobody sees: the words of the empty state are shown.
-  if (columns.length && !rows.length) { view.finalize(); views.delete(figure); say(figure, got.meta.empty); }
+  if (columns.length && !rows.length) { view.finalize(); views.delete(figure); tell(figure, got.meta.empty); }
   else {
     warnings.forEach((warning) => console.warn(got.meta.title, warning));
     tabled(figure, rows, columns);
@@ -224,7 +226,7 @@ async function drawAll() {
   if (!root) return;
   await Promise.all([...root.querySelectorAll("[data-chart]")].map((figure) => draw(figure).catch((error) => {
     console.error(error);
-    say(figure, "This chart could not be drawn. Reload the page; if it stays, look at the log.");
+    tell(figure, TEXTS["not drawn"]);
     figure.dataset.state = "problem";
   })));
   root.dataset.state = "done";

@@ -16,7 +16,7 @@ const expressions = (() => {
   const FUNCTIONS = {
     isNaN: Number.isNaN, isFinite: Number.isFinite, now: Date.now, time: (a) => new Date(a).getTime(),
     clamp: (a, low, high) => Math.max(low, Math.min(high, a)), length: (a) => a.length,
-    upper: (a) => String(a).toUpperCase(), lower: (a) => String(a).toLowerCase(), trim: (a) => String(a).trim(),
+    replace: (a, found, by) => String(a).replace(found, by), upper: (a) => String(a).toUpperCase(), lower: (a) => String(a).toLowerCase(), trim: (a) => String(a).trim(),
   };
   for (const name of ["abs", "ceil", "cos", "exp", "floor", "log", "max", "min", "pow", "round", "sin", "sqrt"]) FUNCTIONS[name] = Math[name];
 

@@ -6,7 +6,7 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
   const bar = form.querySelector("progress");
   const alert = form.querySelector("[role=alert]");
 
-  const say = (text) => {
+  const tell = (text) => {
     alert.textContent = text;
     alert.hidden = false;
     bar.hidden = true;
@@ -31,9 +31,9 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
     request.upload.addEventListener("progress", (sent) => { if (sent.lengthComputable) bar.value = sent.loaded / sent.total; });
     request.addEventListener("load", () => {
       if (request.status < 400) location.assign(request.responseURL);
-      else say(new DOMParser().parseFromString(request.responseText, "text/html").querySelector("main")?.textContent.trim() || `The upload was refused (${request.status}).`);
+      else tell(new DOMParser().parseFromString(request.responseText, "text/html").querySelector("main")?.textContent.trim() || say(TEXTS.refused, { status: request.status }));
     });
-    request.addEventListener("error", () => say("The upload did not arrive. Try again."));
+    request.addEventListener("error", () => tell(TEXTS["not arrived"]));
     alert.hidden = true;
     bar.hidden = false;
     request.send(new FormData(form));
