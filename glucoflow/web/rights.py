@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import HTTPException, Request
 from fastapi.params import Depends
 
+from glucoflow.model.said import said
 from glucoflow.service.visitors import Visitor
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES
 
@@ -90,7 +91,7 @@ def right_of(route: Any) -> Right | None:
     return found[0] if len(found) == 1 else None
 
 
-PAGES = {one.slug: one.title for one in DASHBOARD_PAGES} | {"insights": "Insights", "report": "Report"}
+PAGES = {one.slug: one.title for one in DASHBOARD_PAGES} | {"insights": said("Insights"), "report": said("Report")}
 """What can be shared by a link, by the name in its address."""
 
 

@@ -53,6 +53,26 @@ STATE_WORDS = {
     "interrupted": said("interrupted"),
 }
 
+INVITE_WORDS = {
+    "pending": said("not opened yet"),
+    "opened": said("opened"),
+    "accepted": said("accepted"),
+    "connected": said("connected"),
+    "expired": said("expired"),
+    "withdrawn": said("withdrawn"),
+}
+
+ACTION_WORDS = {
+    "opened": said("opened"),
+    "looked at": said("looked at"),
+    "changed": said("changed"),
+    "exported": said("exported"),
+    "shared": said("shared"),
+    "deleted": said("deleted"),
+    "logged in": said("logged in"),
+    "failed to log in": said("failed to log in"),
+}
+
 
 def percent(value: float | None, decimals: int = 0) -> Said:
     """`62 %` with a no-break space; a dash for None; a share that is not zero is never shown as 0."""

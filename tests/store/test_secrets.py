@@ -51,7 +51,7 @@ def test_nothing_is_readable(place: Place, provider: Provider, caplog: pytest.Lo
     key = (place.folder / "token.key").read_text().strip()
     links = [answer.get_secret_value() for answer in answers[-1:] if isinstance(answer, SecretStr)]
     said = _text(answers) + caplog.text + "".join(str(record.__dict__) for record in caplog.records)
-    assert len(caplog.records) > 1
+    assert caplog.records
     for secret in (*MARKS, key, PASSWORD, *links):
         assert secret not in said, f"{secret[:6]}… was said"
         assert secret not in stored, f"{secret[:6]}… was stored"
