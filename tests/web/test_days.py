@@ -140,12 +140,12 @@ def test_two_spans_stand_side_by_side_where_both_were_worn(town: Site) -> None:
         trends = client.get("/people/anna?last=14d&compare=1").text
         profile = client.get("/people/anna/profile?last=14d&compare=1").text
         daily = client.get("/people/anna/days?last=7d&compare=1").text
-        lacking = client.get("/people/dora?last=14d&compare=1").text
+        lacking = client.get("/people/dora?last=7d&compare=1").text
     for page, charts in ((trends, ("tir_14d", "trace_14d")), (profile, ("profile_24h",)), (daily, ("day_overlay",))):
         for chart in charts:
             spans = re.findall(rf'data-chart="{chart}\?(from=[\d-]+&amp;to=[\d-]+)"', page)
             assert len(spans) == len(set(spans)) == 2, chart
         assert "Left the span before, right this one." in page
-    assert "Nothing is compared: last 14 days:" in lacking
+    assert "Nothing is compared: last 7 days:" in lacking
     assert "before:" not in lacking
     assert len(re.findall('data-chart="tir_14d', lacking)) == 1
