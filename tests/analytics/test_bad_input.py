@@ -11,6 +11,7 @@ from glucoflow.analytics import Series, metrics_of, summarize_day, summarize_per
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.profile import profile_of
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS
+from glucoflow.model.said import plain
 from tests.analytics.traces import MIDNIGHT, walk
 
 FIVE = 5 * MINUTE_MS
@@ -43,7 +44,7 @@ def test_figures_are_numbers_or_missing_with_a_reason(case: str) -> None:
     for name, value in msgspec.structs.asdict(metrics).items():
         assert not (isinstance(value, float) and not math.isfinite(value)), name
     assert all(metrics.missing.values())
-    json = msgspec.json.encode(summarize_period(trace, date(2026, 2, 2), date(2026, 2, 16)))
+    json = msgspec.json.encode(summarize_period(trace, date(2026, 2, 2), date(2026, 2, 16)), enc_hook=plain)
     assert b"NaN" not in json
     assert summarize_day(trace, date(2026, 2, 2)).metrics.n <= max(len(trace), 0)
     assert profile_of(trace).n == metrics.n == len(trace.used)
