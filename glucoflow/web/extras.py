@@ -9,8 +9,11 @@ import msgspec
 from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED
 from glucoflow.es.answers import USUAL_INTERVAL_MS
 from glucoflow.model import episode_words
+from glucoflow.model.goals import ShownShares, shown_shares
+from glucoflow.model.ranges import BANDS, Band
 from glucoflow.model.said import digits, joined, said
 from glucoflow.model.target_bands import band_filters
+from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit, glucose_unit
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.store import Person
@@ -25,14 +28,12 @@ MOST = 100
 
 
 class DayRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One local date. Percentages of worn time; active against 24 hours. Without readings the figures are None."""
+    """One local date. Shares of worn time; active in percent of 24 hours. Without readings the figures are None."""
 
     date: str
     n: int = 0
     active: float = 0.0
-    in_range: float | None = None
-    below: float | None = None
-    above: float | None = None
+    shares: ShownShares | None = None
     mean_mg_dl: float | None = None
     low_mg_dl: float | None = None
     high_mg_dl: float | None = None
@@ -105,7 +106,7 @@ def _days(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) ->
         },
     }
     found = _search(queries, person, span, {"readings": {"filter": READING, "aggs": {"days": by_day}}})
-    held = {b["key"]: _day(b) for b in found.get("readings", {}).get("days", {}).get("buckets", ())}
+    held = {b["key"]: _day(b, person.targets) for b in found.get("readings", {}).get("days", {}).get("buckets", ())}
     if not held:
         return {"days": []}
     # A day without data keeps its place.
@@ -113,17 +114,17 @@ def _days(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) ->
     return {"days": [held.get(day, DayRow(date=day)) for day in sorted({*dates, *held}, reverse=True)]}
 
 
-def _day(bucket: Mapping[str, Any]) -> DayRow:
+def _day(bucket: Mapping[str, Any], targets: Targets) -> DayRow:
     worn = bucket["worn"]["value"] or 1
-    share = {name: 100 * band["worn"]["value"] / worn for name, band in bucket["bands"]["buckets"].items()}
+    held = {band: bucket["bands"]["buckets"][band]["worn"]["value"] for band in BANDS}
+    total = sum(held.values())
+    exact: dict[Band, float] = {band: 100 * value / total for band, value in held.items()} if total else {}
     stats = bucket["stats"]
     return DayRow(
         date=bucket["key"],
         n=bucket["doc_count"],
         active=min(100.0, 100 * worn / DAY_MS),
-        in_range=share["in_range"],
-        below=share["low"] + share["very_low"],
-        above=share["high"] + share["very_high"],
+        shares=shown_shares(exact, targets) if exact else None,
         mean_mg_dl=stats["avg"],
         low_mg_dl=stats["min"],
         high_mg_dl=stats["max"],
