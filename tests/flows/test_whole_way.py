@@ -115,6 +115,9 @@ def test_four_weeks_offline_then_back_then_revised_and_deleted(house: House) -> 
 @pytest.mark.parametrize("form", ["tidepool", "ndjson"])
 def test_exported_deleted_and_imported_it_is_the_same(house: House, tmp_path: Path, form: ExportFormat) -> None:
     client, alias = house.rt.client, house.rt.names.alias("bruno")
+    if not contents(house):  # another worker has the test before, after which the phone is back
+        house.clock.set(NOW + 3 * DAY)
+        house.sync("bruno")
     before = contents(house)
     assert len(before) > 8_000
     exported = export(scan(client, alias), form, tmp_path / "out")
