@@ -1,7 +1,7 @@
 """`accounts`: who logs in on the pages by a name of their own."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import SecretStr
@@ -10,6 +10,10 @@ from rich.table import Table
 
 from glucoflow.cli.console import Json, print_json, say, settings_for
 from glucoflow.model.errors import Rejected
+
+if TYPE_CHECKING:
+    from glucoflow.store import Store
+    from glucoflow.store.login_accounts import LoginAccount
 
 app = typer.Typer(help="Who logs in on the pages by a name of their own.", no_args_is_help=True)
 
@@ -66,9 +70,7 @@ def password(name: Name) -> None:
     from glucoflow.service.runtime import store_of
 
     with store_of(settings_for().store) as store:
-        account = store.login_accounts.named(name, datetime.now(UTC))
-        if account is None:
-            raise Rejected("account", f"there is none called {name!r}; `glucoflow accounts list` shows them")
+        account = _named(store, name)
         store.login_accounts.set_password(account.id, Passwords().hash(_new_password(), name))
         store.login_accounts.set_totp(account.id, None)
     say(f"{account.name} logs in with the new password.")
@@ -80,11 +82,16 @@ def remove(name: Name) -> None:
     from glucoflow.service.runtime import store_of
 
     with store_of(settings_for().store) as store:
-        account = store.login_accounts.named(name, datetime.now(UTC))
-        if account is None:
-            raise Rejected("account", f"there is none called {name!r}; `glucoflow accounts list` shows them")
+        account = _named(store, name)
         store.login_accounts.remove(account.id)
     say(f"{account.name} cannot log in any more.")
+
+
+def _named(store: "Store", name: str) -> "LoginAccount":
+    account = store.login_accounts.named(name, datetime.now(UTC))
+    if account is None:
+        raise Rejected("account", f"there is none called {name!r}; `glucoflow accounts list` shows them")
+    return account
 
 
 def _new_password() -> SecretStr:

@@ -135,7 +135,7 @@ def listed(texts: Iterable[str]) -> str:
 
 def told(values: dict[str, object], language: Speaking) -> dict[str, object]:
     """The values of a message in this language; what is no text that can be said again stays as it is."""
-    return {key: value.in_language(language) if isinstance(value, Said) else value for key, value in values.items()}
+    return {key: again(value, language) if isinstance(value, str) else value for key, value in values.items()}
 
 
 def again(text: str, language: Speaking) -> str:

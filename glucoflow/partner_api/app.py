@@ -1,18 +1,14 @@
 """The partner API as an app beside the pages: OAuth 2, data, limits, and the description of all of it."""
 
-import logging
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glucoflow.es.queries import Queries
-from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.partner_api import consent_routes, data_routes
 from glucoflow.partner_api.consent_routes import AUTHORIZE, METADATA, TOKEN
 from glucoflow.partner_api.limits import Limits, Rate
@@ -21,9 +17,7 @@ from glucoflow.partner_api.scopes import SCOPES
 from glucoflow.tidepool.cgm_settings.schema import CgmSettings
 from glucoflow.tidepool.wire import TidepoolRecord
 from glucoflow.web.access import Services
-from glucoflow.web.security import HEADERS
-
-log = logging.getLogger(__name__)
+from glucoflow.web.json_problems import speak_json
 
 DESCRIPTION, DOCS = "/partner/openapi.json", "/partner/docs"
 PATHS = ("/oauth2/", "/partner/")
@@ -48,17 +42,8 @@ def create_partner_api(services: Services, queries: Queries, limits: Limits) -> 
     app.state.oauth = OAuthServer(services.store.partners, services.clock)
     app.include_router(consent_routes.router)
     app.include_router(data_routes.router)
-    app.add_exception_handler(HTTPException, _problem)
-    app.add_exception_handler(RequestValidationError, _bad_request)
-    app.add_exception_handler(GlucoflowError, _our_error)
     described = _described(app)
-
-    @app.middleware("http")
-    async def headers(request: Request, proceed):  # type: ignore[no-untyped-def]
-        response = await proceed(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    speak_json(app, challenge='Bearer error="invalid_token"', docs=DOCS)
 
     @app.get(DESCRIPTION, include_in_schema=False)
     def description() -> Response:
@@ -116,28 +101,3 @@ class Origin(msgspec.Struct):
     name: str
     type: str
     version: str
-
-
-async def _problem(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    headers = dict(error.headers or {})
-    if error.status_code == 401:
-        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-    return _words(error.status_code, error.detail, headers=headers)
-
-
-async def _bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
-    found = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
-    return _words(422, found, f"The description is at {DOCS}.")
-
-
-async def _our_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, GlucoflowError)  # noqa: S101 - registered for it
-    log.warning("a partner was not answered: %s", type(error).__name__)
-    status = 400 if isinstance(error, Rejected) else 503
-    return _words(status, error.message, error.remedy or "", {"Retry-After": "60"} if status == 503 else {})
-
-
-def _words(status: int, error: str, remedy: str = "", headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": error, "remedy": remedy}, status, {"Cache-Control": "no-store", **(headers or {})})

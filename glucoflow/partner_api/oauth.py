@@ -1,7 +1,6 @@
 """The OAuth 2 server, by authlib: code with PKCE (S256) for registered clients, refresh tokens that work once."""
 
 import hashlib
-import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,6 +17,7 @@ from fastapi.responses import JSONResponse, Response
 from glucoflow.partner_api.scopes import SCOPES
 from glucoflow.store import Partner, PartnerGrant
 from glucoflow.store.partners import ACCESS_LASTS, Partners, TakenCode
+from glucoflow.store.tokens import new_token
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post")
 
@@ -211,8 +211,8 @@ def subject_of(grant: PartnerGrant) -> str:
 def _pair(**asked: Any) -> dict[str, Any]:
     return {
         "token_type": "Bearer",
-        "access_token": secrets.token_urlsafe(32),
-        "refresh_token": secrets.token_urlsafe(32),
+        "access_token": new_token(),
+        "refresh_token": new_token(),
         "expires_in": int(ACCESS_LASTS.total_seconds()),
         "scope": asked["scope"],
     }

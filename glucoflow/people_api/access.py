@@ -9,7 +9,7 @@ from glucoflow.api.access import Access, credentials_of
 from glucoflow.api.exchange import Asked, Refused
 from glucoflow.service.visitors import Visitor
 from glucoflow.store import App, Person
-from glucoflow.web.access import Services, services_of, visitor_here
+from glucoflow.web.access import Services, address_of, services_of, visitor_here
 from glucoflow.web.rights import part_of_shared
 from glucoflow.web.security import host_ok
 
@@ -41,7 +41,7 @@ def caller_of(request: Request) -> Caller:
         path=(),
         headers=dict(request.headers),
         query=tuple(request.query_params.multi_items()),
-        address=request.client.host if request.client else "",
+        address=address_of(request),
     )
     given = credentials_of(asked)
     if not given:

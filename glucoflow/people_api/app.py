@@ -1,26 +1,17 @@
 """The API as an app beside the pages: its errors, its headers, its description and the page that shows it."""
 
-import logging
-
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException
+from fastapi.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glucoflow.api.access import Access
 from glucoflow.es.queries import Queries
-from glucoflow.model.errors import GlucoflowError, Rejected
-from glucoflow.people_api import routes
-from glucoflow.people_api.access import ByCaller, person_of
+from glucoflow.people_api import chart_routes, routes
+from glucoflow.people_api.access import ByCaller
 from glucoflow.service.questions import Questions
-from glucoflow.web import access as web_access
-from glucoflow.web import chart_routes, rights
 from glucoflow.web.access import Services
-from glucoflow.web.security import HEADERS
+from glucoflow.web.json_problems import speak_json
 from glucoflow.web.transport import CompressedCharts, HeadAsGet
-
-log = logging.getLogger(__name__)
 
 PREFIX, DESCRIPTION, DOCS = "/api/people", "/api/openapi.json", "/api/docs"
 ABOUT = """What is known of a person, as JSON, lists also as CSV (`Accept: text/csv`). It only reads.
@@ -39,21 +30,10 @@ def create_people_api(services: Services, queries: Queries, access: Access) -> F
     app.state.access = access
     app.state.questions = Questions(services.store, queries, services.clock)
     app.include_router(routes.router)
-    app.include_router(chart_routes.router, prefix="/api", include_in_schema=False)
-    app.dependency_overrides[web_access.person_of] = person_of  # charts are for whoever may see the person
-    app.dependency_overrides[rights.CHECKS[rights.Right.READ]] = lambda: None  # `person_of` asks for it
-    app.add_exception_handler(HTTPException, _problem)
-    app.add_exception_handler(RequestValidationError, _bad_request)
-    app.add_exception_handler(GlucoflowError, _our_error)
+    app.include_router(chart_routes.router)
     app.add_middleware(CompressedCharts)
     app.add_middleware(HeadAsGet)
-
-    @app.middleware("http")
-    async def headers(request: Request, proceed):  # type: ignore[no-untyped-def]
-        response = await proceed(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    speak_json(app, challenge="Bearer", docs=DOCS)
 
     @app.get(DOCS, include_in_schema=False)
     def docs(request: Request, caller: ByCaller) -> Response:  # noqa: ARG001
@@ -71,28 +51,3 @@ def with_people_api(pages: ASGIApp, api: ASGIApp) -> ASGIApp:
         await (api if ours else pages)(scope, receive, send)
 
     return app
-
-
-async def _problem(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else {}
-    return _words(error.status_code, error.detail, headers=headers)
-
-
-async def _bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
-    found = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in error.errors())
-    return _words(422, found, "The description is at /api/docs.")
-
-
-async def _our_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    assert isinstance(error, GlucoflowError)  # noqa: S101 - registered for it
-    log.warning("a question was not answered: %s", type(error).__name__)
-    status = 400 if isinstance(error, Rejected) else 503
-    return _words(status, error.message, error.remedy or "", {"Retry-After": "60"} if status == 503 else {})
-
-
-def _words(status: int, error: str, remedy: str = "", headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse(
-        {"error": error, "remedy": remedy}, status, headers={"Cache-Control": "no-store", **(headers or {})}
-    )

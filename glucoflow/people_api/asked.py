@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import HTTPException, Query
+from fastapi import Depends, HTTPException, Query
 from pydantic import AwareDatetime
 
 from glucoflow.web.span import BadSpan, Span, read_span
@@ -35,42 +35,57 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime
 
 
-def span_of(
-    zone: str,
-    now: datetime,
-    default: Preset,
-    *,
-    last: str | None,
-    hours: int | None,
-    first: str | None,
-    to: str | None,
-    start: datetime | None,
-    end: datetime | None,
-) -> Asked:
-    """One way of saying it, or the default. Raises HTTPException (400) in words."""
-    ways = [last is not None, hours is not None, bool(first or to), start is not None or end is not None]
-    if sum(ways) > 1:
-        raise HTTPException(400, "Say the span in one way: last, hours, from and to, or start and end.")
-    if hours is not None:
-        return Asked(start=now - timedelta(hours=hours), end=now)
-    if start is not None or end is not None:
-        return _instants(start, end, now)
-    asked = {"last": last or "", "from": first or "", "to": to or ""}
-    try:
-        span = read_span(asked, zone, now, default)
-    except BadSpan as error:
-        raise HTTPException(400, str(error)) from error
-    return Asked(start=span.start, end=span.end)
+class SpanQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The ways of saying a span, of which one is used at a time."""
+
+    last: str | None
+    hours: int | None
+    first: str | None
+    to: str | None
+    start: datetime | None
+    end: datetime | None
+
+    def within(self, zone: str, now: datetime, default: Preset) -> Asked:
+        """What is asked for, or the default. Raises HTTPException (400) in words."""
+        instants = self.start is not None or self.end is not None
+        if sum((self.last is not None, self.hours is not None, bool(self.first or self.to), instants)) > 1:
+            raise HTTPException(400, "Say the span in one way: last, hours, from and to, or start and end.")
+        if self.hours is not None:
+            return Asked(start=now - timedelta(hours=self.hours), end=now)
+        if instants:
+            return _instants(self.start, self.end, now)
+        span = _local_dates(zone, now, default, self.last, self.first, self.to)
+        return Asked(start=span.start, end=span.end)
+
+
+def span_query(
+    last: Last = None, hours: Hours = None, first: From = None, to: To = None, start: Start = None, end: End = None
+) -> SpanQuery:
+    return SpanQuery(last=last, hours=hours, first=first, to=to, start=start, end=end)
+
+
+class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows of a list, from which end."""
+
+    newest_first: bool
+    limit: int
+    after: tuple[int, int] | None
+
+
+def page_query(order: Order = "asc", limit: Limit = 1_000, cursor: Cursor = None) -> PageQuery:
+    """Raises HTTPException (400) for a cursor that we did not make."""
+    return PageQuery(newest_first=order == "desc", limit=limit, after=place_of(cursor))
+
+
+InSpan = Annotated[SpanQuery, Depends(span_query)]
+InPage = Annotated[PageQuery, Depends(page_query)]
 
 
 def dates_of(zone: str, now: datetime, default: Preset, *, last: str | None, first: str | None, to: str | None) -> Span:
     """Local dates. Raises HTTPException (400) in words."""
     if last is not None and (first or to):
         raise HTTPException(400, "Say the span in one way: last, or from and to.")
-    try:
-        span = read_span({"last": last or "", "from": first or "", "to": to or ""}, zone, now, default)
-    except BadSpan as error:
-        raise HTTPException(400, str(error)) from error
+    span = _local_dates(zone, now, default, last, first, to)
     if span.whole_days > LONGEST.days:
         raise HTTPException(400, f"One answer has {LONGEST.days} days at most. Ask for a year at a time.")
     return span
@@ -81,6 +96,15 @@ def not_too_long(asked: Asked) -> Asked:
     if asked.end - asked.start > LONGEST + timedelta(days=1):
         raise HTTPException(400, f"One answer spans {LONGEST.days} days at most. Ask for a year at a time.")
     return asked
+
+
+def _local_dates(
+    zone: str, now: datetime, default: Preset, last: str | None, first: str | None, to: str | None
+) -> Span:
+    try:
+        return read_span({"last": last or "", "from": first or "", "to": to or ""}, zone, now, default)
+    except BadSpan as error:
+        raise HTTPException(400, str(error)) from error
 
 
 def _instants(start: datetime | None, end: datetime | None, now: datetime) -> Asked:

@@ -38,17 +38,25 @@ def answered(request: Request, value: BaseModel, rows: Sequence[BaseModel] | Non
     """The value as JSON, or its rows as CSV where that is asked for; 304 where the client has it already."""
     as_csv = rows is not None and wants_csv(request.headers.get("accept", ""))
     body = _csv(rows or ()) if as_csv else value.model_dump_json().encode()
+    answer = tagged(
+        request, body, CSV if as_csv else "application/json", vary="Accept, Authorization, Cookie, api-secret"
+    )
+    if as_csv and answer.status_code == 200:
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        cursor = getattr(value, "next", None)
+        if cursor:
+            answer.headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
+    return answer
+
+
+def tagged(request: Request, body: bytes, media_type: str, *, vary: str) -> Response:
+    """The body with a tag of its content; 304 where the client has it already."""
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, Cookie, api-secret"}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": vary}
     seen = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
     if tag in seen:
         return Response(status_code=304, headers=headers)
-    if as_csv:
-        headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-        cursor = getattr(value, "next", None)
-        if cursor:
-            headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
-    return Response(body, media_type=CSV if as_csv else "application/json", headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
 
 
 def _csv(rows: Sequence[BaseModel]) -> bytes:

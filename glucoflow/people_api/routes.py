@@ -10,22 +10,7 @@ from glucoflow.model.documents import Dataset
 from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.people_api.access import ByCaller, InPerson
-from glucoflow.people_api.asked import (
-    Cursor,
-    End,
-    From,
-    Hours,
-    Last,
-    Limit,
-    Order,
-    Start,
-    To,
-    cursor_of,
-    dates_of,
-    not_too_long,
-    place_of,
-    span_of,
-)
+from glucoflow.people_api.asked import From, InPage, InSpan, Last, To, cursor_of, dates_of, not_too_long
 from glucoflow.people_api.forms import answered
 from glucoflow.service.answers import (
     AdherenceAnswer,
@@ -119,24 +104,16 @@ def latest(request: Request, person: InPerson) -> Response:
 def readings(
     request: Request,
     person: InPerson,
-    last: Last = None,
-    hours: Hours = None,
-    first: From = None,
-    to: To = None,
-    start: Start = None,
-    end: End = None,
-    order: Order = "asc",
-    limit: Limit = 1_000,
-    cursor: Cursor = None,
+    asked: InSpan,
+    page: InPage,
 ) -> Response:
     """Readings by time, a page at a time; by default those of the last 24 hours.
 
     Left out are readings of a moment that a better source has too. `next` is null on the last page.
     """
-    now = services_of(request).clock()
-    span = span_of(person.zone, now, "24h", last=last, hours=hours, first=first, to=to, start=start, end=end)
+    span = asked.within(person.zone, services_of(request).clock(), "24h")
     rows, place = _questions(request).readings(
-        person.id, span.start, span.end, limit, newest_first=order == "desc", after=place_of(cursor)
+        person.id, span.start, span.end, page.limit, newest_first=page.newest_first, after=page.after
     )
     return answered(request, Readings(readings=rows, next=cursor_of(place)), rows, f"{person.id}-readings")
 
@@ -145,23 +122,15 @@ def readings(
 def events(
     request: Request,
     person: InPerson,
+    asked: InSpan,
+    page: InPage,
     kind: Annotated[list[Dataset] | None, Query(description="Only these; may be given several times.")] = None,
-    last: Last = None,
-    hours: Hours = None,
-    first: From = None,
-    to: To = None,
-    start: Start = None,
-    end: End = None,
-    order: Order = "asc",
-    limit: Limit = 1_000,
-    cursor: Cursor = None,
 ) -> Response:
     """Insulin, food, exercise, health, notes, finger-sticks, calibrations, alerts by time; by default of 14 days."""
-    now = services_of(request).clock()
-    span = span_of(person.zone, now, "14d", last=last, hours=hours, first=first, to=to, start=start, end=end)
+    span = asked.within(person.zone, services_of(request).clock(), "14d")
     kinds = [one for one in EVENTS if kind is None or one in kind]
     rows, place = _questions(request).events(
-        person.id, span.start, span.end, limit, kinds=kinds, newest_first=order == "desc", after=place_of(cursor)
+        person.id, span.start, span.end, page.limit, kinds=kinds, newest_first=page.newest_first, after=page.after
     )
     return answered(request, Events(events=rows, next=cursor_of(place)), rows, f"{person.id}-events")
 
@@ -170,16 +139,10 @@ def events(
 def figures(
     request: Request,
     person: InPerson,
-    last: Last = None,
-    hours: Hours = None,
-    first: From = None,
-    to: To = None,
-    start: Start = None,
-    end: End = None,
+    asked: InSpan,
 ) -> Response:
     """Mean, time in range, variability, risk, goals and episodes of a span, by default of 14 days."""
-    now = services_of(request).clock()
-    span = span_of(person.zone, now, "14d", last=last, hours=hours, first=first, to=to, start=start, end=end)
+    span = asked.within(person.zone, services_of(request).clock(), "14d")
     not_too_long(span)
     return answered(request, _questions(request).figures(person.id, span.start, span.end))
 
@@ -208,17 +171,11 @@ def days(
 def episodes(
     request: Request,
     person: InPerson,
+    asked: InSpan,
     kind: Annotated[list[EpisodeKind] | None, Query(description="Only these; may be given several times.")] = None,
-    last: Last = None,
-    hours: Hours = None,
-    first: From = None,
-    to: To = None,
-    start: Start = None,
-    end: End = None,
 ) -> Response:
     """Lows and highs of 15 minutes or more that began in a span, newest first; by default of 14 days."""
-    now = services_of(request).clock()
-    span = span_of(person.zone, now, "14d", last=last, hours=hours, first=first, to=to, start=start, end=end)
+    span = asked.within(person.zone, services_of(request).clock(), "14d")
     not_too_long(span)
     rows = _questions(request).episodes(person.id, span.start, span.end, kind or EPISODE_KINDS)
     return answered(request, Episodes(episodes=rows), rows, f"{person.id}-episodes")

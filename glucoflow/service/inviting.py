@@ -1,5 +1,6 @@
 """Inviting somebody, and what happens when they accept: a person, an account, and what the account may."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -31,35 +32,32 @@ def accept_with_new_account(
     Raises Rejected for a link that does not work, a name that is taken, or a bad password.
     """
     hashed = passwords.hash(password, name)
-    invite = _taken(store, token, now)
-    try:
-        user_id = _person(store, invite, now)
-        account = store.login_accounts.add(name, hashed, now, grant=_grant(invite, user_id))
-    except BaseException:
-        store.invites.give_back(invite.id)
-        raise
-    store.invites.accepted(invite.id, account.id)
-    return Accepted(account=account, user_id=user_id, level=invite.level)
+    return _accept(store, token, now, lambda grant: store.login_accounts.add(name, hashed, now, grant=grant))
 
 
 def accept_with(store: Store, token: str, account: LoginAccount, now: datetime) -> Accepted:
     """The same for somebody who has an account already: a parent of two, a doctor of several."""
-    invite = _taken(store, token, now)
+
+    def granted(grant: Grant) -> LoginAccount:
+        store.login_accounts.grant(account.id, grant, now)
+        return account
+
+    return _accept(store, token, now, granted)
+
+
+def _accept(store: Store, token: str, now: datetime, account_with: Callable[[Grant], LoginAccount]) -> Accepted:
+    """`account_with` gives the account to which the grant was added. If it fails, the link works again."""
+    invite = store.invites.take(token, now)
+    if invite is None:
+        raise Rejected("invitation", USED_UP)
     try:
         user_id = _person(store, invite, now)
-        store.login_accounts.grant(account.id, _grant(invite, user_id), now)
+        account = account_with(Grant(user_id=user_id, level=invite.level, until=invite.until))
     except BaseException:
         store.invites.give_back(invite.id)
         raise
     store.invites.accepted(invite.id, account.id)
     return Accepted(account=account, user_id=user_id, level=invite.level)
-
-
-def _taken(store: Store, token: str, now: datetime) -> Invite:
-    invite = store.invites.take(token, now)
-    if invite is None:
-        raise Rejected("invitation", USED_UP)
-    return invite
 
 
 def _person(store: Store, invite: Invite, now: datetime) -> str:
@@ -69,7 +67,3 @@ def _person(store: Store, invite: Invite, now: datetime) -> str:
     person = add_person(store, invite.name, invite.unit, invite.zone, now)
     store.invites.meant(invite.id, person.id)
     return person.id
-
-
-def _grant(invite: Invite, user_id: str) -> Grant:
-    return Grant(user_id=user_id, level=invite.level, until=invite.until)

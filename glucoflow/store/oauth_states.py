@@ -1,7 +1,5 @@
 """The `state` of an OAuth flow, which travels through a browser: only its hash is stored; it works once and expires."""
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row, delete, select
@@ -9,6 +7,7 @@ from sqlalchemy import Row, delete, select
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import OAuthStateRow, PersonRow
+from glucoflow.store.tokens import hash_of, new_token
 from glucoflow.store.values import OAuthState
 
 STATE_FOR = timedelta(minutes=10)
@@ -34,14 +33,14 @@ class OAuthStates:
 
         Raises Rejected for an unknown person.
         """
-        state = secrets.token_urlsafe(32)
+        state = new_token()
         with self._database.write() as session:
             if session.get(PersonRow, user_id) is None:
                 raise unknown_person(user_id)
             session.execute(delete(OAuthStateRow).where(OAuthStateRow.expires_at <= now))
             session.add(
                 OAuthStateRow(
-                    hash=_hash(state),
+                    hash=hash_of(state),
                     user_id=user_id,
                     provider=provider,
                     region=region,
@@ -56,12 +55,12 @@ class OAuthStates:
         row = OAuthStateRow
         asked = select(row.user_id, row.provider, row.region, row.connection_id)
         with self._database.read() as session:
-            return _started(session.execute(asked.where(row.hash == _hash(state), row.expires_at > now)).first())
+            return _started(session.execute(asked.where(row.hash == hash_of(state), row.expires_at > now)).first())
 
     def consume(self, state: str, now: datetime) -> OAuthState | None:
         """What it was made for, once; None if it is unknown, used or expired."""
         row = OAuthStateRow
-        taken = delete(row).where(row.hash == _hash(state), row.expires_at > now)
+        taken = delete(row).where(row.hash == hash_of(state), row.expires_at > now)
         with self._database.write() as session:
             return _started(
                 session.execute(taken.returning(row.user_id, row.provider, row.region, row.connection_id)).first()
@@ -72,8 +71,3 @@ def _started(found: Row[tuple[str, str, str, str | None]] | None) -> OAuthState 
     if found is None:
         return None
     return OAuthState(user_id=found[0], provider=found[1], region=found[2], connection_id=found[3])
-
-
-def _hash(state: str) -> str:
-    """A state is 256 random bits: a plain hash is as good as a slow one."""
-    return hashlib.sha256(state.encode()).hexdigest()

@@ -4,10 +4,8 @@ Secrets, codes and tokens are 256 random bits and stored as hashes only. A code 
 used again was stolen, so all that came of that consent ends.
 """
 
-import hashlib
 import hmac
 import json
-import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,11 +14,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import PartnerCodeRow, PartnerGrantRow, PartnerRow, PartnerTokenRow, PersonRow
+from glucoflow.store.tokens import hash_of, new_token
 
 CODE_LASTS = timedelta(minutes=5)
 ACCESS_LASTS = timedelta(hours=1)
@@ -44,7 +44,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
 
     def knows(self, secret: str) -> bool:
         """Whether it is the partner's secret."""
-        return hmac.compare_digest(self.secret_hash, _hash(secret))
+        return hmac.compare_digest(self.secret_hash, hash_of(secret))
 
 
 class NewPartner(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,10 +93,10 @@ class Partners:
             raise Rejected("redirect", "at least one address is needed, where the partner's people come back to")
         for uri in redirect_uris:
             _check_redirect(uri)
-        secret = secrets.token_urlsafe(32)
+        secret = new_token()
         row = PartnerRow(
             id=f"partner-{uuid.uuid4().hex[:16]}", name=name, redirect_uris=json.dumps(list(redirect_uris)),
-            secret_hash=_hash(secret), created_at=now,
+            secret_hash=hash_of(secret), created_at=now,
         )  # fmt: skip
         with self._database.write() as session:
             session.add(row)
@@ -129,7 +129,7 @@ class Partners:
         self, partner_id: str, user_id: str, scope: str, redirect_uri: str, challenge: str, now: datetime
     ) -> str:
         """A person's yes: a code for the partner. An earlier yes to the same partner ends with it."""
-        code = secrets.token_urlsafe(32)
+        code = new_token()
         grant = PartnerGrantRow(
             id=uuid.uuid4().hex, partner_id=partner_id, user_id=user_id, scope=scope, granted_at=now
         )
@@ -148,7 +148,7 @@ class Partners:
             session.flush()
             session.add(
                 PartnerCodeRow(
-                    hash=_hash(code),
+                    hash=hash_of(code),
                     grant_id=grant.id,
                     redirect_uri=redirect_uri,
                     challenge=challenge,
@@ -159,17 +159,12 @@ class Partners:
 
     def take_code(self, code: str, partner_id: str, now: datetime) -> TakenCode | None:
         """What a code was made for, once; a second time the consent ends."""
-        row = PartnerCodeRow
         with self._database.write() as session:
-            found = session.get(row, _hash(code))
+            found = session.get(PartnerCodeRow, hash_of(code))
             grant = None if found is None else session.get(PartnerGrantRow, found.grant_id)
             if found is None or grant is None or grant.partner_id != partner_id:
                 return None
-            taken = update(row).where(row.hash == found.hash, row.used_at.is_(None)).values(used_at=now)
-            if session.execute(taken.returning(row.hash)).first() is None:
-                grant.revoked_at = grant.revoked_at or now
-                return None
-            if found.expires_at <= now or grant.revoked_at is not None:
+            if not _used_once(session, found, grant, now):
                 return None
             partner = session.get_one(PartnerRow, partner_id)
             return TakenCode(
@@ -184,30 +179,25 @@ class Partners:
         )
         with self._database.write() as session:
             for token, kind, length in lasts:
-                session.add(PartnerTokenRow(hash=_hash(token), grant_id=grant_id, kind=kind, expires_at=now + length))
+                session.add(PartnerTokenRow(hash=hash_of(token), grant_id=grant_id, kind=kind, expires_at=now + length))
 
     def take_refresh(self, token: str, partner_id: str, now: datetime) -> PartnerGrant | None:
         """The consent of a refresh token, once; a second time the consent ends."""
-        row = PartnerTokenRow
         with self._database.write() as session:
-            found = session.get(row, _hash(token))
+            found = session.get(PartnerTokenRow, hash_of(token))
             if found is None or found.kind != "refresh":
                 return None
             grant = session.get_one(PartnerGrantRow, found.grant_id)
             if grant.partner_id != partner_id:
                 return None
-            taken = update(row).where(row.hash == found.hash, row.used_at.is_(None)).values(used_at=now)
-            if session.execute(taken.returning(row.hash)).first() is None:
-                grant.revoked_at = grant.revoked_at or now
-                return None
-            if found.expires_at <= now or grant.revoked_at is not None:
+            if not _used_once(session, found, grant, now):
                 return None
             return _grant(grant, session.get_one(PartnerRow, partner_id).name)
 
     def by_access(self, token: str, now: datetime) -> PartnerGrant | None:
         """The consent that an access token stands for, while both are good."""
         with self._database.read() as session:
-            found = session.get(PartnerTokenRow, _hash(token))
+            found = session.get(PartnerTokenRow, hash_of(token))
             if found is None or found.kind != "access" or found.expires_at <= now:
                 return None
             row = session.get_one(PartnerGrantRow, found.grant_id)
@@ -222,7 +212,7 @@ class Partners:
     def of_token(self, token: str, partner_id: str) -> PartnerGrant | None:
         """The consent that any token of this partner belongs to."""
         with self._database.read() as session:
-            found = session.get(PartnerTokenRow, _hash(token))
+            found = session.get(PartnerTokenRow, hash_of(token))
             row = None if found is None else session.get(PartnerGrantRow, found.grant_id)
             if row is None or row.partner_id != partner_id:
                 return None
@@ -252,10 +242,6 @@ def _check_redirect(uri: str) -> None:
         raise Rejected("redirect", "an address has https, a host and no fragment (http only for localhost)")
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
 def _partner(row: PartnerRow) -> Partner:
     return Partner(
         id=row.id,
@@ -265,6 +251,18 @@ def _partner(row: PartnerRow) -> Partner:
         revoked_at=row.revoked_at,
         secret_hash=row.secret_hash,
     )
+
+
+def _used_once(
+    session: Session, found: PartnerCodeRow | PartnerTokenRow, grant: PartnerGrantRow, now: datetime
+) -> bool:
+    """Whether it was unused and is good; it is used up now. What comes a second time ends the consent."""
+    row = type(found)
+    taken = update(row).where(row.hash == found.hash, row.used_at.is_(None)).values(used_at=now)
+    if session.execute(taken.returning(row.hash)).first() is None:
+        grant.revoked_at = grant.revoked_at or now
+        return False
+    return found.expires_at > now and grant.revoked_at is None
 
 
 def _grant(row: PartnerGrantRow, partner_name: str) -> PartnerGrant:

@@ -53,6 +53,11 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     uploads: Uploads | None = None
 
 
+def address_of(request: Request) -> str:
+    """Where a request comes from; "" where that is not known."""
+    return request.client.host if request.client else ""
+
+
 def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
     return services

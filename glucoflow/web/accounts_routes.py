@@ -7,12 +7,12 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import SecretStr
 
 from glucoflow.model.errors import GlucoflowError, Rejected
-from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.model.units import MG_DL
 from glucoflow.service.visitors import is_open_home
 from glucoflow.store.invites import Asked, NewInvite
 from glucoflow.store.login_sessions import Holder
 from glucoflow.web.access import InServices, OurForm, Services
-from glucoflow.web.forms import Tried, tried, zones
+from glucoflow.web.forms import Tried, tried, unit_chosen, zones
 from glucoflow.web.invite_routes import invite_link, sent_by_mail
 from glucoflow.web.login_routes import let_in
 from glucoflow.web.rights import OPERATE, visitor
@@ -72,13 +72,11 @@ def invite(
 ) -> Response:
     """A link with which a new person makes an account, connects, and sees nobody else."""
     try:
-        if unit not in (MG_DL, MMOL_L):
-            raise Rejected("unit", f"is {MG_DL} or {MMOL_L}")
+        chosen = unit_chosen(unit)
         if zone not in zones():
             raise Rejected("zone", "is an IANA name such as Europe/Berlin")
         if is_open_home(services.store, services.options.password):
             raise Rejected("name", NOT_YET)
-        chosen: Unit = MG_DL if unit == MG_DL else MMOL_L
         asked = Asked(name=name, email=email, unit=chosen, zone=zone)
         made = services.store.invites.add(asked, visitor(request).name, services.clock())
     except Rejected as error:

@@ -43,7 +43,7 @@ from glucoflow.web import (
     upload_routes,
 )
 from glucoflow.web.access import Services, WebOptions, services_of, visitor_here
-from glucoflow.web.audit_trail import keep
+from glucoflow.web.audit_trail import is_told, keep
 from glucoflow.web.body_limit import BodyLimit
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import load_charts
@@ -138,8 +138,8 @@ async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Respon
             return _secured(RedirectResponse(f"/login?next={_local(request)}", 303))
         return _refusal(401, "Log in first: open this site's front page.")
     answer = await proceed(request)
-    if request.state.visitor is not None:
-        await run_in_threadpool(keep, request, answer.status_code)
+    if request.state.visitor is not None and is_told(request, answer.status_code):
+        await run_in_threadpool(keep, request)
     return _secured(answer, cached=path.startswith("/static/"))
 
 

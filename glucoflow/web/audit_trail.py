@@ -2,46 +2,58 @@
 
 import logging
 
+import msgspec
 from fastapi import Request
 
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.service.visitors import OPEN_HOME, Visitor
 from glucoflow.store.audit import Action, Deed
 from glucoflow.store.login_waits import place
-from glucoflow.web.access import services_of
+from glucoflow.web.access import address_of, services_of
 
 log = logging.getLogger(__name__)
 
 EXPORTS = {"/people/{user_id}/report.pdf", "/people/{user_id}/archive.zip"}
-UNTOLD = {"/people/{user_id}/pulse", "/people/{user_id}/unit", "/people/{user_id}/charts/{name}", "/login", "/logout"}
-"""Parts of a page that was told already, and log-ins, which are told where they are tried."""
+UNTOLD = {"/people/{user_id}/unit", "/login", "/logout"}
+"""What a page that was told already asks for, and log-ins, which are told where they are tried."""
 
 
-def keep(request: Request, status: int) -> None:
-    """Keep what a visitor just did, if it was done. A trail that cannot be written is logged and stops nobody."""
-    who: Visitor = request.state.visitor
-    route = getattr(request.scope.get("route"), "path", "")
+def is_told(request: Request, status: int) -> bool:
+    """Whether what a visitor just asked for was done, and goes into the trail."""
+    route = _route(request)
     if status >= 400 or not route or route in UNTOLD:
-        return
-    user_id = request.path_params.get("user_id")
-    action = _action(request.method, route)
-    if action == "looked at" and (user_id is None or who is OPEN_HOME):
-        return
+        return False
+    looks = _action(request.method, route) == "looked at"
+    return not looks or ("user_id" in request.path_params and request.state.visitor is not OPEN_HOME)
+
+
+def keep(request: Request) -> None:
+    """Keep what a visitor just did. A trail that cannot be written is logged and stops nobody."""
+    who: Visitor = request.state.visitor
+    route, user_id = _route(request), request.path_params.get("user_id")
     services = services_of(request)
-    known = user_id if user_id and services.store.people.find(user_id) else None
-    deed = Deed(
-        who=who.name,
-        action=action,
-        what=_what(route, request.path_params),
-        user_id=known,
-        account_id=who.account.id if who.account else None,
-        share_id=who.share.id if who.share else None,
-        place=place(request.client.host if request.client else ""),
-    )
     try:
-        services.store.audit.add(deed, services.clock())
+        deed = Deed(
+            who=who.name,
+            action=_action(request.method, route),
+            what=_what(route, request.path_params),
+            user_id=user_id if user_id and services.store.people.find(user_id) else None,
+            account_id=who.account.id if who.account else None,
+            share_id=who.share.id if who.share else None,
+        )
+        note(request, deed)
     except GlucoflowError as error:
         log.warning("the audit trail could not be written: %s", type(error).__name__)
+
+
+def note(request: Request, deed: Deed) -> None:
+    """Keep a deed, with where it came from."""
+    services = services_of(request)
+    services.store.audit.add(msgspec.structs.replace(deed, place=place(address_of(request))), services.clock())
+
+
+def _route(request: Request) -> str:
+    return str(getattr(request.scope.get("route"), "path", ""))
 
 
 def _action(method: str, route: str) -> Action:

@@ -9,6 +9,7 @@ import msgspec
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import capital, said
+from glucoflow.model.units import MG_DL, MMOL_L, Unit
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,14 @@ def time_of(field: str, text: str) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:
         raise Rejected(field, said("choose a day and a time, as 2026-11-21T07:30")) from None
+
+
+def unit_chosen(text: str) -> Unit:
+    """The unit that was chosen. Raises Rejected for anything else."""
+    for unit in (MG_DL, MMOL_L):
+        if text == unit:
+            return unit
+    raise Rejected("unit", said("is %(one)s or %(other)s", one=MG_DL, other=MMOL_L))
 
 
 def number_of(field: str, text: str) -> float | None:

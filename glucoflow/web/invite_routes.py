@@ -11,10 +11,10 @@ from glucoflow.service.inviting import USED_UP, Accepted, accept_with, accept_wi
 from glucoflow.store.audit import Deed
 from glucoflow.store.invites import NewInvite
 from glucoflow.store.login_sessions import Holder
-from glucoflow.store.login_waits import place
 from glucoflow.web.access import InServices, OurForm, Services
+from glucoflow.web.audit_trail import note
 from glucoflow.web.forms import Tried, tried
-from glucoflow.web.login_routes import address_of, let_in
+from glucoflow.web.login_routes import let_in
 from glucoflow.web.rights import OPEN
 
 router = APIRouter()
@@ -49,7 +49,7 @@ def accept(
         if error.field == "invitation":
             raise HTTPException(410, f"This invitation {USED_UP}.") from None
         return _page(request, services, token, tried("account", {"name": name}, error, {}))
-    _note(request, services, done)
+    note(request, _joined(done))
     return let_in(request, services, Holder(account_id=done.account.id), _first_page(services, done))
 
 
@@ -63,7 +63,7 @@ def join(request: Request, services: InServices, token: str) -> Response:
         done = accept_with(services.store, token, own, services.clock())
     except Rejected:
         raise HTTPException(410, f"This invitation {USED_UP}.") from None
-    _note(request, services, done)
+    note(request, _joined(done))
     return RedirectResponse(_first_page(services, done), 303)
 
 
@@ -83,19 +83,15 @@ def sent_by_mail(request: Request, services: Services, made: NewInvite) -> str |
     return made.invite.email
 
 
+def _joined(done: Accepted) -> Deed:
+    name = done.account.name
+    return Deed(who=name, action="opened", what="invitation", user_id=done.user_id, account_id=done.account.id)
+
+
 def _first_page(services: Services, done: Accepted) -> str:
     """Whoever brings their own data connects first."""
     to_connect = done.level == "own" and not services.store.connections.for_user(done.user_id)
     return f"/people/{done.user_id}" + ("/status" if to_connect else "")
-
-
-def _note(request: Request, services: Services, done: Accepted) -> None:
-    where = place(address_of(request))
-    deed = Deed(
-        who=done.account.name, action="opened", what="invitation", user_id=done.user_id, account_id=done.account.id,
-        place=where,
-    )  # fmt: skip
-    services.store.audit.add(deed, services.clock())
 
 
 def _page(request: Request, services: Services, token: str, wrong: Tried | None = None) -> Response:

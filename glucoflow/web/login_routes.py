@@ -13,7 +13,7 @@ from glucoflow.service.logging_in import CODE_WITHIN, Tried
 from glucoflow.service.visitors import is_open_home
 from glucoflow.store.login_sessions import SESSION_LASTS, Holder
 from glucoflow.store.login_waits import place
-from glucoflow.web.access import InParts, OurForm, Services, local_path
+from glucoflow.web.access import InParts, OurForm, Services, address_of, local_path
 from glucoflow.web.rights import OPEN, SIGNED_IN
 from glucoflow.web.security import SESSION_COOKIE
 
@@ -73,10 +73,6 @@ def logout(request: Request, parts: InParts) -> Response:
     response = RedirectResponse("/login", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response
-
-
-def address_of(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def let_in(

@@ -14,7 +14,7 @@ from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED
 from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import fits
 from glucoflow.model.said import Said, said
-from glucoflow.model.units import MG_DL, MMOL_L, Unit
+from glucoflow.model.units import MG_DL, Unit
 from glucoflow.model.words import number
 from glucoflow.service.jobs import backfill_words
 from glucoflow.service.people import add_person
@@ -24,7 +24,7 @@ from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_
 from glucoflow.web.charts import View, meta_for
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, DashboardPage, dashboard_page, placed, too_short
 from glucoflow.web.extras import part_of
-from glucoflow.web.forms import Tried, tried, zones
+from glucoflow.web.forms import Tried, tried, unit_chosen, zones
 from glucoflow.web.metrics import Lately, lately_body, metrics_agg, read_lately, read_metrics
 from glucoflow.web.pages import UNIT_CODES, YEAR, language_of, unit_cookie, unit_of
 from glucoflow.web.rights import OPERATE, READ, SIGNED_IN, visitor
@@ -89,10 +89,7 @@ def add(
     zone: Annotated[str, Form()] = "UTC",
 ) -> Response:
     try:
-        if unit not in (MG_DL, MMOL_L):
-            raise Rejected("unit", said("is %(one)s or %(other)s", one=MG_DL, other=MMOL_L))
-        chosen: Unit = MG_DL if unit == MG_DL else MMOL_L
-        person = add_person(services.store, name, chosen, zone, services.clock())
+        person = add_person(services.store, name, unit_chosen(unit), zone, services.clock())
     except Rejected as error:
         values = {"name": name, "unit": unit, "zone": zone}
         fields = {"display name": "name", "user": "name"}

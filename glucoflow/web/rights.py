@@ -73,7 +73,7 @@ def _operate(request: Request) -> None:
         raise HTTPException(403, OPERATORS_ONLY)
 
 
-CHECKS: dict[Right, Callable[..., None]] = {
+_CHECKS: dict[Right, Callable[..., None]] = {
     Right.OPEN: _open,
     Right.SIGNED_IN: _signed_in,
     Right.READ: _read,
@@ -81,13 +81,13 @@ CHECKS: dict[Right, Callable[..., None]] = {
     Right.OPERATE: _operate,
 }
 
-OPEN, SIGNED_IN, READ, CHANGE, OPERATE = (Depends(CHECKS[right]) for right in Right)
+OPEN, SIGNED_IN, READ, CHANGE, OPERATE = (Depends(_CHECKS[right]) for right in Right)
 
 
 def right_of(route: Any) -> Right | None:
     """The right that a route states; None where it states none, or more than one."""
     asked = [one.dependency for one in getattr(route, "dependencies", ())]
-    found = [right for right, check in CHECKS.items() if check in asked]
+    found = [right for right, check in _CHECKS.items() if check in asked]
     return found[0] if len(found) == 1 else None
 
 

@@ -12,10 +12,9 @@ from starlette.background import BackgroundTask
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
 from glucoflow.model.targets import PROFILES
-from glucoflow.model.units import Unit
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
-from glucoflow.web.forms import Tried, day_of, number_of, time_of, tried, zones
+from glucoflow.web.forms import Tried, day_of, number_of, time_of, tried, unit_chosen, zones
 from glucoflow.web.pages import unit_cookie, unit_of
 from glucoflow.web.rights import CHANGE, OPEN
 
@@ -50,9 +49,7 @@ def change_details(
     This browser's own choice of a unit ends.
     """
     try:
-        if unit not in ("mg/dL", "mmol/L"):
-            raise Rejected("unit", said("is %(one)s or %(other)s", one="mg/dL", other="mmol/L"))
-        chosen: Unit = "mg/dL" if unit == "mg/dL" else "mmol/L"
+        chosen = unit_chosen(unit)
         birth = day_of("born", born) if born.strip() else None
         if birth and birth > services.clock().date():
             raise Rejected("born", said("lies in the future"))

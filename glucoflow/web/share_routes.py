@@ -13,13 +13,13 @@ from glucoflow.store import Person
 from glucoflow.store.audit import Deed
 from glucoflow.store.invites import Asked, NewInvite
 from glucoflow.store.login_sessions import Holder
-from glucoflow.store.login_waits import place
 from glucoflow.store.shares import NewShare
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.accounts_routes import NOT_YET
+from glucoflow.web.audit_trail import note
 from glucoflow.web.forms import Tried, day_of, tried
 from glucoflow.web.invite_routes import invite_link, sent_by_mail
-from glucoflow.web.login_routes import address_of, let_in
+from glucoflow.web.login_routes import let_in
 from glucoflow.web.rights import CHANGE, OPEN, PAGES, visitor
 
 router = APIRouter()
@@ -129,11 +129,7 @@ def open_share(request: Request, services: InServices, token: str) -> Response:
         if who.may_read(found.user_id):
             return RedirectResponse(first, 303)
         raise HTTPException(409, f"You are logged in as {who.name}: log out, or open the link in another browser.")
-    deed = Deed(
-        who=found.name, action="opened", what="link", user_id=found.user_id, share_id=found.id,
-        place=place(address_of(request)),
-    )  # fmt: skip
-    services.store.audit.add(deed, now)
+    note(request, Deed(who=found.name, action="opened", what="link", user_id=found.user_id, share_id=found.id))
     return let_in(request, services, Holder(share_id=found.id), first, found.until - now)
 
 

@@ -1,12 +1,10 @@
 """Templates that speak a language: `_` and `ngettext` for their own texts, and all that is written is said in it."""
 
-from typing import Any
-
 from jinja2 import Environment
 from markupsafe import Markup
 
 from glucoflow.languages import Language
-from glucoflow.model.said import Said, capital, digits, told
+from glucoflow.model.said import again, capital, digits, told
 
 
 def spoken_by(language: Language, environment: Environment) -> None:
@@ -22,9 +20,6 @@ def spoken_by(language: Language, environment: Environment) -> None:
         found = Markup(language.ngettext(one, many, n))  # noqa: S704
         return found % told({"n": digits(f"{n:,}"), **values}, language)
 
-    def written(value: Any) -> Any:
-        return value.in_language(language) if isinstance(value, Said) else value
-
     environment.globals.update(_=gettext, ngettext=ngettext)
     environment.filters.update(tr=lambda text: language.of(text or ""), capital=capital)
-    environment.finalize = written
+    environment.finalize = lambda value: again(value, language) if isinstance(value, str) else value

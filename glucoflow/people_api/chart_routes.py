@@ -1,6 +1,5 @@
 """Charts as JSON, filled with their data, and the pulse by which a page notices a sync."""
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -8,18 +7,19 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from glucoflow.model.said import said
+from glucoflow.people_api.access import InPerson
+from glucoflow.people_api.forms import tagged
 from glucoflow.store import Person
-from glucoflow.web.access import InPerson, InServices, Services
+from glucoflow.web.access import InServices, Services
 from glucoflow.web.charts import View, filled, meta_for
 from glucoflow.web.excluded_spans import shaded
 from glucoflow.web.pages import language_of, unit_of
-from glucoflow.web.rights import READ
 from glucoflow.web.span import BadSpan, read_span
 
-router = APIRouter()
+router = APIRouter(prefix="/api/people", include_in_schema=False)
 
 
-@router.get("/people/{user_id}/charts/{name}", dependencies=[READ])
+@router.get("/{user_id}/charts/{name}")
 def chart(request: Request, services: InServices, person: InPerson, name: str) -> Response:
     """One chart of a person over the span of the address: specification with data, title, table columns."""
     spec = services.charts.get(name)
@@ -42,7 +42,7 @@ def chart(request: Request, services: InServices, person: InPerson, name: str) -
     return _answer(request, {"spec": drawn, "meta": meta_for(spec.meta, view)})
 
 
-@router.get("/people/{user_id}/pulse", dependencies=[READ])
+@router.get("/{user_id}/pulse")
 def pulse(request: Request, services: InServices, person: InPerson) -> Response:
     """A few bytes whose ETag changes when the person's documents or connections do."""
     return _answer(request, _pulse(services, person))
@@ -71,9 +71,4 @@ def _pulse(services: Services, person: Person) -> dict[str, Any]:
 
 
 def _answer(request: Request, value: Any) -> Response:
-    content = msgspec.json.encode(value)
-    etag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type="application/json", headers=headers)
+    return tagged(request, msgspec.json.encode(value), "application/json", vary="Cookie, Accept-Language")
