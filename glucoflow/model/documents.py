@@ -33,6 +33,8 @@ Dataset = Literal[
     "insight",
     "app.document",
 ]
+"""`app.document`: what an app uploaded and wants back, but is no record of ours, and what it deleted."""
+
 EVENT_DATASETS: tuple[Dataset, ...] = (
     "insulin.bolus",
     "insulin.basal",
@@ -43,7 +45,6 @@ EVENT_DATASETS: tuple[Dataset, ...] = (
     "glucose.fingerstick",
 )
 """What happens to a person, as they or their pump tell it."""
-"""`app.document`: what an app uploaded and wants back, but is no record of ours, and what it deleted."""
 
 
 EventKind = Literal["metric", "event", "alert", "state"]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import msgspec
 
+from glucoflow.es.queries import only
+from glucoflow.es.scan import scan
 from glucoflow.files import private
-from glucoflow.service.export import ExportFormat, export_person
+from glucoflow.service.export import DATASETS, ExportFormat, export_forms
 from glucoflow.service.runtime import Runtime
 
 ABOUT = """What glucoflow holds of {name}, written {at:%Y-%m-%d %H:%M} UTC.
@@ -21,6 +23,8 @@ about.json        the person, connections, excluded spans, protocols, apps, who 
 Passwords, tokens and links are not in it.
 """
 
+FILES: dict[ExportFormat, str] = {"csv": "csv", "tidepool": "tidepool.json", "ndjson": "documents.ndjson"}
+
 
 def write_archive(rt: Runtime, user_id: str, out: Path) -> int:
     """Write the archive (ZIP) to `out`; how many documents are in it. Memory stays bounded.
@@ -29,20 +33,15 @@ def write_archive(rt: Runtime, user_id: str, out: Path) -> int:
     """
     person = rt.store.people.get(user_id)
     with tempfile.TemporaryDirectory(prefix="glucoflow-archive-") as folder:
-        documents = 0
-        forms: tuple[tuple[ExportFormat, str], ...] = (
-            ("csv", "csv"), ("tidepool", "tidepool.json"), ("ndjson", "documents.ndjson"),
-        )  # fmt: skip
+        places: dict[ExportFormat, Path] = {form: Path(folder) / name for form, name in FILES.items()}
+        found = scan(rt.client, rt.names.alias(user_id), only(DATASETS))
+        done = export_forms(found, places)
         with open(out, "wb", opener=private) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("README.txt", ABOUT.format(name=person.display_name, at=rt.clock()))
             archive.writestr("about.json", msgspec.json.format(msgspec.json.encode(_about(rt, user_id))))
-            for form, name in forms:
-                done = export_person(rt, user_id, form, Path(folder) / name)
-                documents = max(documents, sum(done.documents.values()))
-                for path in done.files:
-                    archive.write(path, f"csv/{path.name}" if form == "csv" else name)
-                    path.unlink()
-    return documents
+            for path in (path for one in done.values() for path in one.files):
+                archive.write(path, path.relative_to(folder))
+    return sum(done["ndjson"].documents.values())
 
 
 class _About(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ until then it is `<name>.part`. `docs/document.md` describes the forms field by 
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -79,26 +79,42 @@ def export(
     count and the newest time now and then. Raises Unavailable where `out` cannot be written, and whatever `documents`
     raises; then only `.part` files are left.
     """
-    done: Counter[str] = Counter()
-    left: Counter[str] = Counter()
+    return export_forms(documents, {form: out}, units=units, on_progress=on_progress)[form]
+
+
+def export_forms(
+    documents: Iterable[Hit],
+    places: Mapping[ExportFormat, Path],
+    *,
+    units: Unit | None = None,
+    on_progress: Callable[[int, datetime], None] | None = None,
+) -> dict[ExportFormat, Exported]:
+    """The same in several forms, each to its place, while `documents` are read once."""
+    counted = {form: (Counter[str](), Counter[str]()) for form in places}
     try:
         with ExitStack() as stack:
-            writer = _writer(form, out, units, stack)
+            writers = {form: _writer(form, out, units, stack) for form, out in places.items()}
             for number, found in enumerate(documents, start=1):
                 head = _HEAD.decode(found.source)
                 dataset = head.event.dataset
-                (done if writer.add(dataset, found) else left)[dataset] += 1
+                for form, writer in writers.items():
+                    done, left = counted[form]
+                    (done if writer.add(dataset, found) else left)[dataset] += 1
                 if on_progress and number % EVERY == 0:
                     on_progress(number, head.timestamp)
-            writer.finish()
-        for file in writer.files:
+            for writer in writers.values():
+                writer.finish()
+        for file in (file for writer in writers.values() for file in writer.files):
             _part(file).replace(file)
     except OSError as error:
         raise Unavailable(
-            f"The export cannot be written to {out} ({error.strerror or error}).",
+            f"The export cannot be written to {', '.join(map(str, places.values()))} ({error.strerror or error}).",
             remedy="Choose another place with --out, or make room there.",
         ) from error
-    return Exported(documents=dict(done), omitted=dict(left), files=tuple(writer.files))
+    return {
+        form: Exported(documents=dict(done), omitted=dict(left), files=tuple(writers[form].files))
+        for form, (done, left) in counted.items()
+    }
 
 
 def _part(file: Path) -> Path:

@@ -15,7 +15,7 @@ from glucoflow.analytics.series import Series, epoch_ms, moment_of
 from glucoflow.analytics.summary import DaySummary, metrics_of, summarize_day
 from glucoflow.analytics.time_in_ranges import target_bands
 from glucoflow.es.queries import Paged, Queries, only
-from glucoflow.model.documents import Dataset, Document, Source
+from glucoflow.model.documents import EVENT_DATASETS, Dataset, Document, Source
 from glucoflow.model.glycemia import EPISODE_KINDS, Episode, EpisodeKind, Sufficiency
 from glucoflow.model.goals import ShownShares, goals_of, shown_shares
 from glucoflow.model.targets import Targets
@@ -44,10 +44,7 @@ from glucoflow.service.person_series import Subject, events_of, series_of, subje
 from glucoflow.store import Exclusion, Person, Store
 
 STALE = timedelta(minutes=15)
-EVENTS: tuple[Dataset, ...] = (
-    "insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick", "cgm.calibration",
-    "device.alert",
-)  # fmt: skip
+EVENTS: tuple[Dataset, ...] = (*EVENT_DATASETS, "cgm.calibration", "device.alert")
 Place = tuple[int, int]
 T = TypeVar("T", bound=Answer)
 

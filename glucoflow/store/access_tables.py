@@ -1,11 +1,11 @@
-"""The tables of who may see and do what: accounts, grants, invitations, share links, and the audit trail."""
+"""The tables of who may see and do what: accounts, grants, sessions, waits, invitations, links, the audit trail."""
 
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from glucoflow.store.tables import Base
+from glucoflow.store.tables import Base, of_person
 
 
 class LoginAccountRow(Base):
@@ -73,7 +73,7 @@ class ShareRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     hash: Mapped[str]
-    user_id: Mapped[str] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[str] = of_person()
     name: Mapped[str]
     pages: Mapped[str]
     until: Mapped[datetime]
@@ -110,3 +110,31 @@ class ReceiptRow(Base):
     user_key: Mapped[str] = mapped_column(index=True)
     text: Mapped[str | None]
     created_at: Mapped[datetime]
+
+
+class LoginSessionRow(Base):
+    """`hash` is of the token in the browser's cookie. Whose it is: an account's, a share link's, or, with neither, that
+    of whoever knew the site's password, of which `password` is a keyed fingerprint."""
+
+    __tablename__ = "login_sessions"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    password: Mapped[str]
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("login_accounts.id", ondelete="CASCADE"), index=True)
+    share_id: Mapped[str | None] = mapped_column(ForeignKey("shares.id", ondelete="CASCADE"), index=True)
+    browser: Mapped[str] = mapped_column(server_default="")
+    place: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class LoginWaitRow(Base):
+    """`key` is the account or an address; until `next_at` no password is looked at."""
+
+    __tablename__ = "login_waits"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    tries: Mapped[int]
+    last_at: Mapped[datetime]
+    next_at: Mapped[datetime]

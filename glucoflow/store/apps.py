@@ -18,7 +18,8 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import AppRow, ConnectionRow, PersonRow
+from glucoflow.store.program_tables import AppRow
+from glucoflow.store.tables import ConnectionRow, PersonRow
 
 AppRights = Literal["read", "upload", "both"]
 RIGHTS: tuple[AppRights, ...] = ("read", "upload", "both")

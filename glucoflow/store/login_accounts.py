@@ -8,15 +8,15 @@ from typing import Literal, cast
 
 import msgspec
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
-from glucoflow.store.access_tables import GrantRow, LoginAccountRow
+from glucoflow.store.access_tables import GrantRow, LoginAccountRow, LoginSessionRow
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import LoginSessionRow, PersonRow
+from glucoflow.store.tables import PersonRow
 
 Level = Literal["own", "read"]
 LEVELS: tuple[Level, ...] = ("own", "read")
@@ -106,8 +106,14 @@ class LoginAccounts:
             return tuple(_account(session, row, now) for row in session.scalars(query).all())
 
     def with_grant(self, user_id: str, now: datetime) -> tuple[LoginAccount, ...]:
-        """Who may see a person, operators left out, by name."""
-        return tuple(one for one in self.list(now) if user_id in one.grants)
+        """Who was granted to see a person, operators first, then by name."""
+        row = LoginAccountRow
+        query = (
+            select(row).join(GrantRow, GrantRow.account_id == row.id).where(GrantRow.user_id == user_id, _holds(now))
+        )
+        with self._database.read() as session:
+            found = session.scalars(query.order_by(row.operator.desc(), row.key)).all()
+            return tuple(_account(session, one, now) for one in found)
 
     def password_hash(self, account_id: str) -> str | None:
         """What its password is proven against; None for an account that signs on elsewhere, or is gone."""
@@ -226,9 +232,13 @@ def _counts(session: Session) -> tuple[int, int]:
     return operators or 0, everybody
 
 
+def _holds(now: datetime) -> ColumnElement[bool]:
+    return or_(GrantRow.until.is_(None), GrantRow.until > now)
+
+
 def _account(session: Session, row: LoginAccountRow, now: datetime) -> LoginAccount:
-    holds = (GrantRow.account_id == row.id, (GrantRow.until.is_(None)) | (GrantRow.until > now))
-    grants = session.scalars(select(GrantRow).where(*holds).order_by(GrantRow.user_id)).all()
+    held = select(GrantRow).where(GrantRow.account_id == row.id, _holds(now))
+    grants = session.scalars(held.order_by(GrantRow.user_id)).all()
     return LoginAccount(
         id=row.id,
         name=row.name,

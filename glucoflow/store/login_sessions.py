@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import ColumnElement, delete, select, update
 
+from glucoflow.store.access_tables import LoginSessionRow
 from glucoflow.store.database import Database
-from glucoflow.store.tables import LoginSessionRow
 from glucoflow.store.tokens import hash_of, new_token
 
 SESSION_LASTS = timedelta(days=30)

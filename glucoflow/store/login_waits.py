@@ -11,8 +11,8 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from glucoflow.store.access_tables import LoginWaitRow
 from glucoflow.store.database import Database
-from glucoflow.store.tables import LoginWaitRow
 from glucoflow.store.tokens import hash_of
 
 ACCOUNT = "account"

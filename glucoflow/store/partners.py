@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from glucoflow.model.errors import Rejected
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import PartnerCodeRow, PartnerGrantRow, PartnerRow, PartnerTokenRow, PersonRow
+from glucoflow.store.program_tables import PartnerCodeRow, PartnerGrantRow, PartnerRow, PartnerTokenRow
+from glucoflow.store.tables import PersonRow
 from glucoflow.store.tokens import hash_of, new_token
 
 CODE_LASTS = timedelta(minutes=5)

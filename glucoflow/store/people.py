@@ -16,8 +16,8 @@ from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store.access_tables import AuditRow, GrantRow, InviteRow, LoginAccountRow, ShareRow
 from glucoflow.store.database import Database
+from glucoflow.store.program_tables import AppRow
 from glucoflow.store.tables import (
-    AppRow,
     BackfillRow,
     ConnectionRow,
     ExclusionRow,

@@ -1,5 +1,7 @@
 """The tables, as SQLAlchemy sees them. `migrations/` makes them; a test holds the two together.
 
+Who may see what is in `access_tables`, other programs are in `program_tables`.
+
 States and kinds are plain text in the database; the values of `values.py` narrow them.
 """
 
@@ -53,7 +55,8 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: Instant(), bytes: LargeBinary(), str: String()}
 
 
-def _person(index: bool = True) -> Mapped[str]:
+def of_person(index: bool = True) -> Mapped[str]:
+    """Whose row it is: it goes with them."""
     return mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=index)
 
 
@@ -95,7 +98,7 @@ class ConnectionRow(Base):
     __table_args__ = (Index(None, "user_id", "provider"), Index(None, "state", "next_poll_at"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = _person(index=False)
+    user_id: Mapped[str] = of_person(index=False)
     provider: Mapped[str]
     region: Mapped[str]
     state: Mapped[str]
@@ -169,7 +172,7 @@ class BackfillRow(Base):
     __table_args__ = (Index(None, "state", "next_try_at"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = _person()
+    user_id: Mapped[str] = of_person()
     provider: Mapped[str | None]
     kinds: Mapped[str]
     first: Mapped[date]
@@ -225,7 +228,7 @@ class RejectedRecordRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
     connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
-    user_id: Mapped[str] = _person()
+    user_id: Mapped[str] = of_person()
     kind: Mapped[str]
     key: Mapped[str | None]
     field: Mapped[str]
@@ -252,115 +255,18 @@ class OAuthStateRow(Base):
     __tablename__ = "oauth_states"
 
     hash: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = _person()
+    user_id: Mapped[str] = of_person()
     provider: Mapped[str]
     region: Mapped[str]
     connection_id: Mapped[str | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime]
 
 
-class LoginSessionRow(Base):
-    """`hash` is of the token in the browser's cookie. Whose it is: an account's, a share link's, or, with neither, that
-    of whoever knew the site's password, of which `password` is a keyed fingerprint."""
-
-    __tablename__ = "login_sessions"
-
-    hash: Mapped[str] = mapped_column(primary_key=True)
-    password: Mapped[str]
-    account_id: Mapped[str | None] = mapped_column(ForeignKey("login_accounts.id", ondelete="CASCADE"), index=True)
-    share_id: Mapped[str | None] = mapped_column(ForeignKey("shares.id", ondelete="CASCADE"), index=True)
-    browser: Mapped[str] = mapped_column(server_default="")
-    place: Mapped[str] = mapped_column(server_default="")
-    created_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-
-
-class LoginWaitRow(Base):
-    """`key` is the account or an address; until `next_at` no password is looked at."""
-
-    __tablename__ = "login_waits"
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    tries: Mapped[int]
-    last_at: Mapped[datetime]
-    next_at: Mapped[datetime]
-
-
-class AppRow(Base):
-    """A credential of an app: SHA-256 of the hex SHA-1 and SHA-512 of its secret, which itself is stored nowhere."""
-
-    __tablename__ = "apps"
-    __table_args__ = (Index(None, "sha1_hash", unique=True), Index(None, "sha512_hash", unique=True))
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = _person()
-    name: Mapped[str]
-    rights: Mapped[str]
-    sha1_hash: Mapped[str]
-    sha512_hash: Mapped[str]
-    created_at: Mapped[datetime]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-
-
-class PartnerRow(Base):
-    """A program of others, registered by the operator. `redirect_uris` is a JSON list."""
-
-    __tablename__ = "partners"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    redirect_uris: Mapped[str]
-    secret_hash: Mapped[str]
-    created_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-
-
-class PartnerGrantRow(Base):
-    """A person's consent to a partner."""
-
-    __tablename__ = "partner_grants"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    partner_id: Mapped[str] = mapped_column(ForeignKey("partners.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[str] = _person()
-    scope: Mapped[str]
-    granted_at: Mapped[datetime]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-
-
-class PartnerCodeRow(Base):
-    """A code on its way through a browser, by its hash; `challenge` is PKCE's, S256."""
-
-    __tablename__ = "partner_codes"
-
-    hash: Mapped[str] = mapped_column(primary_key=True)
-    grant_id: Mapped[str] = mapped_column(ForeignKey("partner_grants.id", ondelete="CASCADE"), index=True)
-    redirect_uri: Mapped[str]
-    challenge: Mapped[str]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-
-
-class PartnerTokenRow(Base):
-    """An access or refresh token, by its hash; a refresh token that was used stays, to be known again."""
-
-    __tablename__ = "partner_tokens"
-
-    hash: Mapped[str] = mapped_column(primary_key=True)
-    grant_id: Mapped[str] = mapped_column(ForeignKey("partner_grants.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-
-
 class ExclusionRow(Base):
     __tablename__ = "exclusions"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = _person()
+    user_id: Mapped[str] = of_person()
     start: Mapped[datetime]
     end: Mapped[datetime]
     reason: Mapped[str]
@@ -373,7 +279,7 @@ class ProtocolRow(Base):
     __table_args__ = (Index(None, "user_id", "name", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = _person(index=False)
+    user_id: Mapped[str] = of_person(index=False)
     name: Mapped[str]
     created_at: Mapped[datetime]
 

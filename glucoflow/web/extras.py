@@ -9,6 +9,7 @@ import msgspec
 from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED
 from glucoflow.es.answers import USUAL_INTERVAL_MS
 from glucoflow.model import episode_words
+from glucoflow.model.documents import EVENT_DATASETS
 from glucoflow.model.goals import ShownShares, shown_shares
 from glucoflow.model.ranges import BANDS, Band
 from glucoflow.model.said import digits, joined, said
@@ -189,12 +190,11 @@ HEALTH = {
     "cycle": said("cycle"),
     "alcohol": said("alcohol"),
 }
-EVENTS = ("insulin.bolus", "insulin.basal", "food", "exercise", "health", "note", "glucose.fingerstick")
 
 
 def _events(queries: ExcludingQueries, person: Person, unit: Unit, span: Span) -> dict[str, Any]:
     fields = ["@timestamp", "time", "event.dataset", "insulin", "food", "exercise", "health", "note", "glucose.mg_dl"]
-    of_kind = {"terms": {"event.dataset": list(EVENTS)}}
+    of_kind = {"terms": {"event.dataset": list(EVENT_DATASETS)}}
     found = _search(queries, person, span, {"events": {"filter": of_kind, "aggs": {"newest": _newest(fields)}}})
     events = found.get("events", {})
     return {"events": [_event(hit, unit) for hit in _hits(events)], "event_count": events.get("doc_count", 0)}
