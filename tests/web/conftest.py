@@ -1,7 +1,8 @@
 """One site and one browser for all page tests. Chromium comes with Playwright's own search or the system's."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, Request
 
 from glucoflow.es.names import Names
 from tests.web.serving import Site, settle, site
+from tests.web.visiting import NOW, SHARED, Visitor, account, visiting
 from tests.workers import own_name
 
 NAMES = Names.below(f"web-{own_name()}-")
@@ -77,3 +79,27 @@ def _foreign(request: Request, home: str) -> bool:
     host = request.frame.url.split("/", 3)[2:3]
     leaves = request.is_navigation_request() or host != [home]
     return not (leaves or request.url.startswith(("data:", "blob:")) or request.url.split("/", 3)[2] == home)
+
+
+@pytest.fixture(scope="module")
+def home(es: Elasticsearch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Anna and Ben are here. Olga is the operator, Anna has an account of her own, Gil may look at Anna, Ben at Ben."""
+    with site(tmp_path_factory.mktemp("home"), es, NAMES) as served:
+        for user_id in ("anna", "ben"):
+            served.store.people.add(user_id, user_id.title(), NOW, zone="Europe/Berlin")
+        account(served, "Olga", operator=True)
+        account(served, "Anna", "anna")
+        account(served, "Gil", "anna", "read")
+        account(served, "Ben", "ben")
+        yield served
+
+
+@pytest.fixture(scope="module")
+def visitors(home: Site) -> Iterator[dict[str, Visitor]]:
+    """One browser of each kind."""
+    link = home.store.shares.add("anna", "Dr. Berger", SHARED, NOW + timedelta(days=1), "Anna", NOW)
+    with ExitStack() as stack:
+        found = {name: visiting(home, name) for name in ("Olga", "Anna", "Gil", "Ben")}
+        found |= {"nobody": visiting(home), "link": visiting(home)}
+        assert found["link"].get(f"/share/{link.token}").headers["location"] == "/people/anna/profile"
+        yield {name: stack.enter_context(browser) for name, browser in found.items()}

@@ -11,7 +11,7 @@ from glucoflow.service.mail import Mail
 from tests.ports import free_ports
 from tests.web.conftest import NAMES
 from tests.web.serving import site
-from tests.web.test_access import PASSWORD, invited_link, visiting
+from tests.web.visiting import PASSWORD, invited_link, visiting
 
 
 class Inbox:
