@@ -3,12 +3,12 @@
 `.env.example` shows each one; a test holds the two together.
 """
 
-import os
 from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from platformdirs import user_cache_path
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -22,7 +22,7 @@ SHORTEST_PASSWORD = 8
 
 def cache_folder(configured: Path | None) -> Path:
     """Where downloads are kept: the configured folder, else the user's cache folder for glucoflow."""
-    return configured or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "glucoflow"
+    return configured or user_cache_path("glucoflow", appauthor=False)
 
 
 class DemoSettings(BaseSettings):

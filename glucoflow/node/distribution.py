@@ -1,6 +1,5 @@
 """The Elasticsearch that glucoflow runs when the user has none: Elastic's stripped distribution from Maven Central."""
 
-import fcntl
 import hashlib
 import logging
 import shutil
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+from filelock import FileLock
 
 from glucoflow.model.errors import Misconfigured, Unavailable
 
@@ -48,8 +48,7 @@ def find_distribution(
         return wanted
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with (cache_dir / "download.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock(cache_dir / "download.lock"):
             if not wanted.exists():
                 _remove_unfinished(cache_dir)
                 _download(wanted, on_bytes, repositories)

@@ -1,11 +1,11 @@
 """What keeps others out: signed tokens, CSRF, Host and Origin checks, the optional password, response headers."""
 
-import base64
 import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Mapping
 
+import itsdangerous
 from pydantic import SecretStr
 
 CSRF_COOKIE = "glucoflow_csrf"
@@ -27,24 +27,27 @@ class Signer:
     """Makes and checks short signed texts. One secret for all purposes; the purpose is part of what is signed."""
 
     def __init__(self, secret: SecretStr) -> None:
-        self._key = hashlib.blake2b(secret.get_secret_value().encode(), digest_size=32).digest()
+        self._secret = secret
 
     def sign(self, purpose: str, value: str) -> str:
         """`value` with its signature, fit for a cookie."""
-        return f"{value}.{self._mac(purpose, value)}"
+        return self._for(purpose).sign(value).decode()
 
     def verified(self, purpose: str, signed: str | None) -> str | None:
         """The value, if the signature is ours and for this purpose."""
-        value, _, mac = (signed or "").rpartition(".")
-        return value if value and hmac.compare_digest(mac.encode(), self._mac(purpose, value).encode()) else None
+        try:
+            return self._for(purpose).unsign(signed or "").decode() or None
+        except itsdangerous.BadSignature:
+            return None
 
     def fingerprint(self, purpose: str, value: SecretStr) -> str:
         """The same for the same value; without our secret nobody can try values against it."""
-        return self._mac(purpose, value.get_secret_value())
+        return self._for(purpose).get_signature(value.get_secret_value()).decode()
 
-    def _mac(self, purpose: str, value: str) -> str:
-        mac = hmac.new(self._key, f"{purpose}\x1f{value}".encode(), hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(mac[:24]).decode()
+    def _for(self, purpose: str) -> itsdangerous.Signer:
+        return itsdangerous.Signer(
+            self._secret.get_secret_value(), salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256
+        )
 
 
 def csrf_token(signer: Signer, cookie: str | None) -> str:

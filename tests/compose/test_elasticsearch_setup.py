@@ -1,47 +1,32 @@
 """docker/setup-elasticsearch.sh against a listener: whom it makes, with which rights, and no secret in arguments."""
 
-import json
 import os
+import re
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from tests.compose.test_file import GOOD, ROOT
 
 
-class Listener(ThreadingHTTPServer):
-    """Takes everything, as Elasticsearch would; `asked` has the bodies by path. Not yet up for the first call."""
+def _taking(asked: dict[str, Any]) -> Callable[[Request], Response]:
+    """Takes everything into `asked`, by path, as Elasticsearch would. Not yet up for the first call."""
+    refusals = iter([True])
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Heard)
-        self.asked: dict[str, Any] = {}
-        self.refusals = 1
+    def take(request: Request) -> Response:
+        if next(refusals, False):
+            return Response(status=503)
+        assert request.authorization
+        assert request.authorization.type == "basic"
+        asked[f"{request.method} {request.full_path.rstrip('?')}"] = request.get_json(force=True)
+        return Response(status=200)
 
-
-class Heard(BaseHTTPRequestHandler):
-    server: Listener
-
-    def do_PUT(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        refused = self.server.refusals > 0
-        self.server.refusals -= 1
-        if not refused:
-            assert self.headers["authorization"].startswith("Basic ")
-            self.server.asked[f"{self.command} {self.path}"] = body
-        self.send_response(503 if refused else 200)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def do_POST(self) -> None:
-        self.do_PUT()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        pass
+    return take
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +36,16 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
     curl = folder / "curl"
     curl.write_text(f'#!/usr/bin/env bash\necho "$@" >> {folder}/arguments\nexec {shutil.which("curl")} "$@"\n')
     curl.chmod(0o755)
-    with Listener() as listener:
-        threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True).start()
+    asked: dict[str, Any] = {}
+    with HTTPServer() as listener:
+        listener.expect_request(re.compile(".*")).respond_with_handler(_taking(asked))
         made = subprocess.run(
             ["bash", str(ROOT / "docker" / "setup-elasticsearch.sh")],
             env={
                 **GOOD,
                 "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
                 "ES_INDEX": "glucose-",
-                "ES_ENDPOINT": f"http://127.0.0.1:{listener.server_port}",
+                "ES_ENDPOINT": listener.url_for("").rstrip("/"),
             },
             capture_output=True,
             text=True,
@@ -67,8 +53,8 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
             check=False,
         )
         assert made.returncode == 0, made.stderr
-        yield listener.asked, (folder / "arguments").read_text()
-        listener.shutdown()
+        listener.check_assertions()
+        yield asked, (folder / "arguments").read_text()
 
 
 def test_nobody_of_ours_is_a_superuser(setup: tuple[dict[str, Any], str]) -> None:

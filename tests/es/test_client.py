@@ -1,16 +1,15 @@
 """What a person is told when Elasticsearch cannot be worked with."""
 
-import json
-import threading
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
+from pytest_httpserver import HTTPServer
 
 from glucoflow.es.client import Health, check, make_client
 from glucoflow.es.names import Names
@@ -28,27 +27,11 @@ from tests.node import Node
 @contextmanager
 def answering(body: object, product: bool = True, status: int = 200) -> Iterator[str]:
     """A server that says the same to everybody."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-        def do_GET(self) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/vnd.elasticsearch+json;compatible-with=9")
-            if product:
-                self.send_header("x-elastic-product", "Elasticsearch")
-            self.end_headers()
-            self.wfile.write(data)
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    headers = {"x-elastic-product": "Elasticsearch"} if product else {}
+    media = "application/vnd.elasticsearch+json;compatible-with=9"
+    with HTTPServer() as server:
+        server.expect_request(re.compile(".*")).respond_with_json(body, status, headers, media)
+        yield server.url_for("").rstrip("/")
 
 
 def test_a_good_one(es: Elasticsearch) -> None:

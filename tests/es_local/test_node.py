@@ -2,19 +2,19 @@
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
+from pytest_httpserver import HTTPServer
 
 from glucoflow.model.errors import Unavailable
 from glucoflow.node.local import LocalNode, NodeSettings, _password, find_running
@@ -129,43 +129,17 @@ def test_a_killed_parent_leaves_no_node_and_loses_no_document(
     _nobody_listens(ports[0])
 
 
-class Listener:
-    """A program that listens where a node was expected, and keeps what it is sent."""
-
-    def __init__(self) -> None:
-        self.headers: list[dict[str, str]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-            def do_GET(self) -> None:
-                outer.headers.append(dict(self.headers))
-                self.send_response(200)
-                self.end_headers()
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.close()
+def listener() -> Iterator[HTTPServer]:
+    """A program that listens where a node was expected, and keeps what it is sent."""
+    with HTTPServer() as server:
+        server.expect_request(re.compile(".*")).respond_with_data("")
+        yield server
 
 
 @pytest.mark.parametrize("lock", ["absent", "free", "held since another start"])
 def test_an_address_that_a_killed_node_left_behind_gets_no_password(
-    folder: Path, listener: Listener, lock: str
+    folder: Path, listener: HTTPServer, lock: str
 ) -> None:
     _password(folder)
     (folder / "elasticsearch.url").write_text(f"http://127.0.0.1:{listener.port}\n4711\n")
@@ -178,17 +152,17 @@ def test_an_address_that_a_killed_node_left_behind_gets_no_password(
             held.write("4712")
             held.flush()
         assert find_running(folder) is None
-    assert listener.headers == []
+    assert listener.log == []
 
 
 def test_a_program_that_took_the_port_a_moment_before_gets_no_password(
-    folder: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+    folder: Path, listener: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("glucoflow.node.local._refuse_if_taken", lambda _port: None)  # it came just after the look
     settings = NodeSettings(port=listener.port, transport_port=free_ports(1)[0], heap="512m")
     with pytest.raises(Unavailable, match=f"another program uses port {listener.port}"):
         LocalNode(folder, cache_folder(None), settings).start()
-    assert listener.headers == []
+    assert listener.log == []
 
 
 def test_the_password_is_for_its_owner_only(elasticsearch_node: Node, folder: Path) -> None:

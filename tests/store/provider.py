@@ -7,10 +7,11 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 from pydantic import SecretStr
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize, Retryable
@@ -25,19 +26,19 @@ class Provider:
         self.seconds = 0.0
         self.broken = False
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = HTTPServer(threaded=True)
+        self._server.expect_request("/token", method="POST").respond_with_handler(self._answered)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/token"
+        return self._server.url_for("/token")
 
     def refresh(self, credentials: Credentials, now: datetime) -> Credentials:
         return refresh_at(self.url, credentials, now)
@@ -52,22 +53,10 @@ class Provider:
             self.generation += 1
             return 200, {"access": f"access-{self.generation}", "refresh": f"refresh-{self.generation}"}
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                status, answer = provider.answer(body["refresh_token"][0])
-                time.sleep(provider.seconds)
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(json.dumps(answer).encode())
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
+    def _answered(self, request: Request) -> Response:
+        status, answer = self.answer(request.form["refresh_token"])
+        time.sleep(self.seconds)
+        return Response(json.dumps(answer), status)
 
 
 def refresh_at(url: str, credentials: Credentials, now: datetime) -> Credentials:
