@@ -62,7 +62,8 @@ class Ledger(Protocol):
     ) -> None:
         """Add a page's counts and rejected records to the run; move the checkpoint forward to `to` (never back).
 
-        Unread windows inside `read` are forgotten, and what was rejected before and is settled in `seen`.
+        Unread windows inside `read` are forgotten, and what was rejected before and is settled in `seen`; what was
+        `learned` in it is kept.
         """
 
     def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:
@@ -205,7 +206,7 @@ def _page(parts: Parts, fetched: Page, watch: Stopwatch, move: bool) -> Counts:
     read = None if suspicious else page.window
     with watch.stage("store"):
         rejected = [*page.rejected, *result.rejected]
-        seen = Seen(window=page.window, settled=_settled(page, ids, rejected))
+        seen = Seen(window=page.window, settled=_settled(page, ids, rejected), learned=fetched.learned)
         parts.ledger.advance(parts.kind, to, counts, rejected, parts.clock(), read, seen)
     parts.on_point("after_checkpoint")
     log.info("page of %s stored", parts.kind, extra={"kind": parts.kind, "counts": msgspec.structs.asdict(counts)})

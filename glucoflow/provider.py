@@ -58,6 +58,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     is gone. An empty or partly rejected page takes nothing away: that is how trouble looks."""
     account: Account | None = None
     """The account that this came from, where an answer names it: nothing of another one is ever written."""
+    learned: Mapping[str, datetime] = {}
+    """What the connector will want to know at later runs: since when, by a word of its own. The earliest moment of each
+    is kept with the connection, and given back in `Terms.known`."""
 
 
 class Connector(Protocol):
@@ -115,6 +118,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """To be told the provider's time at each answer that says it (its `Date` header). What it raises goes through."""
     seed: int = 0
     """For the jitter of waits."""
+    known: Mapping[str, datetime] = {}
+    """What pages of earlier runs had `learned` of this account."""
 
 
 class Double(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from connectors.dexcom.api import Api, hosts, not_understood
 from connectors.dexcom.devices import DeviceStates
 from connectors.dexcom.events import Alerts, Calibrations, Events
 from connectors.dexcom.readings import Readings
+from connectors.dexcom.receivers import NOTHING, Receivers
 from connectors.dexcom.times import request_time, system_time
 from connectors.parts import in_parts
 from connectors.understanding import EARLIEST
@@ -37,7 +38,7 @@ class Stream(Protocol):
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page: ...
 
 
-_STREAMS: dict[Kind, Callable[[datetime], Stream]] = {
+_STREAMS: dict[Kind, Callable[[datetime, Receivers], Stream]] = {
     "readings": Readings,
     "events": Events,
     "calibrations": Calibrations,
@@ -49,12 +50,13 @@ _STREAMS: dict[Kind, Callable[[datetime], Stream]] = {
 class DexcomConnector:
     """`glucoflow.provider.Connector` for one person's Dexcom account."""
 
-    def __init__(self, api: Api, now: datetime, app: str = "") -> None:
+    def __init__(self, api: Api, now: datetime, app: str = "", known: Mapping[str, datetime] = NOTHING) -> None:
         """`app` is the registered app's id: Dexcom gives each app other ids of the same account."""
         self._api = api
         self._app = app
         self._known: dict[datetime | None, DataRange] = {}  # one answer is for all kinds; a connector lives for a run
         self._now = now
+        self._receivers = Receivers(known)
 
     def extent(self, kind: Kind, updated_since: datetime | None = None) -> Window | None:
         """What `dataRange` says of this kind. Its end is a second later than Dexcom's, which is the last record.
@@ -83,7 +85,7 @@ class DexcomConnector:
         A record may lie outside the window where Dexcom sends one; it is brought all the same.
         """
         whole = Window(_floor(window.start), _ceil(window.end))
-        stream = _STREAMS[kind](self._now)
+        stream = _STREAMS[kind](self._now, self._receivers)
         if kind == "devices":
             if whole.start < whole.end:
                 yield self._page(stream, whole, {})
@@ -106,7 +108,7 @@ class DexcomConnector:
 
     def _page(self, stream: Stream, window: Window, query: dict[str, str]) -> Page:
         answer = self._api.get(stream.endpoint, query, lambda body: envelope(body, stream.record_type))
-        page = stream.page(window, answer.records)
+        page = self._receivers.placed(stream.page(window, answer.records))
         if page.without_value or page.left_out:
             odd = ", ".join(f"{field} ×{n}" for field, n in sorted(page.left_out.items()))
             log.info(
@@ -120,7 +122,7 @@ class DexcomConnector:
 def open_connector(settings: DexcomSettings, site: Site, source: CredentialSource, terms: Terms) -> DexcomConnector:
     """`glucoflow.provider.Provider.open`."""
     app = site.double.client_id if site.double else settings.client_id or ""
-    return DexcomConnector(Api(hosts(settings, site), source, terms), terms.now, app)
+    return DexcomConnector(Api(hosts(settings, site), source, terms), terms.now, app, terms.known)
 
 
 _NULL = msgspec.Raw(b"null")

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from connectors.dexcom.answers import MANUFACTURER, Common, Devices, instant, plain
-from connectors.dexcom.times import offset_min
+from connectors.dexcom.receivers import Receivers
 from connectors.lenient import LenientDecoder
 from connectors.understanding import EARLIEST, Word, page, rejected_record, sized
 from glucoflow.model.errors import Rejected
@@ -77,9 +77,10 @@ class DeviceStates:
 
     endpoint, record_type = "devices", "device"
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
         self._now = now
         self._devices = Devices()
+        self._receivers = receivers or Receivers()
         self._device = LenientDecoder(_Device, frozenset({"lastUploadDate"}))
         self._head = LenientDecoder(_ScheduleHead, frozenset())
         self._setting = LenientDecoder(_Setting, frozenset({"alertName", "value", "systemTime"}))
@@ -144,10 +145,11 @@ class DeviceStates:
                 raise Rejected("lastUploadDate", "missing, and no alert setting has a time")
             changed = (uploaded, None)
         content = _content(raw)
+        key = f"settings/{_hash(*_identity(wire), content.decode())}"
         return DeviceSettings(
             time=changed[0],
-            key=f"settings/{_hash(*_identity(wire), content.decode())}",
-            offset_min=offset_min(changed[1], changed[0]),
+            key=key,
+            offset_min=self._receivers.offset(changed[1], changed[0], key, wire.display_device),
             device=self._devices.of(wire),
             payload=msgspec.Raw(content),
             manufacturers=(MANUFACTURER,),

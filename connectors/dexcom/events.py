@@ -17,7 +17,8 @@ from datetime import datetime
 import msgspec
 
 from connectors.dexcom.answers import Common, Devices, instant, natural_key, plain
-from connectors.dexcom.times import offset_min, system_time
+from connectors.dexcom.receivers import Receivers
+from connectors.dexcom.times import system_time
 from connectors.lenient import LenientDecoder
 from connectors.understanding import NoValue, Word, page, rejected_record, sized, understand
 from glucoflow.model.errors import Rejected
@@ -79,9 +80,10 @@ class Events:
 
     endpoint, record_type = "events", "event"
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
         self._now = now
         self._devices = Devices()
+        self._receivers = receivers or Receivers()
         self._decoder = LenientDecoder(_Event, _EVENT_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
@@ -117,7 +119,7 @@ class Events:
         frame = _Frame(
             time=time,
             key=key,
-            offset_min=offset_min(wire.display_time, time),
+            offset_min=self._receivers.offset(wire.display_time, time, key, wire.display_device),
             record_id=wire.record_id or None,
             device=self._devices.of(wire),
             payload=payload,
@@ -203,9 +205,10 @@ class Calibrations:
 
     endpoint, record_type = "calibrations", "calibration"
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
         self._now = now
         self._devices = Devices()
+        self._receivers = receivers or Receivers()
         self._decoder = LenientDecoder(_Calibration, _CALIBRATION_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
@@ -218,10 +221,11 @@ class Calibrations:
         if wire.value is None:
             raise NoValue
         value, unit = meter_value(wire.value, wire.unit)
+        key = natural_key(wire, time, "calibration", wire.transmitter_ticks)
         return Calibration(
             time=time,
-            key=natural_key(wire, time, "calibration", wire.transmitter_ticks),
-            offset_min=offset_min(wire.display_time, time),
+            key=key,
+            offset_min=self._receivers.offset(wire.display_time, time, key, wire.display_device),
             record_id=wire.record_id or None,
             device=self._devices.of(wire),
             payload=payload,
@@ -257,9 +261,10 @@ class Alerts:
 
     endpoint, record_type = "alerts", "alert"
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
         self._now = now
         self._devices = Devices()
+        self._receivers = receivers or Receivers()
         self._decoder = LenientDecoder(_Alert, _ALERT_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
@@ -271,10 +276,11 @@ class Alerts:
         time = instant(wire.system_time, self._now)
         if not wire.alert_name:
             raise Rejected("alertName", "missing")
+        key = natural_key(wire, time, f"alert/{wire.alert_name}")
         return Alert(
             time=time,
-            key=natural_key(wire, time, f"alert/{wire.alert_name}"),
-            offset_min=offset_min(wire.display_time, time),
+            key=key,
+            offset_min=self._receivers.offset(wire.display_time, time, key, wire.display_device),
             record_id=wire.record_id or None,
             device=self._devices.of(wire),
             payload=payload,

@@ -7,12 +7,13 @@ from itertools import pairwise
 import msgspec
 
 from connectors.dexcom.answers import INTERVALS_MS, KNOWN_MODELS, Common, Devices, instant, natural_key
-from connectors.dexcom.times import has_zone, offset_min, shows_utc
+from connectors.dexcom.receivers import Receivers
+from connectors.dexcom.times import offset_min
 from connectors.lenient import LenientDecoder
 from connectors.understanding import AHEAD, EARLIEST, NoValue, Word, understand
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Window
-from glucoflow.model.records import Reading, Record
+from glucoflow.model.records import Reading
 from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, MMOL_L, Unit, in_mg_dl, parse_unit, to_mmol_l
 from glucoflow.provider import Page
 
@@ -45,22 +46,21 @@ _NEEDED = frozenset({"systemTime", "value"})
 
 
 class Readings:
-    """Converts pages of EGVs; remembers devices, offsets and what receivers showed between records, nothing else."""
+    """Converts pages of EGVs; remembers devices and offsets between records, nothing else."""
 
     endpoint, record_type = "egvs", "egv"
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
         self._now = now
         self._latest = now + AHEAD
         self._devices = Devices()
         self._offsets: dict[str, int | None] = {}
         self._egv = LenientDecoder(_Egv, _NEEDED)
-        self._receivers = Receivers()
+        self._receivers = receivers or Receivers()
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
         """All readings of an answer in time order."""
-        whole = self._receivers.placed(understand(raws, self.reading).page(window, self._egv.left_out))
-        return with_spacing(whole)
+        return with_spacing(understand(raws, self.reading).page(window, self._egv.left_out))
 
     def reading(self, raw: msgspec.Raw) -> Reading:
         """One reading. Raises Rejected, NoValue or msgspec.DecodeError."""
@@ -107,9 +107,7 @@ class Readings:
             if suffix not in self._offsets:
                 self._offsets[suffix] = offset_min(display, time)
             return self._offsets[suffix]
-        if not has_zone(display):
-            self._receivers.saw(key, shown_by, at_utc=shows_utc(display, time))
-        return offset_min(display, time)
+        return self._receivers.offset(display, time, key, shown_by)
 
     def _rate(self, rate: float, unit: str | None) -> float | None:
         """mg/dL/min; None where its unit is not known, or it is none that can be (the payload keeps it)."""
@@ -142,34 +140,6 @@ def with_spacing(page: Page) -> Page:
             for at in mine:
                 records[at] = msgspec.structs.replace(records[at], interval_ms=usual * 60_000)
     return msgspec.structs.replace(page, records=records)
-
-
-class Receivers:
-    """What displays without a zone mean. One that shows UTC may never have been told where its owner is; one that has
-    shown another difference before, in the same run, means it."""
-
-    def __init__(self) -> None:
-        self._at_utc: dict[str, str] = {}  # a record's key, and what showed it
-        self._elsewhere: dict[str, str] = {}
-        self._told: set[str] = set()
-
-    def saw(self, key: str, shown_by: str | None, *, at_utc: bool) -> None:
-        (self._at_utc if at_utc else self._elsewhere)[key] = shown_by or ""
-
-    def placed(self, whole: Page) -> Page:
-        """The page, with the offset 0 for readings of a receiver that was set to UTC."""
-        if not (self._at_utc or self._elsewhere):
-            return whole
-        records: list[Record] = []
-        for record in whole.records:
-            if record.offset_min is not None and record.key in self._elsewhere:
-                self._told.add(self._elsewhere[record.key])
-            elif self._at_utc.get(record.key) in self._told:
-                record = msgspec.structs.replace(record, offset_min=0)
-            records.append(record)
-        self._at_utc.clear()
-        self._elsewhere.clear()
-        return msgspec.structs.replace(whole, records=records)
 
 
 def _unit(word: str | None, value: float) -> Unit:

@@ -1,6 +1,6 @@
 """What provider, loop, sink and store say to one another: kinds of record, windows, rejected records, counts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Literal
@@ -71,11 +71,13 @@ class RecordIds(msgspec.Struct, frozen=True, kw_only=True):
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What a page showed: its window, and the keys of the records in it that were understood and stored, or are gone.
 
-    Whoever was rejected before under one of these keys is not any more.
+    Whoever was rejected before under one of these keys is not any more. `learned` is what the connector will want to
+    know at later runs (`provider.Page.learned`).
     """
 
     window: Window
     settled: frozenset[str] = frozenset()
+    learned: Mapping[str, datetime] = {}
 
 
 class SinkResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -107,10 +108,11 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         now: datetime,
         on_call: Callable[[], None] = lambda: None,
         on_date: Callable[[datetime], None] = lambda _date: None,
+        known: Mapping[str, datetime] = MappingProxyType({}),
     ) -> Connector:
         """A connector for one connection; close it after use. `on_call` is called before each call of its API.
 
-        `on_date` is told the time by the provider's clock at each answer that says it.
+        `on_date` is told the time by the provider's clock at each answer that says it; `known` is the connection's.
         """
         provider = self.get(name)
         settings, cap = self._settings(provider), self._cap(provider)
@@ -120,7 +122,7 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
                 self.budget.take(_app(name, region), cap)
             on_call()
 
-        terms = Terms(now=now, limits=self.limits, on_call=counted, on_date=on_date)
+        terms = Terms(now=now, limits=self.limits, on_call=counted, on_date=on_date, known=known)
         return provider.open(settings, self.site(name, region), source, terms)
 
     def polling(self, name: str, region: str) -> Polling:

@@ -142,6 +142,7 @@ class Turn:
                 self._started,
                 on_call=self.usage.count_call,
                 on_date=self._on_date,
+                known=self._connection.known,
             )
         except Unavailable:
             raise

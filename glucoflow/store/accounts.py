@@ -53,6 +53,7 @@ def confirm(session: Session, row: ConnectionRow, now: datetime) -> None:
         raise Rejected("connection", "nothing is asked about its account")
     if row.account is not None and _differs(row.account, row.account_found):
         forget_progress(session, [row.id])
+        row.known = None
     row.account_shared = row.account_shared or bool(_held_by_somebody_else(session, row, row.account_found))
     row.account, row.account_found = row.account_found, None
     row.state, row.next_poll_at, row.failures = "connected", now, 0

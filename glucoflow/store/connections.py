@@ -1,7 +1,7 @@
 """Connections: a person's ways to their accounts at providers, how each is doing and when it is polled next."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import cast
 
@@ -134,7 +134,7 @@ class Connections:
             if row.lease_owner and row.lease_until and row.lease_until > now and not is_gone(row.lease_owner):
                 raise Rejected("connection", "it is being read just now; try again in a minute")
             disconnected(row)
-            row.account, row.account_shared = None, False
+            row.account, row.account_shared, row.known = None, False, None
             row.last_error = row.last_remedy = row.last_error_at = None
             same = select(ConnectionRow.id).filter_by(user_id=row.user_id, provider=row.provider)
             accounts.forget_progress(session, list(session.scalars(same)))
@@ -253,9 +253,22 @@ def connection_of(row: ConnectionRow) -> Connection:
         clock_ahead_s=row.clock_ahead_s,
         records_until=row.records_until,
         rank=row.rank,
+        known=_known(row),
         asks_account=row.account_found is not None,
         created_at=row.created_at,
     )
+
+
+def learn(row: ConnectionRow, learned: Mapping[str, datetime]) -> None:
+    """Keep what a page taught beside what is known; of each the earliest moment."""
+    known = _known(row)
+    found = {name: min(since, known.get(name, since)) for name, since in learned.items()}
+    if found.items() - known.items():
+        row.known = msgspec.json.encode(known | found, order="sorted").decode()
+
+
+def _known(row: ConnectionRow) -> dict[str, datetime]:
+    return msgspec.json.decode(row.known, type=dict[str, datetime]) if row.known else {}
 
 
 def locked(session: Session, connection_id: str) -> ConnectionRow:

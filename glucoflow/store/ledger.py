@@ -10,7 +10,7 @@ from glucoflow.model.errors import GlucoflowError, Retryable
 from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, Seen, Window
 from glucoflow.provider import Account
 from glucoflow.store import accounts, unread
-from glucoflow.store.connections import SYNC
+from glucoflow.store.connections import SYNC, learn
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.future import FAR_AHEAD
@@ -121,6 +121,7 @@ class StoreLedger:
         """Add a page's counts and rejected records, and move the checkpoint to `to`, never back: all or nothing.
 
         Unread windows inside `read`, the page's window, are forgotten, and what was rejected before and is settled now.
+        What the page taught is kept with the connection, the earliest moment of each.
         """
         rows = sealed(rejected, kind, self._cipher)
         with self._database.write() as session:
@@ -133,6 +134,7 @@ class StoreLedger:
             ids = {"run_id": self._run_id, "connection_id": connection.id, "user_id": connection.user_id}
             if seen is not None:
                 settle(session, connection.id, kind, seen, {row["fingerprint"] for row in rows})
+                learn(connection, seen.learned)
             keep(session, self._database, rows, ids, now, None if seen is None else seen.window)
 
     def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:

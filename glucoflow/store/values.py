@@ -1,5 +1,6 @@
 """What the store hands out: frozen values. Rows of the database never leave it, and no value carries a secret."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
@@ -72,6 +73,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """The latest date among the account's records, where the provider says that it is after now."""
     rank: int | None = None
     """The lowest of a person's counts first; None is by the provider, behind all that have one."""
+    known: Mapping[str, datetime] = {}
+    """What its connector learned of the account and will want to know again (`provider.Page.learned`)."""
     asks_account: bool = False
     """Whether it waits to be told that the account that came is meant, or for the right one."""
 

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -218,36 +217,6 @@ def test_numbers_of_any_length_take_nothing_with_them(field: str, digits: str) -
 def test_a_stelo_reads_every_15_minutes() -> None:
     assert one(transmitterGeneration="stelo").interval_ms == 900_000
     assert one().interval_ms is None
-
-
-def receiver(number: int, ahead_min: int) -> dict[str, Any]:
-    at = datetime(2026, 3, 8, number, tzinfo=UTC)
-    return EGV | {
-        "recordId": f"r{number}",
-        "systemTime": f"{at:%FT%T}",
-        "displayTime": f"{at + timedelta(minutes=ahead_min):%FT%T}",
-        "displayDevice": "receiver",
-    }
-
-
-def test_a_receiver_that_showed_another_difference_before_means_utc() -> None:
-    phone = EGV | {"displayTime": EGV["systemTime"]}
-    made = page(receiver(5, 0), receiver(3, -480), receiver(1, 0), phone)  # in any order
-    assert [(record.key[:2], record.offset_min) for record in made.records] == [
-        ("r1", None),
-        ("r3", -480),
-        ("r5", 0),
-        ("5f", None),
-    ]
-
-
-def test_what_a_receiver_showed_is_remembered_over_the_pages_of_a_run() -> None:
-    readings = Readings(NOW)
-    pages = [
-        readings.page(DAY, envelope(body("egv", receiver(number, ahead)), "egv").records)
-        for number, ahead in ((1, 345), (2, 0))
-    ]
-    assert [record.offset_min for made in pages for record in made.records] == [345, 0]
 
 
 @pytest.mark.parametrize("record", [None, 5, "text", [], [EGV], True])

@@ -233,3 +233,15 @@ def test_windows_of_rejected_records_are_to_be_read_again(store: Store) -> None:
         (NOW - 40 * DAY, NOW - 39 * DAY),
         (NOW - 3 * DAY, NOW - DAY),
     ]
+
+
+def test_what_a_connector_learned_is_kept_with_the_connection(store: Store) -> None:
+    connection, run = claimed(store)
+    ledger = store.ledger(connection.id, run.id, "w1")
+    taught: list[dict[str, datetime]] = [{"a": NOW, "b": NOW}, {"a": NOW - DAY}, {"b": NOW + DAY}, {}]
+    for learned in taught:
+        ledger.advance("readings", None, Counts(), [], NOW, None, Seen(window=Window(NOW, NOW), learned=learned))
+    assert store.connections.get(connection.id).known == {"a": NOW - DAY, "b": NOW}
+    store.leases.release(connection.id, "w1")
+    store.connections.start_anew(connection.id, NOW)
+    assert store.connections.get(connection.id).known == {}
