@@ -12,7 +12,7 @@ import numpy as np
 from glucoflow.analytics.episode_detection import Bounds, contains, detect
 from glucoflow.analytics.grid import STEP_MIN, Grid, grid_of
 from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, NIGHT_END_HOUR, Series, epoch_ms, moment_of
-from glucoflow.model.glycemia import EPISODE_KINDS, Episode, EpisodeCounts, EpisodeKind, Nearby, NotedKind
+from glucoflow.model.glycemia import EPISODE_KINDS, Episode, EpisodeKind, Nearby, NotedKind
 from glucoflow.model.targets import PROFILES, Targets
 
 AROUND_MS = 2 * HOUR_MS
@@ -39,16 +39,6 @@ def find_episodes(
     found = [episode for kind in EPISODE_KINDS for episode in _described(kind, spans, grid, used, targets)]
     found.sort(key=lambda episode: (episode.start, EPISODE_KINDS.index(episode.kind)))
     return tuple(with_events(found, events)) if events else tuple(found)
-
-
-def counts_of(episodes: Sequence[Episode]) -> EpisodeCounts:
-    """The counts of described episodes."""
-    totals = {kind: sum(1 for episode in episodes if episode.kind == kind) for kind in EPISODE_KINDS}
-    only = {
-        f"{kind}_only": sum(1 for episode in episodes if episode.kind == kind and not episode.reaches_level_2)
-        for kind in ("low_l1", "high_l1")
-    }
-    return EpisodeCounts(**totals, **only)
 
 
 def with_events(episodes: Sequence[Episode], events: Sequence[Event]) -> list[Episode]:

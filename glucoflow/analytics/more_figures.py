@@ -14,7 +14,7 @@ from glucoflow.analytics.episode_detection import spells_below
 from glucoflow.analytics.grid import PER_DAY, STEP_MIN, Grid, grid_of
 from glucoflow.analytics.mage import excursions
 from glucoflow.analytics.quantiles import quantiles
-from glucoflow.analytics.series import HOUR_MS, Bools, Floats, Series
+from glucoflow.analytics.series import Bools, Floats, Series
 from glucoflow.analytics.time_in_ranges import TimeInRanges, time_in_ranges
 from glucoflow.analytics.variability import conga, mean_of, sd_of
 
@@ -246,14 +246,6 @@ def by_clock_period(series: Series) -> dict[str, TimeInRanges | None]:
     used = series.used
     hour = used.minute_of_day // 60
     return {name: time_in_ranges(used.where((hour >= a) & (hour < b))) for name, (a, b) in CLOCK_PERIODS.items()}
-
-
-def after_meals(series: Series, meals_ms: Floats, hours: int = 3) -> TimeInRanges | None:
-    """Time in ranges of the readings within so many hours after any of these moments (epoch ms)."""
-    used, starts = series.used, np.sort(np.asarray(meals_ms, dtype=np.int64))
-    at = np.searchsorted(starts, used.utc, side="right") - 1
-    near = (at >= 0) & (used.utc - starts[np.maximum(at, 0)] < hours * HOUR_MS) if starts.size else at >= 0
-    return time_in_ranges(used.where(near))
 
 
 def _days(grid: Grid) -> Floats:

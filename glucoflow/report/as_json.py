@@ -7,7 +7,7 @@ from datetime import UTC, timedelta, timezone
 import msgspec
 import orjson
 
-from glucoflow.analytics.more_figures import more_figures
+from glucoflow.analytics.more_figures import by_clock_period, more_figures
 from glucoflow.analytics.series import Series, moment_of
 from glucoflow.analytics.summary import COMPARED, Metrics
 from glucoflow.model.goals import goals_of
@@ -63,11 +63,12 @@ def local_iso(used: Series, index: int, zoned: bool) -> str | None:
 
 
 def _more(used: Series) -> dict[str, object]:
-    """Further figures (`analytics.more_figures`) under their own names, units included."""
+    """Further figures (`analytics.more_figures`) under their own names, units included; null without readings."""
     found = more_figures(used)
     return {
         **msgspec.to_builtins(found, enc_hook=plain),
         "conga_mg_dl": {f"{hours}h": one for hours, one in found.conga_mg_dl.items()},
+        "clock_periods": msgspec.to_builtins(by_clock_period(used), enc_hook=plain),
     }
 
 

@@ -76,7 +76,3 @@ def host_ok(host: str | None, allowed: Collection[str]) -> bool:
     name = (host or "").lower()
     name = name[: name.find("]") + 1] if name.startswith("[") else name.split(":", 1)[0]
     return "*" in allowed or name in allowed
-
-
-def password_ok(expected: SecretStr, given: str) -> bool:
-    return hmac.compare_digest(expected.get_secret_value().encode(), given.encode())

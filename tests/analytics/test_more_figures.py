@@ -9,8 +9,8 @@ import pytest
 
 from glucoflow.analytics import Series
 from glucoflow.analytics.grid import grid_of
-from glucoflow.analytics.more_figures import MoreFigures, after_meals, by_clock_period, more_figures, rates
-from glucoflow.analytics.series import HOUR_MS, MINUTE_MS
+from glucoflow.analytics.more_figures import MoreFigures, by_clock_period, more_figures, rates
+from glucoflow.analytics.series import MINUTE_MS
 from tests.analytics.traces import MIDNIGHT, series, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -92,8 +92,8 @@ def test_a_rate_is_over_fifteen_minutes() -> None:
     assert found[3] == pytest.approx(2.0)
 
 
-def test_clock_periods_and_meals() -> None:
-    """200 mg/dL from 11 to 17 o'clock, 100 else; after a meal at noon all is high, after one at 20:00 nothing."""
+def test_clock_periods() -> None:
+    """200 mg/dL from 11 to 17 o'clock, 100 else."""
     hours = (np.arange(1, 289) * 5 % 1440) // 60
     trace = series(np.where((hours >= 11) & (hours < 17), 200.0, 100.0))
     periods = by_clock_period(trace)
@@ -103,11 +103,6 @@ def test_clock_periods_and_meals() -> None:
         "lunch": 100,
         "dinner": 0,
     }
-    noon, evening = (after_meals(trace, np.array([MIDNIGHT + at * HOUR_MS])) for at in (12, 20))
-    assert noon is not None
-    assert evening is not None
-    assert (noon.above_180, evening.above_180) == (100, 0)
-    assert after_meals(trace, np.array([])) is None
 
 
 def test_nothing_of_nothing() -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -124,8 +123,6 @@ def test_a_killed_parent_leaves_no_node_and_loses_no_document(
         assert not Path(f"/proc/{running.pid}").exists()
         assert again.pid != running.pid
         assert httpx.get(f"{url}/kept/_doc/1", auth=auth, timeout=120).json()["_source"] == {"a": 1}
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
     _nobody_listens(ports[0])
 
 
