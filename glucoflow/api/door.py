@@ -34,6 +34,7 @@ LARGEST_UNKNOWN = 2**20
 """Bytes from somebody who has not said yet who they are."""
 
 OURS = re.compile(r"^/(api/v[123]|pebble)(/|$|\.)", re.IGNORECASE)
+SOCKETS = "/socket.io/"
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, PUT, POST, PATCH, DELETE, OPTIONS",
@@ -43,12 +44,14 @@ CORS = {
 """Reports run in browsers. No cookie counts here, so any site may ask what has the secret."""
 
 
-def with_doors(pages: App, site: Site) -> App:
+def with_doors(pages: App, site: Site, sockets: App) -> App:
     """The pages, with Nightscout's addresses beside them at the host's root."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and OURS.match(scope["path"]):
             await _serve(site, scope, receive, send)
+        elif scope["type"] in ("http", "websocket") and scope["path"].startswith(SOCKETS):
+            await sockets(scope, receive, send)
         else:
             await pages(scope, receive, send)
 

@@ -15,7 +15,7 @@ from glucoflow.es.names import Names
 from glucoflow.es.scan import Hit, refresh, scan
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.nightscout.criteria import Criteria, Moments, span_of
-from glucoflow.nightscout.incoming import COLLECTIONS, Collection, Doc, time_fields_of
+from glucoflow.nightscout.incoming import SHARED, Collection, Doc, time_fields_of
 from glucoflow.nightscout.outgoing import DATASETS, Stored, common_form, document_id_of
 from glucoflow.retry import RetryPolicy
 
@@ -132,7 +132,7 @@ class Held:
                 "filter": _query(name, [], every_type=name != "entries", deleted=True),
                 "aggs": {"last": {"max": {"field": "event.ingested"}}},
             }
-            for name in COLLECTIONS
+            for name in SHARED
         }
         with translated("read documents"):
             answer = self._client.search(
@@ -144,7 +144,7 @@ class Held:
                 allow_partial_search_results=False,
             ).body
         found = answer.get("aggregations", {})
-        return {name: int(found.get(name, {}).get("last", {}).get("value") or 0) for name in COLLECTIONS}
+        return {name: int(found.get(name, {}).get("last", {}).get("value") or 0) for name in SHARED}
 
     def _each(
         self, collection: Collection, query: Query, sort: Sequence[Mapping[str, str]], page: int

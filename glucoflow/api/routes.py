@@ -34,8 +34,6 @@ def _v1(site: Site, asked: Asked, app: App | None, words: list[str], rest: list[
             return v2.properties(site, asked, app, rest[2:])
         case ["profile", "current"] if reads:
             return v1.current_profile(site, asked, app)
-        case ["activity"] if asked.method in (*_READS, "POST", "PUT"):
-            return v1.activity(asked, app)
         case [name]:
             return _whole(site, asked, app, "profile" if name == "profiles" else name)
         case [name, _] if name in COLLECTIONS:

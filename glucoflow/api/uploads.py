@@ -23,7 +23,7 @@ from glucoflow.model.ingestion import RejectedRecord
 from glucoflow.model.localtime import epoch_ms, time_fields
 from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.model.records import Reading, Record
-from glucoflow.nightscout.incoming import Collection, Doc, NotStorable, Whole, made_whole, object_id, pre_bolus
+from glucoflow.nightscout.incoming import Collection, Doc, NotStorable, Whole, kind_in, made_whole, object_id, pre_bolus
 from glucoflow.nightscout.moments import instant
 from glucoflow.nightscout.outgoing import document_id_of
 from glucoflow.nightscout.records import keeps, records_of
@@ -248,19 +248,16 @@ def _id_of(whole: Whole, named: Mapping[str, Found], placed: Mapping[tuple[int, 
         return held.own_id
     if whole.given_id is not None:
         return whole.given_id
-    twin = placed.get((whole.ms, whole.document.get(_SORT.get(whole.collection, ""))))
+    twin = placed.get((whole.ms, kind_in(whole.collection, whole.document)))
     # An app's own id tells its documents apart, so only one without takes the place of another.
     if twin is not None and (whole.identifier is None or not twin.document.get("identifier")):
         return twin.own_id
     return _made_id(whole)
 
 
-_SORT: Mapping[Collection, str] = {"treatments": "eventType", "devicestatus": "device", "profile": "created_at"}
-
-
 def _place_of(one: Found) -> tuple[int, object]:
     app = one.stored.source.app
-    return one.ms, one.document.get(_SORT.get(cast("Collection", app.collection), "")) if app else None
+    return one.ms, kind_in(cast("Collection", app.collection), one.document) if app else None
 
 
 def _by_name(known: Sequence[Found]) -> dict[str, Found]:

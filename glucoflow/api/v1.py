@@ -16,7 +16,13 @@ from glucoflow.nightscout.incoming import Collection, time_fields_of
 from glucoflow.nightscout.outgoing import v1_form
 from glucoflow.store import App
 
-DEFAULT_COUNTS: dict[Collection, int] = {"entries": 10, "treatments": 100, "devicestatus": 10, "profile": 10}
+DEFAULT_COUNTS: dict[Collection, int] = {
+    "entries": 10,
+    "treatments": 100,
+    "devicestatus": 10,
+    "profile": 10,
+    "activity": 10_000,  # Nightscout gives all of four days
+}
 _ID = re.compile(r"[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-fA-F-]{36}")
 FOUR_DAYS_MS = 4 * 86_400_000
 
@@ -155,15 +161,3 @@ def _tagged(asked: Asked, body: bytes) -> Answer:
     if tag in seen:
         return Answer(status=304, headers={"ETag": tag})
     return Answer(body=body, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
-
-
-def activity(asked: Asked, app: App | None) -> Answer:
-    """Heart rates, steps and sleep of xDrip+ and tconnectsync: taken, and not kept, so there are none to read."""
-    if asked.method in ("GET", "HEAD"):
-        reader(app)
-        return as_json([])
-    uploader(app)
-    sent = asked.sent()
-    if not isinstance(sent, list | dict):
-        raise Refused(400, "Bad Request", "A document is a JSON object")
-    return as_json(sent if isinstance(sent, list) else [sent])

@@ -18,7 +18,7 @@ from glucoflow.api.status import VERSION, api_permissions, seconds_text
 from glucoflow.api.uploads import Put
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.nightscout.criteria import Condition, Criteria, Op, check
-from glucoflow.nightscout.incoming import COLLECTIONS, Collection, Doc, NotStorable, made_whole
+from glucoflow.nightscout.incoming import SHARED, Collection, Doc, NotStorable, made_whole
 from glucoflow.nightscout.moments import instant, ms_of
 from glucoflow.nightscout.outgoing import v3_form
 from glucoflow.store import App
@@ -180,7 +180,7 @@ def _one(site: Site, app: App, name: str, identifier: str) -> Found | None:
 
 
 def _collection(name: str) -> Collection:
-    if name not in COLLECTIONS:
+    if name not in SHARED:
         raise not_found()
     return name
 

@@ -39,6 +39,9 @@ from glucoflow.web.app import create_app
 
 log = logging.getLogger(__name__)
 
+STOPS_WITHIN_S = 10
+"""Apps that are told what changes keep a request open for half a minute."""
+
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 LOGGING_CONFIG = Path(__file__).parents[2] / "flows" / "logging.yml"
 
@@ -54,6 +57,8 @@ def serve_web(settings: Settings, port: int | None) -> None:
             port=port or settings.web.port,
             log_config=None,
             access_log=False,
+            ws="wsproto",
+            timeout_graceful_shutdown=STOPS_WITHIN_S,
         )
         server = uvicorn.Server(config)
         with suppress(SystemExit):  # how uvicorn ends where it cannot have the port

@@ -13,8 +13,10 @@ import msgspec
 
 from glucoflow.nightscout.moments import ms_of, offset_of, utc_text
 
-Collection = Literal["entries", "treatments", "devicestatus", "profile"]
-COLLECTIONS: tuple[Collection, ...] = ("entries", "treatments", "devicestatus", "profile")
+Collection = Literal["entries", "treatments", "devicestatus", "profile", "activity"]
+SHARED: tuple[Collection, ...] = ("entries", "treatments", "devicestatus", "profile")
+COLLECTIONS: tuple[Collection, ...] = (*SHARED, "activity")
+"""All are in v1; v3 has no activity."""
 Doc = dict[str, Any]
 
 OBJECT_ID = re.compile(r"[0-9a-f]{24}")
@@ -109,6 +111,7 @@ _TIMES: Mapping[Collection, tuple[str, ...]] = {
     "treatments": ("eventTime", "created_at", "timestamp", "date", "mills"),
     "devicestatus": ("created_at", "date", "mills"),
     "profile": ("startDate", "created_at", "date", "mills"),
+    "activity": ("created_at", "timestamp", "timeStamp", "date", "mills"),
 }
 """Where a document's time stands, the first that is there."""
 
@@ -120,6 +123,7 @@ def time_fields_of(collection: Collection) -> tuple[str, ...]:
         "treatments": ("created_at", "date", "mills"),
         "devicestatus": ("created_at", "date", "mills"),
         "profile": ("startDate", "date", "mills"),
+        "activity": ("created_at", "date", "mills"),
     }[collection]
 
 
@@ -156,7 +160,7 @@ def _normal_times(collection: Collection, document: Doc, ms: int, offset: int | 
         case "entries":
             document["date"], document["dateString"], document["sysTime"] = ms, text, text
             document.setdefault("type", "sgv" if "sgv" in document else "mbg" if "mbg" in document else "unknown")
-        case "treatments" | "devicestatus":
+        case "treatments" | "devicestatus" | "activity":
             document.pop("eventTime", None)
             document["created_at"] = text
         case "profile":
@@ -175,13 +179,20 @@ def _tidy_treatment(document: Doc) -> None:
     document.setdefault("eventType", "<none>")
 
 
-def _place(collection: Collection, document: Doc, ms: int) -> str:
+def kind_in(collection: Collection, document: Doc) -> object:
+    """What tells documents of one moment apart, besides their ids."""
     match collection:
         case "entries":
-            return f"{ms}/{document['type']}"
+            return document.get("type")
         case "treatments":
-            return f"{ms}/{document['eventType']}"
+            return document.get("eventType")
         case "devicestatus":
-            return f"{ms}/{document.get('device')}"
+            return document.get("device")
         case "profile":
-            return f"{ms}/{document['created_at']}"
+            return document.get("created_at")
+        case "activity":
+            return document.get("type", document.get("activityType"))
+
+
+def _place(collection: Collection, document: Doc, ms: int) -> str:
+    return f"{ms}/{kind_in(collection, document)}"

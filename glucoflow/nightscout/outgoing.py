@@ -18,8 +18,9 @@ DATASETS: Mapping[Collection, tuple[Dataset, ...]] = {
     "treatments": (*EVENT_DATASETS, "cgm.calibration"),
     "devicestatus": (),
     "profile": (),
+    "activity": (),
 }
-"""What of other providers' documents stands in a collection; statuses and profiles are only those that apps sent."""
+"""What of other providers' documents stands in a collection; all else is only what apps sent."""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

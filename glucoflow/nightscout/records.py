@@ -58,6 +58,8 @@ def records_of(whole: Whole, record_id: str) -> list[Record]:
             return [DeviceStatus(key="status", last_upload=instant(whole.ms), **frame)]
         case "profile":
             return [_profile(document, frame)]
+        case "activity":  # heart rates, steps and sleep: of no figure here
+            return []
 
 
 def _entry(document: Doc, frame: dict[str, Any]) -> Iterator[Record]:

@@ -115,8 +115,24 @@ def test_tconnectsync(doors: Site, user: str) -> None:
         assert phone.get(f"/api/v1/profile/current?{plain}").status_code == 200
         sleep = {"activityType": "Sleep", "duration": 30, "created_at": z(ago(9)), "enteredBy": "Pump (tconnectsync)"}
         assert phone.post(f"/api/v1/activity?{plain}", json=sleep).status_code == 200
-        assert phone.get(f"/api/v1/activity?find[enteredBy]={quote('Pump (tconnectsync)')}").json() == []
+        assert phone.post(f"/api/v1/activity?{plain}", json=sleep).status_code == 200  # the same again: one
+        query = f"find[enteredBy]={quote('Pump (tconnectsync)')}&find[activityType]=Sleep&count=1"
+        (held,) = phone.get(f"/api/v1/activity?{query}").json()
+        assert held["duration"] == 30
         assert phone.post("/api/v1/activity", json="x").status_code == 400
+
+
+def test_heart_rates_and_steps_of_xdrip(phone: Phone) -> None:
+    time = {"created_at": z(ago(9)), "timeStamp": ms(ago(9))}
+    sent = [{"type": "hr-bpm", "bpm": 70, **time}, {"type": "steps-total", "steps": 4000, **time}]
+    posted = phone.post("/api/v1/activity", json=sent).json()
+    assert [one["type"] for one in posted] == ["hr-bpm", "steps-total"]
+    held = {one["type"]: one for one in phone.get("/api/v1/activity").json()}
+    assert (held["hr-bpm"]["bpm"], held["steps-total"]["steps"], held["hr-bpm"]["timeStamp"]) == (70, 4000, ms(ago(9)))
+    assert phone.get("/api/v1/treatments").json() == phone.get("/api/v3/treatments").json()["result"] == []
+    assert phone.delete(f"/api/v1/activity/{held['hr-bpm']['_id']}").json()["n"] == 1
+    assert [one["type"] for one in phone.get("/api/v1/activity").json()] == ["steps-total"]
+    assert phone.get("/api/v3/activity").status_code == 404
 
 
 def test_bridges(phone: Phone) -> None:

@@ -146,7 +146,7 @@ def site(
         )
         apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC))
         served = whole_site(app, apps, Queries(client, names))
-        with _running(uvicorn.Server(uvicorn.Config(served, log_level="warning", ws="none")), listening):
+        with _running(uvicorn.Server(uvicorn.Config(served, log_level="warning", ws="wsproto")), listening):
             yield Site(
                 url=url,
                 store=store,
