@@ -103,6 +103,23 @@ class PartnerSettings(BaseSettings):
     maintenance_end: time | None = Field(None, description="until when")
 
 
+class SignOnSettings(BaseSettings):
+    """A sign-on of your own (Authelia, Keycloak, a company's), by OpenID Connect. Without OIDC_ISSUER there is none."""
+
+    model_config = settings_config("OIDC_")
+
+    issuer: str | None = Field(None, pattern="^https?://", description="its address, to the letter as it says itself")
+    client_id: str | None = Field(None, description="the name that glucoflow is registered by there")
+    client_secret: SecretStr | None = Field(None, description="its secret; none for a public client")
+    title: str = Field("single sign-on", min_length=1, max_length=40, description="what people here call it")
+    redirect_uri: HttpUrl | None = Field(
+        None, description="as registered there; without it /login/sign-on/callback where the pages are"
+    )
+    open_to_all: bool = Field(
+        False, description="whoever it knows becomes a person here; else by invitation or with an account"
+    )
+
+
 class MailSettings(BaseSettings):
     """The server that invitations are sent by, if any."""
 
@@ -164,6 +181,7 @@ class Settings(BaseSettings):
     sync: SyncSettings = Field(default_factory=SyncSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     partner: PartnerSettings = Field(default_factory=PartnerSettings)
+    sign_on: SignOnSettings = Field(default_factory=SignOnSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)

@@ -65,7 +65,7 @@ def list_accounts(as_json: Json = False) -> None:
 
 @app.command()
 def password(name: Name) -> None:
-    """Set a new password for whoever forgot theirs. Their second factor and every session end."""
+    """Set a new password for whoever forgot theirs. Their second factor, passkeys and every session end."""
     from glucoflow.service.passwords import Passwords
     from glucoflow.service.runtime import store_of
 
@@ -73,6 +73,7 @@ def password(name: Name) -> None:
         account = _named(store, name)
         store.login_accounts.set_password(account.id, Passwords().hash(_new_password(), name))
         store.login_accounts.set_totp(account.id, None)
+        store.passkeys.remove(account.id)
     say(f"{account.name} logs in with the new password.")
 
 

@@ -27,12 +27,13 @@ from glucoflow.service.archive import write_archive
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.mail import Mail
 from glucoflow.service.maintenance import provision_everything
+from glucoflow.service.openid import OpenIdProvider
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.ranking import ranking_anew
 from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
-from glucoflow.settings import MailSettings, PartnerSettings, Settings, WebSettings
+from glucoflow.settings import MailSettings, PartnerSettings, Settings, SignOnSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -108,7 +109,7 @@ def mail_of(settings: MailSettings) -> Mail | None:
 
 def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
     """The pages, and the doors for apps and other programs."""
-    options = web_options(rt.settings.web, rt.settings.store.data_dir)
+    options = web_options(rt.settings, rt.settings.store.data_dir)
     app = create_app(
         rt.store,
         rt.queries,
@@ -134,10 +135,34 @@ def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
     return whole_site(app, apps, rt.queries, _limits(rt.settings.partner))
 
 
-def web_options(settings: WebSettings, data_dir: Path) -> WebOptions:
-    hosts = tuple(host.strip() for host in settings.allowed_hosts.split(",") if host.strip())
-    secret = SecretStr(kept_secret(data_dir, "web.secret"))
-    return WebOptions(secret=secret, allowed_hosts=hosts, password=settings.password)
+def web_options(settings: Settings, data_dir: Path) -> WebOptions:
+    hosts = tuple(host.strip() for host in settings.web.allowed_hosts.split(",") if host.strip())
+    sign_on = settings.sign_on
+    return WebOptions(
+        secret=SecretStr(kept_secret(data_dir, "web.secret")),
+        allowed_hosts=hosts,
+        password=settings.web.password,
+        sign_on=sign_on_of(sign_on),
+        sign_on_back=str(sign_on.redirect_uri) if sign_on.redirect_uri else None,
+        open_to_all=sign_on.open_to_all,
+    )
+
+
+def sign_on_of(settings: SignOnSettings) -> OpenIdProvider | None:
+    """The sign-on, if one is set. Raises Misconfigured where our name there is missing."""
+    if settings.issuer is None:
+        return None
+    if not settings.client_id:
+        raise Misconfigured(
+            "OIDC_ISSUER is set, and not how glucoflow is called there.",
+            remedy="Register glucoflow at your sign-on, and set OIDC_CLIENT_ID (and OIDC_CLIENT_SECRET).",
+        )
+    return OpenIdProvider(
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        title=settings.title,
+    )
 
 
 def request_sync(user_id: str) -> None:

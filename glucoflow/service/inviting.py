@@ -35,6 +35,13 @@ def accept_with_new_account(
     return _accept(store, token, now, lambda grant: store.login_accounts.add(name, hashed, now, grant=grant))
 
 
+def accept_with_sign_on(store: Store, token: str, name: str, subject: str, now: datetime) -> Accepted:
+    """The same for somebody who signs on elsewhere as `subject`, and so needs no password here."""
+    return _accept(
+        store, token, now, lambda grant: store.login_accounts.add(name, None, now, grant=grant, subject=subject)
+    )
+
+
 def accept_with(store: Store, token: str, account: LoginAccount, now: datetime) -> Accepted:
     """The same for somebody who has an account already: a parent of two, a doctor of several."""
 

@@ -1,4 +1,4 @@
-"""The tables of who may see and do what: accounts, grants, sessions, waits, invitations, links, the audit trail."""
+"""The tables of who may see and do what: accounts, passkeys, grants, sessions, waits, invitations, links, the trail."""
 
 from datetime import datetime
 
@@ -27,6 +27,33 @@ class LoginAccountRow(Base):
     subject: Mapped[str | None]
     created_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
+
+
+class PasskeyRow(Base):
+    """The public half of a key that an authenticator keeps; `id` is its own. It works at the address `host` only.
+
+    `uses` is what the authenticator counts; one that counts lower than before was copied.
+    """
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("login_accounts.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    host: Mapped[str]
+    public_key: Mapped[bytes]
+    uses: Mapped[int]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
+class SpentRow(Base):
+    """What worked once: the hash of a challenge or state, kept until it would be too old in any case."""
+
+    __tablename__ = "spent"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
 
 
 class GrantRow(Base):
@@ -114,7 +141,7 @@ class ReceiptRow(Base):
 
 class LoginSessionRow(Base):
     """`hash` is of the token in the browser's cookie. Whose it is: an account's, a share link's, or, with neither, that
-    of whoever knew the site's password, of which `password` is a keyed fingerprint."""
+    of whoever knew the site's password, of which `password` is a keyed fingerprint. `way` is how they logged in."""
 
     __tablename__ = "login_sessions"
 
@@ -124,6 +151,7 @@ class LoginSessionRow(Base):
     share_id: Mapped[str | None] = mapped_column(ForeignKey("shares.id", ondelete="CASCADE"), index=True)
     browser: Mapped[str] = mapped_column(server_default="")
     place: Mapped[str] = mapped_column(server_default="")
+    way: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -67,6 +67,7 @@ class LoginAccounts:
         with self._database.write() as session:
             if session.scalar(select(LoginAccountRow.id).where(LoginAccountRow.key == name_key(name))) is not None:
                 raise Rejected("name", "is taken; choose another")
+            _refuse_taken(session, subject, None)
             row = LoginAccountRow(
                 id=uuid.uuid4().hex, name=name, key=name_key(name), password_hash=password_hash, operator=operator,
                 subject=subject, created_at=now,
@@ -134,9 +135,7 @@ class LoginAccounts:
     def set_subject(self, account_id: str, subject: str | None) -> None:
         """Whom it is elsewhere. Raises Rejected where another account is already."""
         with self._database.write() as session:
-            other = session.scalar(select(LoginAccountRow.id).where(LoginAccountRow.subject == subject))
-            if subject is not None and other not in (None, account_id):
-                raise Rejected("account", "another account here signs on as that already")
+            _refuse_taken(session, subject, account_id)
             _row(session, account_id).subject = subject
 
     def totp(self, account_id: str) -> SecretStr | None:
@@ -191,6 +190,16 @@ class LoginAccounts:
                     raise Rejected("account", "is the last operator's; make another, or remove the others first")
             session.delete(row)
 
+    def free_name(self, wanted: str) -> str:
+        """`wanted`, or where that is taken or cannot be the nearest that is free: `Anna 2`."""
+        shown = "".join(letter for letter in wanted if letter.isprintable()).strip()[: LONGEST_NAME - 4].strip()
+        name = unicodedata.normalize("NFC", shown) or "somebody"
+        with self._database.read() as session:
+            taken = set(session.scalars(select(LoginAccountRow.key)).all())
+        if name_key(name) not in taken:
+            return name
+        return next(one for n in range(2, len(taken) + 3) if name_key(one := f"{name} {n}") not in taken)
+
 
 def name_key(name: str) -> str:
     """A name as it is compared: compatible forms and cases of letters are one."""
@@ -212,6 +221,13 @@ def _row(session: Session, account_id: str) -> LoginAccountRow:
     if row is None:
         raise Rejected("account", "is not there any more")
     return row
+
+
+def _refuse_taken(session: Session, subject: str | None, account_id: str | None) -> None:
+    """Raises Rejected where somebody else signs on elsewhere as `subject`."""
+    held = select(LoginAccountRow.id).where(LoginAccountRow.subject == subject)
+    if subject is not None and session.scalar(held) not in (None, account_id):
+        raise Rejected("account", "another account here signs on as that already")
 
 
 def _put_grant(session: Session, account_id: str, grant: Grant, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Browsers that are logged in. Only the hash of what their cookie says is stored; a row that is gone is logged out."""
 
 from datetime import datetime, timedelta
+from typing import Literal, cast
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, select, update
@@ -12,6 +13,9 @@ from glucoflow.store.tokens import hash_of, new_token
 SESSION_LASTS = timedelta(days=30)
 SEEN_AT_MOST_EVERY = timedelta(minutes=5)
 _LONGEST_TEXT = 200
+
+Way = Literal["", "password", "passkey", "sign-on", "link", "invitation"]
+"""How somebody logged in; "" in rows of before."""
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +34,7 @@ class LoginSession(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     holder: Holder
+    way: Way
     browser: str
     place: str
     created_at: datetime
@@ -48,6 +53,7 @@ class LoginSessions:
         holder: Holder,
         now: datetime,
         *,
+        way: Way = "password",
         lasts: timedelta = SESSION_LASTS,
         browser: str = "",
         place: str = "",
@@ -56,7 +62,7 @@ class LoginSessions:
         token = new_token()
         row = LoginSessionRow(
             hash=hash_of(token), password=holder.password, account_id=holder.account_id, share_id=holder.share_id,
-            browser=browser[:_LONGEST_TEXT], place=place[:_LONGEST_TEXT], created_at=now, seen_at=now,
+            way=way, browser=browser[:_LONGEST_TEXT], place=place[:_LONGEST_TEXT], created_at=now, seen_at=now,
             expires_at=now + lasts,
         )  # fmt: skip
         with self._database.write() as session:
@@ -110,6 +116,7 @@ def _session(row: LoginSessionRow) -> LoginSession:
     return LoginSession(
         id=row.hash,
         holder=Holder(account_id=row.account_id, share_id=row.share_id, password=row.password),
+        way=cast("Way", row.way),
         browser=row.browser,
         place=row.place,
         created_at=row.created_at,

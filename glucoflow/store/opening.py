@@ -29,11 +29,13 @@ from glucoflow.store.login_waits import LoginWaits
 from glucoflow.store.migrate import CANARY, migrate
 from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.partners import Partners
+from glucoflow.store.passkeys import Passkeys
 from glucoflow.store.people import People
 from glucoflow.store.receipts import Receipts
 from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
 from glucoflow.store.shares import Shares
+from glucoflow.store.spent import Spent
 from glucoflow.store.tables import ConnectionRow, MetaRow, RejectedRecordRow
 from glucoflow.store.unread import UnreadWindows
 from glucoflow.store.values import Rotated
@@ -59,6 +61,8 @@ class Store:
         self.login_accounts = LoginAccounts(database, cipher)
         self.login_sessions = LoginSessions(database)
         self.login_waits = LoginWaits(database)
+        self.passkeys = Passkeys(database)
+        self.spent = Spent(database)
         self.invites = Invites(database)
         self.shares = Shares(database)
         self.audit = Audit(database)

@@ -1,9 +1,11 @@
 """What routes share: the services, the person of an address, a form that is really ours."""
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import Depends, Form, HTTPException, Request
@@ -15,6 +17,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.service.logging_in import LoggingIn
 from glucoflow.service.mail import Mail
+from glucoflow.service.openid import OpenId, OpenIdProvider
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import OPEN_HOME, Visitor, is_open_home, visitor_of
@@ -22,6 +25,7 @@ from glucoflow.store import Person, Store
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import Chart
 from glucoflow.web.pages import Pages
+from glucoflow.web.sealed_cookie import SealedCookie
 from glucoflow.web.security import CSRF_COOKIE, SESSION_COOKIE, Signer, csrf_ok
 
 
@@ -31,6 +35,11 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
     secret: SecretStr
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     password: SecretStr | None = None
+    sign_on: OpenIdProvider | None = None
+    sign_on_back: str | None = None
+    """Where a sign-on sends people back to; None: to where the pages are asked for."""
+    open_to_all: bool = False
+    """Whoever can sign on is a person here."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +57,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], datetime]
     passwords: Passwords
     logging_in: LoggingIn
+    sign_on_bond: SealedCookie[Any]
+    challenges: SealedCookie[Any]
+    sign_on: OpenId | None = None
     mail: Mail | None = None
     archive: Callable[[str, Path], int] | None = None
     uploads: Uploads | None = None
@@ -56,6 +68,16 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 def address_of(request: Request) -> str:
     """Where a request comes from; "" where that is not known."""
     return request.client.host if request.client else ""
+
+
+def passkey_host(request: Request) -> str | None:
+    """The name of these pages that passkeys are made for; None where they have none, at a bare address."""
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host or None
+    return None
 
 
 def services_of(request: Request) -> Services:

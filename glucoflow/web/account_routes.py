@@ -7,52 +7,52 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import SecretStr
 
 from glucoflow.model.errors import Rejected
-from glucoflow.service.passwords import new_totp, totp_address, totp_step
-from glucoflow.store.login_accounts import LoginAccount
-from glucoflow.store.login_sessions import Holder, LoginSession
-from glucoflow.web.access import InServices, OurForm, Services
-from glucoflow.web.app_routes import qr_svg
-from glucoflow.web.forms import Tried, tried
+from glucoflow.service.passwords import new_totp, totp_step
+from glucoflow.store.login_sessions import Holder
+from glucoflow.web.access import InServices, OurForm
+from glucoflow.web.forms import tried
 from glucoflow.web.login_routes import let_in
+from glucoflow.web.own_account import NEW_FACTOR, account_page, own_account, proven, sessions_of
 from glucoflow.web.rights import SIGNED_IN, visitor
 
 router = APIRouter()
-NO_ACCOUNT = "Whoever uses the site's own password, or none, has no account here."
-NEW_FACTOR = "new second factor"
+NONE = SecretStr("")
 
 
 @router.get("/account", dependencies=[SIGNED_IN])
 def account(request: Request, services: InServices) -> Response:
     """Of a share link nothing is shown: whoever has the link is nobody in particular."""
-    return _page(request, services)
+    return account_page(request, services)
 
 
 @router.post("/account/password", dependencies=[SIGNED_IN, OurForm])
 def change_password(
     request: Request,
     services: InServices,
-    current: Annotated[SecretStr, Form()],
     new: Annotated[SecretStr, Form()],
+    current: Annotated[SecretStr, Form()] = NONE,
 ) -> Response:
     """All browsers are logged out, and this one is logged in anew."""
-    own = _own(request)
+    own = own_account(request)
     try:
-        _proven(services, own, current)
+        proven(request, services, own, current)
         services.store.login_accounts.set_password(own.id, services.passwords.hash(new, own.name))
     except Rejected as error:
-        return _page(request, services, tried("password", {}, error, {"password": "new"}))
+        return account_page(request, services, tried("password", {}, error, {"password": "new"}))
     return let_in(request, services, Holder(account_id=own.id), "/account?changed=password")
 
 
 @router.post("/account/second-factor", dependencies=[SIGNED_IN, OurForm])
-def begin_second_factor(request: Request, services: InServices, current: Annotated[SecretStr, Form()]) -> Response:
+def begin_second_factor(
+    request: Request, services: InServices, current: Annotated[SecretStr, Form()] = NONE
+) -> Response:
     """A secret to scan. It counts once a code of it was entered."""
-    own = _own(request)
+    own = own_account(request)
     try:
-        _proven(services, own, current)
+        proven(request, services, own, current)
     except Rejected as error:
-        return _page(request, services, tried("factor", {}, error, {}))
-    return _page(request, services, secret=new_totp())
+        return account_page(request, services, tried("factor", {}, error, {}))
+    return account_page(request, services, secret=new_totp())
 
 
 @router.post("/account/second-factor/confirm", dependencies=[SIGNED_IN, OurForm])
@@ -60,26 +60,28 @@ def confirm_second_factor(
     request: Request, services: InServices, secret: Annotated[str, Form()], code: Annotated[str, Form()]
 ) -> Response:
     """From now on a log-in asks for a code too."""
-    own = _own(request)
+    own = own_account(request)
     account_id, _, plain = (services.signer.verified(NEW_FACTOR, secret) or "").partition("|")
     if account_id != own.id:
         raise HTTPException(400, "This form was not made for this account. Begin again on the account's page.")
     step = totp_step(SecretStr(plain), code, services.clock())
     if step is None:
         wrong = Rejected("code", "is not the one that the app shows now; look at the time of the phone, too")
-        return _page(request, services, tried("confirm", {}, wrong, {}), secret=SecretStr(plain))
+        return account_page(request, services, tried("confirm", {}, wrong, {}), secret=SecretStr(plain))
     services.store.login_accounts.set_totp(own.id, SecretStr(plain))
     services.store.login_accounts.use_totp(own.id, step)
     return let_in(request, services, Holder(account_id=own.id), "/account?changed=factor")
 
 
 @router.post("/account/second-factor/remove", dependencies=[SIGNED_IN, OurForm])
-def remove_second_factor(request: Request, services: InServices, current: Annotated[SecretStr, Form()]) -> Response:
-    own = _own(request)
+def remove_second_factor(
+    request: Request, services: InServices, current: Annotated[SecretStr, Form()] = NONE
+) -> Response:
+    own = own_account(request)
     try:
-        _proven(services, own, current)
+        proven(request, services, own, current)
     except Rejected as error:
-        return _page(request, services, tried("factor", {}, error, {}))
+        return account_page(request, services, tried("factor", {}, error, {}))
     services.store.login_accounts.set_totp(own.id, None)
     return let_in(request, services, Holder(account_id=own.id), "/account?changed=nofactor")
 
@@ -87,7 +89,7 @@ def remove_second_factor(request: Request, services: InServices, current: Annota
 @router.post("/account/sessions/end", dependencies=[SIGNED_IN, OurForm])
 def end_session(request: Request, services: InServices, session: Annotated[str, Form()]) -> Response:
     """Log one browser out; `session` is one of one's own."""
-    if session not in {one.id for one in _sessions(request, services)}:
+    if session not in {one.id for one in sessions_of(request, services)}:
         raise HTTPException(404, "This browser is not logged in any more.")
     services.store.login_sessions.end(session)
     return RedirectResponse("/account", 303)
@@ -100,47 +102,3 @@ def end_all(request: Request, services: InServices) -> Response:
     if who.share is None and who.session is not None:
         services.store.login_sessions.end_all(who.account.id if who.account else None, but=who.session.id)
     return RedirectResponse("/account", 303)
-
-
-def _own(request: Request) -> LoginAccount:
-    own = visitor(request).account
-    if own is None:
-        raise HTTPException(403, NO_ACCOUNT)
-    return own
-
-
-def _proven(services: Services, own: LoginAccount, current: SecretStr) -> None:
-    """Raises Rejected where the present password was not given: an unlocked phone is not its owner."""
-    if not services.passwords.fits(services.store.login_accounts.password_hash(own.id), current):
-        raise Rejected("current", "is not your present password")
-
-
-def _sessions(request: Request, services: Services) -> tuple[LoginSession, ...]:
-    who = visitor(request)
-    if who.share is not None or who.session is None:
-        return ()
-    return services.store.login_sessions.list(services.clock(), who.account.id if who.account else None)
-
-
-def _page(
-    request: Request, services: Services, wrong: Tried | None = None, secret: SecretStr | None = None
-) -> Response:
-    who = visitor(request)
-    own = who.account
-    shown = None
-    if secret is not None and own is not None:
-        signed = services.signer.sign(NEW_FACTOR, f"{own.id}|{secret.get_secret_value()}")
-        address = totp_address(secret, own.name)
-        shown = {"signed": signed, "qr": qr_svg(address), "plain": secret.get_secret_value()}
-    return services.pages.render(
-        request,
-        "account.html",
-        services.clock(),
-        422 if wrong else 200,
-        own=own,
-        sessions=_sessions(request, services),
-        this=who.session.id if who.session else None,
-        secret=shown,
-        changed=request.query_params.get("changed", ""),
-        tried=wrong,
-    )

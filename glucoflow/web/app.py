@@ -22,6 +22,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.service.logging_in import LoggingIn
 from glucoflow.service.mail import Mail
+from glucoflow.service.openid import OpenId
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.uploads import Uploads
 from glucoflow.store import Store
@@ -35,11 +36,13 @@ from glucoflow.web import (
     language_routes,
     login_routes,
     oauth_routes,
+    passkey_routes,
     person_routes,
     protocol_routes,
     report_routes,
     settings_routes,
     share_routes,
+    sign_on_routes,
     upload_routes,
 )
 from glucoflow.web.access import Services, WebOptions, services_of, visitor_here
@@ -89,6 +92,9 @@ def create_app(
         pages=Pages(signer, static_version()),
         clock=clock,
         passwords=hashing,
+        sign_on=OpenId(options.sign_on) if options.sign_on else None,
+        sign_on_bond=sign_on_routes.bond_of(options.secret),
+        challenges=passkey_routes.challenges_of(options.secret),
         logging_in=LoggingIn(store, hashing, options.password, lambda one: signer.fingerprint("session", one)),
         mail=mail,
         archive=archive,
@@ -105,7 +111,8 @@ def create_app(
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
     own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes, share_routes)
-    people = (login_routes, language_routes, account_routes, accounts_routes, invite_routes)
+    log_ins = (login_routes, sign_on_routes, passkey_routes)
+    people = (*log_ins, language_routes, account_routes, accounts_routes, invite_routes)
     for routes in (*people, oauth_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app

@@ -14,14 +14,14 @@ from glucoflow.web.access import address_of, services_of
 log = logging.getLogger(__name__)
 
 EXPORTS = {"/people/{user_id}/report.pdf", "/people/{user_id}/archive.zip"}
-UNTOLD = {"/people/{user_id}/unit", "/login", "/logout"}
-"""What a page that was told already asks for, and log-ins, which are told where they are tried."""
+UNTOLD = {"/people/{user_id}/unit", "/logout", "/account/passkeys/begin", "/language"}
+"""What a page that was told already asks for, or what changes nothing. Log-ins are told where they are tried."""
 
 
 def is_told(request: Request, status: int) -> bool:
     """Whether what a visitor just asked for was done, and goes into the trail."""
     route = _route(request)
-    if status >= 400 or not route or route in UNTOLD:
+    if status >= 400 or not route or route in UNTOLD or route.startswith("/login"):
         return False
     looks = _action(request.method, route) == "looked at"
     return not looks or ("user_id" in request.path_params and request.state.visitor is not OPEN_HOME)

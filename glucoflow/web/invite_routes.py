@@ -49,8 +49,8 @@ def accept(
         if error.field == "invitation":
             raise HTTPException(410, f"This invitation {USED_UP}.") from None
         return _page(request, services, token, tried("account", {"name": name}, error, {}))
-    note(request, _joined(done))
-    return let_in(request, services, Holder(account_id=done.account.id), _first_page(services, done))
+    note(request, joined(done))
+    return let_in(request, services, Holder(account_id=done.account.id), first_page(services, done), way="invitation")
 
 
 @router.post("/invite/{token}/join", dependencies=[OPEN, OurForm])
@@ -63,8 +63,8 @@ def join(request: Request, services: InServices, token: str) -> Response:
         done = accept_with(services.store, token, own, services.clock())
     except Rejected:
         raise HTTPException(410, f"This invitation {USED_UP}.") from None
-    note(request, _joined(done))
-    return RedirectResponse(_first_page(services, done), 303)
+    note(request, joined(done))
+    return RedirectResponse(first_page(services, done), 303)
 
 
 def invite_link(request: Request, made: NewInvite) -> str:
@@ -83,12 +83,12 @@ def sent_by_mail(request: Request, services: Services, made: NewInvite) -> str |
     return made.invite.email
 
 
-def _joined(done: Accepted) -> Deed:
+def joined(done: Accepted) -> Deed:
     name = done.account.name
     return Deed(who=name, action="opened", what="invitation", user_id=done.user_id, account_id=done.account.id)
 
 
-def _first_page(services: Services, done: Accepted) -> str:
+def first_page(services: Services, done: Accepted) -> str:
     """Whoever brings their own data connects first."""
     to_connect = done.level == "own" and not services.store.connections.for_user(done.user_id)
     return f"/people/{done.user_id}" + ("/status" if to_connect else "")
@@ -110,5 +110,7 @@ def _page(request: Request, services: Services, token: str, wrong: Tried | None 
         about=person,
         address=request.url.path,
         own=who.account if who else None,
+        token=token,
+        sign_on=services.sign_on.title if services.sign_on else None,
         tried=wrong,
     )

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 
 from glucoflow.service.logging_in import CODE_WITHIN, Tried
 from glucoflow.service.visitors import is_open_home
-from glucoflow.store.login_sessions import SESSION_LASTS, Holder
+from glucoflow.store.login_sessions import SESSION_LASTS, Holder, Way
 from glucoflow.store.login_waits import place
-from glucoflow.web.access import InParts, OurForm, Services, address_of, local_path
-from glucoflow.web.rights import OPEN, SIGNED_IN
+from glucoflow.web.access import InParts, OurForm, Services, address_of, local_path, passkey_host
+from glucoflow.web.rights import OPEN, SIGNED_IN, visitor
 from glucoflow.web.security import SESSION_COOKIE
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,9 @@ def health() -> dict[str, str]:
 
 
 @router.get("/login", dependencies=[OPEN])
-def login_page(request: Request, parts: InParts, next: str = "/") -> Response:  # noqa: A002 - the address's word
-    return _page(request, parts, next)
+def login_page(request: Request, parts: InParts, next: str = "/", left: str = "") -> Response:  # noqa: A002 - the address's word
+    """`left`: what they just logged out of and came by; the page then leads to its log-out."""
+    return _page(request, parts, next, left=left == "sign-on")
 
 
 @router.post("/login", dependencies=[OPEN, OurForm])
@@ -67,29 +68,43 @@ def login_code(
 
 @router.post("/logout", dependencies=[SIGNED_IN, OurForm])
 def logout(request: Request, parts: InParts) -> Response:
-    """The session ends here and for every copy of its cookie."""
+    """The session ends here and for every copy of its cookie. The sign-on that it came by is told of: it goes on."""
     if token := request.cookies.get(SESSION_COOKIE):
         parts.store.login_sessions.revoke(token)
-    response = RedirectResponse("/login", 303)
+    session = visitor(request).session
+    elsewhere = session is not None and session.way == "sign-on" and parts.sign_on is not None
+    response = RedirectResponse("/login?left=sign-on" if elsewhere else "/login", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response
 
 
 def let_in(
-    request: Request, parts: Services, holder: Holder, onward: str, lasts: timedelta = SESSION_LASTS
+    request: Request,
+    parts: Services,
+    holder: Holder,
+    onward: str,
+    lasts: timedelta = SESSION_LASTS,
+    way: Way = "password",
 ) -> Response:
     """A session, always a new one, and on to a page of ours. Whoever was logged in here before is not any more."""
     if before := request.cookies.get(SESSION_COOKIE):
         parts.store.login_sessions.revoke(before)
     browser = request.headers.get("user-agent", "")
     now, where = parts.clock(), place(address_of(request))
-    token = parts.store.login_sessions.create(holder, now, lasts=lasts, browser=browser, place=where)
+    token = parts.store.login_sessions.create(holder, now, way=way, lasts=lasts, browser=browser, place=where)
     response = RedirectResponse(local_path(onward), 303)
     response.set_cookie(
         SESSION_COOKIE, token, max_age=int(lasts / timedelta(seconds=1)),
         httponly=True, samesite="lax", secure=request.url.scheme == "https",
     )  # fmt: skip
     return response
+
+
+def login_answer(
+    request: Request, parts: Services, onward: str, *, late: bool = False, no_passkey: bool = False
+) -> Response:
+    """The page again, after a log-in that came to nothing."""
+    return _page(request, parts, onward, 401, late=late, no_passkey=no_passkey)
 
 
 def _answer(
@@ -121,12 +136,25 @@ def _page(
     late: bool = False,
     name: str = "",
     halfway: str | None = None,
+    left: bool = False,
+    no_passkey: bool = False,
 ) -> Response:
     values = {"wrong": wrong, "wait": wait, "late": late, "next": local_path(onward), "name": name, "halfway": halfway}
+    host = passkey_host(request)
+    base = f"{request.url.scheme}://{request.headers.get('host', '')}"
     response = parts.pages.render(
-        request, "login.html", parts.clock(), status, **values,
-        accounts=parts.store.login_accounts.any(), site_password=parts.options.password is not None,
-    )  # fmt: skip
+        request,
+        "login.html",
+        parts.clock(),
+        status,
+        **values,
+        accounts=parts.store.login_accounts.any(),
+        site_password=parts.options.password is not None,
+        no_passkey=no_passkey,
+        passkeys=host is not None and parts.store.passkeys.any(host),
+        sign_on=parts.sign_on.title if parts.sign_on else None,
+        leave_at=parts.sign_on.end_address(f"{base}/login") if left and parts.sign_on else None,
+    )
     if wait:
         response.headers["Retry-After"] = str(wait)
     return response

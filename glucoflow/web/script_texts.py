@@ -19,6 +19,10 @@ TEXTS: dict[str, Said] = {
     "opens": said("Enter opens the day."),
     "refused": said("The upload was refused (%(status)s).", status="{status}"),
     "not arrived": said("The upload did not arrive. Try again."),
+    "no passkeys": said("This browser knows no passkeys, or the pages are not opened by https or as localhost."),
+    "passkey held": said("This device has a passkey for your account already."),
+    "passkey not given": said("No passkey was given. Try again, or log in with the password."),
+    "passkey refused": said("That did not work. Reload the page and try again."),
 }
 
 

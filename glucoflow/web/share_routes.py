@@ -130,7 +130,7 @@ def open_share(request: Request, services: InServices, token: str) -> Response:
             return RedirectResponse(first, 303)
         raise HTTPException(409, f"You are logged in as {who.name}: log out, or open the link in another browser.")
     note(request, Deed(who=found.name, action="opened", what="link", user_id=found.user_id, share_id=found.id))
-    return let_in(request, services, Holder(share_id=found.id), first, found.until - now)
+    return let_in(request, services, Holder(share_id=found.id), first, found.until - now, way="link")
 
 
 def _end_of(person: Person, day: str) -> datetime:

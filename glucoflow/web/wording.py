@@ -62,6 +62,15 @@ INVITE_WORDS = {
     "withdrawn": said("withdrawn"),
 }
 
+WAY_WORDS = {
+    "": "–",
+    "password": said("password"),
+    "passkey": said("passkey"),
+    "sign-on": said("single sign-on"),
+    "link": said("link"),
+    "invitation": said("invitation"),
+}
+
 ACTION_WORDS = {
     "opened": said("opened"),
     "looked at": said("looked at"),

@@ -61,7 +61,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         return Place(tmp_path, None)
     url: SecretStr = request.getfixturevalue("migrated")
     request.getfixturevalue("postgres").execute(
-        "TRUNCATE people, meta, runs, calls, login_waits, login_sessions, login_accounts, receipts, partners CASCADE",
+        "TRUNCATE people, meta, runs, calls, login_waits, login_sessions, login_accounts, spent, receipts, partners "
+        "CASCADE",
         f"store_{worker_name()}",
     )
     return Place(tmp_path, url)

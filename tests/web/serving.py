@@ -33,6 +33,7 @@ from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document
 from glucoflow.service.mail import Mail
+from glucoflow.service.openid import OpenIdProvider
 from glucoflow.service.overdue import Cause, find_overdue
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.providers import Providers
@@ -97,6 +98,8 @@ def site(
     port: int = 0,
     keys_come_later: bool = False,
     mail: Mail | None = None,
+    sign_on: OpenIdProvider | None = None,
+    open_to_all: bool = False,
 ) -> Iterator[Site]:
     """The pages with an empty store, served until the block ends."""
     listening = socket.create_server(("127.0.0.1", port))
@@ -138,7 +141,12 @@ def site(
                 lambda: Providers(settings={**usual, "dexcom": app_of_ours}) if keys else providers,
             ),
             Annotations(store, Queries(client, names), lambda *span: summarized.append(span)),
-            WebOptions(secret=SecretStr("test"), password=SecretStr(password) if password else None),
+            WebOptions(
+                secret=SecretStr("test"),
+                password=SecretStr(password) if password else None,
+                sign_on=sign_on,
+                open_to_all=open_to_all,
+            ),
             lambda: datetime.now(UTC),
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             mail=mail,
