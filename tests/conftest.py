@@ -1,10 +1,11 @@
 """What all tests share: one real Elasticsearch node and PostgreSQL a run, a browser a worker."""
 
+import gc
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 from tests.node import Node
 from tests.postgres import RunningServer, Server
 from tests.prefect_database import PrefectDatabase
-from tests.workers import Dealer, Servers, longest_first, own_environment, servers_of
+from tests.workers import Dealer, Servers, begin_elsewhere, longest_first, own_environment, servers_of
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,16 +24,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     CI draws the same examples each time; elsewhere new ones are looked for.
 
-    Where Python was told to write no bytecode, it goes into a folder that is gone after the run. Without any, each of
-    some fifty processes that the suite starts compiles Prefect anew: 7 s of CPU a process.
+    Where Python was told to write no bytecode, it goes into pytest's own cache. Without any, each of some fifty
+    processes that the suite starts compiles Prefect anew: 7 s of CPU a process.
     """
     settings.register_profile("suite", parent=settings(), deadline=None, derandomize=os.environ.get("CI") == "true")
     settings.load_profile("suite")
-    if sys.dont_write_bytecode:
-        folder = tempfile.mkdtemp(prefix="glucoflow-bytecode-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        sys.dont_write_bytecode, sys.pycache_prefix = False, folder
-        os.environ["PYTHONPYCACHEPREFIX"] = folder
+    if sys.dont_write_bytecode and config.cache is not None:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(config.cache.mkdir("bytecode"))
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     home = Path(tempfile.mkdtemp(prefix="glucoflow-home-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
@@ -47,6 +46,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """`-n auto`: one more than there are cores, as tests wait as often as they compute. None for a few named files."""
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS
     return (os.cpu_count() or 1) + 1 if whole else 0
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """All that is imported stays: looking through it for garbage again and again is a third of the collection."""
+    begin_elsewhere(session.config)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

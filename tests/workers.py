@@ -19,8 +19,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.node import Node, kept_node, running_node
 from tests.postgres import RunningServer, Server
 
-TOGETHER = ("tests/web/", "tests/kibana/")
-"""Folders whose tests share a site or documents that take long to make: one worker has all of them."""
+TOGETHER = ("tests/web/", "tests/kibana/", "tests/analytics/")
+"""Folders whose tests share a site, documents or a library that take long to make: one worker has all of them."""
 
 APART = ("tests/scenarios/test_scenarios.py",)
 """Files of many slow tests that share next to nothing: each test goes where there is time."""
@@ -115,11 +115,22 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
         return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
 
-def longest_first(items: list[pytest.Item]) -> None:
-    """Sort, stable, so that `LONGEST` comes first."""
+def begin_elsewhere(config: pytest.Config) -> None:
+    """Let each worker collect the folders of tests in an order of its own: what one has compiled the others find."""
+    worker = getattr(config, "workerinput", None)
+    if worker is None or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    folders = sorted({str(file.parent) for root in config.args for file in Path(root).glob("*/test_*.py")})
+    turn = int(worker["workerid"].removeprefix("gw")) * len(folders) // worker["workercount"]
+    config.args = folders[turn:] + folders[:turn]
 
-    def rank(item: pytest.Item) -> int:
-        return next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Sort, stable, so that `LONGEST` comes first; the rest by folder, wherever a worker began."""
+
+    def rank(item: pytest.Item) -> tuple[int, Path]:
+        long = (n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start))
+        return next(long, len(LONGEST)), item.path.parent
 
     items.sort(key=rank)
 

@@ -1,14 +1,13 @@
 """Every figure beside iglu-python 0.4, which follows the R package of Johns Hopkins; where we differ, by how much."""
 
-import iglu_python as iglu
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from glucoflow.analytics import Metrics, Series, metrics_of
 from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.series import MINUTE_MS
+from tests.analytics.iglu import table, theirs
 from tests.analytics.traces import MIDNIGHT, walk
 
 # iglu-python 0.4.3 calls pandas in ways that pandas 3.1 announces to end.
@@ -46,14 +45,6 @@ SAME = {
 }
 
 
-def frame(times: np.ndarray, values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"id": "a", "time": pd.to_datetime(times, unit="ms"), "gl": values})
-
-
-def theirs(function: str, column: str, times: np.ndarray, values: np.ndarray) -> float:
-    return float(getattr(iglu, function)(frame(times, values))[column].iloc[0])
-
-
 @pytest.fixture(scope="module", params=TRACES, ids=list(TRACES))
 def trace(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, Metrics]:
     times, values = TRACES[request.param]
@@ -84,15 +75,15 @@ def test_adrr_is_iglus_but_for_its_rounded_constant(trace: tuple[np.ndarray, np.
 
 def test_tight_range_equals_iglu(trace: tuple[np.ndarray, np.ndarray, Metrics]) -> None:
     times, values, metrics = trace
-    inside = iglu.in_range_percent(frame(times, values), target_ranges=[[70, 140]])
-    assert metrics.titr_percent == pytest.approx(float(inside["in_range_70_140"].iloc[0]))
+    inside = theirs("in_range_percent", "in_range_70_140", times, values, target_ranges=[[70, 140]])
+    assert metrics.titr_percent == pytest.approx(inside)
 
 
 def test_episode_counts_equal_iglu(trace: tuple[np.ndarray, np.ndarray, Metrics]) -> None:
     times, values, _ = trace
-    table = iglu.episode_calculation(frame(times, values), dt0=5)
+    episodes = table("episode_calculation", times, values, dt0=5)
     counts = count_detected(detect(grid_of(Series.of(times, values))))
-    found = {(row.type, row.level): row.total_episodes for row in table.itertuples()}
+    found = {(row.type, row.level): row.total_episodes for row in episodes.itertuples()}
     assert found == {
         ("hypo", "lv1"): counts.low_l1,
         ("hypo", "lv2"): counts.low_l2,

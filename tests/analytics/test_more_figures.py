@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import iglu_python as iglu
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from glucoflow.analytics import Series
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.more_figures import MoreFigures, by_clock_period, more_figures, rates
 from glucoflow.analytics.series import MINUTE_MS
+from tests.analytics.iglu import theirs
 from tests.analytics.traces import MIDNIGHT, series, walk
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -38,10 +37,6 @@ THEIRS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def frame(times: np.ndarray, values: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"id": "a", "time": pd.to_datetime(times, unit="ms"), "gl": values})
-
-
 @pytest.fixture(scope="module", params=TRACES)
 def trace(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, MoreFigures]:
     times, values = TRACES[request.param]
@@ -52,14 +47,14 @@ def trace(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, MoreF
 def test_figures_equal_iglu(trace: tuple[np.ndarray, np.ndarray, MoreFigures], figure: str) -> None:
     times, values, ours = trace
     function, column, options = THEIRS[figure]
-    expected = float(getattr(iglu, function)(frame(times, values), **options)[column].iloc[0])
+    expected = theirs(function, column, times, values, **options)
     assert getattr(ours, figure) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize("hours", [1, 4, 24])
 def test_conga_of_any_hours(trace: tuple[np.ndarray, np.ndarray, MoreFigures], hours: int) -> None:
     times, values, ours = trace
-    expected = float(iglu.conga(frame(times, values), n=hours)["CONGA"].iloc[0])
+    expected = theirs("conga", "CONGA", times, values, n=hours)
     assert ours.conga_mg_dl[hours] == pytest.approx(expected, rel=1e-9)
 
 
@@ -67,7 +62,7 @@ def test_mage_up_and_down_where_nothing_is_missing() -> None:
     times, values = TRACES["a week"]
     ours = more_figures(Series.of(times, values))
     for name, direction in (("mage_plus_mg_dl", "plus"), ("mage_minus_mg_dl", "minus")):
-        expected = float(iglu.mage(frame(times, values), direction=direction)["MAGE"].iloc[0])
+        expected = theirs("mage", "MAGE", times, values, direction=direction)
         assert getattr(ours, name) == pytest.approx(expected, rel=1e-9)
 
 

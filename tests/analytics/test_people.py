@@ -3,9 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import iglu_python as iglu
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from glucoflow.analytics import Series, metrics_of, summarize_period
@@ -15,6 +13,7 @@ from glucoflow.analytics.series import MINUTE_MS, epoch_ms
 from glucoflow.analytics.time_in_ranges import time_in_ranges
 from glucoflow.simulators.dexcom import demo_scenario
 from glucoflow.simulators.dexcom.archive import Archive
+from tests.analytics.iglu import theirs
 from tests.analytics.test_against_iglu import SAME
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -42,9 +41,9 @@ def test_thirty_days_equal_iglu(person: str) -> None:
     trace = series(readings(person, 30))
     assert len(set(trace.offset_min.tolist())) == 1
     metrics = metrics_of(trace)
-    frame = pd.DataFrame({"id": "a", "time": pd.to_datetime(trace.local_ms, unit="ms"), "gl": trace.mg_dl})
+    read = (trace.local_ms, trace.mg_dl)
     for name, (function, column) in SAME.items():
-        expected = float(getattr(iglu, function)(frame)[column].iloc[0])
+        expected = theirs(function, column, *read)
         tolerance = 0.05 if name == "active_percent" else 1e-6  # iglu counts jitter of seconds as parts of gaps
         assert getattr(metrics, name) == pytest.approx(expected, rel=1e-6, abs=tolerance), name
 
@@ -73,7 +72,7 @@ def test_over_a_clock_change_days_are_compared_by_the_clock() -> None:
     values = np.rint(140 + 40 * np.sin(np.arange(6 * 288) / 288 * 2 * np.pi))
     change = epoch_ms(datetime(2026, 3, 29, 1, tzinfo=UTC))
     trace = Series.of(times, values, np.where(times < change, 60, 120))
-    frame = pd.DataFrame({"id": "a", "time": pd.to_datetime(trace.local_ms, unit="ms"), "gl": trace.mg_dl})
+    read = (trace.local_ms, trace.mg_dl)
     # iglu has no reading in the hour that is skipped and draws no line over it: neither do we.
-    assert metrics_of(trace).modd_mg_dl == pytest.approx(float(iglu.modd(frame)["MODD"].iloc[0]), abs=0.02)
-    assert metrics_of(trace).conga24_mg_dl == pytest.approx(float(iglu.conga(frame)["CONGA"].iloc[0]), abs=0.1)
+    assert metrics_of(trace).modd_mg_dl == pytest.approx(theirs("modd", "MODD", *read), abs=0.02)
+    assert metrics_of(trace).conga24_mg_dl == pytest.approx(theirs("conga", "CONGA", *read), abs=0.1)
