@@ -21,6 +21,7 @@ from flows.backfill import backfill
 from flows.dashboards import dashboards
 from flows.inbox import inbox
 from flows.maintenance import delete_user, disconnect, provision_all, retention
+from flows.notices import notices
 from flows.report import report_flow
 from flows.summarize import summarize
 from flows.sync import sync
@@ -53,6 +54,7 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (import_flow, {}),
         (report_flow, {}),
         (inbox, {"interval": timedelta(minutes=15), "concurrency_limit": ONE_AT_A_TIME}),
+        (notices, {"interval": timedelta(minutes=15), "concurrency_limit": ONE_AT_A_TIME}),
         (summarize, {"cron": "30 3 * * *", "concurrency_limit": IN_TURN}),
         (provision_all, {}),
         (disconnect, {}),

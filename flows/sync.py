@@ -14,12 +14,17 @@ from flows.backfill import take_up
 from flows.parameters import UserId
 from flows.reports import end_state, show_outcomes
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
+from glucoflow.service.notices.turn import tell
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import Connection, new_owner
 
 log = logging.getLogger(__name__)
+
+
+def _deployment(full: str) -> str:
+    return full.partition("/")[2]
 
 
 def _name() -> str:
@@ -43,6 +48,8 @@ def sync(user_id: UserId | None = None) -> State[None]:
             _unless_prefect_is_away(lambda: _share_out(rt, settings.sync.batch_size))
         outcomes = sync_due(rt, owner, as_task, user_id)
         _unless_prefect_is_away(lambda: take_up(rt))
+        if user_id is not None or deployment.name != _deployment(SHARE):
+            tell(rt, outcomes, user_id)
     show_outcomes("sync", outcomes)
     return end_state(outcomes)
 

@@ -210,6 +210,8 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """The same in words that follow “its readings come”: `one hour late in the US, three hours elsewhere`."""
     generations: Mapping[str, Generation] = {}
     """By the provider's word for it (a document's `device.generation`)."""
+    live: bool = False
+    """Whether its readings are of now, minutes old: only then can anybody be told in time that glucose is low."""
     delivers_meals: bool = False
     answers_whole: bool = False
     """Whether each page holds all that the provider has of its window: then a record that was held and is missing

@@ -91,6 +91,9 @@ class WebSettings(BaseSettings):
         None, description="asked for before any page is shown; at least 8 characters"
     )
     allowed_hosts: str = Field("localhost,127.0.0.1", description="host names the pages answer to, by comma")
+    address: HttpUrl | None = Field(
+        None, description="where people open the pages, for links in notices; default: localhost at WEB_PORT"
+    )
 
 
 class PartnerSettings(BaseSettings):
@@ -131,6 +134,27 @@ class MailSettings(BaseSettings):
     username: str | None = Field(None, description="log-in at the mail server")
     password: SecretStr | None = Field(None, description="its password")
     sender: str | None = Field(None, description="address that invitations come from")
+
+
+class NoticeSettings(BaseSettings):
+    """Notices: to whom this installation may write, and what its operator is told of."""
+
+    model_config = settings_config("NOTICE_")
+
+    services: str = Field(
+        "discord,ntfy,pover,slack,tgram",
+        description="services of Apprise that people may use by themselves, by comma; the operator may use any",
+    )
+    push_hosts: str = Field(
+        "fcm.googleapis.com,push.services.mozilla.com,push.apple.com,notify.windows.com",
+        description="push services of browsers that may be written to, by comma; names below these count too",
+    )
+    contact: str | None = Field(None, description="mail address for push services to write to; default: SMTP_SENDER")
+    alive_url: SecretStr | None = Field(None, description="address that is called after each good sync")
+    disk_gib: int = Field(5, ge=1, description="the operator is told where less is free on the data folder's disk")
+    failing_hours: int = Field(6, ge=1, le=168, description="and where nothing was fetched for so long")
+    language: Literal["en", "de", "fr"] = Field("en", description="language of the operator's notices")
+    deadline_seconds: float = Field(20, ge=1, le=120, description="longest time for sending after a sync")
 
 
 class PrefectSettings(BaseSettings):
@@ -183,6 +207,7 @@ class Settings(BaseSettings):
     partner: PartnerSettings = Field(default_factory=PartnerSettings)
     sign_on: SignOnSettings = Field(default_factory=SignOnSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
+    notices: NoticeSettings = Field(default_factory=NoticeSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -52,6 +52,7 @@ PROVIDER = Provider(
         sample_interval_ms=300_000,
         delay=timedelta(minutes=5),
         freshness=said("within five minutes"),
+        live=True,
     ),
     settings=DexcomShareSettings,
     auth=Form(

@@ -51,6 +51,7 @@ PROVIDER = Provider(
         sample_interval_ms=300_000,
         delay=timedelta(minutes=2),
         freshness=said("a minute or two late"),
+        live=True,
     ),
     settings=LibreLinkUpSettings,
     auth=Form(

@@ -65,6 +65,7 @@ PROVIDER = Provider(
         sample_interval_ms=300_000,
         delay=timedelta(minutes=5),
         freshness=said("a few minutes after the site has them"),
+        live=True,
         delivers_meals=True,
     ),
     settings=NightscoutSettings,

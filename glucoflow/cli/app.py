@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from glucoflow.cli import accounts, annotations, apps, connections, files, partners, processes, upkeep
+from glucoflow.cli import accounts, annotations, apps, connections, files, notices, partners, processes, upkeep
 from glucoflow.cli.console import Json, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.simulators.__main__ import main as simulate
@@ -133,5 +133,6 @@ for _name, _group in {
     "apps": apps.app,
     "partners": partners.app,
     "accounts": accounts.app,
+    "notices": notices.app,
 }.items():
     app.add_typer(_group, name=_name)

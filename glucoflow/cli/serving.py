@@ -25,15 +25,16 @@ from glucoflow.service.after_uploads import AfterUploads
 from glucoflow.service.annotations import Annotations, behind_the_page, summarizing
 from glucoflow.service.archive import write_archive
 from glucoflow.service.connect import SiteConnect
-from glucoflow.service.mail import Mail
+from glucoflow.service.mail import mail_of
 from glucoflow.service.maintenance import provision_everything
+from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenIdProvider
 from glucoflow.service.overdue import overdue_of
 from glucoflow.service.ranking import ranking_anew
 from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
-from glucoflow.settings import MailSettings, PartnerSettings, Settings, SignOnSettings
+from glucoflow.settings import PartnerSettings, Settings, SignOnSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -91,22 +92,6 @@ def _refuse_open_door(settings: Settings) -> None:
             )
 
 
-def mail_of(settings: MailSettings) -> Mail | None:
-    """The server that invitations are sent by, if one is set. Raises Misconfigured where its sender is missing."""
-    if settings.host is None:
-        return None
-    if not settings.sender:
-        raise Misconfigured("SMTP_HOST is set, and nobody to send from.", remedy="Set SMTP_SENDER to an address.")
-    return Mail(
-        host=settings.host,
-        port=settings.port,
-        sender=settings.sender,
-        username=settings.username,
-        password=settings.password,
-        tls=settings.tls,
-    )
-
-
 def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
     """The pages, and the doors for apps and other programs."""
     options = web_options(rt.settings, rt.settings.store.data_dir)
@@ -130,6 +115,7 @@ def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
         Uploads(rt),
         mail=mail_of(rt.settings.mail),
         archive=partial(write_archive, rt),
+        notices=Desk(rt),
     )
     apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
     return whole_site(app, apps, rt.queries, _limits(rt.settings.partner))

@@ -14,6 +14,7 @@ from glucoflow.service.backfill import checked_window, run_asked
 from glucoflow.service.deletion import delete_person
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.maintenance import disconnect_person
+from glucoflow.service.notices.turn import tell
 from glucoflow.service.ranking import prefer, prefer_sensor
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.service.sync import replay, run_batch, sync_due
@@ -29,6 +30,7 @@ def sync_now(settings: Settings, user_id: str | None) -> int:
         bar = progress.add_task("syncing", total=None)
         owner, job = new_owner(), SYNC_JOB if user_id is None else SYNC_NOW
         outcomes = sync_due(rt, owner, lambda batch: run_batch(rt, batch, job, owner, settings.sync.threads), user_id)
+        tell(rt, outcomes, user_id)
         progress.update(bar, completed=1, total=1)
         why = _why_nothing(rt, user_id) if not outcomes else ""
     return _tell(outcomes, why)

@@ -12,6 +12,7 @@ NOUNS = (
     said_n("%(n)s low", "%(n)s lows", 2),
     said_n("%(n)s night", "%(n)s nights", 2),
     said_n("%(n)s reading", "%(n)s readings", 2),
+    said_n("%(n)s record", "%(n)s records", 2),
     said_n("%(n)s second", "%(n)s seconds", 2),
     said_n("%(n)s span", "%(n)s spans", 2),
     said_n("%(n)s time", "%(n)s times", 2),

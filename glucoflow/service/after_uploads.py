@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from glucoflow.model.ingestion import Window
+from glucoflow.service.notices.turn import look_and_send
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_after
 
@@ -60,3 +61,5 @@ class AfterUploads:
             spans, self._spans = self._spans, {}
         for user_id, span in spans.items():
             summarize_after(self._rt, user_id, None, span)  # which logs what fails, and raises nothing
+        if spans:
+            look_and_send(self._rt, set(spans))  # the same

@@ -8,7 +8,8 @@ from email.utils import make_msgid
 import msgspec
 from pydantic import SecretStr
 
-from glucoflow.model.errors import Unavailable
+from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.settings import MailSettings
 
 ANSWER_WITHIN = 20.0
 """Seconds. A server that hangs holds up one request, and the link is there to copy."""
@@ -28,6 +29,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
         """Hand a message over. Raises Unavailable where the server does not take it."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self.sender, to, subject
+        message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday answers it
         message["Message-ID"] = make_msgid(domain=self.sender.rpartition("@")[2] or "localhost")
         message.set_content(text)
         try:
@@ -49,3 +51,19 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
         if self.host not in ("localhost", "127.0.0.1", "::1"):
             server.starttls(context=context)
         return server
+
+
+def mail_of(settings: MailSettings) -> Mail | None:
+    """The server to send by, if one is set. Raises Misconfigured where its sender is missing."""
+    if settings.host is None:
+        return None
+    if not settings.sender:
+        raise Misconfigured("SMTP_HOST is set, and nobody to send from.", remedy="Set SMTP_SENDER to an address.")
+    return Mail(
+        host=settings.host,
+        port=settings.port,
+        sender=settings.sender,
+        username=settings.username,
+        password=settings.password,
+        tls=settings.tls,
+    )

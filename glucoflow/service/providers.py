@@ -142,6 +142,10 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         quirks = self.get(name).quirks
         return quirks.delays.get(region, quirks.delay)
 
+    def live(self) -> frozenset[str]:
+        """The names of those whose readings are of now."""
+        return frozenset(one.name for one in self.all() if one.quirks.live)
+
     def used(self, name: str, region: str) -> Used | None:
         """The hour's calls of the app, and its cap; None where nothing is counted."""
         cap = self._cap(self.get(name))

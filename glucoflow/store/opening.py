@@ -27,11 +27,13 @@ from glucoflow.store.login_accounts import LoginAccounts
 from glucoflow.store.login_sessions import LoginSessions
 from glucoflow.store.login_waits import LoginWaits
 from glucoflow.store.migrate import CANARY, migrate
+from glucoflow.store.notices import Notices, rotate_messages
 from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.partners import Partners
 from glucoflow.store.passkeys import Passkeys
 from glucoflow.store.people import People
 from glucoflow.store.receipts import Receipts
+from glucoflow.store.receivers import Receivers, rotate_push_key, rotate_receivers
 from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
 from glucoflow.store.shares import Shares
@@ -71,6 +73,8 @@ class Store:
         self.partners = Partners(database)
         self.exclusions = Exclusions(database)
         self.protocols = Protocols(database)
+        self.receivers = Receivers(database, cipher)
+        self.notices = Notices(database, cipher)
         self._database = database
         self._cipher = cipher
 
@@ -112,7 +116,10 @@ class Store:
         connections = self._in_steps(self._rotate_connections)
         rejected = self._in_steps(self._rotate_rejected_records)
         second_factors = self._in_steps(self._rotate_second_factors)
+        self._in_steps(lambda session, after: rotate_receivers(session, self._cipher, after, _ROWS_A_STEP))
+        self._in_steps(lambda session, after: rotate_messages(session, self._cipher, after, _ROWS_A_STEP))
         with self._database.write() as session:
+            rotate_push_key(session, self._cipher)
             session.merge(MetaRow(name=CANARY, value=self._cipher.canary()))
         return Rotated(connections=connections, rejected_records=rejected, second_factors=second_factors)
 

@@ -16,6 +16,7 @@ from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store.access_tables import AuditRow, GrantRow, InviteRow, LoginAccountRow, ShareRow
 from glucoflow.store.database import Database
+from glucoflow.store.notice_tables import ReceiverRow
 from glucoflow.store.program_tables import AppRow
 from glucoflow.store.tables import (
     BackfillRow,
@@ -158,6 +159,7 @@ _OWNED = {
     "invites": InviteRow.user_id,
     "shares": ShareRow.user_id,
     "audit": AuditRow.user_id,
+    "receivers": ReceiverRow.user_id,
 }
 
 

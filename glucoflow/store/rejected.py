@@ -64,6 +64,14 @@ class RejectedRecords:
                 for kind, field, reason, count, seen in session.execute(query)
             )
 
+    def new_since(self, since: datetime, user_id: str | None = None) -> int:
+        """How many came for the first time at `since` or later."""
+        query = select(func.count()).select_from(RejectedRecordRow).where(RejectedRecordRow.at >= since)
+        if user_id is not None:
+            query = query.where(RejectedRecordRow.user_id == user_id)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
     def ask_again(self, now: datetime, user_id: str | None = None) -> tuple[str, ...]:
         """The windows that rejected records came in are to be read again, by the next sync; whose these are.
 

@@ -1,6 +1,6 @@
 """The tables, as SQLAlchemy sees them. `migrations/` makes them; a test holds the two together.
 
-Who may see what is in `access_tables`, other programs are in `program_tables`.
+Who may see what is in `access_tables`, other programs are in `program_tables`, notices in `notice_tables`.
 
 States and kinds are plain text in the database; the values of `values.py` narrow them.
 """

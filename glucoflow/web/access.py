@@ -17,6 +17,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.service.logging_in import LoggingIn
 from glucoflow.service.mail import Mail
+from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenId, OpenIdProvider
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.uploads import Uploads
@@ -63,6 +64,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     mail: Mail | None = None
     archive: Callable[[str, Path], int] | None = None
     uploads: Uploads | None = None
+    notices: Desk | None = None
 
 
 def address_of(request: Request) -> str:

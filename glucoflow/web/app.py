@@ -22,6 +22,7 @@ from glucoflow.service.connect import SiteConnect
 from glucoflow.service.excluding import ExcludingQueries
 from glucoflow.service.logging_in import LoggingIn
 from glucoflow.service.mail import Mail
+from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenId
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.uploads import Uploads
@@ -35,6 +36,7 @@ from glucoflow.web import (
     invite_routes,
     language_routes,
     login_routes,
+    notice_routes,
     oauth_routes,
     passkey_routes,
     person_routes,
@@ -58,7 +60,16 @@ log = logging.getLogger(__name__)
 MANIFEST = "application/manifest+json"
 
 HEALTH = "/healthz"
-OPEN_PATHS = ("/static/", "/login", language_routes.PATH, HEALTH, "/invite/", "/share/", "/receipt/")
+OPEN_PATHS = (
+    "/static/",
+    "/login",
+    language_routes.PATH,
+    HEALTH,
+    "/invite/",
+    "/share/",
+    "/receipt/",
+    notice_routes.LINK,
+)
 """What is seen before somebody logs in: the routes of `rights.OPEN`."""
 
 
@@ -73,10 +84,12 @@ def create_app(
     passwords: Passwords | None = None,
     mail: Mail | None = None,
     archive: Callable[[str, Path], int] | None = None,
+    notices: Desk | None = None,
 ) -> FastAPI:
     """The app, over the charts that come with glucoflow. `clock` gives the aware present. Raises Misconfigured.
 
-    Without `uploads` no files are taken; without `mail` invitations are only shown, without `archive` none is made.
+    Without `uploads` no files are taken; without `mail` invitations are only shown, without `archive` none is made,
+    without `notices` nobody is told anything.
     """
     signer, hashing = Signer(options.secret), passwords or Passwords()
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
@@ -99,6 +112,7 @@ def create_app(
         mail=mail,
         archive=archive,
         uploads=uploads,
+        notices=notices,
     )
     app.add_middleware(BodyLimit, refuse=_refused_body)  # inside the guard, which says who is logged in
     app.middleware("http")(_guard)
@@ -110,7 +124,16 @@ def create_app(
     mimetypes.add_type(MANIFEST, ".webmanifest")  # not in every system's list
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     # The pages of a person come last: theirs is any name that no other route has.
-    own = (insight_routes, protocol_routes, report_routes, settings_routes, app_routes, upload_routes, share_routes)
+    own = (
+        insight_routes,
+        protocol_routes,
+        report_routes,
+        settings_routes,
+        app_routes,
+        upload_routes,
+        share_routes,
+        notice_routes,
+    )
     log_ins = (login_routes, sign_on_routes, passkey_routes)
     people = (*log_ins, language_routes, account_routes, accounts_routes, invite_routes)
     for routes in (*people, oauth_routes, connect_routes, *own, person_routes):

@@ -33,10 +33,13 @@ from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document
 from glucoflow.service.mail import Mail
+from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenIdProvider
 from glucoflow.service.overdue import Cause, find_overdue
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.providers import Providers
+from glucoflow.service.runtime import Runtime
+from glucoflow.settings import Settings
 from glucoflow.store import Backfill, Connection, Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -151,6 +154,16 @@ def site(
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             mail=mail,
             archive=lambda _user_id, out: out.write_bytes(b"PK"),
+            notices=Desk(
+                Runtime(
+                    settings=Settings.load(),
+                    store=store,
+                    client=client,
+                    names=names,
+                    queries=Queries(client, names),
+                    providers=providers,
+                )
+            ),
         )
         apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC))
         served = whole_site(app, apps, Queries(client, names))

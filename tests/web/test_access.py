@@ -102,7 +102,7 @@ def _refused(answer: httpx.Response) -> bool:
     )
 
 
-@pytest.mark.parametrize("slug", [*PAGES, "status", "settings", "access", "apps", "files", "protocols"])
+@pytest.mark.parametrize("slug", [*PAGES, "status", "settings", "access", "apps", "notices", "files", "protocols"])
 def test_a_link_opens_its_pages_and_no_other(visitors: dict[str, Visitor], slug: str) -> None:
     address = "report.pdf" if slug == "report" else slug
     answer = visitors["link"].get(f"/people/anna/{address}")

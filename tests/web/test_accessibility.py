@@ -22,6 +22,7 @@ PAGES = (
     "/people/anna/insights",
     "/people/anna/protocols",
     "/people/anna/settings",
+    "/people/anna/notices",
     "/people/anna/status",
     "/people/dora",
 )

@@ -1,0 +1,95 @@
+"""`notices`: where people are told what, and a test of it."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from glucoflow.cli.console import Json, listed, print_json, say, settings_for
+
+app = typer.Typer(
+    help="Notices by mail, messengers and push: who is told what. No medical alarms.", no_args_is_help=True
+)
+
+Whose = Annotated[str | None, typer.Option("--user", help="Id of the person; without, the operator's.")]
+ReceiverId = Annotated[str, typer.Argument(help="Its id, as in `glucoflow notices list`.")]
+
+
+@app.command("list")
+def list_receivers(as_json: Json = False) -> None:
+    """Everybody's receivers, what each is told, and how the last message went. Addresses are never shown whole."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        found = store.receivers.all()
+    if as_json:
+        print_json(found)
+        return
+    table = Table(title="Receivers", title_justify="left")
+    for heading in ("id", "person", "name", "address", "told of", "last sent (UTC)", "trouble"):
+        table.add_column(heading)
+    for one in found:
+        sent = f"{one.last_sent_at:%Y-%m-%d %H:%M}" if one.last_sent_at else "never"
+        whose = one.user_id or "(operator)"
+        table.add_row(one.id, whose, one.name, one.shown, ", ".join(one.causes), sent, one.last_error or "")
+    Console().print(table)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What it is to be called: my phone.")],
+    user: Whose = None,
+    causes: Annotated[
+        str | None, typer.Option(help="What it is told of, by comma; default: what is no glucose.")
+    ] = None,
+) -> None:
+    """Add a receiver. Its address is asked for, so that it is in no history: a mail address, or one of Apprise."""
+    from glucoflow.model.notices import OF_OPERATOR, USUAL, causes_of
+    from glucoflow.service.mail import mail_of
+    from glucoflow.service.notices.addresses import place_of
+    from glucoflow.service.runtime import store_of, utc_now
+
+    settings = settings_for()
+    usual = OF_OPERATOR if user is None else USUAL
+    chosen = causes_of(listed(causes) or usual, operator=user is None)
+    text = typer.prompt("Address", hide_input=True)
+    place = place_of(text, settings.notices, mail=mail_of(settings.mail) is not None, operator=True)
+    with store_of(settings.store) as store:
+        made = store.receivers.add(user, name, place.channel, place.address, place.shown, chosen, utc_now())
+    say(f"{made.name} is told of: {', '.join(made.causes)}. Try it: glucoflow notices test {made.id}")
+
+
+@app.command()
+def remove(receiver_id: ReceiverId) -> None:
+    """Forget a receiver and its address."""
+    from glucoflow.service.runtime import store_of
+
+    with store_of(settings_for().store) as store:
+        name = store.receivers.get(receiver_id).name
+        store.receivers.remove(receiver_id)
+    say(f"{name} is told nothing any more.")
+
+
+@app.command()
+def test(receiver_id: ReceiverId) -> int:
+    """Send a test to a receiver; exit code 1 where it was not taken."""
+    from glucoflow.service.notices.turn import test_receiver
+    from glucoflow.service.runtime import open_runtime
+
+    with open_runtime(settings_for()) as rt:
+        trouble = test_receiver(rt, receiver_id)
+    say(trouble or "Sent.", error=trouble is not None)
+    return 1 if trouble else 0
+
+
+@app.command()
+def send() -> int:
+    """Look at everybody now and send what is due, as each sync does; exit code 1 where something was not taken."""
+    from glucoflow.service.notices.turn import look_and_send
+    from glucoflow.service.runtime import open_runtime
+
+    with open_runtime(settings_for()) as rt:
+        done = look_and_send(rt)
+    say(f"{done.sent:,} sent, {done.failed:,} not taken.")
+    return 1 if done.failed else 0

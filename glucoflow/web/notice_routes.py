@@ -1,0 +1,317 @@
+"""Notices: who is told what and where, of a person and of the operator; and the link that acknowledges one.
+
+The link needs no log-in: whoever got the message may say that it was seen. A mail scanner that opens every link does no
+harm, as opening it only shows a button.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from glucoflow.model.errors import Rejected
+from glucoflow.model.notices import CAUSE_WORDS, GLUCOSE, OF_OPERATOR, OF_PERSON, USUAL, Cause, Terms
+from glucoflow.model.said import joined, said
+from glucoflow.model.units import Unit, in_mg_dl, in_unit
+from glucoflow.service.notices.desk import Desk
+from glucoflow.store import Person
+from glucoflow.web.access import InPerson, InServices, OurForm, Services
+from glucoflow.web.forms import Tried, number_of, tried
+from glucoflow.web.pages import unit_of
+from glucoflow.web.rights import CHANGE, OPEN, OPERATE, visitor
+
+router = APIRouter()
+LINK = "/notice/"
+
+Causes = Annotated[list[str] | None, Form()]
+Text = Annotated[str, Form()]
+
+
+def _desk(services: Services) -> Desk:
+    if services.notices is None:
+        raise HTTPException(404, said("No notices are sent here."))
+    return services.notices
+
+
+@router.get("/people/{user_id}/notices", dependencies=[CHANGE])
+def notices(request: Request, services: InServices, person: InPerson) -> Response:
+    return _page(request, services, person)
+
+
+@router.post("/people/{user_id}/notices", dependencies=[CHANGE, OurForm])
+def add(
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    name: Text = "",
+    address: Text = "",
+    causes: Causes = None,
+) -> Response:
+    """A mail address, or one of Apprise; which ones are allowed is said in docs/security.md."""
+    try:
+        _desk(services).add(person.id, name, address, causes or (), operator=visitor(request).operator)
+    except Rejected as error:
+        # The address is a secret: it is in no page, not even in the one that says what is wrong with it.
+        return _page(request, services, person, tried("receiver", _entered(name, causes), error, {}))
+    return _back(person)
+
+
+@router.post("/people/{user_id}/notices/browser", dependencies=[CHANGE, OurForm])
+def add_browser(
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    name: Text = "",
+    subscription: Text = "",
+    causes: Causes = None,
+) -> Response:
+    """The browser that the form was sent from."""
+    try:
+        _desk(services).add_browser(person.id, name, subscription, causes or ())
+    except Rejected as error:
+        return _page(
+            request, services, person, tried("browser", _entered(name, causes), error, {"subscription": "name"})
+        )
+    return _back(person)
+
+
+@router.post("/people/{user_id}/notices/terms", dependencies=[CHANGE, OurForm])
+def set_terms(
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    urgent_low: Text = "",
+    low: Text = "",
+    high: Text = "",
+    high_minutes: Text = "",
+    falling: Text = "",
+    repeat_minutes: Text = "",
+    silent_minutes: Text = "",
+    failing_hours: Text = "",
+    quiet_start: Text = "",
+    quiet_end: Text = "",
+    urgent_anyway: Annotated[bool, Form()] = False,
+) -> Response:
+    """Limits in the unit that the page showed, quiet hours by the home clock."""
+    values = {
+        "urgent_low": urgent_low, "low": low, "high": high, "high_minutes": high_minutes, "falling": falling,
+        "repeat_minutes": repeat_minutes, "silent_minutes": silent_minutes, "failing_hours": failing_hours,
+        "quiet_start": quiet_start, "quiet_end": quiet_end, "urgent_anyway": "on" if urgent_anyway else "",
+    }  # fmt: skip
+    try:
+        _desk(services).set_terms(person.id, _terms(values, unit_of(request, person)))
+    except Rejected as error:
+        return _page(request, services, person, tried("terms", values, error, {}))
+    return _back(person)
+
+
+@router.post("/people/{user_id}/notices/acknowledge", dependencies=[CHANGE, OurForm])
+def acknowledge(services: InServices, person: InPerson, cause: Annotated[Cause, Form()]) -> Response:
+    _desk(services).acknowledge(person.id, cause, services.clock())
+    return _back(person)
+
+
+@router.post("/people/{user_id}/notices/{receiver_id}/{deed}", dependencies=[CHANGE, OurForm])
+def do(
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    receiver_id: str,
+    deed: Literal["test", "choose", "remove"],
+    causes: Causes = None,
+) -> Response:
+    """Try a receiver, change what it is told of, or remove it."""
+    try:
+        went = _done(_desk(services), person.id, receiver_id, deed, causes)
+    except Rejected as error:
+        return _page(request, services, person, tried(receiver_id, {}, error, {"receiver": "causes"}))
+    return _page(request, services, person, tested=(receiver_id, went)) if deed == "test" else _back(person)
+
+
+@router.get("/notices", dependencies=[OPERATE])
+def operators(request: Request, services: InServices) -> Response:
+    return _operators_page(request, services)
+
+
+@router.post("/notices", dependencies=[OPERATE, OurForm])
+def operators_add(
+    request: Request, services: InServices, name: Text = "", address: Text = "", causes: Causes = None
+) -> Response:
+    """Any address that Apprise knows."""
+    try:
+        _desk(services).add(None, name, address, causes or (), operator=True)
+    except Rejected as error:
+        return _operators_page(request, services, tried("receiver", _entered(name, causes), error, {}))
+    return RedirectResponse("/notices", 303)
+
+
+@router.post("/notices/{receiver_id}/{deed}", dependencies=[OPERATE, OurForm])
+def operators_do(
+    request: Request,
+    services: InServices,
+    receiver_id: str,
+    deed: Literal["test", "choose", "remove"],
+    causes: Causes = None,
+) -> Response:
+    try:
+        went = _done(_desk(services), None, receiver_id, deed, causes)
+    except Rejected as error:
+        return _operators_page(request, services, tried(receiver_id, {}, error, {"receiver": "causes"}))
+    if deed == "test":
+        return _operators_page(request, services, tested=(receiver_id, went))
+    return RedirectResponse("/notices", 303)
+
+
+@router.get(LINK + "{token}", dependencies=[OPEN])
+def seen(request: Request, services: InServices, token: str) -> Response:
+    """What a message was about, and a button. Opening it changes nothing."""
+    return _link_page(request, services, token)
+
+
+@router.post(LINK + "{token}", dependencies=[OPEN, OurForm])
+def confirm(request: Request, services: InServices, token: str) -> Response:
+    """Nothing more is said of it until it is over."""
+    services.store.notices.acknowledge(token, services.clock())
+    return _link_page(request, services, token)
+
+
+def _done(
+    desk: Desk,
+    user_id: str | None,
+    receiver_id: str,
+    deed: Literal["test", "choose", "remove"],
+    causes: list[str] | None,
+) -> str | None:
+    if deed == "test":
+        return desk.test(user_id, receiver_id)
+    if deed == "choose":
+        desk.choose(user_id, receiver_id, causes or ())
+    else:
+        desk.remove(user_id, receiver_id)
+    return None
+
+
+def _link_page(request: Request, services: Services, token: str) -> Response:
+    found = services.store.notices.of_link(token)
+    if found is None:
+        raise HTTPException(404, said("There is no such notice any more; they are kept for 30 days."))
+    person = services.store.people.find(found.user_id) if found.user_id else None
+    return services.pages.render(
+        request,
+        "notice.html",
+        services.clock(),
+        notice=found,
+        name=person.display_name if person else "glucoflow",
+        cause_words=CAUSE_WORDS,
+        token=token,
+    )
+
+
+def _page(
+    request: Request,
+    services: Services,
+    person: Person,
+    wrong: Tried | None = None,
+    tested: tuple[str, str | None] | None = None,
+) -> Response:
+    desk, unit = _desk(services), unit_of(request, person)
+    terms = desk.terms(person.id)
+    return services.pages.render(
+        request,
+        "notices.html",
+        services.clock(),
+        422 if wrong else 200,
+        person=person,
+        unit=unit,
+        current="notices",
+        receivers=desk.receivers(person.id),
+        standing=desk.standing(person.id),
+        terms=terms,
+        falling=in_unit(terms.falling, unit),
+        push_key=desk.push_key(),
+        live=", ".join(desk.live),
+        known=OF_PERSON,
+        glucose_causes=GLUCOSE,
+        usual=USUAL,
+        cause_words=CAUSE_WORDS,
+        told_of=_told_of,
+        base=f"/people/{person.id}/notices",
+        tested=tested,
+        tried=wrong,
+    )
+
+
+def _operators_page(
+    request: Request, services: Services, wrong: Tried | None = None, tested: tuple[str, str | None] | None = None
+) -> Response:
+    desk = _desk(services)
+    return services.pages.render(
+        request,
+        "notices_operator.html",
+        services.clock(),
+        422 if wrong else 200,
+        receivers=desk.receivers(None),
+        standing=desk.standing(None),
+        known=OF_OPERATOR,
+        glucose_causes=(),
+        usual=OF_OPERATOR,
+        cause_words=CAUSE_WORDS,
+        told_of=_told_of,
+        base="/notices",
+        tested=tested,
+        tried=wrong,
+    )
+
+
+def _told_of(causes: Sequence[Cause]) -> str:
+    return joined(", ", [CAUSE_WORDS[one] for one in causes]) if causes else "–"
+
+
+def _entered(name: str, causes: list[str] | None) -> Mapping[str, str]:
+    return {"name": name, "causes": ",".join(causes or ())}
+
+
+def _terms(values: Mapping[str, str], unit: Unit) -> Terms:
+    """Raises Rejected naming the field. What is left empty is as usual."""
+    usual = Terms()
+    limits = {field: _limit(field, values[field], unit) for field in ("urgent_low", "low", "high", "falling")}
+    whole = {
+        field: _whole(field, values[field])
+        for field in ("high_minutes", "repeat_minutes", "silent_minutes", "failing_hours")
+    }
+    given = {field: value for field, value in {**limits, **whole}.items() if value is not None}
+    return msgspec.structs.replace(
+        usual,
+        **given,
+        quiet_start=_minute("quiet_start", values["quiet_start"]),
+        quiet_end=_minute("quiet_end", values["quiet_end"]),
+        urgent_anyway=bool(values["urgent_anyway"]),
+    )
+
+
+def _limit(field: str, text: str, unit: Unit) -> float | None:
+    value = number_of(field, text)
+    return None if value is None else float(in_mg_dl(value, unit))
+
+
+def _whole(field: str, text: str) -> int | None:
+    value = number_of(field, text)
+    if value is not None and value != int(value):
+        raise Rejected(field, said("is a whole number"))
+    return None if value is None else int(value)
+
+
+def _minute(field: str, text: str) -> int | None:
+    """A time of the day as a browser sends it, in minutes; None for nothing."""
+    if not text.strip():
+        return None
+    hours, _, minutes = text.partition(":")
+    if not (hours.isdecimal() and minutes[:2].isdecimal()):
+        raise Rejected(field, said("is a time of the day"))
+    return int(hours) * 60 + int(minutes[:2])
+
+
+def _back(person: Person) -> RedirectResponse:
+    return RedirectResponse(f"/people/{person.id}/notices", 303)
