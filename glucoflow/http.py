@@ -156,8 +156,8 @@ class SignedHttp:
         return answer
 
     def _json(self, answer: Answer) -> bytes:
-        """The body of a 200 answer that calls itself JSON (or says nothing of itself)."""
-        if answer.status == HTTPStatus.OK:
+        """The body of a 200 (or 201) answer that calls itself JSON (or says nothing of itself)."""
+        if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED):
             kind = answer.headers.get("Content-Type", "")
             if not answer.body or (kind and "json" not in kind.lower()):
                 raise not_understood(

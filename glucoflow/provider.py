@@ -4,7 +4,7 @@ A package names its description under the entry point group `glucoflow.connector
 `doctor` and dashboards read it and know no provider's name. `connectors/contract/` checks that it holds.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from importlib.metadata import entry_points
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from glucoflow.model.credentials import Credentials
+from glucoflow.model.documents import Document
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.ingestion import Kind, RejectedRecord, Window
 from glucoflow.model.ranges import SensorLimits
@@ -79,6 +80,28 @@ class Connector(Protocol):
 
         `window` may be of any length. The pages' windows meet and cover it. A record keeps its key for ever.
         """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Uploader(Protocol):
+    """Where a provider takes data too: one data set of ours in its account. Raises what a Connector raises."""
+
+    def begin(self, known: str | None) -> str:
+        """The id of the data set that was `known`, if it is still there; else of another of ours, or of a new one."""
+        ...
+
+    def put(self, data_set: str, documents: Sequence[Document]) -> int:
+        """Add these, or replace what was put of the same `_id`; how many the provider will not take."""
+        ...
+
+    def take_back(self, data_set: str, document_ids: Sequence[str]) -> None:
+        """Delete what was put of these, if anything was."""
+        ...
+
+    def keep_only(self, data_set: str, window: Window, document_ids: Collection[str]) -> int:
+        """Delete what the data set has in the window besides these; how many."""
         ...
 
     def close(self) -> None: ...
@@ -250,6 +273,8 @@ class Provider(Generic[S]):
     polling: Callable[[S], Polling]
     open: Callable[[S, Site, CredentialSource, Terms], Connector]
     """A connector for one account and one run; close it after use. Makes no call yet."""
+    upload: Callable[[S, Site, CredentialSource, Terms], Uploader] | None = None
+    """Where it takes what a person has from elsewhere; used only if the person switches it on."""
     documentation: str
     """Path of its page in the repository, or its address."""
     regions: Mapping[str, str]

@@ -68,6 +68,7 @@ PROVIDER = Provider(
     ),
     polling=_polling,
     open=later("connectors.tidepool.connector:TidepoolConnector"),
+    upload=later("connectors.tidepool.uploading:TidepoolUploader"),
     rank=40,
     documentation="docs/sources/tidepool.md",
     regions=REGIONS,

@@ -12,7 +12,7 @@ import msgspec
 
 from connectors.parts import in_parts
 from connectors.tidepool import TidepoolSettings
-from connectors.tidepool.signing_in import TITLE, base_url, refusal, signed, signed_out
+from connectors.tidepool.signing_in import CLIENT, TITLE, base_url, refusal, signed, signed_out
 from connectors.understanding import NoValue, Understood, records_of, rejected_record, sized, within_clocks
 from glucoflow.http import SignedHttp
 from glucoflow.model.errors import Rejected
@@ -41,6 +41,15 @@ class _Upload(msgspec.Struct, rename={"device": "deviceId", "model": "deviceMode
     device: str | None = None
     model: str | None = None
     serial: str | None = None
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str | None = None
+
+
+class _Whose(msgspec.Struct):
+    origin: _Named = _Named()
+    client: _Named = _Named()
 
 
 class TidepoolConnector:
@@ -89,7 +98,9 @@ class TidepoolConnector:
         return msgspec.structs.replace(whole, account=Account(id=self._user))
 
     def _record(self, raw: msgspec.Raw) -> Record:
-        """Raises NoValue for a type that is not held, Rejected for what cannot be understood."""
+        """Raises NoValue for a type that is not held and for our own upload, Rejected for what cannot be understood."""
+        if _is_ours(raw):
+            raise NoValue
         record = _uploaded(raw) if type_of(sized(raw)) == "upload" else to_record(raw)
         if record is None:
             raise NoValue
@@ -106,6 +117,15 @@ class TidepoolConnector:
 
     def _any_before(self, kind: Kind, moment: datetime) -> bool:
         return bool(self._data(kind, _iso(OLDEST), _iso(moment), latest="true"))
+
+
+def _is_ours(raw: msgspec.Raw) -> bool:
+    """Whether glucoflow uploaded it, so that it is held already, from its own source."""
+    try:
+        found = msgspec.json.decode(sized(raw), type=_Whose)
+    except msgspec.DecodeError:
+        return False
+    return CLIENT in (found.origin.name, found.client.name)
 
 
 def _uploaded(raw: msgspec.Raw) -> DeviceStatus:

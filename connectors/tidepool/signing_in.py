@@ -19,6 +19,8 @@ from glucoflow.provider import Limits, Site
 TITLE = "Tidepool"
 LIMITS = Limits(read_s=20.0, answer_s=30.0, max_bytes=2**20)
 HOSTS = {"us": "https://api.tidepool.org", "integration": "https://external.integration.tidepool.org"}
+CLIENT = "org.glucoflow"
+"""What glucoflow calls itself in the data that it uploads: those are never read back."""
 SESSION = "X-Tidepool-Session-Token"
 
 

@@ -87,6 +87,18 @@ def sensor_first(
     sensor_now(settings_for(), user, newer)
 
 
+@connection_app.command("upload")
+def connection_upload(
+    user: User,
+    on: Annotated[bool, typer.Option("--on/--off", help="From the next sync on, or no longer; what is there stays.")],
+    connection_id: ConnectionId = None,
+) -> None:
+    """Upload what the person has from elsewhere to an account that takes data, as a data set of its own."""
+    from glucoflow.cli.syncing import upload_now
+
+    upload_now(settings_for(), user, connection_id, on)
+
+
 @connection_app.command("undo")
 def undo_connection(
     user: User,

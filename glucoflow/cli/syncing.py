@@ -75,6 +75,15 @@ def first_now(settings: Settings, user_id: str, connection_id: str | None) -> No
     say(f"It counts first. {count(changed, 'reading')} count otherwise than before.", error=True)
 
 
+def upload_now(settings: Settings, user_id: str, connection_id: str | None, on: bool) -> None:
+    with open_runtime(settings) as rt:
+        takes = {one.name for one in rt.providers.all() if one.upload is not None}
+        one = connection_of_person(rt.store, user_id, connection_id, lambda one: one.provider in takes)
+        rt.store.connections.upload(one.id, on=on)
+    begins = f"It begins with the next sync; `glucoflow sync --user {user_id}` is one."
+    say(begins if on else "Nothing more goes there.", error=True)
+
+
 def sensor_now(settings: Settings, user_id: str, newer: bool) -> None:
     with open_runtime(settings) as rt:
         changed = prefer_sensor(rt, user_id, newer=newer)

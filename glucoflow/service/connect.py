@@ -82,6 +82,20 @@ class SiteConnect:
         """How late each provider's readings come: what follows “its readings come”."""
         return {one.name: one.quirks.freshness for one in self._providers.all()}
 
+    @property
+    def takes(self) -> frozenset[str]:
+        """The providers that take what a person has from elsewhere."""
+        return frozenset(one.name for one in self._providers.all() if one.upload is not None)
+
+    def upload(self, user_id: str, connection_id: str, on: bool, now: datetime) -> None:
+        """Whether what the person has from elsewhere goes to this account too; if so, it begins soon."""
+        found = self._own(user_id, connection_id)
+        if on and found.provider not in self.takes:
+            raise Rejected("connection", said("takes no data"))
+        self._store.connections.upload(connection_id, on=on)
+        if on:
+            self.sync(user_id, now)
+
     def form(self, provider: str) -> ConnectForm | None:
         """What a person fills in to connect this provider; None where they sign in on its own page."""
         one = self._providers.get(provider)

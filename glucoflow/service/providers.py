@@ -23,6 +23,7 @@ from glucoflow.provider import (
     Provider,
     Site,
     Terms,
+    Uploader,
     installed,
 )
 from glucoflow.service.call_budget import CallBudget, Used
@@ -115,15 +116,34 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         `on_date` is told the time by the provider's clock at each answer that says it; `known` is the connection's.
         """
         provider = self.get(name)
-        settings, cap = self._settings(provider), self._cap(provider)
+        on_call = self._counted(provider, region, on_call)
+        terms = Terms(now=now, limits=self.limits, on_call=on_call, on_date=on_date, known=known)
+        return provider.open(self._settings(provider), self.site(name, region), source, terms)
+
+    def uploader(
+        self,
+        name: str,
+        region: str,
+        source: CredentialSource,
+        now: datetime,
+        on_call: Callable[[], None] = lambda: None,
+    ) -> Uploader:
+        """How data go to a provider that takes them; close it after use. Raises Misconfigured for any other."""
+        provider = self.get(name)
+        if provider.upload is None:
+            raise Misconfigured(f"{provider.title} takes no data.", remedy="Switch the upload off.")
+        terms = Terms(now=now, limits=self.limits, on_call=self._counted(provider, region, on_call))
+        return provider.upload(self._settings(provider), self.site(name, region), source, terms)
+
+    def _counted(self, provider: Provider[Any], region: str, on_call: Callable[[], None]) -> Callable[[], None]:
+        cap = self._cap(provider)
 
         def counted() -> None:
             if self.budget is not None and cap is not None:
-                self.budget.take(_app(name, region), cap)
+                self.budget.take(_app(provider.name, region), cap)
             on_call()
 
-        terms = Terms(now=now, limits=self.limits, on_call=counted, on_date=on_date, known=known)
-        return provider.open(settings, self.site(name, region), source, terms)
+        return counted
 
     def polling(self, name: str, region: str) -> Polling:
         """How often this provider is asked. A double has no data older than its last five minutes to wait for."""

@@ -33,6 +33,7 @@ from glucoflow.store import Connection, Run, new_owner
 
 log = logging.getLogger(__name__)
 
+NOT_UPLOADED = "What is held from elsewhere could not be uploaded there; it is tried again by itself."
 REFILLED = "The person's index had vanished. It was made anew, and everything that the provider has is read again."
 
 
@@ -199,6 +200,9 @@ def _succeeded(rt: Runtime, connection: Connection, job: Job, run: Run, owner: s
     if turn.records_until is not None:
         message = f"{message} {ahead_words(turn.records_until, turn.zone)}".strip()
         remedy = f"{remedy} {AHEAD_REMEDY}".strip()
+    if turn.not_uploaded is not None:
+        message = f"{message} {NOT_UPLOADED} {turn.not_uploaded.message}".strip()
+        remedy = f"{remedy} {turn.not_uploaded.remedy}".strip()
     about_run = f"{REFILLED} {message}".strip() if turn.refilled else message
     finished = rt.store.runs.finish(run.id, "completed", rt.clock(), message=about_run, remedy=remedy)
     if job.window is None:

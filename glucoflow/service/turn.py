@@ -18,6 +18,7 @@ from glucoflow.service.jobs import MAIN, Job
 from glucoflow.service.provider_clock import AHEAD, checked_clock
 from glucoflow.service.run_metrics import RunUsage
 from glucoflow.service.runtime import Runtime
+from glucoflow.service.uploading import Uploading
 from glucoflow.store import Connection, Run
 from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.ledger import StoreLedger
@@ -53,6 +54,8 @@ class Turn:
         self._connection = connection
         self._job = job
         self._run = run
+        self._owner = owner
+        self._credentials: CredentialSource
         self._started = run.started_at
         self._on_progress = on_progress
         self._person = rt.store.people.get(connection.user_id)
@@ -72,6 +75,8 @@ class Turn:
         self.vanished: Window | None = None
         """The span of what went since the provider has it no more."""
         self._destination = Destination(rt, connection, self._person, self._started)
+        self.not_uploaded: GlucoflowError | None = None
+        """Why what the person has from elsewhere did not go to this account, where it should have."""
         self.clock_ahead = timedelta()
         """How far our clock is ahead of the provider's, as far as it said."""
 
@@ -124,6 +129,8 @@ class Turn:
             for done, kind in enumerate(kinds):
                 if not self._is_to_be_left(kind):
                     self._kind(connector, kind, partial(self._report, done, len(kinds)))
+        if self._connection.uploads and self._job.window is None and MAIN not in self.stopped:
+            self._upload()
         if self._job.window is not None and not self.stopped:
             self._ledger.forget()
 
@@ -135,10 +142,11 @@ class Turn:
             self._polling = self._rt.providers.polling(provider, region)
             renew = self._rt.providers.renew(provider, region)
             source = self._rt.store.credentials.source(self._connection.id, renew, self._rt.clock)
+            self._credentials = _never_asked_twice(source, self._rt.clock)
             return self._rt.providers.connector(
                 provider,
                 region,
-                _never_asked_twice(source, self._rt.clock),
+                self._credentials,
                 self._started,
                 on_call=self.usage.count_call,
                 on_date=self._on_date,
@@ -148,6 +156,21 @@ class Turn:
             raise
         except GlucoflowError as error:
             raise ConnectionStopped(error) from error
+
+    def _upload(self) -> None:
+        """What the person has from elsewhere. That it did not go costs nothing that was read."""
+        one, rt = self._connection, self._rt
+        try:
+            uploader = rt.providers.uploader(
+                one.provider, one.region, self._credentials, self._started, on_call=self.usage.count_call
+            )
+            with closing(uploader):
+                deep = self._polling.deep_lag if self.deep else None
+                Uploading(rt, one, uploader, self._owner, self._ledger.hold).upload(self._started, deep)
+        except (ConnectionStopped, Unavailable):
+            raise
+        except GlucoflowError as error:
+            self.not_uploaded = error
 
     def _on_date(self, theirs: datetime) -> None:
         self.clock_ahead = checked_clock(self._rt.clock(), theirs, self._connection.provider)

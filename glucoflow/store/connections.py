@@ -135,6 +135,7 @@ class Connections:
                 raise Rejected("connection", "it is being read just now; try again in a minute")
             disconnected(row)
             row.account, row.account_shared, row.known = None, False, None
+            row.uploads, row.data_set, row.uploaded_until = False, None, None
             row.last_error = row.last_remedy = row.last_error_at = None
             same = select(ConnectionRow.id).filter_by(user_id=row.user_id, provider=row.provider)
             accounts.forget_progress(session, list(session.scalars(same)))
@@ -214,6 +215,18 @@ class Connections:
         with self._database.write() as session:
             locked(session, connection_id).records_until = until
 
+    def upload(self, connection_id: str, *, on: bool) -> None:
+        """Whether what the person has from elsewhere goes to this account too. Off, what is there stays there."""
+        with self._database.write() as session:
+            locked(session, connection_id).uploads = on
+
+    def note_uploaded(self, connection_id: str, data_set: str, until: datetime | None, owner: str) -> None:
+        """What was written here `until` then is in the data set; nothing where `owner` no longer has the lease."""
+        with self._database.write() as session:
+            row = _still(session, connection_id, owner)
+            if row is not None:
+                row.data_set, row.uploaded_until = data_set, until
+
     def schedule(self, connection_id: str, next_poll_at: datetime) -> None:
         """When the connection is due next."""
         with self._database.write() as session:
@@ -254,6 +267,9 @@ def connection_of(row: ConnectionRow) -> Connection:
         records_until=row.records_until,
         rank=row.rank,
         known=_known(row),
+        uploads=row.uploads,
+        data_set=row.data_set,
+        uploaded_until=row.uploaded_until,
         asks_account=row.account_found is not None,
         created_at=row.created_at,
     )

@@ -92,6 +92,7 @@ class ConnectionRow(Base):
     writer that saw an older one loses. `refusals` counts how often in a row the provider said no, `refused_at` is the
     last time that counted. `account` is a hash of the provider's own account id (`accounts.mark_of`), `account_found`
     of one that came instead and is asked about; `account_shared` if another person may have it as well.
+    `uploads` if what the person has from elsewhere goes to the account as well, into its `data_set`.
     `known` is JSON: what the connector learned of the account, and since when.
     """
 
@@ -127,6 +128,9 @@ class ConnectionRow(Base):
     account_shared: Mapped[bool] = mapped_column(server_default=false())
     records_until: Mapped[datetime | None]
     rank: Mapped[int | None]
+    uploads: Mapped[bool] = mapped_column(server_default=false())
+    data_set: Mapped[str | None]
+    uploaded_until: Mapped[datetime | None]
     known: Mapped[str | None]
     created_at: Mapped[datetime]
 

@@ -75,6 +75,12 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """The lowest of a person's counts first; None is by the provider, behind all that have one."""
     known: Mapping[str, datetime] = {}
     """What its connector learned of the account and will want to know again (`provider.Page.learned`)."""
+    uploads: bool = False
+    """Whether what the person has from elsewhere is uploaded to this account."""
+    data_set: str | None = None
+    """Where it is uploaded to there."""
+    uploaded_until: datetime | None = None
+    """What was written here until then is uploaded."""
     asks_account: bool = False
     """Whether it waits to be told that the account that came is meant, or for the right one."""
 

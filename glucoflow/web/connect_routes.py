@@ -138,6 +138,14 @@ def first(parts: InParts, person: InPerson, connection_id: str) -> Response:
     return RedirectResponse(f"/people/{person.id}/status", 303)
 
 
+@router.post("/people/{user_id}/connections/{connection_id}/upload", dependencies=[CHANGE, OurForm])
+def upload(parts: InParts, person: InPerson, connection_id: str, on: Annotated[bool, Form()] = False) -> Response:
+    """Whether what the person has from elsewhere goes to this account too."""
+    _known(parts, person, connection_id)
+    parts.connect.upload(person.id, connection_id, on, parts.clock())
+    return RedirectResponse(f"/people/{person.id}/status", 303)
+
+
 @router.post("/people/{user_id}/sensor", dependencies=[CHANGE, OurForm])
 def sensor(parts: InParts, person: InPerson, newer: Annotated[bool, Form()] = False) -> Response:
     """Which of two sensors worn at once counts."""

@@ -153,6 +153,7 @@ def status_page(
         backfills=[backfill_words(one) for one in store.backfills.open(person.id)],
         titles=titles,
         freshness=services.connect.freshness,
+        takes=services.connect.takes,
         by_form={name for name in titles if services.connect.form(name)},
         newest=newest,
         tried=wrong,

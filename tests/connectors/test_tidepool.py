@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -12,10 +13,14 @@ from connectors.contract.spoiling_proxy import Reply
 from connectors.tidepool import PROVIDER, TidepoolSettings
 from connectors.tidepool.connector import TidepoolConnector
 from connectors.tidepool.signing_in import log_in
+from connectors.tidepool.uploading import TidepoolUploader
+from glucoflow.enrich import Enricher, Owner
 from glucoflow.model import records as r
 from glucoflow.model.credentials import Credentials
+from glucoflow.model.documents import Document
 from glucoflow.model.errors import LoginRefused, Misconfigured, Reauthorize, Retryable
 from glucoflow.model.ingestion import Kind, Window
+from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.provider import Double, Limits, Site, Terms
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.settable_clock import SettableClock
@@ -179,6 +184,43 @@ def test_a_session_that_ended_is_begun_again(running: Running) -> None:
     terms = Terms(now=NOW, limits=PATIENT)
     connector = TidepoolConnector(SETTINGS, running.site, lambda new: running.credentials() if new else old, terms)
     assert next(connector.pages("readings", Window(NOW - DAY, NOW))).records
+
+
+def test_what_is_uploaded_stands_once_and_one_that_is_refused_keeps_no_other_away(running: Running) -> None:
+    credentials = running.credentials("bruno")
+    uploader = TidepoolUploader(SETTINGS, running.site, lambda _new: credentials, Terms(now=NOW, limits=PATIENT))
+    at = NOW - 7 * DAY
+
+    def reading(number: int, value: float) -> Document:
+        time = at + timedelta(minutes=5 * number)
+        record = r.Reading(time=time, key=str(number), value=value, unit="mg/dL", payload=msgspec.Raw(b'{"own":1}'))
+        owner = Owner(user_id="bruno", connection_id="c", provider="dexcom", zone="UTC", sensor_limits=WIDEST_LIMITS)
+        (document,) = Enricher(owner, "readings").documents([record])
+        return document
+
+    documents = [reading(number, 100 + number) for number in range(9)]
+    right = documents[4].source.glucose
+    assert right is not None
+    odd = msgspec.structs.replace(documents[4].source, glucose=msgspec.structs.replace(right, value=9000.0))
+    documents[4] = msgspec.structs.replace(documents[4], source=odd)
+    data_set = uploader.begin(None)
+    assert uploader.begin("of another account") == uploader.begin(data_set) == data_set
+    assert [uploader.put(data_set, documents), uploader.put(data_set, documents)] == [1, 1]
+    held = running.cloud.data_sets[data_set].records
+    assert sorted(one["value"] for one in held.values()) == [100, 101, 102, 103, 105, 106, 107, 108]
+    assert all("payload" not in one and one["origin"]["type"] == "service" for one in held.values())
+    corrected = reading(0, 190)
+    assert uploader.put(data_set, [corrected]) == 0
+    assert [one["value"] for one in held.values()].count(190) == 1
+    assert 100 not in {one["value"] for one in held.values()}
+
+    window = Window(at, at + DAY)
+    read = [one.value for one in running.read("readings", window, "bruno")]
+    assert len(read) > 200
+    assert 190 not in read, "what glucoflow uploaded is not read back"
+    uploader.take_back(data_set, [documents[1].id, "never put"])
+    assert uploader.keep_only(data_set, window, {one.id for one in documents[:4]}) == 4
+    assert len(running.cloud.data_sets[data_set].records) == 3
 
 
 @pytest.mark.parametrize(

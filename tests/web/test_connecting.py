@@ -351,7 +351,24 @@ def test_which_of_several_sources_counts_is_said_and_changed_on_the_page(alone: 
     assert alone.store.people.get("finn").newer_sensor
 
 
-@pytest.mark.parametrize("act", ["confirm", "undo", "first"])
+def test_what_is_from_elsewhere_is_uploaded_if_somebody_switches_it_on(alone: Site) -> None:
+    share = alone.store.connections.add("finn", "dexcom_share", "us", datetime.now(UTC), CREDENTIALS)
+    account = alone.store.connections.add("finn", "tidepool", "us", datetime.now(UTC), CREDENTIALS)
+    with httpx.Client(base_url=alone.url) as browser:
+        shown = browser.get("/people/finn/status").text
+        form = {"csrf": browser.cookies[CSRF_COOKIE]}
+        assert f"/connections/{account.id}/upload" in shown
+        assert f"/connections/{share.id}/upload" not in shown
+        assert browser.post(f"/people/finn/connections/{account.id}/upload", data=form | {"on": "true"}).is_redirect
+        assert alone.store.connections.get(account.id).uploads
+        assert "data set of its own" in browser.get("/people/finn/status").text
+        assert browser.post(f"/people/finn/connections/{account.id}/upload", data=form).is_redirect
+        assert not alone.store.connections.get(account.id).uploads
+        assert browser.post(f"/people/finn/connections/{share.id}/upload", data=form | {"on": "true"}).is_client_error
+        assert not alone.store.connections.get(share.id).uploads
+
+
+@pytest.mark.parametrize("act", ["confirm", "undo", "first", "upload"])
 def test_somebody_elses_connection_is_neither_confirmed_nor_undone(alone: Site, act: str) -> None:
     alone.store.people.add("gina", "Gina", datetime.now(UTC))
     other = alone.store.connections.add("gina", "dexcom", "us", datetime.now(UTC), CREDENTIALS)

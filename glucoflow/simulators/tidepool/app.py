@@ -4,7 +4,7 @@ are hidden unless one asks for them."""
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from glucoflow.simulators.faulty_wire import Asked, FaultyWire
 from glucoflow.simulators.patient import PatientModel
 from glucoflow.simulators.scenario import Scenario
 from glucoflow.simulators.settable_clock import Clock
+from glucoflow.simulators.tidepool.data_sets import DELETES_ORIGIN, DataSet
 from glucoflow.simulators.wallclock import epoch, moment, offset
 
 SESSION_S = 24 * 3600
@@ -43,6 +44,10 @@ class Cloud:
     put: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Records that a test adds to a person's."""
     gone: set[str] = field(default_factory=set)
+    data_sets: dict[str, DataSet] = field(default_factory=dict)
+    """What programs uploaded, by the data set's id."""
+    may_not_write: set[str] = field(default_factory=set)
+    """Whose account takes no data, as that of somebody who shares it for looking only."""
     logins: int = 0
     _sessions: dict[str, tuple[str, float]] = field(default_factory=dict)
 
@@ -67,13 +72,22 @@ class Cloud:
 
     def records(self, person: str, start: int, end: int) -> Iterator[dict[str, Any]]:
         """All records of [start, end] in no order, those of the model and those put."""
-        start, end = max(start, epoch(self.patients[person].person.since)), min(end, epoch(self.clock()))
-        if start <= end:
-            for day in range(start // DAY, end // DAY + 1):
-                yield from self._day(person, max(start, day * DAY), min(end + 1, (day + 1) * DAY))
+        first, last = max(start, epoch(self.patients[person].person.since)), min(end, epoch(self.clock()))
+        if first <= last:
+            for day in range(first // DAY, last // DAY + 1):
+                yield from self._day(person, max(first, day * DAY), min(last + 1, (day + 1) * DAY))
         for one in self.put.get(person, []):
             if start <= datetime.fromisoformat(one["time"]).timestamp() <= end:
                 yield one
+        for data_set in self.data_sets.values():
+            for one in data_set.records.values() if data_set.person == person else ():
+                if start <= datetime.fromisoformat(one["time"]).timestamp() <= end:
+                    yield one
+
+    def new_data_set(self, person: str, client: str) -> DataSet:
+        made = DataSet(_hex("data set", person, len(self.data_sets))[:32], person, client)
+        self.data_sets[made.id] = made
+        return made
 
     def _day(self, person: str, start: int, end: int) -> Iterator[dict[str, Any]]:
         patient = self.patients[person]
@@ -126,6 +140,10 @@ def create_app(cloud: Cloud) -> ASGIApp:
         Route("/auth/login", api.log_in, methods=["POST"]),
         Route("/metadata/users/{user}/users", api.shared),
         Route("/data/{user}", api.data),
+        Route("/v1/users/{user}/data_sets", api.list_data_sets),
+        Route("/v1/users/{user}/data_sets", api.make_data_set, methods=["POST"]),
+        Route("/dataservices/v1/datasets/{data_set}/data", api.add_data, methods=["POST"]),
+        Route("/v1/data_sets/{data_set}/data", api.delete_data, methods=["DELETE"]),
     ]
     return FaultyWire(Starlette(routes=routes), cloud.faults, cloud.clock, cloud.requests)
 
@@ -183,6 +201,7 @@ class _Api:
             if one["type"] in kinds
             and one["id"] not in self._cloud.gone
             and query.get("subType", one.get("subType")) == one.get("subType")
+            and query.get("uploadId", one.get("uploadId")) == one.get("uploadId")
         ]
         if query.get("cbgFilter") != "false" and query.get("dexcom") != "true":
             found = [one for one in found if one["type"] != "cbg"]
@@ -193,6 +212,50 @@ class _Api:
                     newest[one["type"]] = one
             found = list(newest.values())
         return _json(sorted(found, key=lambda one: str(one["id"])))  # in no order
+
+    async def list_data_sets(self, request: Request) -> Response:
+        person = self._writer(request)
+        if person is None:
+            return _cannot_view()
+        client = request.query_params.get("client.name")
+        found = [one for one in self._cloud.data_sets.values() if one.person == person and client in (None, one.client)]
+        return _json([{"uploadId": one.id, "type": "upload", "client": {"name": one.client}} for one in found])
+
+    async def make_data_set(self, request: Request) -> Response:
+        person = self._writer(request)
+        if person is None:
+            return _cannot_view()
+        sent = await _sent(request)
+        if not isinstance(sent, dict) or set(sent) - {"client", "dataSetType", "deduplicator"}:
+            return _bad("not parsed")
+        name = (sent.get("client") or {}).get("name", "")
+        if sent.get("dataSetType") != "continuous" or (sent.get("deduplicator") or {}).get("name") != DELETES_ORIGIN:
+            return _bad("dataSetType or deduplicator")
+        if "." not in name:
+            return _bad("client.name is a reverse domain")
+        made = self._cloud.new_data_set(person, name)
+        return _json({"data": {"uploadId": made.id, "id": made.id, "type": "upload"}}, 201)
+
+    async def add_data(self, request: Request) -> Response:
+        return await self._changed(request, DataSet.add)
+
+    async def delete_data(self, request: Request) -> Response:
+        return await self._changed(request, DataSet.delete)
+
+    async def _changed(self, request: Request, change: Callable[[DataSet, object], str | None]) -> Response:
+        found = self._cloud.data_sets.get(request.path_params["data_set"])
+        if found is None:
+            return _json({"errors": [{"code": "data-set-id-not-found", "status": "404"}]}, 404)
+        if self._person(request) != found.person:
+            return _cannot_view()
+        wrong = change(found, await _sent(request))
+        return _bad(wrong) if wrong else _json({"data": [], "meta": {}})
+
+    def _writer(self, request: Request) -> str | None:
+        """Who asks, if the address is their own: what is shared with somebody may be seen by them only."""
+        person = self._person(request)
+        own = person is not None and request.path_params["user"] == user_id(person)
+        return person if own and person not in self._cloud.may_not_write else None
 
     def _person(self, request: Request) -> str | None:
         return self._cloud.person_of(request.headers.get("x-tidepool-session-token", ""))
@@ -244,6 +307,17 @@ def _moment(text: str | None) -> int | None:
 
 def _iso(seconds: int) -> str:
     return moment(seconds).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def _sent(request: Request) -> object:
+    try:
+        return orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _bad(why: str) -> Response:
+    return _json({"errors": [{"code": "value-not-valid", "detail": why, "status": "400"}]}, 400)
 
 
 def _cannot_view() -> Response:
