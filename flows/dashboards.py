@@ -1,4 +1,4 @@
-"""The dashboards flow: hourly where a Kibana is configured, so that new people and changed targets reach it."""
+"""The flows for Kibana, hourly where one is configured: dashboards of new people and changed targets, and guests."""
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
@@ -7,6 +7,7 @@ from prefect.states import Completed, Failed
 
 from flows.abandoned import sign
 from glucoflow.service.dashboards import Shown, provision_dashboards
+from glucoflow.service.kibana_guests import bring_guests_up_to_date
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
@@ -22,6 +23,14 @@ def dashboards() -> State[None]:
         return Failed(message=f"{failed} of {len(shown)} could not be provisioned; see the artifact")
     changed = sum(one.done is not None and one.done.outcome in ("created", "updated") for one in shown)
     return Completed(message=f"{changed} of {len(shown)} changed")
+
+
+@flow(name="kibana-guests", on_running=[sign], persist_result=False)
+def kibana_guests() -> State[None]:
+    """Make the logins of guests in Kibana that were asked for, and remove those whose time is over."""
+    with open_runtime(Settings.load()) as rt:
+        done = bring_guests_up_to_date(rt)
+    return Completed(message=f"{done.made} made, {done.removed} removed")
 
 
 def _row(one: Shown) -> dict[str, object]:

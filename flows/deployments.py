@@ -18,7 +18,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.abandoned import end_abandoned
 from flows.asking import NOW, POOL, SHARE
 from flows.backfill import backfill
-from flows.dashboards import dashboards
+from flows.dashboards import dashboards, kibana_guests
 from flows.inbox import inbox
 from flows.maintenance import delete_user, disconnect, provision_all, retention
 from flows.notices import notices
@@ -26,7 +26,7 @@ from flows.report import report_flow
 from flows.summarize import summarize
 from flows.sync import sync
 from flows.tokens import refresh_tokens
-from flows.transfer import export_flow, import_flow
+from flows.transfer import archive_flow, export_flow, import_flow
 from glucoflow.settings import Settings
 
 # A late sync is useless beside one that runs (checkpoints catch up); a second backfill waits for the first. What
@@ -50,6 +50,8 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (backfill, {"concurrency_limit": IN_TURN}),
         (refresh_tokens, {"interval": hourly, "concurrency_limit": ONE_AT_A_TIME}),
         (dashboards, {"interval": hourly if settings.kibana.url else None, "concurrency_limit": ONE_AT_A_TIME}),
+        (kibana_guests, {"interval": hourly if settings.kibana.url else None, "concurrency_limit": IN_TURN}),
+        (archive_flow, {}),
         (export_flow, {}),
         (import_flow, {}),
         (report_flow, {}),

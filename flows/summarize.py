@@ -32,6 +32,8 @@ def summarize(user_id: UserId | None = None, days: Days = NIGHTLY_DAYS) -> State
     """Compute the last days' summaries and episodes again, for one person or everybody. Repeating changes nothing."""
     with open_runtime(Settings.load()) as rt:
         done, failed = summarize_people(rt, user_id, days)
+        if user_id is None:  # nightly
+            rt.store.audit.forget(rt.clock())
     rows: list[dict[str, object]] = [
         {"person": one.user_id, "days": one.days, "written": one.written, "unchanged": one.unchanged} for one in done
     ]

@@ -1,4 +1,4 @@
-"""The flows that export a person's documents to a file, and import such a file.
+"""The flows that export a person's documents or all that is held of them to a file, and import such a file.
 
 Whoever can ask Prefect for a run names the file. So it lies in one folder, `exchange` in the data folder: nobody reads
 or overwrites another file of this machine in that way. The commands take any path.
@@ -18,10 +18,12 @@ from flows.parameters import UserId
 from glucoflow.file_reading.choices import Choices
 from glucoflow.files import within
 from glucoflow.model.units import Unit
+from glucoflow.service.archive import write_archive
 from glucoflow.service.export import export_person
 from glucoflow.service.file_import import import_file
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
+from glucoflow.store.audit import Deed
 
 FOLDER = "exchange"
 FileName = Annotated[
@@ -56,8 +58,20 @@ def export_flow(
 
         done = export_person(rt, user_id, form, file, first=start, last=end, units=units, on_progress=show)
         update_progress_artifact(artifact, 100.0)
+        rt.store.audit.add(Deed(who="a flow", action="exported", what=form, user_id=user_id), rt.clock())
     rows = "\n".join(f"| {dataset} | {count:,} |" for dataset, count in sorted(done.documents.items()))
     create_markdown_artifact(f"| kind | documents |\n|---|---|\n{rows}", key="export")
+
+
+@flow(name="archive", on_running=[sign], flow_run_name="archive", persist_result=False)
+def archive_flow(user_id: UserId, out: FileName) -> None:
+    """Write everything that is held of a person into one file (ZIP)."""
+    settings = Settings.load()
+    file = exchanged(settings, out)
+    with open_runtime(settings) as rt:
+        documents = write_archive(rt, user_id, file)
+        rt.store.audit.add(Deed(who="a flow", action="exported", what="archive", user_id=user_id), rt.clock())
+    create_markdown_artifact(f"{documents:,} documents, and what was entered here.", key="archive")
 
 
 @flow(name="import-file", on_running=[sign], persist_result=False)

@@ -14,6 +14,7 @@ import jwt
 import msgspec
 
 from glucoflow.api.exchange import Asked, Refused
+from glucoflow.service.program_trail import ProgramTrail
 from glucoflow.store import App, Store
 
 TOKEN_LASTS = timedelta(hours=8)
@@ -77,6 +78,7 @@ class Access:
         self._key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"app tokens").digest()
         self._clock = clock
         self._wrong = WrongOnes()
+        self.trail = ProgramTrail(store, clock)
 
     def app_of(self, asked: Asked) -> App | None:
         """The app that asks; None where nothing was given. Raises Refused (401) for a wrong or revoked credential."""

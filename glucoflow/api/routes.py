@@ -7,18 +7,30 @@ from glucoflow.nightscout.incoming import COLLECTIONS, Collection
 from glucoflow.store import App
 
 _READS = ("GET", "HEAD")
+DOOR = "Nightscout's API"
+"""As the audit trail calls it."""
 
 
 def route(site: Site, asked: Asked) -> Answer:
     """The answer. Raises Refused, BadQuery, NotStorable and our errors."""
     first, *rest = asked.path
-    if first.lower() == "pebble":
-        return v2.pebble(site, asked, site.access.app_of(asked)) if asked.method in _READS and not rest else _nothing()
     words = [one.lower() for one in rest]
     if words[1:3] == ["authorization", "request"] and len(words) == 4 and asked.method in _READS:
         return v2.token(site, asked, rest[3])
     app = site.access.app_of(asked)
-    return _v3(site, asked, app, words, rest) if words[0] == "v3" else _v1(site, asked, app, words, rest)
+    answer = _answer(site, asked, app, [first.lower(), *words], rest)
+    if app is not None and answer.status < 400:
+        note = site.access.trail.read if asked.method in _READS else site.access.trail.sent
+        note(app.name, app.user_id, DOOR, asked.address)
+    return answer
+
+
+def _answer(site: Site, asked: Asked, app: App | None, words: list[str], rest: list[str]) -> Answer:
+    if words[0] == "pebble":
+        return v2.pebble(site, asked, app) if asked.method in _READS and not rest else _nothing()
+    if words[1] == "v3":
+        return _v3(site, asked, app, words[1:], rest)
+    return _v1(site, asked, app, words[1:], rest)
 
 
 def _v1(site: Site, asked: Asked, app: App | None, words: list[str], rest: list[str]) -> Answer:

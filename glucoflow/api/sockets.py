@@ -16,6 +16,7 @@ import socketio
 
 from glucoflow.api.exchange import Refused
 from glucoflow.api.held import Found, Held
+from glucoflow.api.routes import DOOR
 from glucoflow.api.site import Site
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.nightscout.incoming import SHARED, Collection
@@ -116,6 +117,8 @@ class Sockets:
         except GlucoflowError as error:
             return await self._outage(sid, error)
         if sid in self._addresses:
+            trail, address = self._site.access.trail, self._addresses[sid]
+            await asyncio.to_thread(trail.read, app.name, app.user_id, DOOR, address)
             self._listeners[sid] = _Listener(app, frozenset(wanted))
             self._follow()
         return {"success": True, "collections": wanted}

@@ -113,6 +113,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "connect": connections.connect,
     "disconnect": connections.disconnect,
     "delete-user": connections.delete_user,
+    "archive": files.archive,
     "export": files.export,
     "import-file": files.import_file,
     "simulator": simulate,

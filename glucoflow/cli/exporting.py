@@ -1,13 +1,17 @@
-"""`export`."""
+"""`export` and `archive`."""
 
 from datetime import date
 from pathlib import Path
 
 from glucoflow.cli.console import bars, listed, say
+from glucoflow.model.errors import Unavailable
 from glucoflow.model.units import Unit
+from glucoflow.model.words import count as counted
+from glucoflow.service.archive import write_archive
 from glucoflow.service.export import ExportFormat, export_person
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
+from glucoflow.store.audit import Deed
 
 
 def export_now(
@@ -34,6 +38,7 @@ def export_now(
             units=units,
             on_progress=lambda count, _newest: progress.update(bar, completed=count),
         )
+        rt.store.audit.add(Deed(who="a command", action="exported", what=form, user_id=user_id), rt.clock())
     if not done.files:
         say("There is nothing to export in that span.", error=True)
     for dataset, count in sorted(done.documents.items()):
@@ -42,3 +47,14 @@ def export_now(
         say(f"{count:>9,}  {dataset}: this form has no place for it", error=True)
     for file in done.files:
         say(f"wrote {file}", error=True)
+
+
+def archive_now(settings: Settings, user_id: str, out: Path) -> None:
+    """Write the archive. Raises Rejected for an unknown person, Unavailable where the file cannot be written."""
+    with open_runtime(settings) as rt:
+        try:
+            documents = write_archive(rt, user_id, out)
+        except OSError as error:
+            raise Unavailable(f"{out} cannot be written ({error.strerror}).", remedy="Choose another --out.") from error
+        rt.store.audit.add(Deed(who="a command", action="exported", what="archive", user_id=user_id), rt.clock())
+    say(f"wrote {out}: {counted(documents, 'document')}, and what was entered here.", error=True)

@@ -29,6 +29,16 @@ def export(
     export_now(settings_for(), user, days[0], days[1], kinds, form, units, out)
 
 
+def archive(
+    user: User,
+    out: Annotated[Path, typer.Option(help="File to write, ending in .zip.")],
+) -> None:
+    """Write all that is held of a person into one file to take along: documents in three forms, what was entered."""
+    from glucoflow.cli.exporting import archive_now
+
+    archive_now(settings_for(), user, out)
+
+
 def import_file(
     user: User,
     files: Annotated[

@@ -1,17 +1,22 @@
-"""`kibana export`, and provisioning the dashboards of everybody over Kibana's API."""
+"""`kibana export`, provisioning the dashboards of everybody over Kibana's API, and guests there."""
 
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from rich.console import Console
 
+from glucoflow.cli.console import print_json, say
 from glucoflow.es.names import Names
 from glucoflow.kibana.export import export_operator, export_person
 from glucoflow.kibana.provision import ReaderUser, space_of
-from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.errors import Misconfigured, Rejected, Unavailable
 from glucoflow.service.dashboards import Shown, kibana_person, provision_dashboards
+from glucoflow.service.kibana_guests import bring_guests_up_to_date, make_guest
 from glucoflow.service.runtime import open_runtime, store_of
 from glucoflow.settings import Settings
+from glucoflow.store.audit import Deed
 
 
 def export_dashboards(settings: Settings, user_id: str | None, operator: bool, out: Path) -> None:
@@ -57,6 +62,42 @@ def provision_now(settings: Settings, login: str | None = None, password: Secret
     for one in shown:
         if one.error:
             raise one.error
+
+
+def guest_now(settings: Settings, user_id: str, name: str, last: date) -> None:
+    """Make a guest's login now. Raises Rejected for an unknown person or a past day, and Kibana's errors: then the
+    login is made by the next run of the flow `kibana-guests`."""
+    with open_runtime(settings) as rt:
+        zone = ZoneInfo(rt.store.people.get(user_id).zone)
+        until = datetime.combine(last + timedelta(days=1), time(0), zone)
+        new = rt.store.kibana_guests.ask(user_id, name, until, "a command", rt.clock())
+        say(f"name      {new.guest.id}\npassword  {new.password.get_secret_value()}")
+        rt.store.audit.add(Deed(who="a command", action="shared", what="kibana guests", user_id=user_id), rt.clock())
+        make_guest(rt, new)
+    say(f"{new.guest.name} may look at {user_id} in Kibana until {last}.", error=True)
+
+
+def list_guests(settings: Settings, user_id: str, as_json: bool) -> None:
+    with store_of(settings.store) as store:
+        store.people.get(user_id)  # says who is known
+        found = store.kibana_guests.list(user_id)
+    if as_json:
+        print_json(found)
+        return
+    for one in found:
+        state = "removed" if one.gone_at else "is there" if one.made_at else "is being made"
+        say(f"{one.id}  {one.name}, until {one.until:%Y-%m-%d %H:%M} UTC, {state}")
+
+
+def withdraw_guest(settings: Settings, user_id: str, login: str) -> None:
+    """Raises Rejected where the person has no such guest."""
+    with open_runtime(settings) as rt:
+        if not rt.store.kibana_guests.withdraw(user_id, login, rt.clock()):
+            raise Rejected(
+                "guest", f"{user_id} has none called {login!r}; `glucoflow kibana guests {user_id}` lists them"
+            )
+        bring_guests_up_to_date(rt)
+    say(f"{login} sees nothing any more.", error=True)
 
 
 def reader_of(settings: Settings, user_id: str, password: SecretStr) -> ReaderUser:

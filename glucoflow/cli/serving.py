@@ -116,6 +116,7 @@ def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
         mail=mail_of(rt.settings.mail),
         archive=partial(write_archive, rt),
         notices=Desk(rt),
+        request_guests=request_guests if rt.settings.kibana.url else None,
     )
     apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
     return whole_site(app, apps, rt.queries, _limits(rt.settings.partner))
@@ -169,6 +170,17 @@ def _in_a_thread(ask: Callable[[], None]) -> None:
             log.warning("no run could be requested from Prefect: %s", type(error).__name__)
 
     threading.Thread(target=run, daemon=True).start()
+
+
+def request_guests() -> None:
+    """Ask Prefect to make and remove guests in Kibana, without waiting. If that fails, the next hour's run does."""
+    _in_a_thread(_ask_for_guests)
+
+
+def _ask_for_guests() -> None:
+    from flows.asking import ask_for
+
+    ask_for("kibana-guests/kibana-guests")
 
 
 def request_deletion(user_id: str) -> None:

@@ -1,11 +1,12 @@
 """The commands for Kibana's dashboards and for keys."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from glucoflow.cli.console import settings_for
+from glucoflow.cli.console import Json, User, settings_for
 from glucoflow.model.words import count
 
 keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=True)
@@ -36,6 +37,34 @@ def kibana_provision(
     settings = settings_for()
     password = typer.prompt(f"Password for {login}", hide_input=True, confirmation_prompt=True) if login else None
     provision_now(settings, login, SecretStr(password) if password else None)
+
+
+@kibana_app.command("guest")
+def kibana_guest(
+    user: User,
+    name: Annotated[str, typer.Option(help="For whom.")],
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day, by the person's clock.")],
+) -> None:
+    """Make a login in Kibana that reads this person until a day, and print its name and password."""
+    from glucoflow.cli.kibana import guest_now
+
+    guest_now(settings_for(), user, name, until.date())
+
+
+@kibana_app.command("guests")
+def kibana_guests(user: User, as_json: Json = False) -> None:
+    """Who may look at a person in Kibana, and until when."""
+    from glucoflow.cli.kibana import list_guests
+
+    list_guests(settings_for(), user, as_json)
+
+
+@kibana_app.command("withdraw")
+def kibana_withdraw(user: User, login: Annotated[str, typer.Argument(help="Its name in Kibana.")]) -> None:
+    """Remove a guest's login in Kibana."""
+    from glucoflow.cli.kibana import withdraw_guest
+
+    withdraw_guest(settings_for(), user, login)
 
 
 @keys_app.command("new")

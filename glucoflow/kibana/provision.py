@@ -84,7 +84,7 @@ def provision_person(
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         done = _provision(kibana, wanted)
         if reader:
-            _put_user(credentials, reader, done.role, person.display_name, ca_certs)
+            put_user(credentials, reader, done.role, person.display_name, ca_certs)
     return done
 
 
@@ -124,7 +124,7 @@ def delete_person(
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         kibana.check()
         if reader:
-            _delete_user(credentials, reader, ca_certs)
+            delete_user(credentials, reader, ca_certs)
         kibana.call("DELETE", f"/api/security/role/{space}", absent_ok=True)
         kibana.call("DELETE", f"/api/spaces/space/{space}", absent_ok=True)
     log.info("removed a Kibana space and its role")
@@ -148,7 +148,7 @@ def _provision(kibana: Kibana, wanted: Wanted) -> Provisioned:
     before: list[Json] = []
     try:
         before = [] if new else [one for one in kibana.export(space_id) if _key(one) in ours]
-        kibana.call("PUT", f"/api/security/role/{space_id}", _role(space_id, [wanted.index]))
+        kibana.call("PUT", f"/api/security/role/{space_id}", role_of(space_id, [wanted.index]))
         outcome = _outcome(new, before, objects)
         if outcome in ("created", "updated"):
             kibana.import_(space_id, _ndjson(objects))
@@ -216,7 +216,7 @@ def _logged() -> Iterator[None]:
         log.warning("a Kibana space could not be put back as it was: %s", type(error).__name__)
 
 
-def _role(space: str, indices: list[str]) -> Json:
+def role_of(space: str, indices: list[str]) -> Json:
     """Reads these indices and sees this one space: the index privilege is the wall, the space is convenience."""
     readable = {"names": indices, "privileges": ["read", "view_index_metadata"]}
     return {
@@ -238,7 +238,7 @@ def _ndjson(objects: list[Json]) -> bytes:
     return "".join(text(one) + "\n" for one in objects).encode()
 
 
-def _put_user(credentials: KibanaCredentials, reader: ReaderUser, role: str, name: str, ca_certs: Path | None) -> None:
+def put_user(credentials: KibanaCredentials, reader: ReaderUser, role: str, name: str, ca_certs: Path | None) -> None:
     body = {"password": reader.password.get_secret_value(), "roles": [role], "full_name": name}
     status = _security(credentials, reader, "PUT", body, ca_certs)
     if status >= 300:
@@ -248,7 +248,7 @@ def _put_user(credentials: KibanaCredentials, reader: ReaderUser, role: str, nam
         )
 
 
-def _delete_user(credentials: KibanaCredentials, reader: ReaderUser, ca_certs: Path | None) -> None:
+def delete_user(credentials: KibanaCredentials, reader: ReaderUser, ca_certs: Path | None) -> None:
     status = _security(credentials, reader, "DELETE", None, ca_certs)
     if status >= 300 and status != 404:
         raise Misconfigured(

@@ -15,6 +15,8 @@ from glucoflow.model.errors import GlucoflowError
 from glucoflow.store import App
 
 PATH = "/mcp"
+DOOR = "MCP"
+"""As the audit trail calls it."""
 
 
 def with_mcp(pages: ASGIApp, server: MCPServer, access: Access) -> ASGIApp:
@@ -49,6 +51,8 @@ async def _guarded(mcp: ASGIApp, access: Access, scope: Scope, receive: Receive,
         await _refuse(send, 503, error.message)
     else:
         if app.may_read:
+            address = (scope.get("client") or ("", 0))[0]
+            await run_in_threadpool(access.trail.read, app.name, app.user_id, DOOR, address)
             await mcp({**scope, "path": PATH, WHOSE: app.user_id}, receive, send)
         else:
             await _refuse(send, 403, f"{app.name} may upload and not read.")

@@ -20,7 +20,7 @@ from glucoflow.people_api.asked import cursor_of, place_of
 from glucoflow.service.answers import Problem
 from glucoflow.store import PartnerGrant
 from glucoflow.store.partners import ACCESS_LASTS, REFRESH_LASTS
-from glucoflow.web.access import InServices
+from glucoflow.web.access import InServices, address_of
 
 SESSION = "x-tidepool-session-token"
 """Where Tidepool's own programs put a token."""
@@ -28,6 +28,8 @@ SESSION = "x-tidepool-session-token"
 SETTLES = timedelta(minutes=10)
 """What was written may be seen later than it says, by no more than this."""
 
+DOOR = "the partner API"
+"""As the audit trail calls it."""
 PAGE = 5_000
 MS = timedelta(milliseconds=1)
 router = APIRouter(prefix="/partner/v1")
@@ -164,6 +166,8 @@ def data(
     """
     if userId != subject_of(grant):
         raise HTTPException(403, "This token is for somebody else.")
+    partner = services.store.partners.find(grant.partner_id)
+    services.programs.read(partner.name if partner else "a partner", grant.user_id, DOOR, address_of(request))
     types = [one for one in (type or "").split(",") if one]
     datasets = _datasets(grant, types)
     asked = _Asked(

@@ -7,12 +7,16 @@ from fastapi import Depends, HTTPException, Path, Request
 
 from glucoflow.api.access import Access, credentials_of
 from glucoflow.api.exchange import Asked, Refused
-from glucoflow.service.visitors import Visitor
+from glucoflow.service.visitors import OPEN_HOME, Visitor
 from glucoflow.store import App, Person
+from glucoflow.store.audit import Deed
 from glucoflow.web.access import Services, address_of, services_of, visitor_here
+from glucoflow.web.audit_trail import note
 from glucoflow.web.rights import part_of_shared
 from glucoflow.web.security import host_ok
 
+DOOR = "the JSON API"
+"""As the audit trail calls it."""
 UserId = Annotated[str, Path(description="The person's id.", max_length=200, examples=["anna"])]
 
 
@@ -74,7 +78,18 @@ def person_of(request: Request, user_id: UserId, caller: ByCaller) -> Person:
     person = services_of(request).store.people.find(user_id) if caller.sees(user_id) else None
     if person is None or caller.asks_too_much(request):
         raise HTTPException(404, "There is nobody of this name here, or not for this app.")
+    _note(request, caller, person)
     return person
+
+
+def _note(request: Request, caller: Caller, person: Person) -> None:
+    """For the trail. What a page that was told already asks for, charts and pulses, is not told again."""
+    if caller.app is not None:
+        request.app.state.access.trail.read(caller.app.name, person.id, DOOR, address_of(request))
+    elif caller.visitor is not None and caller.visitor is not OPEN_HOME and not part_of_shared(request):
+        account = caller.visitor.account
+        deed = Deed(who=caller.visitor.name, action="looked at", what=DOOR, user_id=person.id)
+        note(request, msgspec.structs.replace(deed, account_id=account.id if account else None))
 
 
 InPerson = Annotated[Person, Depends(person_of)]

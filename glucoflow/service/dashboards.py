@@ -34,7 +34,7 @@ def provision_dashboards(
     `readers` are the logins to make, by person. One person's fault stops nobody else. Raises Misconfigured without
     KIBANA_URL, and Unavailable or Retryable where Kibana itself does not answer.
     """
-    url, credentials = _address(rt.settings.kibana), credentials_of(rt.settings.kibana)
+    url, credentials = kibana_address(rt.settings.kibana), credentials_of(rt.settings.kibana)
 
     def of_person(person: Person) -> Provisioned:
         made = kibana_person(rt.store, person, rt.names)
@@ -87,7 +87,7 @@ def credentials_of(settings: KibanaSettings) -> KibanaCredentials:
     return KibanaCredentials(username=settings.user, password=settings.password)
 
 
-def _address(settings: KibanaSettings) -> str:
+def kibana_address(settings: KibanaSettings) -> str:
     if settings.url is None:
         raise Misconfigured("KIBANA_URL is not set.", remedy="Set it in .env, or import by hand: `kibana export`.")
     return str(settings.url)

@@ -129,14 +129,38 @@ class AuditRow(Base):
 
 
 class ReceiptRow(Base):
-    """What was removed when somebody was deleted, for whoever asked; `hash` is of the token that shows it."""
+    """What was removed when somebody was deleted, for whoever asked; `hash` is of the token that shows it.
+
+    `so_far`: what is done and what stopped the rest, where a deletion stopped halfway.
+    """
 
     __tablename__ = "receipts"
 
     hash: Mapped[str] = mapped_column(primary_key=True)
     user_key: Mapped[str] = mapped_column(index=True)
     text: Mapped[str | None]
+    so_far: Mapped[str | None]
     created_at: Mapped[datetime]
+
+
+class KibanaGuestRow(Base):
+    """A login in Kibana that reads one person until a moment. `id` is its name there.
+
+    `password` is sealed, until whoever may make logins there has made it.
+    """
+
+    __tablename__ = "kibana_guests"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = of_person()
+    name: Mapped[str]
+    until: Mapped[datetime]
+    password: Mapped[bytes | None]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    made_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
 
 
 class LoginSessionRow(Base):

@@ -10,7 +10,20 @@ from glucoflow.store.access_tables import AuditRow
 from glucoflow.store.database import Database
 
 KEPT = timedelta(days=366)
-Action = Literal["opened", "looked at", "changed", "exported", "shared", "deleted", "logged in", "failed to log in"]
+Action = Literal[
+    "opened",
+    "looked at",
+    "read by",
+    "sent by",
+    "changed",
+    "exported",
+    "shared",
+    "deleted",
+    "logged in",
+    "failed to log in",
+]
+BY_PROGRAMS = ("read by", "sent by")
+"""What programs do all day: one row a day and door, counted."""
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +39,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A deed as it was kept: `times` within the hour that ended `at`, for looks; else once."""
+    """A deed as it was kept: `times` within the hour that ended `at`, for looks, and within the day, for programs."""
 
     at: datetime
     deed: Deed
@@ -39,17 +52,22 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, deed: Deed, now: datetime) -> None:
-        """Keep it. Looks at one page within one hour are one row. What is older than a year goes with a log-in."""
-        once = _once(deed, now) if deed.action == "looked at" else None
-        values = {**msgspec.structs.asdict(deed), "at": now, "times": 1, "once": once}
+    def add(self, deed: Deed, now: datetime, times: int = 1) -> None:
+        """Keep it. Looks at one page within an hour are one row, and so is what a program does by one door in a day."""
+        once = _once(deed, now) if deed.action in ("looked at", *BY_PROGRAMS) else None
+        values = {**msgspec.structs.asdict(deed), "at": now, "times": times, "once": once}
         made = self._database.insert(AuditRow).values(**values)
         if once is not None:
-            made = made.on_conflict_do_update(index_elements=["once"], set_={"times": AuditRow.times + 1, "at": now})
+            again = {"times": AuditRow.times + times, "at": now}
+            made = made.on_conflict_do_update(index_elements=["once"], set_=again)
         with self._database.write() as session:
             session.execute(made)
-            if deed.action == "logged in":  # now and then is often enough
-                session.execute(delete(AuditRow).where(AuditRow.at <= now - KEPT))
+
+    def forget(self, now: datetime) -> int:
+        """What is older than a year goes; how many rows."""
+        old = delete(AuditRow).where(AuditRow.at <= now - KEPT).returning(AuditRow.id)
+        with self._database.write() as session:
+            return len(session.execute(old).all())
 
     def of_person(self, user_id: str, limit: int = 200) -> tuple[AuditEntry, ...]:
         """What concerned one person, the newest first."""
@@ -66,7 +84,8 @@ class Audit:
 
 
 def _once(deed: Deed, now: datetime) -> str:
-    parts = (deed.account_id or deed.share_id or deed.who, deed.user_id or "", deed.what, f"{now:%Y%m%d%H}")
+    span = f"{now:%Y%m%d}" if deed.action in BY_PROGRAMS else f"{now:%Y%m%d%H}"
+    parts = (deed.account_id or deed.share_id or deed.who, deed.user_id or "", deed.action, deed.what, span)
     return "\x1f".join(parts)
 
 

@@ -7,7 +7,7 @@ from glucoflow.store.database import Database
 from glucoflow.store.keys import Keys
 from glucoflow.store.tables import MetaRow
 
-HEAD = "0017"
+HEAD = "0018"
 """The newest revision in `migrations/versions`. Known here, so that an ordinary start does without Alembic."""
 CANARY = "key_canary"
 _LOCK_KEY = 0x676C75636F  # "gluco": an advisory lock of PostgreSQL

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from glucoflow.store.access_tables import LoginAccountRow
+from glucoflow.store.access_tables import KibanaGuestRow, LoginAccountRow
 from glucoflow.store.annotations import Exclusions, Protocols
 from glucoflow.store.apps import Apps
 from glucoflow.store.audit import Audit
@@ -21,12 +21,14 @@ from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database, database_url, is_missing
 from glucoflow.store.invites import Invites
 from glucoflow.store.keys import Keys
+from glucoflow.store.kibana_guests import KibanaGuests
 from glucoflow.store.leases import Leases
 from glucoflow.store.ledger import StoreLedger
 from glucoflow.store.login_accounts import LoginAccounts
 from glucoflow.store.login_sessions import LoginSessions
 from glucoflow.store.login_waits import LoginWaits
 from glucoflow.store.migrate import CANARY, migrate
+from glucoflow.store.notice_tables import NoticeMessageRow, ReceiverRow
 from glucoflow.store.notices import Notices, rotate_messages
 from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.partners import Partners
@@ -69,6 +71,7 @@ class Store:
         self.shares = Shares(database)
         self.audit = Audit(database)
         self.receipts = Receipts(database)
+        self.kibana_guests = KibanaGuests(database, cipher)
         self.apps = Apps(database)
         self.partners = Partners(database)
         self.exclusions = Exclusions(database)
@@ -108,16 +111,21 @@ class Store:
         self.check()
         self._database.examine()
 
-    def rotate(self) -> Rotated:
+    def key_ids(self) -> tuple[str, ...]:
+        """The keys at hand, newest first, by what tells them apart and nothing else."""
+        return self._cipher.key_ids
+
+    def rotate(self, on_progress: Callable[[int], None] = lambda _done: None) -> Rotated:
         """Encrypt everything anew with the newest key, in small steps, while work goes on. Raises WrongKey.
 
-        Afterwards the older keys can be dropped.
+        Afterwards the older keys can be dropped. `on_progress` is told how many values each step did.
         """
-        connections = self._in_steps(self._rotate_connections)
-        rejected = self._in_steps(self._rotate_rejected_records)
-        second_factors = self._in_steps(self._rotate_second_factors)
-        self._in_steps(lambda session, after: rotate_receivers(session, self._cipher, after, _ROWS_A_STEP))
-        self._in_steps(lambda session, after: rotate_messages(session, self._cipher, after, _ROWS_A_STEP))
+        connections = self._in_steps(self._rotate_connections, on_progress)
+        rejected = self._in_steps(self._rotate_rejected_records, on_progress)
+        second_factors = self._in_steps(self._rotate_second_factors, on_progress)
+        self._in_steps(lambda session, after: rotate_receivers(session, self._cipher, after, _ROWS_A_STEP), on_progress)
+        self._in_steps(lambda session, after: rotate_messages(session, self._cipher, after, _ROWS_A_STEP), on_progress)
+        self._in_steps(self._rotate_guests, on_progress)
         with self._database.write() as session:
             rotate_push_key(session, self._cipher)
             session.merge(MetaRow(name=CANARY, value=self._cipher.canary()))
@@ -127,7 +135,21 @@ class Store:
         """Give the database's connections back. On SQLite the file then holds everything, and can be copied alone."""
         self._database.close()
 
-    def _in_steps(self, step: Callable[[Session, str], tuple[int, str]]) -> int:
+    def encrypted(self) -> int:
+        """How many values are encrypted: what a rotation may have to do."""
+        connection, account, guest = ConnectionRow, LoginAccountRow, KibanaGuestRow
+        questions = (
+            select(func.count()).where(connection.key_id.is_not(None)),
+            select(func.count()).select_from(RejectedRecordRow),
+            select(func.count()).where(account.totp_secret.is_not(None)),
+            select(func.count()).where(guest.password.is_not(None)),
+            select(func.count()).select_from(ReceiverRow),
+            select(func.count()).where(NoticeMessageRow.done_at.is_(None)),
+        )
+        with self._database.read() as session:
+            return sum(session.scalar(one) or 0 for one in questions)
+
+    def _in_steps(self, step: Callable[[Session, str], tuple[int, str]], on_progress: Callable[[int], None]) -> int:
         total, after = 0, ""
         while True:
             with self._database.write() as session:
@@ -135,6 +157,7 @@ class Store:
             if not done:
                 return total
             total += done
+            on_progress(done)
 
     def _rotate_connections(self, session: Session, after: str) -> tuple[int, str]:
         row = ConnectionRow
@@ -153,6 +176,15 @@ class Store:
         for found in rows:
             if found.totp_secret is not None:
                 found.totp_secret = self._cipher.renew(found.totp_secret, f"The second factor of account {found.id}")
+        return len(rows), rows[-1].id if rows else after
+
+    def _rotate_guests(self, session: Session, after: str) -> tuple[int, str]:
+        row = KibanaGuestRow
+        query = select(row).where(row.id > after, row.password.is_not(None)).order_by(row.id)
+        rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update(key_share=True)).all()
+        for found in rows:
+            if found.password is not None:
+                found.password = self._cipher.renew(found.password, f"The password of the guest {found.id} in Kibana")
         return len(rows), rows[-1].id if rows else after
 
     def _rotate_rejected_records(self, session: Session, after: str) -> tuple[int, str]:

@@ -6,7 +6,8 @@ from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from glucoflow.languages import NAMES
 from glucoflow.model.errors import Rejected
@@ -14,19 +15,10 @@ from glucoflow.model.person_id import why_not
 from glucoflow.model.said import said
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
-from glucoflow.store.access_tables import AuditRow, GrantRow, InviteRow, LoginAccountRow, ShareRow
+from glucoflow.store import owned
+from glucoflow.store.access_tables import AuditRow, LoginAccountRow
 from glucoflow.store.database import Database
-from glucoflow.store.notice_tables import ReceiverRow
-from glucoflow.store.program_tables import AppRow
-from glucoflow.store.tables import (
-    BackfillRow,
-    ConnectionRow,
-    ExclusionRow,
-    PersonRow,
-    ProtocolRow,
-    RejectedRecordRow,
-    RunRow,
-)
+from glucoflow.store.tables import PersonRow
 from glucoflow.store.values import OwnTargets, Person
 
 
@@ -122,12 +114,9 @@ class People:
         return person
 
     def held(self, user_id: str) -> dict[str, int]:
-        """How many rows of each table are a person's."""
+        """How many rows of each table are a person's, or go with them."""
         with self._database.read() as session:
-            return {
-                name: session.scalar(select(func.count()).where(whose == user_id)) or 0
-                for name, whose in _OWNED.items()
-            }
+            return {name: session.scalar(count) or 0 for name, count in owned.counts(user_id).items()}
 
     def delete(self, user_id: str) -> bool:
         """Forget a person with all that the store holds of them (their index is another matter). False if unknown.
@@ -139,28 +128,19 @@ class People:
             row = session.get(PersonRow, user_id)
             if row is None:
                 return False
-            of_them = select(GrantRow.account_id).where(GrantRow.user_id == user_id)
-            of_others = select(GrantRow.account_id).where(GrantRow.user_id != user_id)
-            theirs = (LoginAccountRow.id.in_(of_them), LoginAccountRow.id.not_in(of_others))
-            session.execute(delete(LoginAccountRow).where(*theirs, LoginAccountRow.operator.is_(False)))
+            gone = session.scalars(select(LoginAccountRow.id).where(owned.accounts_alone_with(user_id))).all()
+            _forget_deeds(session, gone)
+            session.execute(delete(LoginAccountRow).where(LoginAccountRow.id.in_(gone)))
             session.delete(row)
         return True
 
 
-_OWNED = {
-    "connections": ConnectionRow.user_id,
-    "runs": RunRow.user_id,
-    "rejected_records": RejectedRecordRow.user_id,
-    "backfills": BackfillRow.user_id,
-    "exclusions": ExclusionRow.user_id,
-    "protocols": ProtocolRow.user_id,
-    "apps": AppRow.user_id,
-    "grants": GrantRow.user_id,
-    "invites": InviteRow.user_id,
-    "shares": ShareRow.user_id,
-    "audit": AuditRow.user_id,
-    "receivers": ReceiverRow.user_id,
-}
+def _forget_deeds(session: Session, accounts: Sequence[str]) -> None:
+    """What these accounts did to nobody's data goes; in the trails of others nobody is named any more."""
+    row = AuditRow
+    session.execute(delete(row).where(row.account_id.in_(accounts), row.user_id.is_(None)))
+    nobody = {"who": "a deleted account", "account_id": None, "once": None}
+    session.execute(update(row).where(row.account_id.in_(accounts)).values(**nobody))
 
 
 def unknown_person(user_id: str, known: Sequence[str] = ()) -> Rejected:

@@ -13,10 +13,11 @@ KEPT = timedelta(days=30)
 
 
 class DeletionReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """`text` is None as long as the deletion is under way."""
+    """`text` is None as long as the deletion is under way; `so_far` says how far it got where it stopped halfway."""
 
     asked_at: datetime
     text: str | None
+    so_far: str | None = None
 
 
 class Receipts:
@@ -38,9 +39,16 @@ class Receipts:
         row = ReceiptRow
         open_ones = (row.user_key == hash_of(user_id), row.text.is_(None))
         with self._database.write() as session:
-            session.execute(update(row).where(*open_ones).values(text=text, user_key=""))
+            session.execute(update(row).where(*open_ones).values(text=text, user_key="", so_far=None))
+
+    def stopped(self, user_id: str, so_far: str) -> None:
+        """It stopped halfway, and can be repeated: what is done, and what stopped the rest."""
+        row = ReceiptRow
+        open_ones = (row.user_key == hash_of(user_id), row.text.is_(None))
+        with self._database.write() as session:
+            session.execute(update(row).where(*open_ones).values(so_far=so_far))
 
     def find(self, token: str) -> DeletionReceipt | None:
         with self._database.read() as session:
             row = session.scalar(select(ReceiptRow).where(ReceiptRow.hash == hash_of(token)))
-            return None if row is None else DeletionReceipt(asked_at=row.created_at, text=row.text)
+            return None if row is None else DeletionReceipt(asked_at=row.created_at, text=row.text, so_far=row.so_far)

@@ -20,6 +20,8 @@ from glucoflow.service.mail import Mail
 from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenId, OpenIdProvider
 from glucoflow.service.passwords import Passwords
+from glucoflow.service.program_trail import ProgramTrail
+from glucoflow.service.rotation import Rotation
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import OPEN_HOME, Visitor, is_open_home, visitor_of
 from glucoflow.store import Person, Store
@@ -58,6 +60,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], datetime]
     passwords: Passwords
     logging_in: LoggingIn
+    programs: ProgramTrail
+    rotation: Rotation
     sign_on_bond: SealedCookie[Any]
     challenges: SealedCookie[Any]
     sign_on: OpenId | None = None
@@ -65,6 +69,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     archive: Callable[[str, Path], int] | None = None
     uploads: Uploads | None = None
     notices: Desk | None = None
+    request_guests: Callable[[], None] | None = None
+    """Have guests in Kibana made and removed; None where there is no Kibana."""
 
 
 def address_of(request: Request) -> str:

@@ -93,6 +93,7 @@ def withdraw(services: InServices, invite_id: str) -> Response:
 
 def _page(request: Request, services: Services, wrong: Tried | None = None, made: NewInvite | None = None) -> Response:
     now = services.clock()
+    services.programs.flush()
     names = {one.id: one.display_name for one in services.store.people.list()}
     mailed: str | GlucoflowError = sent_by_mail(request, services, made) if made else ""
     return services.pages.render(

@@ -25,6 +25,8 @@ from glucoflow.service.mail import Mail
 from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenId
 from glucoflow.service.passwords import Passwords
+from glucoflow.service.program_trail import ProgramTrail
+from glucoflow.service.rotation import Rotation
 from glucoflow.service.uploads import Uploads
 from glucoflow.store import Store
 from glucoflow.web import (
@@ -34,6 +36,7 @@ from glucoflow.web import (
     connect_routes,
     insight_routes,
     invite_routes,
+    key_routes,
     language_routes,
     login_routes,
     notice_routes,
@@ -85,11 +88,12 @@ def create_app(
     mail: Mail | None = None,
     archive: Callable[[str, Path], int] | None = None,
     notices: Desk | None = None,
+    request_guests: Callable[[], None] | None = None,
 ) -> FastAPI:
     """The app, over the charts that come with glucoflow. `clock` gives the aware present. Raises Misconfigured.
 
     Without `uploads` no files are taken; without `mail` invitations are only shown, without `archive` none is made,
-    without `notices` nobody is told anything.
+    without `notices` nobody is told anything, and without `request_guests` there is no Kibana.
     """
     signer, hashing = Signer(options.secret), passwords or Passwords()
     app = FastAPI(title="glucoflow", docs_url=None, redoc_url=None, openapi_url=None)
@@ -113,6 +117,9 @@ def create_app(
         archive=archive,
         uploads=uploads,
         notices=notices,
+        programs=ProgramTrail(store, clock),
+        rotation=Rotation(store, clock),
+        request_guests=request_guests,
     )
     app.add_middleware(BodyLimit, refuse=_refused_body)  # inside the guard, which says who is logged in
     app.middleware("http")(_guard)
@@ -135,7 +142,7 @@ def create_app(
         notice_routes,
     )
     log_ins = (login_routes, sign_on_routes, passkey_routes)
-    people = (*log_ins, language_routes, account_routes, accounts_routes, invite_routes)
+    people = (*log_ins, language_routes, account_routes, accounts_routes, key_routes, invite_routes)
     for routes in (*people, oauth_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app

@@ -61,7 +61,7 @@ def _action(method: str, route: str) -> Action:
         return "exported"
     if method in ("GET", "HEAD"):
         return "looked at"
-    if "/shares" in route or "/invites" in route or "/guests" in route:
+    if "/shares" in route or "/invites" in route or "guests" in route:
         return "shared"
     return "deleted" if route.endswith("/delete") else "changed"
 

@@ -8,10 +8,12 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.errors import GlucoflowError, Rejected
+from glucoflow.model.said import said
 from glucoflow.service.visitors import is_open_home
 from glucoflow.store import Person
 from glucoflow.store.audit import Deed
 from glucoflow.store.invites import Asked, NewInvite
+from glucoflow.store.kibana_guests import NewKibanaGuest
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.shares import NewShare
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
@@ -114,6 +116,35 @@ def revoke(services: InServices, person: InPerson, share_id: str) -> Response:
     return RedirectResponse(f"/people/{person.id}/access", 303)
 
 
+@router.post("/people/{user_id}/kibana-guests", dependencies=[CHANGE, OurForm])
+def kibana_guest(
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    name: Annotated[str, Form()] = "",
+    until: Annotated[str, Form()] = "",
+) -> Response:
+    """A login in Kibana, for whoever works there. Whoever may make logins makes it; the pages may not."""
+    if services.request_guests is None:
+        raise HTTPException(404, said("There is no Kibana here."))
+    try:
+        ends = _end_of(person, until)
+        made = services.store.kibana_guests.ask(person.id, name, ends, visitor(request).name, services.clock())
+    except Rejected as error:
+        return _page(request, services, person, tried("kibana", {"name": name, "until": until}, error, {}))
+    services.request_guests()
+    return _page(request, services, person, in_kibana=made)
+
+
+@router.post("/people/{user_id}/kibana-guests/{guest_id}/withdraw", dependencies=[CHANGE, OurForm])
+def withdraw_kibana_guest(services: InServices, person: InPerson, guest_id: str) -> Response:
+    if not services.store.kibana_guests.withdraw(person.id, guest_id, services.clock()):
+        raise HTTPException(404, said("This guest is not there any more."))
+    if services.request_guests is not None:
+        services.request_guests()
+    return RedirectResponse(f"/people/{person.id}/access", 303)
+
+
 @router.get("/share/{token}", dependencies=[OPEN])
 def open_share(request: Request, services: InServices, token: str) -> Response:
     """Let this browser in as long as the link works, and on to its first page; the link is in no address any more.
@@ -147,8 +178,10 @@ def _page(
     *,
     invited: NewInvite | None = None,
     shared: NewShare | None = None,
+    in_kibana: NewKibanaGuest | None = None,
 ) -> Response:
     now = services.clock()
+    services.programs.flush()
     today = now.astimezone(ZoneInfo(person.zone)).date()
     link = f"{request.url.scheme}://{request.headers.get('host', '')}/share/{shared.token}" if shared else ""
     mailed: str | GlucoflowError = sent_by_mail(request, services, invited) if invited else ""
@@ -167,6 +200,9 @@ def _page(
         invited={"name": invited.invite.name, "link": invite_link(request, invited)} if invited else None,
         mailed=mailed,
         shared={"name": shared.share.name, "link": link} if shared else None,
+        in_kibana=in_kibana,
+        kibana=services.request_guests is not None,
+        kibana_guests=services.store.kibana_guests.list(person.id),
         pages_to_share=PAGES,
         today=today,
         usual=today + USUAL,

@@ -74,6 +74,8 @@ WAY_WORDS = {
 ACTION_WORDS = {
     "opened": said("opened"),
     "looked at": said("looked at"),
+    "read by": said("read by"),
+    "sent by": said("sent by"),
     "changed": said("changed"),
     "exported": said("exported"),
     "shared": said("shared"),

@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
+from pydantic import HttpUrl, SecretStr
 
 from glucoflow.es.client import make_client
 from glucoflow.es.queries import Queries
 from glucoflow.es.scan import scan
+from glucoflow.model.errors import Unavailable
 from glucoflow.provider import Limits
-from glucoflow.service.deletion import delete_person
+from glucoflow.service.deletion import StoppedHalfway, delete_person
+from glucoflow.service.kibana_guests import bring_guests_up_to_date
 from glucoflow.service.maintenance import nobodys
 from glucoflow.service.runtime import Runtime
+from glucoflow.settings import KibanaSettings
 from glucoflow.simulators.dexcom import demo_scenario
 from glucoflow.simulators.faulty_wire import Asked
 from tests.es.proxy import Proxy, proxied
 from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
+from tests.kibana.stand_in import PASSWORD, USER, Kibana, running
 from tests.node import Node
 
 
@@ -101,3 +107,47 @@ def test_a_neighbour_goes_on(open_house: OpenHouse) -> None:
         house.sync()
         assert house.values("alma") == house.truth("alma")
         assert nobodys(house.rt) == ()
+
+
+def test_a_half_that_fails_is_named_and_the_rest_is_done_when_repeated(house: House) -> None:
+    """First Kibana is away, then Elasticsearch; then both are there."""
+    house.sync("alma")
+    straight, settings = house.rt, house.rt.settings
+    token = straight.store.receipts.ask("alma", NOW)
+    guest = straight.store.kibana_guests.ask("alma", "Dr. Ott", NOW + timedelta(days=900), "Alma", NOW)
+    with running(Kibana()) as kibana:
+        es = settings.es.model_copy(update={"endpoint": HttpUrl(kibana.url)})  # logins, which the stand-in has too
+        there = KibanaSettings(url=HttpUrl(kibana.url), user=USER, password=SecretStr(PASSWORD))
+        with_kibana = replace(straight, settings=settings.model_copy(update={"kibana": there, "es": es}))
+        assert bring_guests_up_to_date(with_kibana).made == 1
+        assert kibana.users[guest.guest.id]["roles"] == ["guest.cgm-alma"]
+        assert kibana.roles["guest.cgm-alma"]["elasticsearch"]["indices"][0]["names"] == [straight.names.alias("alma")]
+        assert kibana.roles["guest.cgm-alma"]["kibana"] == [{"base": ["read"], "feature": {}, "spaces": ["cgm-alma"]}]
+
+        away = KibanaSettings(url=HttpUrl("http://127.0.0.1:9"), user=USER, password=SecretStr(PASSWORD))
+        with pytest.raises(StoppedHalfway) as first:
+            delete_person(replace(straight, settings=settings.model_copy(update={"kibana": away, "es": es})), "alma")
+        assert "Deleted so far: connections and their secrets. Not yet: Kibana, Elasticsearch" in str(first.value)
+        assert first.value.exit_code == Unavailable.exit_code
+        assert straight.store.people.find("alma") is not None
+        assert straight.queries.counts("alma") != {}
+
+        nowhere = make_client("http://127.0.0.1:9", None, None)
+        no_es = replace(with_kibana, client=nowhere, queries=Queries(nowhere, straight.names))
+        with pytest.raises(StoppedHalfway, match=r"connections and their secrets, Kibana\. Not yet: Elasticsearch"):
+            delete_person(no_es, "alma")
+        nowhere.close()
+        assert guest.guest.id not in kibana.users
+        found = straight.store.receipts.find(token)
+        assert found is not None
+        assert found.text is None
+        assert "Then delete again" in (found.so_far or "")
+
+        receipt = delete_person(with_kibana, "alma")
+    assert receipt.left == 0
+    assert sum(receipt.documents.values()) > 0
+    assert gone(straight)
+    found = straight.store.receipts.find(token)
+    assert found is not None
+    assert found.so_far is None
+    assert "0 rows and indices are left" in (found.text or "")

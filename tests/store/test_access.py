@@ -7,6 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from glucoflow.model.errors import Rejected
+from glucoflow.service.program_trail import ProgramTrail
+from glucoflow.simulators.settable_clock import SettableClock
 from glucoflow.store import Store
 from glucoflow.store.audit import Deed
 from glucoflow.store.invites import INVITE_LASTS, Asked
@@ -86,6 +88,56 @@ def test_looks_within_an_hour_are_one_row(store: Store) -> None:
 def test_the_trail_ends_after_a_year(store: Store) -> None:
     store.audit.add(Deed(who="Ott", action="shared"), NOW)
     store.audit.add(Deed(who="Ott", action="logged in"), NOW + timedelta(days=365))
+    assert store.audit.forget(NOW + timedelta(days=365)) == 0
     assert len(store.audit.list()) == 2
-    store.audit.add(Deed(who="Ott", action="logged in"), NOW + timedelta(days=367))
-    assert [one.deed.action for one in store.audit.list()] == ["logged in", "logged in"]
+    assert store.audit.forget(NOW + timedelta(days=367)) == 1
+    assert [one.deed.action for one in store.audit.list()] == ["logged in"]
+
+
+def test_a_phone_that_polls_each_minute_is_one_row_a_day(store: Store) -> None:
+    store.people.add("anna", "Anna", NOW)
+    clock = SettableClock(NOW.replace(hour=0, minute=0))
+    trail = ProgramTrail(store, clock)
+    for minute in range(1440 + 10):
+        clock.set(NOW.replace(hour=0, minute=0) + timedelta(minutes=minute))
+        trail.read("Phone", "anna", "Nightscout's API", "192.168.1.7")
+        if minute % 5 == 0:
+            trail.sent("Phone", "anna", "Nightscout's API", "192.168.1.7")
+    trail.flush()
+    told = [(one.deed.action, one.deed.who, one.times) for one in store.audit.of_person("anna")]
+    assert sorted(told) == [
+        ("read by", "Phone", 10), ("read by", "Phone", 1440), ("sent by", "Phone", 2), ("sent by", "Phone", 288),
+    ]  # fmt: skip
+
+
+def test_what_programs_do_within_a_minute_is_counted_before_it_is_written(store: Store) -> None:
+    store.people.add("anna", "Anna", NOW)
+    trail = ProgramTrail(store, lambda: NOW)
+    for _ in range(50):
+        trail.read("Phone", "anna", "MCP")
+    assert [one.times for one in store.audit.of_person("anna")] == [1], "the first is seen at once"
+    trail.flush()
+    trail.flush()
+    assert [one.times for one in store.audit.of_person("anna")] == [50]
+
+
+def test_a_guest_in_kibana_is_asked_for_made_and_ended(store: Store) -> None:
+    store.people.add("anna", "Anna", NOW)
+    end = NOW + timedelta(days=1)
+    first, second = (store.kibana_guests.ask("anna", name, end, "Anna", NOW) for name in ("Ott", "مريم 🦊"))
+    assert {one.guest.id: one.password.get_secret_value() for one in store.kibana_guests.to_make(NOW)} == {
+        one.guest.id: one.password.get_secret_value() for one in (first, second)
+    }
+    store.rotate()
+    store.kibana_guests.made(first.guest.id, NOW)
+    assert [one.guest.id for one in store.kibana_guests.to_make(NOW)] == [second.guest.id]
+    assert store.kibana_guests.to_end(NOW) == ()
+    assert not store.kibana_guests.withdraw("ben", first.guest.id, NOW)
+    assert store.kibana_guests.withdraw("anna", first.guest.id, NOW)
+    assert [one.id for one in store.kibana_guests.to_end(NOW)] == [first.guest.id]
+    store.kibana_guests.gone(first.guest.id, NOW)
+    assert [one.id for one in store.kibana_guests.to_end(end)] == [second.guest.id], "its time is over"
+    assert store.kibana_guests.to_make(end) == ()
+    for name, until in (("", end), ("x", NOW)):
+        with pytest.raises(Rejected):
+            store.kibana_guests.ask("anna", name, until, "Anna", NOW)

@@ -4,14 +4,18 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from glucoflow.model.errors import Rejected, Retryable
 from glucoflow.model.ingestion import Counts, RejectedRecord, Window
+from glucoflow.model.notices import Message, State, Terms
 from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
 from glucoflow.store.audit import Deed
 from glucoflow.store.invites import Asked as Invited
 from glucoflow.store.login_accounts import Grant
+from glucoflow.store.notices import Addressed, Told
+from glucoflow.store.passkeys import Passkey
 from glucoflow.store.tables import Base
 from tests.store.conftest import NOW, Place, connect, pair
 
@@ -87,7 +91,7 @@ def test_an_unknown_person_is_named_with_those_who_are_known(store: Store) -> No
 def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store, place: Place) -> None:
     def rows() -> dict[str, int]:
         with place.database() as database, database.read() as session:
-            nobodys = {"calls", "login_sessions", "login_waits", "receipts", "partners"}  # of the whole installation
+            nobodys = {"calls", "login_sessions", "login_waits", "receipts", "partners", "spent"}  # of everybody
             tables = [table for table in Base.metadata.sorted_tables if table.name not in nobodys]
             return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
@@ -107,7 +111,16 @@ def test_deleting_a_person_leaves_nothing_of_them_and_all_of_others(store: Store
         taken = store.partners.take_code(code, partner.partner.id, NOW)
         assert taken is not None
         store.partners.issue(taken.grant.id, f"{user_id} access", f"{user_id} refresh", NOW)
-        store.login_accounts.add(user_id, "hash", NOW, grant=Grant(user_id=user_id, level="own", until=None))
+        own = store.login_accounts.add(user_id, "hash", NOW, grant=Grant(user_id=user_id, level="own", until=None))
+        key = Passkey(
+            id=user_id, account_id=own.id, name="Phone", host="localhost", public_key=b"p", uses=0, created_at=NOW
+        )
+        store.passkeys.add(key)
+        store.kibana_guests.ask(user_id, "Dr. Ott", NOW + DAY, "Anna", NOW)
+        receiver = store.receivers.add(user_id, "Phone", "mail", SecretStr("a@x.example"), "a…", ["low"], NOW)
+        store.receivers.set_terms(user_id, Terms())
+        sent = [Addressed(receiver.id, Message(title="Low", body="Low"), f"{user_id} token")]
+        store.notices.look(user_id, "low", lambda _: Told(State(since=NOW), sent, NOW + DAY), NOW)
         store.invites.add(Invited(name="Dr. Ott", unit="mg/dL", zone="UTC", user_id=user_id), "Anna", NOW)
         store.shares.add(user_id, "School", ["now"], NOW + DAY, "Anna", NOW)
         store.audit.add(Deed(who="Dr. Ott", action="looked at", what="now", user_id=user_id), NOW)

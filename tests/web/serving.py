@@ -164,6 +164,7 @@ def site(
                     providers=providers,
                 )
             ),
+            request_guests=lambda: synced.append("guests in Kibana"),
         )
         apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC))
         served = whole_site(app, apps, Queries(client, names))
