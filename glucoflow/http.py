@@ -250,14 +250,15 @@ def _date(text: str) -> datetime | None:
 def refuse_plain_http(url: str, setting: str) -> None:
     """Raises Misconfigured for an http:// address that is not on this machine: secrets would travel in the open."""
     split = urlsplit(url)
-    if split.scheme == "http" and not _is_loopback(split.hostname or ""):
+    if split.scheme == "http" and not is_loopback(split.hostname or ""):
         raise Misconfigured(
             f"{setting} is an http:// address: secrets would be sent to {split.hostname} unencrypted.",
             remedy=f"Use its https:// address in {setting}.",
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

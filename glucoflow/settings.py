@@ -157,6 +157,28 @@ class NoticeSettings(BaseSettings):
     deadline_seconds: float = Field(20, ge=1, le=120, description="longest time for sending after a sync")
 
 
+class MqttSettings(BaseSettings):
+    """A broker of MQTT that newest readings are published to, for Home Assistant; nobody's unless they are named."""
+
+    model_config = settings_config("MQTT_")
+
+    host: str | None = Field(None, description="the broker; without one, nothing is published")
+    port: int = Field(1883, ge=1, le=65535, description="its port; usually 8883 with TLS")
+    tls: bool = Field(False, description="encrypted; without it only to this machine, unless MQTT_ALLOW_PLAIN")
+    allow_plain: bool = Field(False, description="unencrypted to another machine too, in a network of your own")
+    ca_certs: Path | None = Field(None, description="CA certificate file of the broker, if it has one of its own")
+    username: str | None = Field(None, description="user at the broker")
+    password: SecretStr | None = Field(None, description="password at the broker")
+    people: str = Field("", description="whose readings are published: user ids, by comma")
+    prefix: str = Field("glucoflow", pattern=r"^[A-Za-z0-9_-]+$", description="first word of our topics")
+    discovery: str = Field("homeassistant", pattern=r"^[A-Za-z0-9_/-]+$", description="Home Assistant's own topic")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`people`, one by one."""
+        return tuple(dict.fromkeys(one.strip() for one in self.people.split(",") if one.strip()))
+
+
 class PrefectSettings(BaseSettings):
     """Prefect's server. Without PREFECT_API_URL, `glucoflow up` runs one of its own."""
 
@@ -208,6 +230,7 @@ class Settings(BaseSettings):
     sign_on: SignOnSettings = Field(default_factory=SignOnSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     notices: NoticeSettings = Field(default_factory=NoticeSettings)
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,9 +28,11 @@ from glucoflow.service.archive import write_archive
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.mail import mail_of
 from glucoflow.service.maintenance import provision_everything
+from glucoflow.service.mqtt import Publishing
 from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenIdProvider
 from glucoflow.service.overdue import overdue_of
+from glucoflow.service.questions import Questions
 from glucoflow.service.ranking import ranking_anew
 from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
@@ -51,7 +54,7 @@ LOGGING_CONFIG = Path(__file__).parents[2] / "flows" / "logging.yml"
 def serve_web(settings: Settings, port: int | None) -> None:
     """Serve the pages until told to stop. Raises Misconfigured for an open address without a password."""
     _refuse_open_door(settings)
-    with open_runtime(settings) as rt, AfterUploads(rt) as after_uploads:
+    with open_runtime(settings) as rt, AfterUploads(rt) as after_uploads, _publishing(rt):
         rt.store.examine()
         config = uvicorn.Config(
             _site(rt, after_uploads),
@@ -90,6 +93,19 @@ def _refuse_open_door(settings: Settings) -> None:
                 remedy="Set WEB_PASSWORD in .env, make an account with `glucoflow accounts add NAME --operator`, or "
                 "set WEB_HOST=127.0.0.1.",
             )
+
+
+def _publishing(rt: Runtime) -> Publishing:
+    """Newest readings by MQTT, where a broker is set."""
+    questions = Questions(rt.store, rt.queries, rt.clock)
+
+    def usual_delay(user_id: str) -> timedelta:
+        delays = [rt.providers.delay(one.provider, one.region) for one in rt.store.connections.for_user(user_id)]
+        return min(delays, default=timedelta())
+
+    return Publishing(
+        rt.settings.mqtt, lambda: {one.id: one for one in rt.store.people.list()}, questions.latest, usual_delay
+    )
 
 
 def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
