@@ -15,7 +15,7 @@ COPY kibana kibana
 RUN uv sync --no-dev
 
 FROM python:3.12.12-slim-bookworm
-RUN useradd --system --uid 10001 --create-home glucoflow && install -d -o glucoflow -g glucoflow -m 0700 /data /prefect
+RUN groupadd --system --gid 10001 glucoflow && useradd --system --uid 10001 --gid 10001 --create-home glucoflow && install -d -o glucoflow -g glucoflow -m 0700 /data /prefect /backups
 # Root's: what runs cannot change itself.
 COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH \
@@ -23,6 +23,13 @@ ENV PATH=/app/.venv/bin:$PATH \
     PREFECT_HOME=/data/prefect \
     PREFECT_SERVER_ANALYTICS_ENABLED=false \
     DO_NOT_TRACK=1
+ARG VERSION=local
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="glucoflow" \
+      org.opencontainers.image.description="Glucose data in an Elasticsearch of your own" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
 USER glucoflow
 WORKDIR /app
 VOLUME /data

@@ -9,7 +9,7 @@ for name in ELASTIC_PASSWORD ES_PASSWORD KIBANA_PASSWORD KIBANA_PROVISION_PASSWO
     problems+=("$name is not set")
   elif [ "$name" = GLUCOFLOW_TOKEN_KEY ]; then
     [[ $value =~ ^[A-Za-z0-9_=,-]+$ ]] || problems+=("$name is no Fernet key")
-  elif [[ ! $value =~ ^[A-Za-z0-9]+$ ]]; then
+  elif [ "$name" != WEB_PASSWORD ] && [[ ! $value =~ ^[A-Za-z0-9]+$ ]]; then
     problems+=("$name must be letters and digits only")
   elif [ "$name" = KIBANA_KEY ] && [ ${#value} -lt 32 ]; then
     problems+=("$name must have at least 32 characters")
@@ -18,6 +18,6 @@ for name in ELASTIC_PASSWORD ES_PASSWORD KIBANA_PASSWORD KIBANA_PROVISION_PASSWO
   fi
 done
 [ ${#problems[@]} -eq 0 ] && exit 0
-printf 'Nothing was started. In .env (see .env.example):\n' >&2
+printf 'Nothing was started. In .env (`sh docker/init.sh` writes one, .env.example explains):\n' >&2
 printf '  - %s\n' "${problems[@]}" >&2
 exit 78

@@ -18,6 +18,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.abandoned import end_abandoned
 from flows.asking import NOW, POOL, SHARE
 from flows.backfill import backfill
+from flows.backup import backup
 from flows.dashboards import dashboards, kibana_guests
 from flows.inbox import inbox
 from flows.maintenance import delete_user, disconnect, provision_all, retention
@@ -27,7 +28,7 @@ from flows.summarize import summarize
 from flows.sync import sync
 from flows.tokens import refresh_tokens
 from flows.transfer import archive_flow, export_flow, import_flow
-from glucoflow.settings import Settings
+from glucoflow.settings import BackupSettings, Settings
 
 # A late sync is useless beside one that runs (checkpoints catch up); a second backfill waits for the first. What
 # somebody asks for waits for its turn: people who connect within a second of one another are synced at once.
@@ -40,7 +41,7 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
     """Every flow with when it runs, and how many of it at a time; its deployment's name is the flow's, or given.
 
     The sync has three: the scheduled one, `share`, whose runs help it on other workers, and `now`. The dashboards' one
-    has a schedule only where a Kibana is configured.
+    has a schedule only where a Kibana is configured, the backup's where there is a passphrase.
     """
     hourly = timedelta(hours=1)
     return [
@@ -58,11 +59,16 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (inbox, {"interval": timedelta(minutes=15), "concurrency_limit": ONE_AT_A_TIME}),
         (notices, {"interval": timedelta(minutes=15), "concurrency_limit": ONE_AT_A_TIME}),
         (summarize, {"cron": "30 3 * * *", "concurrency_limit": IN_TURN}),
+        (backup, {"cron": _nightly(settings.backup), "concurrency_limit": IN_TURN}),
         (provision_all, {}),
         (disconnect, {}),
         (delete_user, {}),
         (retention, {}),
     ]
+
+
+def _nightly(settings: BackupSettings) -> str | None:
+    return f"{settings.at.minute} {settings.at.hour} * * *" if settings.scheduled else None
 
 
 def _name(deployment: str) -> str:

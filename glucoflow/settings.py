@@ -96,6 +96,16 @@ class WebSettings(BaseSettings):
     )
 
 
+class ForwardedSettings(BaseSettings):
+    """What a reverse proxy in front of the pages is believed."""
+
+    model_config = settings_config("FORWARDED_")
+
+    allow_ips: str = Field(
+        "127.0.0.1", description="addresses or networks of reverse proxies in front of the pages, by comma"
+    )
+
+
 class PartnerSettings(BaseSettings):
     """What is asked of partners that fetch people's data with their consent."""
 
@@ -179,6 +189,29 @@ class MqttSettings(BaseSettings):
         return tuple(dict.fromkeys(one.strip() for one in self.people.split(",") if one.strip()))
 
 
+class BackupSettings(BaseSettings):
+    """Backups: with a passphrase, one is made every night, and the first of each week is tried out."""
+
+    model_config = settings_config("BACKUP_")
+
+    dir: Path | None = Field(None, description="folder for backups; default: backups in the data folder")
+    passphrase: SecretStr | None = Field(None, description="what backups are encrypted with; keep it elsewhere too")
+    passphrase_file: Path | None = Field(None, description="a file with the passphrase instead")
+    at: time = Field(time(4, 10), description="when the nightly one is made, UTC")
+    keep_daily: int = Field(7, ge=1, description="backups to keep: the newest of each of so many days")
+    keep_weekly: int = Field(5, ge=0, description="and of so many weeks")
+    keep_monthly: int = Field(12, ge=0, description="and of so many months")
+
+    def folder(self, data_dir: Path) -> Path:
+        """Where backups go."""
+        return self.dir or data_dir / "backups"
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether there is a passphrase that needs nobody to type it."""
+        return self.passphrase is not None or self.passphrase_file is not None
+
+
 class PrefectSettings(BaseSettings):
     """Prefect's server. Without PREFECT_API_URL, `glucoflow up` runs one of its own."""
 
@@ -226,11 +259,13 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default_factory=StoreSettings)
     sync: SyncSettings = Field(default_factory=SyncSettings)
     web: WebSettings = Field(default_factory=WebSettings)
+    forwarded: ForwardedSettings = Field(default_factory=ForwardedSettings)
     partner: PartnerSettings = Field(default_factory=PartnerSettings)
     sign_on: SignOnSettings = Field(default_factory=SignOnSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     notices: NoticeSettings = Field(default_factory=NoticeSettings)
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    backup: BackupSettings = Field(default_factory=BackupSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)
     log: LogSettings = Field(default_factory=LogSettings)

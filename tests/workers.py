@@ -161,7 +161,10 @@ def own_name() -> str:
 
 def own_environment(folder: Path) -> None:
     """None of the caller's settings reach a test, and Prefect keeps nothing in the caller's home."""
-    ours = ("DEXCOM_", "DEMO_", "ES_", "GLUCOFLOW_", "SYNC_", "WEB_", "PREFECT_", "KIBANA_", "LOG_", "DATABASE_")
+    ours = (
+        *("BACKUP_", "DATABASE_", "DEMO_", "DEXCOM_", "ES_", "FORWARDED_"),
+        *("GLUCOFLOW_", "KIBANA_", "LOG_", "PREFECT_", "SYNC_", "WEB_"),
+    )
     for name in [name for name in os.environ if name.startswith(ours)]:
         del os.environ[name]
     os.environ["PREFECT_HOME"] = str(folder)

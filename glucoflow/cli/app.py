@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from glucoflow.cli import accounts, annotations, apps, connections, files, notices, partners, processes, upkeep
+from glucoflow.cli import accounts, annotations, apps, backups, connections, files, notices, partners, processes, upkeep
 from glucoflow.cli.console import Json, say_error, settings_for
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.simulators.__main__ import main as simulate
@@ -97,11 +97,14 @@ def doctor(
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "up": up,
+    "init": upkeep.init,
     "sync": connections.sync,
     "backfill": connections.backfill,
     "people": people,
     "status": status,
     "doctor": doctor,
+    "backup": backups.backup,
+    "restore": backups.restore,
     "mcp": processes.mcp,
     "web": processes.web,
     "serve": processes.serve,
@@ -128,6 +131,7 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 for _name, _group in {
     "keys": upkeep.keys_app,
+    "store": backups.store_app,
     "connection": connections.connection_app,
     "rejected": connections.rejected_app,
     "kibana": upkeep.kibana_app,

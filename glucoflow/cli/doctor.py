@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import requests
 from rich.console import Console
 from rich.markup import escape
 
+from glucoflow.backup.keeping import backups_in
 from glucoflow.es.client import check
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.model.words import count
@@ -26,6 +27,7 @@ from glucoflow.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 2**30
 MOST_SKEW_SECONDS = 120
+OLDEST_BACKUP = timedelta(days=2)
 
 Check = tuple[str, Callable[[], str]]
 """A part's name, and what looks at it: returns a finding in words, or raises with the cure."""
@@ -56,6 +58,7 @@ def checks(settings: Settings, quick: bool) -> Iterator[Check]:
         yield "Java", lambda: _java()
     yield "people", lambda: _people(settings)
     yield "disk", lambda: _disk(settings)
+    yield "backups", lambda: _backups(settings)
     yield "consents", lambda: _consents(settings)
     yield "Prefect", lambda: _prefect(settings)
     yield "schedule", lambda: _schedule(settings)
@@ -145,6 +148,22 @@ def _disk(settings: Settings) -> str:
             remedy="Free some space, or move the data folder (GLUCOFLOW_DATA_DIR).",
         )
     return f"{free / 2**30:.0f} GiB free"
+
+
+def _backups(settings: Settings) -> str:
+    made = backups_in(settings.backup.folder(settings.store.data_dir))
+    if not settings.backup.scheduled:
+        by_hand = f"the newest is of {made[-1].made_at:%Y-%m-%d}" if made else "there is none"
+        return f"none is made by itself, since no BACKUP_PASSPHRASE is set; {by_hand}"
+    if not made:
+        return f"none yet; the first is made at {settings.backup.at:%H:%M} UTC"
+    age = datetime.now(UTC) - made[-1].made_at
+    if age > OLDEST_BACKUP:
+        raise Unavailable(
+            f"The newest backup is {age.days} days old, though one is to be made every night.",
+            remedy="Look at the last runs of the flow `backup` in Prefect, or make one now: `glucoflow backup`.",
+        )
+    return f"{len(made)}, the newest of {made[-1].made_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _prefect(settings: Settings) -> str:

@@ -64,6 +64,7 @@ def serve_web(settings: Settings, port: int | None) -> None:
             access_log=False,
             ws="wsproto",
             timeout_graceful_shutdown=STOPS_WITHIN_S,
+            forwarded_allow_ips=settings.forwarded.allow_ips,
         )
         server = uvicorn.Server(config)
         with suppress(SystemExit):  # how uvicorn ends where it cannot have the port

@@ -4,7 +4,6 @@ The parts start at the same time where they can. `stop` ends all of them within 
 """
 
 import json
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -17,13 +16,15 @@ import requests
 from rich.progress import Progress
 
 from glucoflow.cli.kept_secrets import kept_secret
+from glucoflow.cli.own_node import own_node, start
+from glucoflow.cli.ports import free_port
 from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
 from glucoflow.model.errors import Unavailable
-from glucoflow.node.local import LocalNode, NodeSettings
+from glucoflow.node.local import LocalNode
 from glucoflow.node.supervise import Child, stop_all
 from glucoflow.service.prefect_api import LOGIN_FILE
 from glucoflow.service.running import Running
-from glucoflow.settings import Settings, cache_folder
+from glucoflow.settings import Settings
 from glucoflow.simulators import FAMILY, demo_doubles
 
 LOOPBACK = "127.0.0.1"
@@ -126,18 +127,8 @@ class Stack:
     def _start_elasticsearch(self) -> None:
         if self.elasticsearch:
             return
-        bar = self._progress.add_task("Elasticsearch", total=None)
-        es = self._settings.es
-        port = free_port(es.port)
-        ports = NodeSettings(port=port, transport_port=free_port(9300, frozenset({port})), heap=es.heap, home=es.home)
-        self._node = LocalNode(self._data, cache_folder(self._settings.store.cache_dir), ports)
-
-        def show(arrived: int, total: int) -> None:
-            megabytes = f"downloading, {arrived // 10**6} of {total // 10**6} MB"
-            self._progress.update(bar, completed=arrived, total=total, description=f"Elasticsearch ({megabytes})")
-
-        self.elasticsearch = self._node.start(show).url
-        self._progress.update(bar, description="Elasticsearch", completed=1, total=1)
+        self._node = own_node(self._settings)
+        self.elasticsearch = start(self._node, self._progress)
 
     def _start_prefect(self) -> None:
         if self.prefect_api:
@@ -214,25 +205,3 @@ def _wait_http(url: str, child: Child) -> None:
         f"The part called {child.name} did not start. Its log ends:\n{child.tail(12)}\n",
         remedy=f"The whole log is {child.log_path}.",
     )
-
-
-def free_port(wanted: int, taken: frozenset[int] = frozenset(), host: str = "127.0.0.1") -> int:
-    """`wanted`, or the next of the hundred ports behind it that nobody listens on, or any free one; 0 means any."""
-    if wanted:
-        for port in range(wanted, min(wanted + 100, 65536)):
-            if port not in taken and _can_bind(host, port):
-                return port
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def _can_bind(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do: a port in TIME_WAIT counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-        return True

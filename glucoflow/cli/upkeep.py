@@ -13,6 +13,29 @@ keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=Tru
 kibana_app = typer.Typer(help="Kibana's dashboards.", no_args_is_help=True)
 
 
+def init(
+    host: Annotated[
+        str | None, typer.Option("--host", help="Name that a reverse proxy with TLS answers to, if there is one.")
+    ] = None,
+) -> None:
+    """Write .env for docker compose: every secret made up, and one password that is yours. Never overwrites."""
+    from glucoflow.cli.backups import can_ask
+    from glucoflow.cli.beginning import new_password, write_settings
+    from glucoflow.cli.console import say
+    from glucoflow.provider import ENV_FILE
+    from glucoflow.settings import StoreSettings
+
+    typed = ""
+    if can_ask() and not ENV_FILE.exists():
+        asked = "One password, for the pages and for backups, 12 characters or more (Enter: one is made)"
+        typed = typer.prompt(asked, default="", show_default=False, hide_input=True, err=True)
+    password = typed or new_password()
+    write_settings(ENV_FILE, password, host, StoreSettings().data_dir)
+    if not typed:
+        say(f"Your password, for the pages and for backups: {password}", error=True)
+    say(f"{ENV_FILE.resolve()} is written. Next: docker compose up -d", error=True)
+
+
 @kibana_app.command("export")
 def kibana_export(
     out: Annotated[Path, typer.Option(help="File to write, ending in .ndjson.")],

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
@@ -44,6 +44,11 @@ class Database:
         self._engine = _sqlite(url, busy_seconds) if on_sqlite else _postgres(url)
         self._writer = self._engine.execution_options(**{_WRITES: True})
 
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """The SQLite database in this file."""
+        return cls(sqlite_url(path))
+
     def __repr__(self) -> str:
         return f"Database({self.url.render_as_string(hide_password=True)})"
 
@@ -68,6 +73,36 @@ class Database:
         """A writing connection, for migrations."""
         with self._served(), self._writer.connect() as connection:
             yield connection
+
+    @contextmanager
+    def moment(self) -> Iterator[Connection]:
+        """One moment of it, for as long as the block reads, while others write."""
+        level = {"isolation_level": "REPEATABLE READ"} if self.is_postgres else {}
+        with self._served(), self._engine.connect().execution_options(**level) as connection, connection.begin():
+            if self.is_postgres:
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
+
+    def back_up(self, copy: sqlite3.Connection) -> None:
+        """An SQLite database as it is now, into another one, while others write."""
+        with self._served(), self._engine.connect() as connection:
+            found = connection.connection.driver_connection
+            assert isinstance(found, sqlite3.Connection)  # noqa: S101 - of SQLite only
+            found.backup(copy)
+
+    def is_ours_alone(self) -> bool:
+        """Whether nobody else has this SQLite file open: then, and only then, its journal can be another one."""
+        self._engine.dispose()
+        path = Path(self.url.database or "").resolve()
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as own:
+            own.execute("PRAGMA busy_timeout=500").close()
+            try:
+                own.execute("PRAGMA journal_mode=DELETE").close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                return False
+        return True
 
     @contextmanager
     def _served(self) -> Iterator[None]:
@@ -110,6 +145,11 @@ def database_url(setting: SecretStr | None, folder: Path) -> URL:
     if url is not None and url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     path = Path(url.database) if url is not None and url.database else folder / SQLITE_FILE
+    return sqlite_url(path)
+
+
+def sqlite_url(path: Path) -> URL:
+    """The address of the SQLite database in this file."""
     return URL.create("sqlite+pysqlite", database=str(path))
 
 

@@ -78,13 +78,13 @@ _REFUSED = {"28P01": "the password", "28000": "the user", "3D000": "the database
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what SQLAlchemy raises about the database itself into our errors; programming errors pass as they are."""
+    """Turn what SQLAlchemy and SQLite raise about the database itself into our errors; our mistakes pass as such."""
     try:
         yield
     except exc.TimeoutError:
         raise Unavailable(_CROWDED[0], remedy=_CROWDED[1]) from None
-    except exc.DBAPIError as error:
-        known = explain(error.orig)
+    except (exc.DBAPIError, sqlite3.Error) as error:
+        known = explain(error.orig if isinstance(error, exc.DBAPIError) else error)
         if known is None:
             raise
         raise known from None  # the driver's text can hold a row's values

@@ -41,13 +41,26 @@ class Keys:
             return _cipher(self._setting.get_secret_value())
         self.refuse_old()
         key = Fernet.generate_key()
-        with _explained(self._path):
-            private_folder(self._folder)
-            with open(self._draft, "wb", opener=private) as file:
-                file.write(key + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+        self._lay(key)
         return _cipher(key.decode())
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a setting gives them."""
+        return self._setting is not None
+
+    def secret(self) -> SecretStr:
+        """The keys in use, newest first, by comma. Raises Misconfigured where there are none, Unavailable."""
+        return SecretStr(",".join(part.strip() for part in self._text().replace("\n", ",").split(",") if part.strip()))
+
+    def cipher(self) -> Cipher:
+        """The same, to open and to encrypt."""
+        return _cipher(self._text())
+
+    def adopt(self, keys: SecretStr) -> None:
+        """Have these keys ready for a store that is about to be filled; `settle` once it is. Raises as `refuse_old`."""
+        self.refuse_old()
+        self._lay(keys.get_secret_value().replace(",", "\n").encode())
 
     def refuse_old(self) -> None:
         """Raises Misconfigured if there is a key file: its database was deleted, or this is another one."""
@@ -77,6 +90,14 @@ class Keys:
                 os.link(self._draft, self._path)
             self._draft.unlink(missing_ok=True)
             log.info("made a new encryption key; back it up together with the database")
+
+    def _lay(self, key: bytes) -> None:
+        with _explained(self._path):
+            private_folder(self._folder)
+            with open(self._draft, "wb", opener=private) as file:
+                file.write(key + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
 
     def _text(self) -> str:
         if self._setting is not None:

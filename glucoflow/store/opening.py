@@ -115,6 +115,12 @@ class Store:
         """The keys at hand, newest first, by what tells them apart and nothing else."""
         return self._cipher.key_ids
 
+    def snapshot(self, to: Path) -> None:
+        """One moment of everything as an SQLite file at `to`, while work goes on. Raises as `copying.snapshot`."""
+        from glucoflow.store.copying import snapshot  # Alembic is a third of a second
+
+        snapshot(self._database, to, self._cipher)
+
     def rotate(self, on_progress: Callable[[int], None] = lambda _done: None) -> Rotated:
         """Encrypt everything anew with the newest key, in small steps, while work goes on. Raises WrongKey.
 

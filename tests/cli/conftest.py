@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from glucoflow.settings import Settings
 from glucoflow.simulators.dexcom import Client, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
 
-OURS = ("DEXCOM_", "ES_", "GLUCOFLOW_", "SYNC_", "WEB_", "PREFECT_", "KIBANA_", "LOG_")
+OURS = ("BACKUP_", "DEXCOM_", "ES_", "GLUCOFLOW_", "SYNC_", "WEB_", "PREFECT_", "KIBANA_", "LOG_")
 KEYS = {"DEXCOM_CLIENT_ID": "clinic", "DEXCOM_CLIENT_SECRET": "kept-between-us"}
 
 
@@ -97,14 +98,21 @@ class Cloud:
 @pytest.fixture
 def cloud(clean: pytest.MonkeyPatch, elasticsearch_node: Node, tmp_path: Path) -> Iterator[Cloud]:
     """Alma, connected with the app's own keys and not yet synced; everything else is in the environment."""
+    prefix = f"cli{os.getpid()}{tmp_path.name.lower()[-12:]}-".replace("_", "")
+    with running_cloud(clean, elasticsearch_node, prefix) as running:
+        yield running
+
+
+@contextmanager
+def running_cloud(clean: pytest.MonkeyPatch, node: Node, prefix: str, days: int = 2) -> Iterator[Cloud]:
+    """The same for as long as the block runs, with that many days; documents go below `prefix`."""
     clock = SettableClock(datetime.now(UTC))
-    scenario = demo_scenario(clock(), days=2)
+    scenario = demo_scenario(clock(), days=days)
     scenario = replace(scenario, people=(scenario.person("alma"),))
     client = Client(KEYS["DEXCOM_CLIENT_ID"], KEYS["DEXCOM_CLIENT_SECRET"], Client.redirect_uris)
     with running_simulator(scenario, clock=clock, client=client) as sim:
-        password = elasticsearch_node.password.get_secret_value()
-        here = {"ES_ENDPOINT": elasticsearch_node.url, "ES_USER": elasticsearch_node.username, "ES_PASSWORD": password}
-        prefix = f"cli{os.getpid()}{tmp_path.name.lower()[-12:]}-".replace("_", "")
+        password = node.password.get_secret_value()
+        here = {"ES_ENDPOINT": node.url, "ES_USER": node.username, "ES_PASSWORD": password}
         for name, value in {**KEYS, **here, "ES_INDEX": prefix, "DEXCOM_BASE_URL": sim.base_url}.items():
             clean.setenv(name, value)
         _connect(scenario.person("alma").name)

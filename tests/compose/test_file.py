@@ -1,16 +1,22 @@
 """docker-compose.yml by itself: what starts when, what is healthy when, and that nothing in it is made up."""
 
+import os
 import re
 import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from cryptography.fernet import Fernet
+from dotenv import dotenv_values
 from typer.main import get_command
 
 from glucoflow.cli.app import app
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 ONE_SHOTS = {"settings", "elasticsearch-setup", "postgres-setup", "provision", "dashboards", "demo"}
@@ -34,6 +40,86 @@ def services() -> dict[str, Any]:
     """The services, with YAML's merges done."""
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     return found
+
+
+def by_default(text: str) -> str:
+    """A text of the file where .env says nothing."""
+    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", text)
+
+
+def mebibytes(text: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)([mg])", by_default(text)).groups()  # type: ignore[union-attr]
+    return int(number) * {"m": 1, "g": 1024}[unit]
+
+
+def test_all_of_it_fits_into_four_gigabytes(services: dict[str, Any]) -> None:
+    """What runs for years, and with it any of the one-shots that run beside it; each has a limit of its own."""
+    limits = {name: mebibytes(one["mem_limit"]) for name, one in services.items() if "profiles" not in one}
+    always = sum(limit for name, limit in limits.items() if name not in ONE_SHOTS)
+    assert always + max(limits[name] for name in ONE_SHOTS & limits.keys()) <= 4096
+    assert all("mem_limit" in one for one in services.values())
+
+
+def test_everything_says_who_it_runs_as_and_no_log_fills_the_disk(services: dict[str, Any]) -> None:
+    for name, one in services.items():
+        assert one["user"] in {"10001:10001", "1000:0", "postgres"}, name
+        assert one["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}, name
+    user = re.search(r"useradd .*--uid (\d+) --gid (\d+)", (ROOT / "Dockerfile").read_text())
+    assert user is not None
+    assert services["web"]["user"] == ":".join(user.groups())
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers as each service does when it is well, or with 503."""
+
+    protocol_version = "HTTP/1.1"
+    well = True
+
+    def do_GET(self) -> None:
+        self._answer(200 if self.well else 503, b"missing authentication credentials" if self.well else b"")
+
+    def do_HEAD(self) -> None:
+        self._answer(302 if self.well else 503, b"")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def run_check(check: dict[str, Any], port: int) -> int:
+    """A health check as Docker runs it, of a service that is on this port."""
+    kind, *words = check["test"]
+    argv = {"CMD": words, "CMD-SHELL": ["/bin/sh", "-c", *words]}[kind]
+    here = [re.sub(r"localhost:\d+", f"127.0.0.1:{port}", word) for word in argv]
+    environment = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    return subprocess.run(here, env=environment, capture_output=True, check=False, timeout=60).returncode
+
+
+def test_each_health_check_over_http_tells_well_from_ill_and_from_away(services: dict[str, Any]) -> None:
+    checks = {name: one["healthcheck"] for name, one in services.items() if "healthcheck" in one}
+    assert {"elasticsearch", "kibana", "prefect-server", "worker", "web", "simulator", "postgres"} == set(checks)
+    del checks["postgres"]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name, check in checks.items():
+            Answering.well = True
+            assert run_check(check, server.server_port) == 0, name
+            Answering.well = False
+            assert run_check(check, server.server_port) != 0, name
+        server.shutdown()
+    [away] = free_ports(1)
+    assert all(run_check(check, away) != 0 for check in checks.values())
+
+
+def test_a_health_check_waits_for_the_start_and_then_hardly_looks(services: dict[str, Any]) -> None:
+    for name, one in services.items():
+        check = one.get("healthcheck", {"interval": "60s", "start_interval": "2s", "start_period": "5m"})
+        assert (check["interval"], check["start_interval"], check["start_period"]) == ("60s", "2s", "5m"), name
 
 
 def test_every_service_shows_its_health_or_ends(services: dict[str, Any]) -> None:
@@ -109,7 +195,7 @@ def test_images_are_pinned_and_ports_are_on_loopback(services: dict[str, Any]) -
 def test_mounted_files_and_volumes_exist(services: dict[str, Any]) -> None:
     named = set(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["volumes"])
     for one in services.values():
-        for volume in one.get("volumes", []):
+        for volume in map(by_default, one.get("volumes", [])):
             source = volume.split(":")[0]
             assert (ROOT / source).is_file() if source.startswith("./") else source in named, volume
 
@@ -150,6 +236,7 @@ def test_our_image_runs_as_a_user_who_cannot_change_the_program() -> None:
 @pytest.mark.parametrize(
     ("secret", "holders"),
     [
+        ("BACKUP_PASSPHRASE:-", {"worker"}),
         ("ELASTIC_PASSWORD", {"elasticsearch", "elasticsearch-setup"}),
         ("KIBANA_PROVISION_PASSWORD", {"elasticsearch-setup", "dashboards", "worker"}),
         ("KIBANA_PASSWORD", {"elasticsearch-setup", "kibana"}),
@@ -222,3 +309,60 @@ def test_a_bad_value_is_named_and_not_shown(name: str, value: str, words: str) -
     assert name in done.stderr
     assert words in done.stderr
     assert len(value) < 2 or value not in done.stderr
+
+
+def begun(folder: Path, way: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """.env as `glucoflow init` or docker/init.sh writes it, without anybody at a terminal."""
+    argv = {"sh": ["sh", str(ROOT / "docker" / "init.sh")], "init": [sys.executable, "-m", "glucoflow", "init"]}[way]
+    if way == "init" and arguments:
+        arguments = ("--host", *arguments)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder)}
+    return subprocess.run(
+        [*argv, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["sh", "init"])
+def test_a_beginning_has_every_secret_and_is_never_written_over(way: str, tmp_path: Path) -> None:
+    done = begun(tmp_path, way, "glucose.example.org")
+    assert done.returncode == 0, done.stderr
+    file = tmp_path / ".env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    written = dotenv_values(file)
+    values = {name: value for name, value in written.items() if value}
+    good = check(**{name: values[name] for name in GOOD})
+    assert (good.returncode, good.stderr) == (0, "")
+    assert values["BACKUP_PASSPHRASE"] == values["WEB_PASSWORD"]
+    assert values["WEB_PASSWORD"] in done.stderr
+    secrets = [values[name] for name in GOOD]
+    assert len(set(secrets)) == len(GOOD), "no secret twice"
+    assert all(len(one) >= 23 for one in secrets)
+    Fernet(values["GLUCOFLOW_TOKEN_KEY"])
+    assert values["WEB_ALLOWED_HOSTS"] == "glucose.example.org,localhost,127.0.0.1"
+    assert values["DEXCOM_REDIRECT_URI"] == "https://glucose.example.org/oauth/callback"
+    used = re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text())
+    assert set(written) <= set(used)
+    before = file.read_text()
+    again = begun(tmp_path, way)
+    assert (again.returncode, "is there already" in again.stderr) == (78, True)
+    assert file.read_text() == before
+
+
+def test_both_beginnings_write_the_same_lines(tmp_path: Path) -> None:
+    lines = []
+    for way in ("sh", "init"):
+        (tmp_path / way).mkdir()
+        assert begun(tmp_path / way, way, "x.example").returncode == 0
+        text = (tmp_path / way / ".env").read_text().partition("\n")[2]
+        secret = set(GOOD) | {"BACKUP_PASSPHRASE"}
+        lines.append(
+            [line.partition("=")[0] if line.partition("=")[0] in secret else line for line in text.splitlines()]
+        )
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("way", ["sh", "init"])
+def test_what_is_no_host_name_begins_nothing(way: str, tmp_path: Path) -> None:
+    assert begun(tmp_path, way, "https://x.example/").returncode in (2, 65)
+    assert list(tmp_path.iterdir()) == []

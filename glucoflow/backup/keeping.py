@@ -1,0 +1,65 @@
+"""Which backups there are, and which of them stay: the newest of each of the last days, weeks and months."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from glucoflow.settings import BackupSettings
+
+_NAME = re.compile(r"glucoflow-(\d{8}T\d{6}Z)\.age")
+_FORM = "%Y%m%dT%H%M%SZ"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """One backup: its file, and when it was made."""
+
+    path: Path
+    made_at: datetime
+
+
+def name_of(at: datetime) -> str:
+    """The name of the file of a backup that was made at this moment."""
+    return f"glucoflow-{at.astimezone(UTC):{_FORM}}.age"
+
+
+def backups_in(folder: Path) -> list[Kept]:
+    """The finished backups in a folder, oldest first. Other files are nobody's business."""
+    found = []
+    for path in folder.glob("glucoflow-*.age"):
+        matched = _NAME.fullmatch(path.name)
+        if matched:
+            found.append(Kept(path, datetime.strptime(matched[1], _FORM).replace(tzinfo=UTC)))
+    return sorted(found, key=lambda one: one.made_at)
+
+
+def superfluous(backups: Iterable[Kept], settings: BackupSettings) -> Sequence[Kept]:
+    """Those that may go: neither the newest of a day, a week or a month that is kept. The newest of all never goes."""
+    newest_first = sorted(backups, key=lambda one: one.made_at, reverse=True)
+    rules: tuple[tuple[Callable[[datetime], object], int], ...] = (
+        (lambda at: at.date(), settings.keep_daily),
+        (lambda at: at.isocalendar()[:2], settings.keep_weekly),
+        (lambda at: (at.year, at.month), settings.keep_monthly),
+    )
+    stays = set(newest_first[:1])
+    for span_of, spans in rules:
+        first: dict[object, Kept] = {}
+        for one in newest_first:
+            first.setdefault(span_of(one.made_at), one)
+        stays |= set(list(first.values())[:spans])
+    return [one for one in reversed(newest_first) if one not in stays]
+
+
+def prune(folder: Path, settings: BackupSettings) -> Sequence[Kept]:
+    """Delete those that may go; which ones went."""
+    gone = superfluous(backups_in(folder), settings)
+    for one in gone:
+        one.path.unlink(missing_ok=True)
+    return gone
+
+
+def is_first_of_week(at: datetime, others: Iterable[Kept]) -> bool:
+    """Whether none of `others` was made in the same week before."""
+    return all(one.made_at.isocalendar()[:2] != at.isocalendar()[:2] for one in others if one.made_at < at)

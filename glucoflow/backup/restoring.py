@@ -1,0 +1,266 @@
+"""Puts a backup into an empty place: all of it, or nothing that anybody would take for the whole.
+
+1. It is read to its end: a damaged one, or a wrong passphrase, changes nothing.
+2. The place is looked at: whoever is there already is a clear no.
+3. Documents go into indices that are marked as being restored and compared with what the backup says of them.
+4. Keys and store follow in one transaction, then the marks go.
+One that broke off before 4 is simply begun anew: what it left in Elasticsearch bears its mark.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from elasticsearch import Elasticsearch
+from pydantic import SecretStr
+
+from glucoflow.backup import contents
+from glucoflow.backup.contents import Counted, Ending, Manifest, Member, members, understood
+from glucoflow.backup.kept_settings import as_restored
+from glucoflow.backup.making import HOME_FILES, OnStep, one_at_a_time, working_folder
+from glucoflow.es import copies
+from glucoflow.es.copies import Line, Tally
+from glucoflow.es.names import Names
+from glucoflow.es.provision import ensure_runs, provision
+from glucoflow.files import private
+from glucoflow.model.errors import Fatal, Misconfigured, Unavailable
+from glucoflow.store import open_store
+from glucoflow.store.copying import copy_store, refuse_busy, refuse_used
+from glucoflow.store.crypto import Cipher
+from glucoflow.store.database import Database, database_url, is_missing
+from glucoflow.store.keys import Keys
+from glucoflow.store.migrate import canary, revision
+
+_LATER_SETTINGS = "settings-of-backup.env"
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to: as the settings say. `env_file` is where settings go; None for nowhere."""
+
+    data_dir: Path
+    database_url: SecretStr | None
+    token_key: SecretStr | None
+    client: Elasticsearch
+    names: Names
+    env_file: Path | None
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What was restored. `settings` is the file that its settings are in, if there were any to lay down."""
+
+    manifest: Manifest
+    documents: int
+    settings: Path | None
+
+
+def look_into(file: BinaryIO, passphrase: SecretStr, on_step: OnStep) -> tuple[Manifest, Mapping[str, Counted]]:
+    """Read a backup to its end and compare it with what it says of itself. Changes nothing. Raises as `members`."""
+    manifest: Manifest | None = None
+    counted: dict[str, Counted] = {}
+    tally, total, ending = Tally(), 0, None
+    for member in members(file, passphrase):
+        if manifest is None:
+            manifest = understood(member)
+        elif member.name.endswith(contents.TALLY):
+            told = member.as_(Counted)
+            counted[_whose(member)] = told
+            if told != _counted(tally):
+                raise contents.not_ours()
+            total, tally = total + tally.documents, Tally()
+        elif member.name.endswith(".ndjson"):
+            for line in member.lines():
+                tally.add(line)
+            on_step("reading", total + tally.documents, 0)
+        elif member.name == contents.END:
+            ending = member.as_(Ending)
+    if manifest is None or ending is None or ending.documents != total + tally.documents:
+        raise contents.not_ours()
+    return manifest, counted
+
+
+def restore(
+    file: Path, passphrase: SecretStr, place: Place, on_step: OnStep = lambda _what, _done, _all: None
+) -> Restored:
+    """Put the backup into the place, which must be empty. Nothing else may work there, which the caller sees to.
+
+    Raises UnreadableFile, Misconfigured (wrong passphrase, a place in use), Unavailable, and what Elasticsearch and the
+    store raise.
+    """
+    with _opened(file) as source, one_at_a_time(place.data_dir):
+        manifest, counted = look_into(source, passphrase, on_step)
+        refuse_used_place(place, manifest)
+        source.seek(0)
+        with working_folder(place.data_dir) as folder:
+            return _Restoring(place, manifest, counted, folder, on_step).run(source, passphrase)
+
+
+def refuse_used_place(place: Place, manifest: Manifest) -> None:
+    """Raises Misconfigured where somebody is there already, Unavailable where something runs."""
+    url = database_url(place.database_url, place.data_dir)
+    keys = Keys(place.token_key, place.data_dir)
+    if is_missing(url):
+        keys.refuse_old()
+    else:
+        with closing(Database(url)) as database:
+            refuse_busy(database, "the database that is to be filled")
+            with database.connect() as connection:
+                refuse_used(connection)
+                found = canary(connection) if revision(connection) else None
+        if found is not None:
+            keys.of_store(found)
+        else:
+            keys.refuse_old()
+    _, others = copies.unfinished(place.client, place.names, manifest.id)
+    there = {place.names.user_of(one.name) for one in others} & set(manifest.people)
+    if there:
+        raise Misconfigured(
+            f"Elasticsearch has an index of {len(there)} of the {len(manifest.people)} people of this backup already.",
+            remedy="A backup is restored into an empty place only. Use another Elasticsearch or ES_INDEX; or, if what "
+            "is there may go, delete it with `glucoflow delete-user`. Nothing was changed.",
+        )
+
+
+class _Restoring:
+    """One restore, second reading."""
+
+    def __init__(
+        self, place: Place, manifest: Manifest, counted: Mapping[str, Counted], folder: Path, on_step: OnStep
+    ) -> None:
+        self._place = place
+        self._manifest = manifest
+        self._counted = counted
+        self._folder = folder
+        self._on_step = on_step
+        self._key = SecretStr("")
+        self._settings = ""
+        self._filled: dict[str, str] = {}
+
+    def run(self, file: BinaryIO, passphrase: SecretStr) -> Restored:
+        place = self._place
+        half, _ = copies.unfinished(place.client, place.names, self._manifest.id)
+        copies.discard(place.client, half)
+        provision(place.client, place.names)
+        for member in members(file, passphrase):
+            self._take(member)
+        for user_id, index in self._filled.items():
+            lineage = self._manifest.lineages.get(user_id)
+            copies.put_in_use(place.client, index, place.names.alias(user_id), lineage)
+        for name in HOME_FILES:
+            if (self._folder / name).exists() and not (place.data_dir / name).exists():
+                shutil.move(self._folder / name, place.data_dir / name)
+        self._place_store()
+        copies.finish(place.client, self._filled.values())
+        return Restored(
+            manifest=self._manifest,
+            documents=sum(one.documents for one in self._counted.values()),
+            settings=self._place_settings(),
+        )
+
+    def _take(self, member: Member) -> None:
+        if member.name == contents.KEY:
+            self._key = SecretStr(member.text().decode())
+        elif member.name == contents.SETTINGS:
+            self._settings = member.text().decode()
+        elif member.name == contents.STORE:
+            with open(self._folder / "glucoflow.db", "wb", opener=private) as file:
+                shutil.copyfileobj(member.stream, file)
+        elif member.name.removeprefix(contents.HOME) in HOME_FILES:
+            with open(self._folder / member.name.removeprefix(contents.HOME), "wb", opener=private) as file:
+                file.write(member.text())
+        elif member.name.startswith(contents.RUNS):
+            copies.fill(self._place.client, ensure_runs(self._place.client, self._place.names).name, member.lines())
+        elif member.name.endswith(contents.TALLY):
+            self._compare(_whose(member))
+        elif member.name.startswith(contents.DOCUMENTS):
+            self._fill(_whose(member), member)
+
+    def _index_of(self, user_id: str) -> str:
+        """Their index, made when it is first asked for."""
+        if user_id not in self._filled:
+            index = self._place.names.first_index(user_id)
+            copies.make_for(self._place.client, index, self._manifest.id)
+            self._filled[user_id] = index
+        return self._filled[user_id]
+
+    def _fill(self, user_id: str, member: Member) -> None:
+        index = self._index_of(user_id)
+        done, expected = 0, self._counted[user_id].documents
+
+        def told() -> Iterator[Line]:
+            nonlocal done
+            for line in member.lines():
+                yield line
+                done += 1
+                if done % 2_000 == 0:
+                    self._on_step(user_id, min(done, expected), expected)
+
+        copies.fill(self._place.client, index, told())
+
+    def _compare(self, user_id: str) -> None:
+        arrived = _counted(copies.tally_of(self._place.client, self._index_of(user_id)))
+        expected = self._counted[user_id]
+        if arrived != expected:
+            raise Fatal(
+                f"{arrived.documents:,} of {expected.documents:,} documents of a person came, or came changed.",
+                remedy="Nothing is in use yet; begin the restore again. If it happens again, report it.",
+            )
+        self._on_step(user_id, expected.documents, expected.documents)
+
+    def _place_store(self) -> None:
+        """The store with its key, by this version and under the keys of this place; one transaction."""
+        place = self._place
+        keys = Keys(place.token_key, place.data_dir)
+        url = database_url(place.database_url, place.data_dir)
+        with closing(Database(url)) as target:
+            with target.connect() as connection:
+                found = canary(connection) if revision(connection) else None
+            own = keys.secret() if found is not None or keys.is_set else None
+            cipher = self._opened_by(own)
+            if own is None:
+                keys.adopt(self._key)
+            with closing(Database.in_file(self._folder / "glucoflow.db")) as source:
+                copy_store(source, target, cipher, lambda table, rows: self._on_step(table, rows, 0))
+            with target.connect() as connection:
+                settled = canary(connection)
+        if settled is not None:
+            keys.settle(settled)
+
+    def _opened_by(self, own: SecretStr | None) -> Cipher:
+        """Migrate the copy and, where this place has keys of its own, encrypt it anew; the keys that open it then."""
+        old = self._key.get_secret_value()
+        new = own.get_secret_value() if own else ""
+        with open_store(self._folder, token_key=SecretStr(f"{new},{old}")) as store:
+            if new:
+                store.rotate()
+        return Cipher([SecretStr(one) for one in (new or old).split(",")])
+
+    def _place_settings(self) -> Path | None:
+        to = self._place.env_file
+        if to is None or not self._settings.strip():
+            return None
+        if to.exists():
+            to = self._place.data_dir / _LATER_SETTINGS
+        with open(to, "w", opener=private, encoding="utf-8") as file:
+            file.write(as_restored(self._settings))
+        return to
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise Unavailable(
+            f"The backup {file} cannot be opened ({error.strerror}).",
+            remedy="Name a file that `glucoflow backup` wrote, and that the account that runs glucoflow may read.",
+        ) from None
+
+
+def _whose(member: Member) -> str:
+    return Path(member.name).parent.name
+
+
+def _counted(tally: Tally) -> Counted:
+    return Counted(documents=tally.documents, checksum=tally.text())

@@ -1,0 +1,173 @@
+"""A person's documents taken out as lines, and put into a new index elsewhere, as they were.
+
+An index that is being filled says so in its `_meta` and has no alias, so nobody reads or writes it. It gets the lineage
+of the index that it stands for, by which checkpoints know that they speak of it: a sync goes on where it was.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+from elastic_transport import ObjectApiResponse
+from elasticsearch import BadRequestError, Elasticsearch
+
+from glucoflow.es.bulk import post
+from glucoflow.es.encode import Item, encode_stored
+from glucoflow.es.error_translation import OVERLOADED, error_type, translated
+from glucoflow.es.indices import Index, all_indices
+from glucoflow.es.names import Names
+from glucoflow.es.retrier import RETRY_POLICY, Retrier
+from glucoflow.es.scan import refresh, scan
+from glucoflow.es.templates import component_body
+from glucoflow.model.errors import Fatal, Retryable
+
+CHUNK = 2_000
+_CHUNK_BYTES = 8 * 2**20
+_MODULUS = 2**128
+
+
+class Line(msgspec.Struct, frozen=True, rename={"id": "_id", "source": "_source"}):
+    """One document: its id, and its JSON byte for byte."""
+
+    id: str
+    source: msgspec.Raw
+
+
+class Tally:
+    """How many documents there are, and a checksum over them in any order: their hashes, added."""
+
+    def __init__(self) -> None:
+        self.documents, self._sum = 0, 0
+
+    def add(self, line: Line) -> None:
+        digest = hashlib.blake2b(line.id.encode() + b"\n" + bytes(line.source), digest_size=16).digest()
+        self.documents += 1
+        self._sum = (self._sum + int.from_bytes(digest, "big")) % _MODULUS
+
+    def text(self) -> str:
+        return f"{self._sum:032x}"
+
+
+def lines(client: Elasticsearch, index: str, tally: Tally) -> Iterator[Line]:
+    """Every document of an index or alias, oldest first. Raises Retryable or Misconfigured."""
+    for hit in scan(client, index):
+        # In JSON a raw newline can only stand between tokens, where it means nothing.
+        line = Line(hit.id, msgspec.Raw(bytes(hit.source).replace(b"\r\n", b"").replace(b"\n", b"")))
+        tally.add(line)
+        yield line
+
+
+def unfinished(client: Elasticsearch, names: Names, backup: str) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
+    """The indices that a restore of this backup left half filled, and all other ones that are there."""
+    with translated("look for indices"):
+        found = all_indices(client, names)
+    ours = tuple(one for one in found if one.meta.get("restoring") == backup)
+    return ours, tuple(one for one in found if one not in ours)
+
+
+def discard(client: Elasticsearch, indices: Iterable[Index]) -> None:
+    """Delete these."""
+    for one in indices:
+        with translated("delete an index"):
+            client.indices.delete(index=one.name, ignore_unavailable=True)
+
+
+def make_for(client: Elasticsearch, index: str, backup: str) -> Index:
+    """A new index to be filled from a backup; templates must be there. Raises Fatal where there is one."""
+    with translated("create an index"):
+        try:
+            client.indices.create(index=index, settings={"index.refresh_interval": "-1"})
+        except BadRequestError as error:
+            if error_type(error.body) != "resource_already_exists_exception":
+                raise
+            raise Fatal(f"The index {index} came into being while it was to be restored.") from None
+        made = _look(client, index)
+        client.indices.put_mapping(index=index, meta={**made.meta, "restoring": backup})
+    return made
+
+
+def fill(client: Elasticsearch, index: str, documents: Iterable[Line]) -> int:
+    """Write all of these into an index that nobody else writes; how many. Repeating it changes nothing.
+
+    Raises Retryable when its tries end, Fatal for a document that this version's mapping refuses.
+    """
+    retrier = Retrier(RETRY_POLICY, random.Random())  # noqa: S311 - jitter
+    written = 0
+    rest = iter(documents)
+    while part := _chunk(rest):
+        pending = [encode_stored(one.id, bytes(one.source)) for one in part]
+
+        def attempt() -> None:
+            nonlocal pending
+            with translated("write documents"):
+                answers = post(client, index, pending, alias=False)
+            pending = _left(pending, answers)
+            if pending:
+                raise Retryable("Elasticsearch is overloaded.", remedy="Try again later; what was restored is kept.")
+
+        retrier.keep_at(attempt)
+        written += len(part)
+    refresh(client, index)
+    return written
+
+
+def tally_of(client: Elasticsearch, index: str) -> Tally:
+    """Count and checksum of what an index holds."""
+    seen = Tally()
+    for _ in lines(client, index, seen):
+        pass
+    return seen
+
+
+def put_in_use(client: Elasticsearch, index: str, alias: str, lineage: str | None) -> None:
+    """Give a filled index its name and its lineage. It is still marked as being restored: see `finish`."""
+    usual = component_body("settings")["template"]["settings"]["index"]["refresh_interval"]
+    with translated("put an index into use"):
+        made = _look(client, index)
+        if lineage is not None:
+            client.indices.put_mapping(index=index, meta={**made.meta, "lineage": {"first": lineage, "to": made.uuid}})
+        client.indices.put_settings(index=index, settings={"index.refresh_interval": usual})
+        client.indices.update_aliases(actions=[{"add": {"index": index, "alias": alias, "is_write_index": True}}])
+
+
+def finish(client: Elasticsearch, indices: Iterable[str]) -> None:
+    """Take the mark of a restore off, once everything else is in its place too."""
+    for index in indices:
+        with translated("finish an index"):
+            meta = {name: value for name, value in _look(client, index).meta.items() if name != "restoring"}
+            client.indices.put_mapping(index=index, meta=meta)
+
+
+def _chunk(rest: Iterator[Line]) -> list[Line]:
+    """The next lines, as many as fit into one request."""
+    part: list[Line] = []
+    size = 0
+    for line in islice(rest, CHUNK):
+        part.append(line)
+        size += len(bytes(line.source))
+        if size > _CHUNK_BYTES:
+            break
+    return part
+
+
+def _left(items: Sequence[Item], answers: Sequence[Any]) -> list[Item]:
+    left = []
+    for item, answer in zip(items, answers, strict=True):
+        if answer["status"] in OVERLOADED:
+            left.append(item)
+        elif answer["status"] not in (200, 201):
+            kind = answer.get("error", {}).get("type", "")
+            raise Fatal(
+                f"A document of the backup is refused by the index of this version: status {answer['status']}, {kind}.",
+                remedy="Restore it with the version that made the backup, then update. Please report this.",
+            )
+    return left
+
+
+def _look(client: Elasticsearch, index: str) -> Index:
+    found: ObjectApiResponse[Any] = client.indices.get(index=index, features=["mappings", "settings"])
+    entry = found.body[index]
+    return Index(name=index, uuid=entry["settings"]["index"]["uuid"], meta=entry["mappings"].get("_meta", {}))

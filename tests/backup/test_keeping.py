@@ -1,0 +1,65 @@
+"""Which backups stay: by days, weeks and months, whatever the hours at which they were made."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glucoflow.backup.keeping import Kept, backups_in, is_first_of_week, name_of, prune, superfluous
+from glucoflow.settings import BackupSettings
+
+BEGIN = datetime(2026, 1, 1, 4, 10, tzinfo=UTC)
+
+
+def kept_of(moments: list[datetime], settings: BackupSettings) -> list[datetime]:
+    every = [Kept(Path(name_of(at)), at) for at in moments]
+    gone = {one.made_at for one in superfluous(every, settings)}
+    return [at for at in moments if at not in gone]
+
+
+def test_two_years_of_nights_one_at_a_time() -> None:
+    """As it goes: each night one more, then pruned. What must be there is counted by hand."""
+    settings, there = BackupSettings(keep_daily=7, keep_weekly=5, keep_monthly=12), list[datetime]()
+    for day in range(730):
+        there = kept_of([*there, BEGIN + timedelta(days=day)], settings)
+    newest = BEGIN + timedelta(days=729)  # Friday, 31 December 2027
+    assert there[-7:] == [newest - timedelta(days=n) for n in reversed(range(7))]
+    sundays = [datetime(2027, 12, day, 4, 10, tzinfo=UTC) for day in (5, 12, 19, 26)]
+    assert set(sundays) <= set(there)
+    ends = [datetime(2027, month, day, 4, 10, tzinfo=UTC) for month, day in ((1, 31), (2, 28), (6, 30), (11, 30))]
+    assert set(ends) <= set(there)
+    assert len(there) == 7 + 3 + 11, "two of the Sundays' weeks and one month's end are among the days"
+
+
+@given(st.lists(st.integers(0, 40_000), unique=True), st.integers(1, 9), st.integers(0, 6), st.integers(0, 14))
+def test_the_rule(hours: list[int], daily: int, weekly: int, monthly: int) -> None:
+    settings = BackupSettings(keep_daily=daily, keep_weekly=weekly, keep_monthly=monthly)
+    moments = sorted(BEGIN + timedelta(hours=n) for n in hours)
+    kept = kept_of(moments, settings)
+    assert len(kept) <= daily + weekly + monthly
+    assert kept[-1:] == moments[-1:], "the newest always stays"
+    assert len({at.date() for at in kept}) >= min(daily, len({at.date() for at in moments}))
+    assert kept_of(kept, settings) == kept, "once is enough"
+
+
+def test_only_whole_ones_of_ours_are_looked_at(tmp_path: Path) -> None:
+    old, new = BEGIN, BEGIN + timedelta(days=400)
+    for name in (name_of(old), name_of(new), name_of(old) + ".part", "glucoflow-mine.age", "other.age"):
+        (tmp_path / name).touch()
+    assert [one.made_at for one in backups_in(tmp_path)] == [old, new]
+    gone = prune(tmp_path, BackupSettings(keep_daily=1, keep_weekly=0, keep_monthly=0))
+    assert [one.made_at for one in gone] == [old]
+    assert {one.name for one in tmp_path.iterdir()} == {
+        name_of(new),
+        name_of(old) + ".part",
+        "glucoflow-mine.age",
+        "other.age",
+    }
+
+
+def test_the_first_of_each_week_is_tried_out() -> None:
+    nights = [BEGIN + timedelta(days=n) for n in range(21)]
+    every = [Kept(Path(name_of(at)), at) for at in nights]
+    first = [at for n, at in enumerate(nights) if is_first_of_week(at, every[:n])]
+    assert [f"{at:%a %d}" for at in first] == ["Thu 01", "Mon 05", "Mon 12", "Mon 19"]
