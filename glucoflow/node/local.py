@@ -265,7 +265,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("There is insufficient memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
     ("Cannot allocate memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
     ("Could not reserve enough space", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
-    ("OutOfMemoryError", "its heap is too small.", "Set ES_HEAP=1g (or more) in .env."),
+    ("java.lang.OutOfMemoryError", "its heap is too small.", "Set ES_HEAP=1g (or more) in .env."),
     ("cannot downgrade a node", "the data were written by a newer Elasticsearch.", "Use that version (ES_HOME)."),
     ("No space left on device", "the disk is full.", "Free some space and start again; nothing is lost."),
     ("failed to obtain node locks", "another node already runs on the same data.", "Stop that one first."),

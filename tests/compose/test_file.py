@@ -366,3 +366,16 @@ def test_both_beginnings_write_the_same_lines(tmp_path: Path) -> None:
 def test_what_is_no_host_name_begins_nothing(way: str, tmp_path: Path) -> None:
     assert begun(tmp_path, way, "https://x.example/").returncode in (2, 65)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_image_is_built_for_both_kinds_of_machine_with_its_contents_listed() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "image.yml").read_text())["jobs"]
+    [build] = [one["with"] for one in jobs["build"]["steps"] if "build-push" in one.get("uses", "")]
+    assert build["platforms"] == "linux/amd64,linux/arm64"
+    assert build["sbom"] is True
+    final = (ROOT / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
+    for name in re.findall(r"^(\w+)=", build["build-args"], flags=re.MULTILINE):
+        assert re.search(rf"^ARG {name}=", final, flags=re.MULTILINE)
+        assert f'"${name}"' in final, f"{name} is a label"
+    [suite] = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())["jobs"].values()
+    assert suite["steps"][-1]["run"].endswith(".ci/run")
