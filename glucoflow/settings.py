@@ -91,6 +91,7 @@ class WebSettings(BaseSettings):
         None, description="asked for before any page is shown; at least 8 characters"
     )
     allowed_hosts: str = Field("localhost,127.0.0.1", description="host names the pages answer to, by comma")
+    metrics_token: SecretStr | None = Field(None, description="lets a monitor read /metrics, as a Bearer token")
     address: HttpUrl | None = Field(
         None, description="where people open the pages, for links in notices; default: localhost at WEB_PORT"
     )

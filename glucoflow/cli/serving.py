@@ -37,6 +37,7 @@ from glucoflow.service.ranking import ranking_anew
 from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
+from glucoflow.service.watching import Watch
 from glucoflow.settings import PartnerSettings, Settings, SignOnSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
@@ -134,6 +135,7 @@ def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
         archive=partial(write_archive, rt),
         notices=Desk(rt),
         request_guests=request_guests if rt.settings.kibana.url else None,
+        watch=Watch(rt),
     )
     apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
     return whole_site(app, apps, rt.queries, _limits(rt.settings.partner))
@@ -146,6 +148,7 @@ def web_options(settings: Settings, data_dir: Path) -> WebOptions:
         secret=SecretStr(kept_secret(data_dir, "web.secret")),
         allowed_hosts=hosts,
         password=settings.web.password,
+        metrics_token=settings.web.metrics_token,
         sign_on=sign_on_of(sign_on),
         sign_on_back=str(sign_on.redirect_uri) if sign_on.redirect_uri else None,
         open_to_all=sign_on.open_to_all,

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import datetime, timedelta
 
+from glucoflow.logs import about
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable, Unreadable
 from glucoflow.model.ingestion import Counts
 from glucoflow.provider import Polling
@@ -67,7 +68,12 @@ def _done(
     run = rt.store.runs.start(
         job.flow, rt.clock(), user_id=connection.user_id, connection_id=connection.id, window=job.window
     )
-    turn = Turn(rt, connection, job, run, owner, on_progress)
+    with about(run_id=run.id, user_id=connection.user_id, connection_id=connection.id):
+        return _worked(rt, connection, job, run, owner, Turn(rt, connection, job, run, owner, on_progress))
+
+
+def _worked(rt: Runtime, connection: Connection, job: Job, run: Run, owner: str, turn: Turn) -> Outcome:
+    """What the job came to."""
     try:
         turn.work()
         missed = _missed(turn, job)

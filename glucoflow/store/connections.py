@@ -95,6 +95,18 @@ class Connections:
             rows = session.scalars(select(ConnectionRow).order_by(ConnectionRow.user_id, ConnectionRow.provider))
             return tuple(connection_of(row) for row in rows)
 
+    def oldest_positions(self, kind: Kind) -> dict[str, datetime]:
+        """How far a kind is read, of the connected one that is furthest behind, by provider."""
+        row, checkpoint = ConnectionRow, CheckpointRow
+        query = (
+            select(row.provider, func.min(checkpoint.position))
+            .join(checkpoint, checkpoint.connection_id == row.id)
+            .where(row.state == "connected", checkpoint.scope == SYNC, checkpoint.kind == kind)
+            .group_by(row.provider)
+        )
+        with self._database.read() as session:
+            return dict(session.execute(query).tuples().all())
+
     def for_user(self, user_id: str) -> tuple[Connection, ...]:
         """A person's connections, by provider."""
         with self._database.read() as session:

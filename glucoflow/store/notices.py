@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.notices import Cause, Channel, Message, Outgoing, Standing, State
@@ -103,6 +103,12 @@ class Notices:
                 one.owner, one.owner_until = owner, now + lease_for
                 found.append(self._claimed(session, one))
             return found
+
+    def count_waiting(self) -> int:
+        """Messages that are neither sent nor given up."""
+        query = select(func.count()).select_from(NoticeMessageRow).where(NoticeMessageRow.done_at.is_(None))
+        with self._database.read() as session:
+            return session.scalar(query) or 0
 
     def sent(self, message_id: str, owner: str, now: datetime) -> None:
         """It went out. Nothing is done where the lease is somebody else's by now."""

@@ -97,6 +97,12 @@ class Runs:
                 raise _unknown()
             return _run(row)
 
+    def since(self, start: datetime, most: int) -> tuple[Run, ...]:
+        """Those that began then or later, the newest first, at most so many."""
+        query = select(RunRow).where(RunRow.started_at >= start).order_by(RunRow.started_at.desc()).limit(most)
+        with self._database.read() as session:
+            return tuple(_run(row) for row in session.scalars(query))
+
     def list(
         self,
         *,

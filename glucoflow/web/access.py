@@ -24,6 +24,7 @@ from glucoflow.service.program_trail import ProgramTrail
 from glucoflow.service.rotation import Rotation
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import OPEN_HOME, Visitor, is_open_home, visitor_of
+from glucoflow.service.watching import Watch
 from glucoflow.store import Person, Store
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import Chart
@@ -38,6 +39,7 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
     secret: SecretStr
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     password: SecretStr | None = None
+    metrics_token: SecretStr | None = None
     sign_on: OpenIdProvider | None = None
     sign_on_back: str | None = None
     """Where a sign-on sends people back to; None: to where the pages are asked for."""
@@ -71,6 +73,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     notices: Desk | None = None
     request_guests: Callable[[], None] | None = None
     """Have guests in Kibana made and removed; None where there is no Kibana."""
+    watch: Watch | None = None
 
 
 def address_of(request: Request) -> str:

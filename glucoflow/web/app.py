@@ -28,6 +28,7 @@ from glucoflow.service.passwords import Passwords
 from glucoflow.service.program_trail import ProgramTrail
 from glucoflow.service.rotation import Rotation
 from glucoflow.service.uploads import Uploads
+from glucoflow.service.watching import Watch
 from glucoflow.store import Store
 from glucoflow.web import (
     account_routes,
@@ -49,6 +50,7 @@ from glucoflow.web import (
     share_routes,
     sign_on_routes,
     upload_routes,
+    watch_routes,
 )
 from glucoflow.web.access import Services, WebOptions, services_of, visitor_here
 from glucoflow.web.audit_trail import is_told, keep
@@ -56,18 +58,19 @@ from glucoflow.web.body_limit import BodyLimit
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import load_charts
 from glucoflow.web.pages import FOLDER, YEAR, Pages, language_of, static_version
+from glucoflow.web.rights import METRICS, is_monitor
 from glucoflow.web.security import HEADERS, Signer, host_ok, same_origin
 from glucoflow.web.transport import CompressedCharts, HeadAsGet
+from glucoflow.web.watch_routes import PROBES
 
 log = logging.getLogger(__name__)
 MANIFEST = "application/manifest+json"
 
-HEALTH = "/healthz"
 OPEN_PATHS = (
     "/static/",
     "/login",
     language_routes.PATH,
-    HEALTH,
+    *PROBES,
     "/invite/",
     "/share/",
     "/receipt/",
@@ -89,6 +92,7 @@ def create_app(
     archive: Callable[[str, Path], int] | None = None,
     notices: Desk | None = None,
     request_guests: Callable[[], None] | None = None,
+    watch: Watch | None = None,
 ) -> FastAPI:
     """The app, over the charts that come with glucoflow. `clock` gives the aware present. Raises Misconfigured.
 
@@ -120,6 +124,7 @@ def create_app(
         programs=ProgramTrail(store, clock),
         rotation=Rotation(store, clock),
         request_guests=request_guests,
+        watch=watch,
     )
     app.add_middleware(BodyLimit, refuse=_refused_body)  # inside the guard, which says who is logged in
     app.middleware("http")(_guard)
@@ -142,7 +147,15 @@ def create_app(
         notice_routes,
     )
     log_ins = (login_routes, sign_on_routes, passkey_routes)
-    people = (*log_ins, language_routes, account_routes, accounts_routes, key_routes, invite_routes)
+    people = (
+        *log_ins,
+        watch_routes,
+        language_routes,
+        account_routes,
+        accounts_routes,
+        key_routes,
+        invite_routes,
+    )
     for routes in (*people, oauth_routes, connect_routes, *own, person_routes):
         app.include_router(routes.router)
     return app
@@ -157,20 +170,21 @@ async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Respon
     """Every request: our host name, our own forms, somebody who was let in; every answer: our headers."""
     parts = services_of(request)
     path = request.url.path
-    # A health check knows this machine by a name of its own; what it is told helps nobody.
-    if path != HEALTH and not host_ok(request.headers.get("host"), parts.options.allowed_hosts):
+    # A health check knows this machine by a name of its own, and what it is told helps nobody; a monitor has a token.
+    monitor = path == METRICS and is_monitor(request)
+    if not (path in PROBES or monitor or host_ok(request.headers.get("host"), parts.options.allowed_hosts)):
         return _refusal(421, "This name is not one of this site's. Add it to WEB_ALLOWED_HOSTS, or use localhost.")
     if request.method not in {"GET", "HEAD"} and not same_origin(request.headers):
         return _refusal(403, "This form was sent from another site, so nothing was done.")
     open_to_it = path.startswith(OPEN_PATHS)
     request.state.visitor = None
-    if not path.startswith("/static/") and path != HEALTH:
+    if not path.startswith("/static/") and path not in PROBES:
         try:
             request.state.visitor = await run_in_threadpool(visitor_here, request)
         except GlucoflowError as error:  # the store is away: nobody is let in
             return _secured(await _our_error(request, error))
     request.state.logged_in = request.state.visitor is not None and not open_to_it
-    if not (open_to_it or request.state.logged_in):
+    if not (open_to_it or monitor or request.state.logged_in):
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             return _secured(RedirectResponse(f"/login?next={_local(request)}", 303))
         return _refusal(401, "Log in first: open this site's front page.")

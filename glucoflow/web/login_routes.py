@@ -22,12 +22,6 @@ router = APIRouter()
 HALFWAY = "second factor"
 
 
-@router.get("/healthz", dependencies=[OPEN])
-def health() -> dict[str, str]:
-    """That the pages are served; says nothing about what is behind them."""
-    return {"status": "ok"}
-
-
 @router.get("/login", dependencies=[OPEN])
 def login_page(request: Request, parts: InParts, next: str = "/", left: str = "") -> Response:  # noqa: A002 - the address's word
     """`left`: what they just logged out of and came by; the page then leads to its log-out."""

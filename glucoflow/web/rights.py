@@ -3,12 +3,14 @@
 What somebody may not see looks like what is not there, so that nobody learns who else is here.
 """
 
+import hmac
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
 from fastapi import HTTPException, Request
 from fastapi.params import Depends
+from pydantic import SecretStr
 
 from glucoflow.model.said import said
 from glucoflow.service.visitors import Visitor
@@ -25,8 +27,11 @@ class Right(StrEnum):
     READ = "read"
     CHANGE = "change"
     OPERATE = "operate"
+    WATCH = "watch"
+    """The operator, or a monitor with its token: counts over everybody."""
 
 
+METRICS = "/metrics"
 NOT_YOURS = "You may look at this, and not change it."
 OPERATORS_ONLY = "This is for whoever runs this installation."
 
@@ -73,15 +78,30 @@ def _operate(request: Request) -> None:
         raise HTTPException(403, OPERATORS_ONLY)
 
 
+def is_monitor(request: Request) -> bool:
+    """Whether a request carries the token of monitors (`Authorization: Bearer`)."""
+    token: SecretStr | None = request.app.state.services.options.metrics_token
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if token is None or scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode())
+
+
+def _watch(request: Request) -> None:
+    if not is_monitor(request):
+        _operate(request)
+
+
 _CHECKS: dict[Right, Callable[..., None]] = {
     Right.OPEN: _open,
     Right.SIGNED_IN: _signed_in,
     Right.READ: _read,
     Right.CHANGE: _change,
     Right.OPERATE: _operate,
+    Right.WATCH: _watch,
 }
 
-OPEN, SIGNED_IN, READ, CHANGE, OPERATE = (Depends(_CHECKS[right]) for right in Right)
+OPEN, SIGNED_IN, READ, CHANGE, OPERATE, WATCH = (Depends(_CHECKS[right]) for right in Right)
 
 
 def right_of(route: Any) -> Right | None:

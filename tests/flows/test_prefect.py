@@ -299,8 +299,8 @@ def test_log_lines_inside_a_run_say_which_run(cloud: Simulator) -> None:
             logger.setLevel(level)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     run_id = str(state.state_details.flow_run_id)
-    assert run_id in {line.get("flow_run_id") for line in lines}
-    assert {"glucoflow.ingest", "glucoflow.service.sync"} & {line["log.logger"] for line in lines}
+    assert run_id in {line.get("prefect", {}).get("flow_run_id") for line in lines}
+    assert {"glucoflow.ingest", "glucoflow.service.sync"} & {line["log"]["logger"] for line in lines}
     assert "Bearer" not in stream.getvalue()
     assert all(grant not in stream.getvalue() for grant in ("access_token", "refresh_token", "not-a-secret"))
 

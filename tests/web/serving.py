@@ -39,6 +39,7 @@ from glucoflow.service.overdue import Cause, find_overdue
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime
+from glucoflow.service.watching import Watch
 from glucoflow.settings import Settings
 from glucoflow.store import Backfill, Connection, Store, open_store
 from glucoflow.web.access import WebOptions
@@ -130,6 +131,14 @@ def site(
         if keys_come_later:  # with the next look, or, without `keys`, never
             without = app_of_ours.model_copy(update={"client_id": None})
             providers = Providers(settings={**usual, "dexcom": without})
+        rt = Runtime(
+            settings=Settings.load(),
+            store=store,
+            client=client,
+            names=names,
+            queries=Queries(client, names),
+            providers=providers,
+        )
         app = create_app(
             store,
             Queries(client, names),
@@ -154,16 +163,8 @@ def site(
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             mail=mail,
             archive=lambda _user_id, out: out.write_bytes(b"PK"),
-            notices=Desk(
-                Runtime(
-                    settings=Settings.load(),
-                    store=store,
-                    client=client,
-                    names=names,
-                    queries=Queries(client, names),
-                    providers=providers,
-                )
-            ),
+            notices=Desk(rt),
+            watch=Watch(rt),
             request_guests=lambda: synced.append("guests in Kibana"),
         )
         apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC))

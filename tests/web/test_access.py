@@ -18,6 +18,7 @@ ALLOWED = {
     Right.READ: {"Gil", "Anna", "Olga"},
     Right.CHANGE: {"Anna", "Olga"},
     Right.OPERATE: {"Olga"},
+    Right.WATCH: {"Olga"},
 }
 
 
