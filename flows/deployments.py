@@ -63,7 +63,7 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (provision_all, {}),
         (disconnect, {}),
         (delete_user, {}),
-        (retention, {}),
+        (retention, {"cron": "30 4 * * 0", "parameters": {"dry_run": False}, "concurrency_limit": IN_TURN}),
     ]
 
 

@@ -1,18 +1,30 @@
-"""The flows for now and then: provision, disconnect or delete a person, forget what is older than asked for."""
+"""The flows for now and then: provision, disconnect or delete a person, apply the rules of retention."""
 
 from typing import Annotated
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
 from pydantic import Field
 
 from flows.abandoned import sign
 from flows.parameters import UserId
-from glucoflow.model.words import count
+from flows.reports import MOST_ROWS
 from glucoflow.service.deletion import delete_person
-from glucoflow.service.maintenance import disconnect_person, forget_old, provision_everything
+from glucoflow.service.maintenance import disconnect_person, provision_everything
+from glucoflow.service.retention import retain, rules_of
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
+
+DryRun = Annotated[
+    bool, Field(title="Dry run", description="only say what would go; switch it off to delete it", examples=[True])
+]
+
+
+def _retention_name() -> str:
+    return "retention-dry-run" if flow_run.parameters.get("dry_run", True) else "retention"
 
 
 @flow(name="provision", on_running=[sign], persist_result=False)
@@ -40,9 +52,18 @@ def delete_user(user_id: UserId, confirm: UserId) -> None:
     create_markdown_artifact("\n\n".join(receipt.sentences()), key="delete-user")
 
 
-@flow(name="retention", on_running=[sign], flow_run_name="retention-{keep_days}-days", persist_result=False)
-def retention(keep_days: Annotated[int, Field(ge=30, description="days to keep, at least 30")]) -> None:
-    """Delete documents and finished runs older than that. Nothing brings them back, except a backfill."""
-    with open_runtime(Settings.load()) as rt:
-        documents, runs = forget_old(rt, keep_days)
-    create_markdown_artifact(f"{count(documents, 'document')} and {count(runs, 'run')} deleted.", key="retention")
+@flow(name="retention", on_running=[sign], flow_run_name=_retention_name, persist_result=False)
+def retention(dry_run: DryRun = True) -> State[None]:
+    """Apply the rules of RETENTION_DAYS and RETENTION_HOURLY_AFTER_YEARS, or say what they would do."""
+    settings = Settings.load()
+    with open_runtime(settings) as rt:
+        done = retain(rt, rules_of(settings.retention), dry=dry_run)
+    (said,) = done.sentences()
+    rows: list[dict[str, object]] = [
+        {"person": one.user_id or "(everybody)", "kind": one.kind, "would go" if done.dry else "went": one.n}
+        for one in done.gone[:MOST_ROWS]
+    ]
+    create_table_artifact(
+        key="retention", table=rows or [{"result": said}], description="What went by the rules, by person and kind."
+    )
+    return Completed(message=said)

@@ -241,6 +241,15 @@ class KibanaSettings(BaseSettings):
     password: SecretStr | None = Field(None, description="password for it")
 
 
+class RetentionSettings(BaseSettings):
+    """What is kept for how long. Nothing is set: everything is kept."""
+
+    model_config = settings_config("RETENTION_")
+
+    days: str = Field("", description="days to keep by kind, as device.alert=365,runs=90; `everything` for any kind")
+    hourly_after_years: int | None = Field(None, ge=1, description="thin readings older than so many years to hourly")
+
+
 class LogSettings(BaseSettings):
     """Logs go to standard error."""
 
@@ -269,6 +278,7 @@ class Settings(BaseSettings):
     backup: BackupSettings = Field(default_factory=BackupSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     kibana: KibanaSettings = Field(default_factory=KibanaSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     providers: Mapping[str, BaseSettings] = Field(default_factory=dict, description="each installed provider's own")
 

@@ -126,6 +126,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "insights": annotations.insights,
     "summarize": annotations.summarize,
     "report": files.report,
+    "retention": upkeep.retention,
 }
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)

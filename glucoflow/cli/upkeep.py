@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glucoflow.cli.console import Json, User, settings_for
+from glucoflow.cli.console import Json, User, print_json, say, settings_for
 from glucoflow.model.words import count
 
 keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=True)
@@ -88,6 +88,29 @@ def kibana_withdraw(user: User, login: Annotated[str, typer.Argument(help="Its n
     from glucoflow.cli.kibana import withdraw_guest
 
     withdraw_guest(settings_for(), user, login)
+
+
+def retention(
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Delete it. Without this, only what would go is told.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What goes by the rules of RETENTION_DAYS and RETENTION_HOURLY_AFTER_YEARS; first a dry run."""
+    from glucoflow.service.retention import retain, rules_of
+    from glucoflow.service.runtime import open_runtime
+
+    settings = settings_for()
+    rules = rules_of(settings.retention)
+    with open_runtime(settings) as rt:
+        done = retain(rt, rules, dry=not apply)
+    if as_json:
+        print_json(done)
+        return
+    for one in done.gone:
+        say(f"{one.user_id or 'everybody'}: {one.n:,} of {one.kind}")
+    for sentence in done.sentences():
+        say(sentence)
 
 
 @keys_app.command("new")

@@ -77,6 +77,23 @@ def marked(key: str, stored: bytes | msgspec.Raw, superseded: bool, ingested: by
     return Item(key, _create(key), body, decode(stored).event.hash or "")
 
 
+THINNED = "glucoflow/thinned"
+"""The annotation of a reading that stands for several of its hour; its value says how many."""
+
+
+def thinned(key: str, stored: bytes | msgspec.Raw, interval_ms: int, readings: int) -> Item:
+    """A stored reading that stands for so many; without a hash, so that its record, read again, replaces it."""
+    parts = _parts.decode(stored)
+    event = _parts.decode(parts["event"]) | {"hash": msgspec.Raw(b'""')}
+    sample = _parts.decode(parts.get("sample", b"{}")) | {"interval_ms": msgspec.Raw(str(interval_ms).encode())}
+    known: list[dict[str, object]] = msgspec.json.decode(parts.get("annotations", b"[]"))
+    before = sum(int(str(one["value"])) - 1 for one in known if one["code"] == THINNED)
+    others = [one for one in known if one["code"] != THINNED]
+    own = {"code": THINNED, "value": str(readings + before)}
+    body = _encoder.encode(parts | {"event": event, "sample": sample, "annotations": [*others, own]})
+    return Item(key, _create(key), body, "")
+
+
 def _line(source: Source) -> bytes:
     try:
         body = _encoder.encode(source)

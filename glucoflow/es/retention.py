@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from elasticsearch import Elasticsearch
 
+from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.es.scan import refresh, scan
 from glucoflow.es.sink import ElasticsearchSink
@@ -35,6 +36,29 @@ def older_than(before: datetime) -> dict[str, Any]:
 def delete_before(client: Elasticsearch, names: Names, user_id: str, before: datetime, now: datetime) -> int:
     """Delete a person's documents of any kind with a time before `before`; returns how many went."""
     return _delete(client, names, user_id, older_than(before), now).documents
+
+
+def of_kind(dataset: str | None, before: datetime) -> dict[str, Any]:
+    """The query for documents of a kind (None: of any) and that age."""
+    if dataset is None:
+        return older_than(before)
+    return {"bool": {"filter": [{"term": {"event.dataset": dataset}}, older_than(before)]}}
+
+
+def count_kind(client: Elasticsearch, names: Names, user_id: str, dataset: str | None, before: datetime) -> int:
+    """How many of them a person has, those just written included."""
+    refresh(client, names.alias(user_id))
+    with translated("count documents"):
+        answer = client.count(index=names.alias(user_id), query=of_kind(dataset, before), ignore_unavailable=True)
+    return int(answer["count"])
+
+
+def delete_kind(
+    client: Elasticsearch, names: Names, user_id: str, dataset: str | None, before: datetime, now: datetime
+) -> int:
+    """Delete them, those just written included; how many went."""
+    refresh(client, names.alias(user_id))
+    return _delete(client, names, user_id, of_kind(dataset, before), now).documents
 
 
 def delete_of_connection(client: Elasticsearch, names: Names, user_id: str, connection_id: str, now: datetime) -> Gone:

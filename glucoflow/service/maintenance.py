@@ -1,7 +1,6 @@
 """Provisioning, disconnecting and forgetting what is old, as plain functions."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 import msgspec
 
@@ -9,8 +8,6 @@ from glucoflow.es.error_translation import translated
 from glucoflow.es.indices import all_indices, owners
 from glucoflow.es.migrate import Migration, migrate, retire_left_over
 from glucoflow.es.provision import ensure_index, provision
-from glucoflow.es.retention import delete_before, older_than
-from glucoflow.es.run_metrics import forget
 from glucoflow.model.errors import Retryable
 from glucoflow.model.person_id import fits
 from glucoflow.model.words import count
@@ -101,15 +98,3 @@ def disconnect_person(rt: Runtime, user_id: str) -> int:
     for connection in connections:
         rt.store.connections.disconnect(connection.id)
     return len(connections)
-
-
-def forget_old(rt: Runtime, keep_days: int) -> tuple[int, int]:
-    """Delete documents older than `keep_days` days, and finished runs older than that; how many of each went."""
-    before = rt.clock() - timedelta(days=keep_days)
-    documents = sum(
-        delete_before(rt.client, rt.names, person.id, before, rt.clock())
-        for person in rt.store.people.list()
-        if fits(person.id)
-    )
-    forget(rt.client, rt.names, older_than(before))
-    return documents, rt.store.runs.forget(before)

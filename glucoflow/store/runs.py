@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Literal, cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Counts, Kind, Window
@@ -138,6 +138,12 @@ class Runs:
                 .returning(RunRow.id)
             )
             return len(done.all())
+
+    def count_before(self, older_than: datetime) -> int:
+        """How many `forget` would delete."""
+        old = (RunRow.state != "running", RunRow.started_at < older_than)
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(RunRow).where(*old)) or 0
 
     def forget(self, older_than: datetime) -> int:
         """Delete finished runs that started before `older_than`; how many those were. Rejects stay."""

@@ -7,8 +7,9 @@ import pytest
 
 from glucoflow.model.errors import Rejected
 from glucoflow.service.deletion import delete_person
-from glucoflow.service.maintenance import forget_old, provision_everything
+from glucoflow.service.maintenance import provision_everything
 from glucoflow.service.people import add_person, summaries
+from glucoflow.service.retention import Rules, retain
 from tests.flows.conftest import House
 
 ODD = "x-000001"
@@ -37,7 +38,7 @@ def test_lists_go_on(odd: House) -> None:
     readings = {one.id: one.readings for one in summaries(odd.rt)}
     assert readings[ODD] == 0
     assert readings["alma"] > 0
-    forget_old(odd.rt, 30)
+    retain(odd.rt, Rules(days={"everything": 30}), dry=False)
 
 
 def test_they_can_be_deleted_and_nobody_else_goes_with_them(odd: House) -> None:

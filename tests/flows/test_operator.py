@@ -12,8 +12,8 @@ from glucoflow.es.client import make_client
 from glucoflow.es.sizes import Growth, a_year_on
 from glucoflow.service.call_budget import CallBudget
 from glucoflow.service.deletion import delete_person
-from glucoflow.service.maintenance import forget_old
 from glucoflow.service.providers import Providers
+from glucoflow.service.retention import Rules, retain
 from glucoflow.service.run_metrics import record_connections
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Fault
@@ -144,7 +144,7 @@ def test_retention_forgets_the_operators_copy_too(house: House) -> None:
     house.clock.advance(timedelta(days=40))
     house.sync("alma")
     assert len(told(house, "run")) == 2
-    forget_old(house.rt, 30)
+    retain(house.rt, Rules(days={"everything": 30}), dry=False)
     assert len(told(house, "run")) == 1
 
 
