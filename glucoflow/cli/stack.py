@@ -29,6 +29,9 @@ from glucoflow.simulators import FAMILY, demo_doubles
 
 LOOPBACK = "127.0.0.1"
 
+READY_SECONDS = 120
+"""A start takes two seconds, and many times that on a machine that is busy otherwise."""
+
 
 class Stack:
     """The processes of one `up`. Parts whose address is set in `.env` are used where they are and not started."""
@@ -193,7 +196,7 @@ class Restarts:
 
 
 def _wait_http(url: str, child: Child) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and child.alive():
         try:
             requests.get(url, timeout=2)

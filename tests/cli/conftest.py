@@ -15,13 +15,13 @@ import orjson
 import pytest
 
 from glucoflow import cli
-from glucoflow.es.provision import delete_user
 from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 from glucoflow.simulators.dexcom import Client, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
+from tests.prefixes import own_prefix
 
 OURS = ("BACKUP_", "DEXCOM_", "ES_", "GLUCOFLOW_", "SYNC_", "WEB_", "PREFECT_", "KIBANA_", "LOG_")
 KEYS = {"DEXCOM_CLIENT_ID": "clinic", "DEXCOM_CLIENT_SECRET": "kept-between-us"}
@@ -96,10 +96,9 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(clean: pytest.MonkeyPatch, elasticsearch_node: Node, tmp_path: Path) -> Iterator[Cloud]:
+def cloud(clean: pytest.MonkeyPatch, elasticsearch_node: Node) -> Iterator[Cloud]:
     """Alma, connected with the app's own keys and not yet synced; everything else is in the environment."""
-    prefix = f"cli{os.getpid()}{tmp_path.name.lower()[-12:]}-".replace("_", "")
-    with running_cloud(clean, elasticsearch_node, prefix) as running:
+    with own_prefix(elasticsearch_node) as prefix, running_cloud(clean, elasticsearch_node, prefix) as running:
         yield running
 
 
@@ -117,8 +116,6 @@ def running_cloud(clean: pytest.MonkeyPatch, node: Node, prefix: str, days: int 
             clean.setenv(name, value)
         _connect(scenario.person("alma").name)
         yield Cloud(sim, clock, clock())
-        with open_runtime(Settings.load()) as rt:
-            delete_user(rt.client, rt.names, "alma")
 
 
 def _connect(name: str) -> None:

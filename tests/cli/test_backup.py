@@ -28,6 +28,7 @@ from glucoflow.store import WrongKey
 from tests.cli.conftest import OURS, Cloud, Command, running_cloud
 from tests.node import Node
 from tests.postgres import Server
+from tests.prefixes import own_prefix
 from tests.workers import own_name
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ def home(elasticsearch_node: Node, tmp_path_factory: pytest.TempPathFactory) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (folder / ".env").write_text("DEXCOM_LAG_DAYS=1\nDEXCOM_DEEP_LAG_DAYS=1\nGLUCOFLOW_DATA_DIR=data\n")
-        with running_cloud(patch, elasticsearch_node, f"home-{own_name()}-") as cloud:
+        with own_prefix(elasticsearch_node) as prefix, running_cloud(patch, elasticsearch_node, prefix) as cloud:
             cloud.clock.set(cloud.began - timedelta(hours=6))
             settings = Settings.load()
             assert sync_now(settings, None) == 0

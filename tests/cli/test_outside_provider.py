@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user
+from glucoflow.store import Store, open_store
 from tests.node import Node
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +117,8 @@ def test_it_is_listed_with_what_it_needs_and_a_broken_one_stops_nobody(environme
 
 
 def test_a_person_is_connected_by_its_form_at_the_terminal(environment: dict[str, str]) -> None:
-    in_store(environment, "store.people.add('ann', 'Ann', datetime.now(UTC))")
+    with store_of(environment) as store:
+        store.people.add("ann", "Ann", datetime.now(UTC))
     wrong = ran(environment, "connect", "ann", "acme", typed="ann@example.org\nguess\n")
     assert wrong.returncode == 77
     assert "Acme does not know this password." in wrong.stderr
@@ -127,8 +130,8 @@ def test_a_person_is_connected_by_its_form_at_the_terminal(environment: dict[str
     done = ran(environment, "connect", "ann", "acme", typed="ann@example.org\nopen sesame\n")
     assert done.returncode == 0, done.stderr
     assert "open sesame" not in done.stdout + done.stderr
-    seen = in_store(environment, "print([(one.provider, one.state) for one in store.connections.for_user('ann')])")
-    assert seen == "[('acme', 'connected')]"
+    with store_of(environment) as store:
+        assert [(one.provider, one.state) for one in store.connections.for_user("ann")] == [("acme", "connected")]
 
 
 def test_its_readings_come_into_the_index_and_are_read_back(
@@ -141,7 +144,8 @@ def test_its_readings_come_into_the_index_and_are_read_back(
         "ES_PASSWORD": elasticsearch_node.password.get_secret_value(),
         "ES_INDEX": index,
     }
-    in_store(environment, "store.people.add('ann', 'Ann', datetime.now(UTC))")
+    with store_of(environment) as store:
+        store.people.add("ann", "Ann", datetime.now(UTC))
     assert ran(environment, "connect", "ann", "acme", typed="ann@example.org\nopen sesame\n").returncode == 0
     done = ran(environment, "sync", "--user", "ann")
     assert done.returncode == 0, done.stderr
@@ -162,16 +166,5 @@ def test_its_readings_come_into_the_index_and_are_read_back(
     assert found[0]["sample"]["interval_ms"] == 300_000
 
 
-def in_store(environment: dict[str, str], line: str) -> str:
-    """What a line prints that is run over the store."""
-    program = (
-        "from datetime import UTC, datetime\n"
-        "from glucoflow.service.runtime import store_of\n"
-        "from glucoflow.settings import Settings\n"
-        "with store_of(Settings.load().store) as store:\n"
-        f"    {line}\n"
-    )
-    argv = [sys.executable, "-c", program]
-    home = environment["HOME"]
-    done = subprocess.run(argv, env=environment, cwd=home, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+def store_of(environment: dict[str, str]) -> Store:
+    return open_store(Path(environment["GLUCOFLOW_DATA_DIR"]))

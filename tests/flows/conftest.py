@@ -14,7 +14,6 @@ import orjson
 import pytest
 from pydantic import HttpUrl
 
-from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.scan import scan
 from glucoflow.provider import Limits
@@ -27,6 +26,7 @@ from glucoflow.settings import DemoSettings, ElasticsearchSettings, Settings, St
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Scenario, SettableClock, Simulator, demo_scenario, running_simulator
 from tests.node import Node
+from tests.prefixes import own_prefix
 from tests.stores import lay_store
 
 NOW = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
@@ -129,23 +129,6 @@ def opened_house(node: Node, folder: Path, scenario: Scenario, clock: SettableCl
                 connect(rt, person)
                 ensure_index(rt.client, rt.names, person.id)
             yield House(rt, sim, clock)
-
-
-_FREE: list[str] = []
-"""Prefixes whose templates are there and whose indices are gone: making templates anew costs more than many a sync."""
-
-
-@contextmanager
-def own_prefix(node: Node) -> Iterator[str]:
-    """An index prefix under which nobody else's indices are."""
-    prefix = _FREE.pop() if _FREE else f"t{uuid.uuid4().hex[:8]}-"
-    yield prefix
-    names = Names.below(prefix)
-    with node.client() as client:
-        found = list(client.indices.get(index=[names.pattern, f"{names.runs}*"], expand_wildcards="all"))
-        if found:
-            client.indices.delete(index=found)
-    _FREE.append(prefix)
 
 
 @pytest.fixture

@@ -44,12 +44,13 @@ class PrefectHouse:
             **more,
         }
         self._running: list[subprocess.Popen[bytes]] = []
+        self._server: subprocess.Popen[bytes] | None = None
 
     def close(self) -> None:
         for process in self._running:
             self.kill(process)
 
-    def start_server(self) -> subprocess.Popen[bytes]:
+    def start_server(self) -> None:
         """Prefect's server, once it answers; again on the same database where it ran before."""
         file = self.folder / "home" / "prefect.db"
         if not file.exists():
@@ -57,7 +58,13 @@ class PrefectHouse:
         server = self._start("server", server_command(), server_environment(self.folder / "home", self._port, LOGIN))
         self.until(lambda: requests.get(f"{self.api}/health", timeout=10).ok, server)
         self._database.keep(file)
-        return server
+        self._server = server
+
+    def restart_server(self) -> None:
+        """Kill it and start it again."""
+        assert self._server is not None
+        self.kill(self._server)
+        self.start_server()
 
     def serve(self) -> subprocess.Popen[bytes]:
         """`glucoflow serve`, which takes runs at once."""

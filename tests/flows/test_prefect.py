@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +32,6 @@ from flows.tokens import refresh_tokens
 from flows.transfer import FOLDER
 from glucoflow.cli.serving import provision_now
 from glucoflow.es.indices import index_behind
-from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
@@ -47,6 +45,7 @@ from tests.es.older import with_an_older_field
 from tests.es.proxy import proxied
 from tests.node import Node
 from tests.prefect_database import PrefectDatabase, recorded_flows
+from tests.prefixes import own_prefix
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +64,15 @@ def cloud(
 ) -> Iterator[Simulator]:
     """The four people with two days each, connected; where everything is is in the environment, as for a worker."""
     scenario = demo_scenario(datetime.now(UTC), days=2)
-    with running_simulator(scenario, clock=SettableClock(datetime.now(UTC))) as sim:
+    with (
+        running_simulator(scenario, clock=SettableClock(datetime.now(UTC))) as sim,
+        own_prefix(elasticsearch_node) as prefix,
+    ):
         for name, value in {
             "ES_ENDPOINT": elasticsearch_node.url,
             "ES_USER": elasticsearch_node.username,
             "ES_PASSWORD": elasticsearch_node.password.get_secret_value(),
-            "ES_INDEX": f"p{uuid.uuid4().hex[:8]}-",
+            "ES_INDEX": prefix,
             "GLUCOFLOW_DATA_DIR": str(tmp_path_factory.mktemp("prefect")),
             "DEMO_SIMULATORS": json.dumps({"dexcom": sim.base_url}),
         }.items():
@@ -79,9 +81,6 @@ def cloud(
             for person in scenario.people:
                 connect(rt, person)
         yield sim
-        with open_runtime(Settings.load()) as rt:
-            for person in scenario.people:
-                delete_indices(rt.client, rt.names, person.id)
 
 
 def ran(flow: Flow[..., Any], **parameters: Any) -> State[Any]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import isqrt
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.sync import helpers
-from glucoflow.es.provision import delete_user, ensure_index, provision
+from glucoflow.es.provision import ensure_index, provision
 from glucoflow.service.providers import SIMULATOR
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
@@ -24,6 +25,7 @@ from tests.flows.prefect_house import PrefectHouse, doubles
 from tests.node import Node
 from tests.postgres import Server
 from tests.prefect_database import PrefectDatabase
+from tests.prefixes import own_prefix
 
 ROUNDS = 4
 """Batches that each of two workers would have, if they shared evenly."""
@@ -43,10 +45,10 @@ def test_as_many_help_as_there_are_batches_and_workers_for(due: int, batch: int,
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    """Twenty people with half a day each."""
+def sim(connections: int) -> Iterator[Simulator]:
+    """People with half a day each, and about as many connections each as there are of them."""
     one = demo_scenario(datetime.now(UTC), days=1).person("alma")
-    people = tuple(replace(one, id=f"person-{n}", name=f"Person {n}") for n in range(20))
+    people = tuple(replace(one, id=f"person-{n}", name=f"Person {n}") for n in range(isqrt(connections)))
     scenario = replace(demo_scenario(datetime.now(UTC), days=1), people=people)
     with running_simulator(scenario, clock=SettableClock(datetime.now(UTC))) as sim:
         yield sim
@@ -65,17 +67,15 @@ def house(
     name = f"shared_{uuid.uuid4().hex[:8]}"
     postgres.execute(f"CREATE DATABASE {name}")
     more = {"GLUCOFLOW_DATABASE_URL": postgres.url(name), **doubles(sim.base_url)}
-    house = PrefectHouse(tmp_path, elasticsearch_node, prefect_database, f"s{uuid.uuid4().hex[:8]}-", **more)
-    for variable, value in house.environment.items():
-        if not variable.startswith("PREFECT_"):
-            monkeypatch.setenv(variable, value)
-    try:
-        yield house
-    finally:
-        house.close()
-        with open_runtime(Settings.load()) as rt:
-            for person in sim.scenario.people:
-                delete_user(rt.client, rt.names, person.id)
+    with own_prefix(elasticsearch_node) as prefix:
+        house = PrefectHouse(tmp_path, elasticsearch_node, prefect_database, prefix, **more)
+        for variable, value in house.environment.items():
+            if not variable.startswith("PREFECT_"):
+                monkeypatch.setenv(variable, value)
+        try:
+            yield house
+        finally:
+            house.close()
 
 
 def connect_all(sim: Simulator, connections: int) -> None:

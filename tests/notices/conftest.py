@@ -25,9 +25,9 @@ from glucoflow.settings import (
     WebSettings,
 )
 from glucoflow.simulators.dexcom import SettableClock
-from tests.flows.conftest import own_prefix
 from tests.node import Node
 from tests.notices.doubles import Browser, Inbox, Service, running_mail, running_service
+from tests.prefixes import own_prefix
 from tests.stores import lay_store
 
 NOW = datetime(2026, 6, 17, 12, 0, tzinfo=UTC)

@@ -1,4 +1,8 @@
-"""Every scenario of `cases/`, on SQLite and on PostgreSQL."""
+"""Every scenario of `cases/`, on SQLite and on PostgreSQL.
+
+What only reads an account again and again sends a database nothing that the others do not send: an ordinary run plays
+it on SQLite, `pytest -m slow tests/scenarios` on PostgreSQL too.
+"""
 
 from pathlib import Path
 
@@ -6,6 +10,7 @@ import pytest
 import yaml
 from _pytest.mark.structures import ParameterSet
 
+from tests.scenarios import written as w
 from tests.scenarios.playing import Place, played
 from tests.scenarios.written import Written, read
 
@@ -17,13 +22,25 @@ NOT_YET: dict[str, str] = yaml.safe_load((HERE / "not_yet.yaml").read_text()) or
 def _played() -> list[ParameterSet]:
     found = []
     for name, file in CASES.items():
+        scenario = read(file)
+        if not isinstance(scenario, Written):
+            continue
         marks = [pytest.mark.xfail(reason=NOT_YET[name], strict=True)] if name in NOT_YET else []
-        if isinstance(read(file), Written):
-            found.append(pytest.param(file, id=name, marks=marks))
+        found.append(pytest.param(file, "sqlite", id=f"{name}-sqlite", marks=marks))
+        more = [pytest.mark.slow] if _only_reads(scenario) else []
+        found.append(pytest.param(file, "postgresql", id=f"{name}-postgresql", marks=[*marks, *more]))
     return found
 
 
-@pytest.mark.parametrize("file", _played())
+def _only_reads(scenario: Written) -> bool:
+    """Whether one person, connected once, is synced and nothing else happens to them, or fails."""
+    usual = (w.Connect, w.Sync, w.Advance, w.Expect)
+    connected = sum(isinstance(step, w.Connect) for step in scenario.steps)
+    killed = any(isinstance(step, w.Sync) and step.kill for step in scenario.steps)
+    return connected == 1 and not killed and all(isinstance(step, usual) for step in scenario.steps)
+
+
+@pytest.mark.parametrize(("file", "place"), _played(), indirect=["place"])
 def test_scenario(place: Place, file: Path) -> None:
     scenario = read(file)
     assert isinstance(scenario, Written)
