@@ -54,8 +54,8 @@ def test_an_expiring_token_is_renewed_and_stored(store: Store, place: Place, pro
 def test_many_threads_make_one_call(store: Store, provider: Provider) -> None:
     connection = connect(store)
     provider.seconds = 0.2
-    with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(store.credentials.current, connection.id, NOW, provider.refresh) for _ in range(8)]
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(store.credentials.current, connection.id, NOW, provider.refresh) for _ in range(20)]
         assert {access(each.result()) for each in asked} == {"access-1"}
     assert provider.calls == 1
 

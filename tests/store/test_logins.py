@@ -2,10 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from pydantic import SecretStr
 
-from glucoflow.store import Store
+from glucoflow.service.logging_in import LoggingIn
+from glucoflow.service.passwords import Passwords
+from glucoflow.store import Store, open_store
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.login_waits import ACCOUNT_CAP, ADDRESS_CAP, place
 from tests.store.conftest import NOW
@@ -105,3 +110,24 @@ def test_an_account_has_a_wait_of_its_own(store: Store) -> None:
     assert not store.login_waits.begin("9.9.9.9", now - ACCOUNT_CAP / 2, "anna").allowed
     assert store.login_waits.begin("9.9.9.9", now - ACCOUNT_CAP / 2, "ben").allowed
     assert store.login_waits.begin("9.9.9.8", now - ACCOUNT_CAP / 2).allowed
+
+
+def test_of_ten_thousand_wrong_log_ins_none_gets_in_and_the_right_person_does(tmp_path: Path) -> None:
+    """From a hundred addresses at a time, for nearly three hours by the clock that the waits are told."""
+    passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    with open_store(tmp_path) as store:
+        store.login_accounts.add("Anna", passwords.hash(SecretStr("a walk by the lake at dusk")), NOW)
+        logging_in = LoggingIn(store, passwords, None, lambda _: "")
+        answers = {"in": 0, "wait": 0, "wrong": 0, "code": 0}
+        for n in range(10_000):
+            address, guess = f"8.8.{n % 100}.8", SecretStr(f"a walk by the lake at {n}")
+            answers[logging_in.by_password("anna", guess, address, NOW + SECOND * n).answer] += 1
+        assert answers["in"] == answers["code"] == 0
+        assert answers["wrong"] < 400, "the rest was not even looked at"
+        right, now, waited = SecretStr("a walk by the lake at dusk"), NOW + SECOND * 10_000, timedelta(0)
+        tried = logging_in.by_password("Anna", right, OWNER, now)
+        while tried.answer == "wait":
+            waited += tried.wait
+            tried = logging_in.by_password("Anna", right, OWNER, now + waited)
+        assert tried.answer == "in"
+        assert waited <= ACCOUNT_CAP

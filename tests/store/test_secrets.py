@@ -11,6 +11,8 @@ from pydantic import SecretStr
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable
 from glucoflow.model.ingestion import Counts, RejectedRecord
 from glucoflow.store import Store, WrongKey, open_store
+from glucoflow.store.invites import Asked
+from glucoflow.store.login_sessions import Holder
 from glucoflow.store.tables import Base
 from tests.postgres import PASSWORD, Server
 from tests.store.conftest import NOW, Place, connect, pair
@@ -40,7 +42,34 @@ def work(store: Store, provider: Provider) -> list[object]:
             answers += [error, "".join(traceback.format_exception(error))]
     answers += [store.rotate(), *store.connections.list()]
     assert state not in _text(answers)
-    return [*answers, SecretStr(state)]
+    letting_in, secrets = _letting_in(store)
+    return [*answers, *letting_in, SecretStr(state), *(SecretStr(one) for one in secrets)]
+
+
+def _letting_in(store: Store) -> tuple[list[object], list[str]]:
+    """Everything that lets somebody in, as it is answered, and what of it is secret."""
+    later = NOW + timedelta(days=1)
+    account = store.login_accounts.add("Anna", "hash", NOW)
+    store.login_accounts.set_totp(account.id, SecretStr("JBSWY3DPEHPK3PXPJBSWY3DP"))
+    session = store.login_sessions.create(Holder(account_id=account.id), NOW)
+    share = store.shares.add("anna", "School", ["now"], later, "Anna", NOW)
+    invite = store.invites.add(Asked(name="Ott", unit="mg/dL", zone="UTC", user_id="anna"), "Anna", NOW)
+    app = store.apps.add("anna", "Phone", "both", NOW)
+    guest = store.kibana_guests.ask("anna", "Ott", later, "Anna", NOW)
+    partner = store.partners.add("Study", ["https://study.example/back"], NOW)
+    receipt = store.receipts.ask("anna", NOW)
+    receiver = store.receivers.add("anna", "Phone", "service", SecretStr("ntfy://secret-topic"), "ntfy", ["low"], NOW)
+    store.spent.spend("a-challenge-of-a-passkey", later, NOW)
+    said: list[object] = [
+        account, store.login_accounts.totp(account.id), *store.login_sessions.list(NOW, account.id), share,
+        *store.shares.list("anna"), invite, *store.invites.list(NOW), app, guest, *store.kibana_guests.to_make(NOW),
+        partner, receiver, store.receipts.find(receipt),
+    ]  # fmt: skip
+    secrets = [
+        "JBSWY3DPEHPK3PXPJBSWY3DP", session, share.token, invite.token, app.secret, partner.secret, receipt,
+        guest.password.get_secret_value(), "secret-topic", "a-challenge-of-a-passkey",
+    ]  # fmt: skip
+    return said, secrets
 
 
 def test_nothing_is_readable(place: Place, provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
@@ -49,7 +78,8 @@ def test_nothing_is_readable(place: Place, provider: Provider, caplog: pytest.Lo
         answers = work(store, provider)
         stored = _dump(place)
     key = (place.folder / "token.key").read_text().strip()
-    links = [answer.get_secret_value() for answer in answers[-1:] if isinstance(answer, SecretStr)]
+    links = [answer.get_secret_value() for answer in answers[-11:] if isinstance(answer, SecretStr)]
+    assert len(links) == 11
     said = _text(answers) + caplog.text + "".join(str(record.__dict__) for record in caplog.records)
     assert caplog.records
     for secret in (*MARKS, key, PASSWORD, *links):
@@ -90,5 +120,5 @@ def _dump(place: Place) -> str:
     with place.database() as database, database.read() as session:
         rows = [str(row) for table in Base.metadata.sorted_tables for row in session.execute(table.select())]
     files = [path.read_bytes().decode("latin-1") for path in place.folder.glob("glucoflow.db*")]
-    assert len(rows) == 7
+    assert len(rows) == 17
     return "".join(rows + files)
