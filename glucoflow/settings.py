@@ -50,6 +50,22 @@ class ElasticsearchSettings(BaseSettings):
     timeout_seconds: float = Field(30, gt=0, description="longest wait for one answer")
 
 
+class IndexSettings(BaseSettings):
+    """Where people's documents lie in Elasticsearch. A change is for whoever is added; `share-indices` moves others."""
+
+    model_config = settings_config("INDEX_")
+
+    layout: Literal["person", "shared"] = Field(
+        "person", description="person: an index each; shared: a few for all, for some hundreds of people and more"
+    )
+    shared: int = Field(4, ge=1, le=64, description="how many indices people share; each may have another node's disk")
+
+    @property
+    def shared_by_all(self) -> int:
+        """Over how many indices people are spread; 0 where each has their own."""
+        return self.shared if self.layout == "shared" else 0
+
+
 class StoreSettings(BaseSettings):
     """Where people, connections and checkpoints are kept, and the key that encrypts tokens."""
 
@@ -71,6 +87,9 @@ class SyncSettings(BaseSettings):
     every_minutes: int = Field(5, ge=1, description="how often the schedule looks for connections that are due")
     batch_size: int = Field(50, ge=1, le=500, description="people per Prefect task run")
     threads: int = Field(16, ge=1, le=64, description="people at a time within a batch")
+    gather_seconds: float = Field(
+        0.2, ge=0, le=60, description="longest wait for others' requests, so that they go to Elasticsearch as one"
+    )
     lease_minutes: int = Field(15, ge=1, description="how long a worker owns a connection without a sign of life")
 
 
@@ -266,6 +285,7 @@ class Settings(BaseSettings):
 
     demo: DemoSettings = Field(default_factory=DemoSettings)
     es: ElasticsearchSettings = Field(default_factory=ElasticsearchSettings)
+    index: IndexSettings = Field(default_factory=IndexSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     sync: SyncSettings = Field(default_factory=SyncSettings)
     web: WebSettings = Field(default_factory=WebSettings)

@@ -111,6 +111,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "worker": processes.worker,
     "prefect-server": processes.prefect_server,
     "provision": processes.provision,
+    "share-indices": upkeep.share_indices,
     "demo": processes.demo,
     "providers": connections.providers,
     "connect": connections.connect,

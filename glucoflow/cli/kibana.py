@@ -23,7 +23,7 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
     """Write the import file of a person or of the operator. Raises Misconfigured unless exactly one is asked for."""
     if operator == (user_id is not None):
         raise Misconfigured("Whose dashboards?", remedy="Give either --user ID or --operator.")
-    names = Names.below(settings.es.index)
+    names = Names.below(settings.es.index, settings.index.shared_by_all)
     if user_id is None:
         content = export_operator(runs_index=names.runs)
     else:

@@ -1,4 +1,4 @@
-"""The commands for Kibana's dashboards and for keys."""
+"""The commands for Kibana's dashboards, for keys, and for how people's documents lie."""
 
 from datetime import datetime
 from pathlib import Path
@@ -111,6 +111,18 @@ def retention(
         say(f"{one.user_id or 'everybody'}: {one.n:,} of {one.kind}")
     for sentence in done.sentences():
         say(sentence)
+
+
+def share_indices() -> int:
+    """Move everybody from an index of their own to the shared ones (INDEX_LAYOUT=shared), while all goes on."""
+    from glucoflow.service.layout import share_indices as move
+    from glucoflow.service.runtime import open_runtime
+
+    with open_runtime(settings_for()) as rt:
+        moved = move(rt)
+    for sentence in moved.sentences():
+        typer.echo(sentence)
+    return 1 if moved.busy else 0
 
 
 @keys_app.command("new")

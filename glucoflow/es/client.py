@@ -81,7 +81,7 @@ def make_client(
             max_retries=0,
             retry_on_timeout=False,
             connections_per_node=connections,
-            serializers=_by_mimetype(OrjsonSerializer),
+            serializers=by_mimetype(OrjsonSerializer),
             **more,
         )
     except ValueError as error:
@@ -98,13 +98,13 @@ def undecoded(client: Elasticsearch) -> Elasticsearch:
     a fraction of the time and memory of dictionaries.
     """
     transport = copy(client.transport)
-    transport.serializers = SerializerCollection(_by_mimetype(_Undecoded))
+    transport.serializers = SerializerCollection(by_mimetype(_Undecoded))
     found = client.options()
     found._transport = transport
     return found
 
 
-def _by_mimetype(kind: type[OrjsonSerializer]) -> dict[str, Serializer]:
+def by_mimetype(kind: type[OrjsonSerializer]) -> dict[str, Serializer]:
     """What Elasticsearch calls JSON in its answers."""
     compatible = kind()
     compatible.mimetype = "application/vnd.elasticsearch+json"  # type: ignore[misc]  # a class has one

@@ -106,9 +106,10 @@ def _line(source: Source) -> bytes:
     return body
 
 
-def encode_stored(key: str, body: bytes) -> Item:
+def encode_stored(key: str, body: bytes, routing: str = "") -> Item:
     """What replaces the document with this id, whatever is there: JSON on one line."""
-    return Item(key, b'{"index":{"_id":%b}}' % msgspec.json.encode(key), body)
+    routed = b',"routing":%b' % msgspec.json.encode(routing) if routing else b""
+    return Item(key, b'{"index":{"_id":%b%b}}' % (msgspec.json.encode(key), routed), body)
 
 
 def encode_delete(key: str) -> Item:

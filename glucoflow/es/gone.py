@@ -32,16 +32,20 @@ class Going:
         self._by_id = by_id
         judged = by_id.absent == "judged"
         self._there = held.of(by_id.datasets, by_id.connection_id, by_id.window) if judged else {}
+        self._fresh = held.is_fresh(by_id.datasets)
         large = len(by_id.standing) > _A_LARGE_PAGE
         self._standing = () if large and not held and self._is_empty() else by_id.standing
 
-    def ids(self, deleted: Sequence[str], written: Collection[str], created: bool) -> list[str]:
+    def ids(self, deleted: Sequence[str], written: Collection[str], new: Collection[str]) -> list[str]:
         """Of these and of the page's records, what is there under an `_id` that was not written just now.
 
-        Looked up where a record is gone, or where one was `created`, which may have stood elsewhere; else `deleted`.
+        Looked up where a record is gone, or is among the `new`, which may have stood elsewhere; else `deleted`. What
+        somebody left of one that was moved before is seen without a look.
         """
-        wanted = [*self._by_id.gone, *(self._standing if created else ())]
-        return list(self._found(wanted, deleted, written)) if wanted else list(deleted)
+        wanted = [*self._by_id.gone, *(one for one in self._standing if one in new)]
+        left = self._held.elsewhere(self._by_id.datasets, set(self._by_id.standing), written)
+        found = self._found(wanted, deleted, written) if wanted else deleted
+        return list(dict.fromkeys([*found, *left]))
 
     def absent(self, written: Collection[str], now: datetime) -> dict[str, int]:
         """What of the window its provider has no more, with its time in epoch ms, as far as the page tells."""
@@ -58,9 +62,8 @@ class Going:
             return not self._client.count(index=self._alias, query=query, ignore_unavailable=True)["count"]
 
     def _found(self, wanted: Sequence[str], deleted: Sequence[str], written: Collection[str]) -> Iterator[str]:
-        if not self._held.fresh:
+        if not self._fresh:
             refresh(self._client, self._alias)
-            self._held.fresh = bool(self._held)
         others = {"must_not": [{"ids": {"values": list(written)}}]} if written else {}
         for ids in slices(wanted, _LOOKED_UP_AT_ONCE):
             by_record = {"bool": {"filter": [*self._scope(), {"terms": {"event.id": ids}}]}}

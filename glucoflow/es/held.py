@@ -1,6 +1,6 @@
 """What a person's index holds where a sync is about to read: looked at once, so that no news cost nothing more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,8 +28,11 @@ class Stored(msgspec.Struct, frozen=True):
     hash: str
     time_ms: int
     dataset: str
-    connection_id: str
+    connection_id: str = ""
     record_id: str | None = None
+    seq_no: int = 0
+    primary_term: int = 0
+    """Which version it is, for a write on condition that nobody wrote in between; 0 where that is not known."""
 
 
 class Held:
@@ -41,10 +44,8 @@ class Held:
     def __init__(self, stored: Mapping[str, Stored] | None = None, since: datetime | None = None) -> None:
         self._stored = dict(stored or {})
         self._since = since
-        self.fresh = since is not None
-        """Whether searches see all that was written until now."""
-        self.untouched = True
-        """Whether nothing was written or deleted since the look."""
+        self._written: set[str] = set()
+        self._newest_written: dict[str, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._stored)
@@ -54,13 +55,29 @@ class Held:
         known = self._stored.get(key)
         return known is not None and known.hash == content
 
-    def changes(self, key: str) -> None:
-        """It is about to be written or deleted."""
-        self._stored.pop(key, None)
+    def version(self, key: str) -> Stored | None:
+        """What is there under this id, where it is known which version that is."""
+        known = self._stored.get(key)
+        return known if known is not None and known.primary_term else None
 
-    def written(self) -> None:
-        """Something is about to be written or deleted, so that searches see less than there is."""
-        self.fresh = self.untouched = False
+    def changes(self, key: str, dataset: str = "", time_ms: int = 0) -> None:
+        """It is about to be written (then of which dataset and time), or deleted."""
+        self._stored.pop(key, None)
+        if dataset:
+            self._written.add(dataset)
+            self._newest_written[dataset] = max(time_ms, self._newest_written.get(dataset, 0))
+
+    def is_fresh(self, datasets: Iterable[str]) -> bool:
+        """Whether searches see all of these that was written until now, as far as this turn knows."""
+        return self._since is not None and self._written.isdisjoint(datasets)
+
+    def elsewhere(self, datasets: Sequence[str], records: Collection[str], standing: Collection[str]) -> list[str]:
+        """Documents of these records that do not stand: one was moved, and whoever wrote it did not come to the end."""
+        return [
+            key
+            for key, one in self._stored.items()
+            if one.record_id in records and one.dataset in datasets and key not in standing
+        ]
 
     def of(self, datasets: Sequence[str], connection_id: str, window: Window) -> dict[str, Stored]:
         """What came by a connection and lies in a window, as far as the look reached."""
@@ -74,8 +91,11 @@ class Held:
         }
 
     def newest(self, dataset: str) -> int | None:
-        """The time of the newest document of a dataset, in epoch ms."""
-        return max((one.time_ms for one in self._stored.values() if one.dataset == dataset), default=None)
+        """The time of the newest document of a dataset, in epoch ms; None where that is not known."""
+        if self._since is None:
+            return None
+        held = (one.time_ms for one in self._stored.values() if one.dataset == dataset)
+        return max([*held, *filter(None, [self._newest_written.get(dataset)])], default=None)
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +157,7 @@ def _questions(
     by_provider = {"bool": {"filter": [{"term": {"event.provider": provider}}, near]}}
     readings = ["cgm.reading"]
     return [
-        _search(by_provider, MOST_ROWS, "desc", _OF_A_DOCUMENT),
+        {**_search(by_provider, MOST_ROWS, "desc", _OF_A_DOCUMENT), "seq_no_primary_term": True},
         _search(only(["food", "insulin.bolus"], readings_from - fasting), MOST_ROWS, "asc", ["event.dataset"]),
         _search(only(readings, readings_from - tail, readings_from, connection_id), _MOST_BEFORE, "asc", _WITHOUT),
         _search(only(readings, None, readings_from, connection_id), 1, "desc", _WITHOUT),
@@ -172,6 +192,8 @@ def _stored(hit: Mapping[str, Any]) -> Stored:
         event.get("dataset", ""),
         source.get("connection", {}).get("id", ""),
         event.get("id"),
+        hit.get("_seq_no", 0),
+        hit.get("_primary_term", 0),
     )
 
 

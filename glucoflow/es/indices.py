@@ -7,7 +7,7 @@ import msgspec
 from elasticsearch import Elasticsearch
 
 from glucoflow.es.error_translation import index_closed
-from glucoflow.es.names import Names
+from glucoflow.es.names import GENERATION, Names
 from glucoflow.es.templates import IndexFields
 
 _ASKED = (
@@ -21,7 +21,8 @@ _ASKED = (
 class Index(msgspec.Struct, frozen=True, kw_only=True):
     """One generation of an index. `alias` is the name that points to it, None for one that nobody reaches.
 
-    `made` says that whoever returned this has just created it.
+    `made` says that whoever returned this has just created it, or made a place for a person in it. `people` are those
+    who have a place, where many share it.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool = False
     meta: Mapping[str, Any] = {}
     made: bool = False
+    shared: bool = False
+    people: tuple[str, ...] = ()
 
     @property
     def lineage(self) -> str:
@@ -62,18 +65,20 @@ def all_indices(client: Elasticsearch, names: Names) -> tuple[Index, ...]:
 
 
 def owners(indices: Iterable[Index], names: Names) -> set[str]:
-    """The people whose indices these are."""
-    return {user_id for one in indices if (user_id := names.user_of(one.name)) is not None}
+    """The people whose indices these are, or who have a place in them."""
+    own = {user_id for one in indices if (user_id := names.user_of(one.name)) is not None}
+    return own.union(*(one.people for one in indices))
 
 
 def index_behind(client: Elasticsearch, names: Names, alias: str) -> Index | None:
     """The index that this alias points to. Raises the driver's errors, and Fatal where the index is closed."""
+    asked = (f"*.aliases.{alias}", *_ASKED[1:])  # of a shared index not everybody's
     found = client.options(ignore_status=404).indices.get(
-        index=alias, features=["aliases", "mappings", "settings"], filter_path=_ASKED
+        index=alias, features=["aliases", "mappings", "settings"], filter_path=asked
     )
     if found.meta.status == 404:
         return None
-    behind = [_index(name, entry, names) for name, entry in found.body.items()]
+    behind = [_index(name, entry, names, alias) for name, entry in found.body.items()]
     index = next((one for one in behind if one.alias == alias), None)
     if index is not None and index.closed:
         raise index_closed()
@@ -81,17 +86,20 @@ def index_behind(client: Elasticsearch, names: Names, alias: str) -> Index | Non
 
 
 def _ours(name: str, names: Names) -> bool:
-    return names.user_of(name) is not None or name.startswith(f"{names.runs}-")
+    return names.user_of(name) is not None or names.is_shared(name) or name.startswith(f"{names.runs}-")
 
 
-def _index(name: str, entry: Mapping[str, Any], names: Names) -> Index:
+def _index(name: str, entry: Mapping[str, Any], names: Names, asked: str | None = None) -> Index:
+    """`asked`: the alias that was asked for, which of a shared index is a person's, or its own."""
     settings, aliases = entry["settings"]["index"], entry.get("aliases", {})
-    user_id = names.user_of(name)
-    alias = names.runs if user_id is None else names.prefix + user_id
+    shared = names.is_shared(name)
+    alias = asked or (names.runs if names.user_of(name) is None and not shared else GENERATION.sub("", name))
     return Index(
         name=name,
         uuid=settings["uuid"],
         alias=alias if alias in aliases else None,
         closed=settings.get("verified_before_close") == "true",
         meta=entry.get("mappings", {}).get("_meta", {}),
+        shared=shared,
+        people=tuple(sorted(filter(None, map(names.user_of, aliases)))) if shared else (),
     )

@@ -23,8 +23,10 @@ from glucoflow.es.encode import Item, encode_delete, encode_stored
 from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.indices import Index
 from glucoflow.es.names import GENERATION, Names
+from glucoflow.es.provision import ensure_shared, place
 from glucoflow.es.scan import Hit, refresh, scan
 from glucoflow.es.templates import component_body, index_fields
+from glucoflow.model.documents import Id
 from glucoflow.model.errors import Fatal, Retryable
 
 log = logging.getLogger(__name__)
@@ -60,14 +62,7 @@ def migrate(client: Elasticsearch, names: Names, index: Index, now: datetime) ->
     with translated("move an index"):
         _claim(client, index, new, now)
         try:
-            copied = _copy(client, old, new, after=-1)
-            for _ in range(_CATCH_UP_ROUNDS):
-                before, copied = copied, _copy(client, old, new, after=copied)
-                if copied - before < _LITTLE:
-                    break
-            client.indices.add_block(index=old, block="write")
-            _copy(client, old, new, after=copied)
-            documents = _match(client, old, new)
+            documents = _filled(client, old, new, routed=index.shared)
             _switch(client, alias, old, new)
         except BaseException:
             _undo(client, alias, old, new)
@@ -75,6 +70,38 @@ def migrate(client: Elasticsearch, names: Names, index: Index, now: datetime) ->
         gone = _retire(client, old, _LOOKS)
     log.info("index moved to a new mapping", extra={"documents": documents})
     return Migration(old=old, new=new, documents=documents, old_stays=not gone)
+
+
+def move_to_shared(client: Elasticsearch, names: Names, index: Index, user_id: str) -> Migration:
+    """Move one person from an index of their own to their place in a shared one, while it is read and written.
+
+    As in `migrate`, with another alias for the time being. Raises as it does.
+    """
+    alias, old, moving = names.alias(user_id), index.name, names.moving_alias(user_id)
+    with translated("move a person to a shared index"):
+        shared = ensure_shared(client, names, user_id)
+        client.indices.update_aliases(actions=[place(user_id, moving, shared.name)])
+        try:
+            documents = _filled(client, old, moving)
+            leave: list[dict[str, Any]] = [
+                {"remove": {"index": old, "alias": alias}},
+                {"remove": {"index": shared.name, "alias": moving}},
+            ]
+            client.indices.update_aliases(actions=[*leave, place(user_id, alias, shared.name)])
+        except BaseException:
+            _give_up(client, alias, old, moving)
+            raise
+        gone = _retire(client, old, _LOOKS)
+    log.info("a person moved to a shared index", extra={"documents": documents})
+    return Migration(old=old, new=shared.name, documents=documents, old_stays=not gone)
+
+
+def _give_up(client: Elasticsearch, alias: str, old: str, moving: str) -> None:
+    """Back to the old index, unless the switch took place after all."""
+    quiet = client.options(ignore_status=404)
+    if old in quiet.indices.get_alias(name=alias).body:
+        quiet.indices.delete_alias(index="*", name=moving)
+        quiet.indices.put_settings(index=old, settings={"index.blocks.write": None})
 
 
 def retire_left_over(client: Elasticsearch, indices: Sequence[Index]) -> tuple[str, ...]:
@@ -111,10 +138,27 @@ def _claim(client: Elasticsearch, old: Index, new: str, now: datetime) -> None:
     raise Retryable("This index is just being moved by somebody else.", remedy="Wait for that to end.")
 
 
-def _copy(client: Elasticsearch, old: str, new: str, after: int) -> int:
+def _filled(client: Elasticsearch, old: str, new: str, *, routed: bool = False) -> int:
+    """Copy all, until `new` holds what `old` does, which takes no writes any more; how many documents those are."""
+    copied = _copy(client, old, new, after=-1, routed=routed)
+    for _ in range(_CATCH_UP_ROUNDS):
+        before, copied = copied, _copy(client, old, new, after=copied, routed=routed)
+        if copied - before < _LITTLE:
+            break
+    client.indices.add_block(index=old, block="write")
+    _copy(client, old, new, after=copied, routed=routed)
+    return _match(client, old, new)
+
+
+class _Owned(msgspec.Struct):
+    user: Id
+
+
+def _copy(client: Elasticsearch, old: str, new: str, after: int, *, routed: bool = False) -> int:
     """Copy what was written to `old` behind the sequence number `after`; returns up to which nothing can be missing.
 
     That is the shard's checkpoint before the refresh: writes of a higher number may still have been under way.
+    `routed`: documents of many people, each of whom has their own routing.
     """
     stats = client.indices.stats(index=old, level="shards", filter_path="indices.*.shards.*.seq_no").body
     (shards,) = (entry["shards"] for entry in stats["indices"].values())
@@ -122,8 +166,12 @@ def _copy(client: Elasticsearch, old: str, new: str, after: int) -> int:
     refresh(client, old)
     hits = scan(client, old, {"range": {"_seq_no": {"gt": after}}}, sort=_BY_SEQ_NO)
     while part := list(islice(hits, CHUNK)):
-        _write(client, new, [encode_stored(hit.id, bytes(hit.source)) for hit in part])
+        _write(client, new, [encode_stored(hit.id, bytes(hit.source), _routing(hit) if routed else "") for hit in part])
     return complete
+
+
+def _routing(hit: Hit) -> str:
+    return msgspec.json.decode(hit.source, type=_Owned).user.id
 
 
 def _write(client: Elasticsearch, index: str, items: list[Item]) -> None:
@@ -164,8 +212,17 @@ def _missing(client: Elasticsearch, index: str, hits: list[Hit]) -> Iterator[str
 def _switch(client: Elasticsearch, alias: str, old: str, new: str) -> None:
     usual = component_body("settings")["template"]["settings"]["index"]["refresh_interval"]
     client.indices.put_settings(index=new, settings={"index.refresh_interval": usual})
-    leave: dict[str, Any] = {"remove": {"index": old, "alias": alias}}
-    client.indices.update_aliases(actions=[leave, {"add": {"index": new, "alias": alias, "is_write_index": True}}])
+    while held := client.indices.get_alias(index=old).body[old]["aliases"]:  # of a shared one those of many people
+        actions: list[dict[str, Any]] = [{"remove": {"index": old, "alias": one}} for one in held]
+        actions += [_as_it_was(new, one, entry, alias) for one, entry in held.items()]
+        client.indices.update_aliases(actions=actions)
+
+
+def _as_it_was(new: str, alias: str, entry: dict[str, Any], whole: str) -> dict[str, Any]:
+    """The action that lets an alias lead to the new index, with its filter and routing."""
+    routing = {name: entry[name] for name in ("index_routing", "search_routing", "filter") if name in entry}
+    writes = {"is_write_index": True} if alias == whole or "is_write_index" in entry else {}
+    return {"add": {"index": new, "alias": alias, **routing, **writes}}
 
 
 def _retire(client: Elasticsearch, old: str, looks: int) -> bool:

@@ -5,6 +5,7 @@ aliases only. So a write that comes after a person was deleted cannot bring thei
 """
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from glucoflow.model.errors import Retryable
 from glucoflow.model.person_id import fits
 
 log = logging.getLogger(__name__)
+
+_AT_A_TIME = 5_000
+_LOOK_AGAIN_S = 0.2
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,11 +51,41 @@ def provision(client: Elasticsearch, names: Names) -> Provisioned:
 
 
 def ensure_index(client: Elasticsearch, names: Names, user_id: str) -> Index:
-    """A person's index, which is there afterwards with this version's fields where they could be added.
+    """A person's index, or their place in a shared one: there afterwards, with this version's fields where they could
+    be added. Where it is already, it stays the one that it is, whatever the layout.
 
     One request where it is there already. Raises Fatal where it is closed.
     """
-    return _ensure(client, names, names.alias(user_id), names.first_index(user_id), "user")
+    alias = names.alias(user_id)
+    if not names.shared:
+        return _ensure(client, names, alias, names.first_index(user_id), "user")
+    with translated("look for an index"):
+        found = index_behind(client, names, alias)
+    if found is None:
+        shared = ensure_shared(client, names, user_id)
+        with translated("give a person a place in a shared index"):
+            client.indices.update_aliases(actions=[place(user_id, alias, shared.name)])
+    elif not found.has(index_fields("user")):
+        provision(client, names)
+    else:
+        return found
+    with translated("look for an index"):
+        behind = index_behind(client, names, alias)
+    if behind is None:
+        raise Retryable("A person's place in a shared index was taken away while it was made.")
+    return msgspec.structs.replace(behind, made=found is None)
+
+
+def ensure_shared(client: Elasticsearch, names: Names, user_id: str) -> Index:
+    """The shared index in which a person has, or gets, their place."""
+    alias = names.shared_alias(user_id)
+    return _ensure(client, names, alias, f"{alias}-000001", "user")
+
+
+def place(user_id: str, alias: str, index: str) -> dict[str, Any]:
+    """The action that lets `alias` show one person's documents of a shared index, and write there."""
+    only_theirs = {"term": {"user.id": user_id}}
+    return {"add": {"index": index, "alias": alias, "filter": only_theirs, "routing": user_id, "is_write_index": True}}
 
 
 def ensure_runs(client: Elasticsearch, names: Names) -> Index:
@@ -67,12 +101,50 @@ def delete_user(client: Elasticsearch, names: Names, user_id: str) -> int:
     if not fits(user_id):
         return 0
     alias = names.alias(user_id)
+    with translated("delete a person's documents"):
+        places = _leave_shared(client, names, user_id)
     with translated("delete an index"):
         found = client.indices.get(index=f"{alias}-*", filter_path="*.settings.index.uuid", expand_wildcards="all").body
         own = [index for index in found if names.user_of(index) == user_id]
         if own:
             client.indices.delete(index=",".join(sorted(own)))
-    return len(own)
+    return len(own) + places
+
+
+def _leave_shared(client: Elasticsearch, names: Names, user_id: str) -> int:
+    """Take a person's place in a shared index away, then all of their documents; how many places those were.
+
+    The alias goes first: whoever begins to write then is refused. What was under way is found by looking again.
+    """
+    if not client.indices.exists(index=names.shared_pattern, allow_no_indices=False):
+        return 0
+    aliases = [names.alias(user_id), names.moving_alias(user_id)]
+    found = client.options(ignore_status=404).indices.get_alias(name=",".join(aliases), index=names.shared_pattern).body
+    held = {index: entry for index, entry in found.items() if isinstance(entry, dict) and "aliases" in entry}
+    placed = {index: entry["aliases"] for index, entry in held.items()}
+    actions = [{"remove": {"index": index, "alias": one}} for index, theirs in placed.items() for one in theirs]
+    if actions:
+        client.indices.update_aliases(actions=actions)
+    while delete_where(client, names.shared_pattern, {"term": {"user.id": user_id}}):
+        time.sleep(_LOOK_AGAIN_S)
+    return sum(names.alias(user_id) in theirs for theirs in placed.values())
+
+
+def delete_where(client: Elasticsearch, index: str, query: Mapping[str, Any]) -> int:
+    """Delete what matches in an index (or several), those just written included; how many went."""
+    client.indices.refresh(index=index)
+    gone = 0
+    while True:
+        answer = client.search(index=index, query=query, size=_AT_A_TIME, source=False, track_total_hits=False)
+        hits = answer["hits"]["hits"]
+        lines = [
+            {"delete": {"_index": hit["_index"], "_id": hit["_id"], "routing": hit.get("_routing")}} for hit in hits
+        ]
+        if not lines:
+            return gone
+        if client.bulk(operations=lines, refresh=True)["errors"]:
+            raise Retryable("Elasticsearch did not delete a person's documents.", remedy="Try again later.")
+        gone += len(lines)
 
 
 def _ensure(client: Elasticsearch, names: Names, alias: str, first: str, kind: IndexKind) -> Index:

@@ -53,6 +53,16 @@ class Paged(msgspec.Struct, frozen=True):
     place: tuple[int, int]
 
 
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """Of which local date and dataset a document is, and which content and version of it is there."""
+
+    date: str
+    dataset: str
+    hash: str
+    seq_no: int
+    primary_term: int
+
+
 class Queries:
     """Reads people's documents; see the module."""
 
@@ -229,6 +239,20 @@ class Queries:
         hits = scan(self._client, self._names.alias(user_id), query, source=False, fields=["time.date"])
         return {hit.id: msgspec.json.decode(hit.fields)["time.date"][0] for hit in hits}
 
+    def versions(self, user_id: str, datasets: Sequence[Dataset], first: str, last: str) -> dict[str, Version]:
+        """Documents of some datasets and of the dates first to last, included, by `_id`."""
+        query = only(datasets)
+        query["bool"]["filter"].append({"range": {"time.date": {"gte": first, "lte": last}}})
+        answer = self._search(
+            user_id,
+            query=query,
+            size=MOST_ROWS,
+            track_total_hits=False,
+            seq_no_primary_term=True,
+            source=["time.date", "event.dataset", "event.hash"],
+        )
+        return {hit["_id"]: _version(hit) for hit in answer.get("hits", {}).get("hits", [])}
+
     def _dates(self, user_id: str, query: Query) -> list[str]:
         found = {"terms": {"field": "time.date", "size": MOST_DATES, "order": {"_key": "asc"}}}
         answer = self.aggregate(user_id, {"query": query, "aggs": {"dates": found}})
@@ -262,6 +286,18 @@ class Queries:
 
     def _refresh(self, user_id: str) -> None:
         refresh(self._client, self._names.alias(user_id))
+
+
+def _version(hit: Mapping[str, Any]) -> Version:
+    source = hit["_source"]
+    event = source["event"]
+    return Version(
+        date=source["time"]["date"],
+        dataset=event["dataset"],
+        hash=event.get("hash", ""),
+        seq_no=hit["_seq_no"],
+        primary_term=hit["_primary_term"],
+    )
 
 
 def only(

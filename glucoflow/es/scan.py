@@ -79,7 +79,7 @@ def scan(
     body = _body(query, sort, fields, source, ids, page)
     if versions:
         body["seq_no_primary_term"] = True
-    few = min(page, _FEW)
+    few = min(page, _FEW) if source else page  # doc values alone cost little
     first = _first(client, alias, {**body, "size": few}, retrier)
     if len(first) < few:
         yield from first

@@ -26,6 +26,7 @@ from glucoflow.es.retrier import RETRY_POLICY, Retrier
 from glucoflow.model.documents import Document
 from glucoflow.model.errors import Fatal, Rejected, Retryable
 from glucoflow.model.ingestion import RecordIds, RejectedRecord, SinkResult
+from glucoflow.model.localtime import epoch_ms
 from glucoflow.model.words import count
 from glucoflow.retry import RetryPolicy
 
@@ -87,18 +88,18 @@ class ElasticsearchSink:
         Raises Retryable (overload, outage, full disk), Misconfigured (rights, address) or Fatal (too many rejected).
         What was written until then stays; writing all of it again changes nothing.
         """
-        total, written = Delivered(), set[str]()
+        total, written, sent = Delivered(), set[str](), set[str]()
         leaving = Going(self._client, self._alias, self._held, by_id) if by_id else None
-        for outcome in self._outcomes(self._chunks(_noting(documents, written), encode_time(now), total)):
+        for outcome in self._outcomes(self._chunks(_noting(documents, written), encode_time(now), total, sent)):
             _add(total, outcome)
-        going = dict.fromkeys(leaving.ids(deleted_ids, written, total.created > 0) if leaving else deleted_ids)
+        new = sent if total.created else ()
+        going = dict.fromkeys(leaving.ids(deleted_ids, written, new) if leaving else deleted_ids)
         absent = leaving.absent(written, now) if leaving else {}
         going |= dict.fromkeys(absent)
         target = self._target(time.sleep)
         for ids in slices((key for key in going if key not in written), self._options.chunk_documents):
             for key in ids:
                 self._held.changes(key)
-            self._held.written()
             _add(total, deliver(target, [encode_delete(key) for key in ids]))
         return SinkResult(
             created=total.created,
@@ -109,8 +110,10 @@ class ElasticsearchSink:
             vanished=span_of(absent.values()),
         )
 
-    def _chunks(self, documents: Iterable[Document], ingested: bytes, total: Delivered) -> Iterator["_Chunk"]:
-        """Encoded documents in chunks. What has no JSON form is rejected here.
+    def _chunks(
+        self, documents: Iterable[Document], ingested: bytes, total: Delivered, sent: set[str]
+    ) -> Iterator["_Chunk"]:
+        """Encoded documents in chunks, of records that `sent` notes. What has no JSON form is rejected here.
 
         Of two documents with one id the later must win. Within a chunk it takes the place of the earlier one; else
         they may not be on the wire side by side, so the chunk of the later one waits for those before it.
@@ -126,7 +129,11 @@ class ElasticsearchSink:
             if self._held.same(item.id, item.hash):
                 total.unchanged += 1
                 continue
-            self._held.changes(item.id)
+            item = self._to_replace(item)
+            event = document.source.event
+            self._held.changes(item.id, event.dataset, epoch_ms(document.source.timestamp))
+            if event.id is not None:
+                sent.add(event.id)
             full = len(chunk.items) >= options.chunk_documents or chunk.size + item.size > options.chunk_bytes
             if item.id in chunk.items:
                 total.unchanged += 1  # the one before it: nothing is written for that
@@ -145,6 +152,11 @@ class ElasticsearchSink:
         if chunk.items:
             yield chunk
 
+    def _to_replace(self, item: Item) -> Item:
+        """What is known to be there is replaced at once, unless somebody writes in between; all else is new."""
+        known = self._held.version(item.id)
+        return item if known is None else item.only_after(known.seq_no, known.primary_term)
+
     def _encoded(self, document: Document, ingested: bytes, total: Delivered) -> Item | None:
         if document.source.user.id != self._user_id:
             raise Fatal("A document of another person came to this person's index; it was not written.")
@@ -161,8 +173,6 @@ class ElasticsearchSink:
     def _outcomes(self, chunks: Iterator["_Chunk"]) -> Iterator[Delivered]:
         """Chunks are delivered by `lanes` threads while the next is made here; a single one needs no thread."""
         chunk, upcoming = next(chunks, None), next(chunks, None)
-        if chunk is not None:
-            self._held.written()
         stop = threading.Event()
         target = self._target(partial(_sleep_unless, stop))
         if upcoming is None:

@@ -19,7 +19,10 @@ _DAY = timedelta(days=1)
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's index, replicas included in `bytes`. `year_bytes` is its size in a year if nothing is deleted."""
+    """One person's index, replicas included in `bytes`. `year_bytes` is its size in a year if nothing is deleted.
+
+    Of an index that many share it is their part by documents.
+    """
 
     user_id: str
     documents: int
@@ -59,12 +62,21 @@ def sizes(client: Elasticsearch, names: Names, now: datetime) -> list[Size]:
         ).body
         growth = _growth(client, names, now)
     totals: dict[str, tuple[int, int]] = {}
+
+    def add(user_id: str, documents: int, size: int) -> None:
+        known = totals.get(user_id, (0, 0))
+        totals[user_id] = known[0] + documents, known[1] + size
+
     for index, stats in found.get("indices", {}).items():
         user_id = names.user_of(index)
+        documents, size = stats["primaries"]["docs"]["count"], stats["total"]["store"]["size_in_bytes"]
         if user_id is not None:
-            documents, size = totals.get(user_id, (0, 0))
-            here = stats["primaries"]["docs"]["count"], stats["total"]["store"]["size_in_bytes"]
-            totals[user_id] = documents + here[0], size + here[1]
+            add(user_id, documents, size)
+        elif names.is_shared(index) and documents:
+            with translated("measure the indices"):
+                held = _held(client, index)
+            for who, theirs in held.items():
+                add(who, theirs, round(size * theirs / documents))
     still = Growth(documents=0, days=1)
     return [
         Size(
@@ -90,6 +102,13 @@ def room(client: Elasticsearch) -> Room | None:
         free_bytes=sum(total["available_in_bytes"] for total in totals),
         total_bytes=sum(total["total_in_bytes"] for total in totals),
     )
+
+
+def _held(client: Elasticsearch, index: str) -> dict[str, int]:
+    """Documents by person, of an index that many share."""
+    who = {"who": {"terms": {"field": "user.id", "size": _MOST_PEOPLE}}}
+    answer = client.search(index=index, size=0, aggs=who).body
+    return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["who"]["buckets"]}
 
 
 def _growth(client: Elasticsearch, names: Names, now: datetime) -> dict[str, Growth]:

@@ -19,6 +19,9 @@ from glucoflow.store import Connection, Person
 from glucoflow.store.ledger import StoreLedger
 
 ANOTHER_ID = "Add that person anew under another id, and delete this one with `glucoflow delete-user`."
+_NEAR_READINGS = ("cgm.reading", "food", "insulin.bolus")
+"""What a reading's document depends on."""
+
 SHORTEST_LOOK = timedelta(hours=1)
 
 
@@ -38,7 +41,7 @@ class Destination:
     @property
     def newest_ms(self) -> int | None:
         """The time of the newest reading that is held, where the look tells it."""
-        return self._held.newest("cgm.reading") if self._held.untouched else None
+        return self._held.newest("cgm.reading")
 
     def prepare(self, ledger: StoreLedger) -> None:
         """The person's index, made if it is not there; checkpoints that speak of an earlier one are forgotten.
@@ -96,7 +99,7 @@ class Destination:
         if kind != "readings":
             return Enricher(owner, kind)
         sight = self._sight
-        if sight is not None and sight.readings_from == window.start and self._held.untouched:
+        if sight is not None and sight.readings_from == window.start and self._held.is_fresh(_NEAR_READINGS):
             near = Tail(sight.before.times_ms, sight.before.mg_dl, sight.before.devices)
             return Enricher(owner, kind, Meals(sight.intake.meals_ms, sight.intake.boluses_ms), near)
         meals_from = window.start - timedelta(milliseconds=FASTING_MS)

@@ -59,7 +59,7 @@ def open_runtime(settings: Settings, clock: Callable[[], datetime] = utc_now) ->
     """
     up = running.find(settings.store.data_dir)
     client = elasticsearch_of(settings.es, settings.store)
-    names = Names.below(settings.es.index)
+    names = Names.below(settings.es.index, settings.index.shared_by_all)
     store = store_of(settings.store)
     try:
         yield Runtime(

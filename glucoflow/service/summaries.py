@@ -15,7 +15,9 @@ from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.series import moment_of
 from glucoflow.analytics.summary import WINDOWS, PeriodSummary, day_start_ms
 from glucoflow.es.answers import Latest
-from glucoflow.model.documents import Dataset, Document
+from glucoflow.es.held import Held, Stored
+from glucoflow.es.queries import Version
+from glucoflow.model.documents import Document
 from glucoflow.model.ingestion import SinkResult, Window
 from glucoflow.service.derived_documents import day_document, episode_document, insight_document, period_document
 from glucoflow.service.insights import insights_in
@@ -106,14 +108,15 @@ def summarize_dates(rt: Runtime, user_id: str, dates: Collection[date]) -> Summa
     due = full is not None and _periods_due(rt, user_id, dates, full)
     recent = _recent(rt, subject, full, dates) if full is not None and due else None
     for part in _parts(sorted(dates)):
-        total = _write(rt, total, *_days(rt, subject, part, latest, recent), days=len(part))
+        documents, gone, held = _days(rt, subject, part, latest, recent)
+        total = _write(rt, total, documents, gone, held, days=len(part))
     if recent is not None and full is not None:
         periods = _periods(subject, full, recent.series)
         total = _write(rt, total, periods, ())
         total = _write(rt, total, *_insights(rt, subject, full, recent.series, periods))
     if latest is None:  # all readings were taken back
-        gone = rt.queries.documents(user_id, ["summary.period", "insight"])
-        total = _write(rt, total, (), [one.id for one in gone])
+        left = rt.queries.documents(user_id, ["summary.period", "insight"])
+        total = _write(rt, total, (), [one.id for one in left])
     log.info("summarized %d days: %d written, %d deleted", total.days, total.written, total.deleted)
     return total
 
@@ -146,8 +149,8 @@ def _recent(rt: Runtime, subject: Subject, full: date, dates: Collection[date]) 
 
 def _days(
     rt: Runtime, subject: Subject, dates: list[date], latest: Latest | None, recent: _Recent | None
-) -> tuple[list[Document], list[str]]:
-    """Documents of days and episodes, and the ids of those that are stored but no longer true."""
+) -> tuple[list[Document], list[str], Held]:
+    """Documents of days and episodes, the ids of those that are stored but no longer true, and what is stored."""
     person = subject.person
     first, last = dates[0] - timedelta(days=REACH + 1), dates[-1] + timedelta(days=REACH + 1)
     if recent is not None and recent.first <= first and last <= recent.end:
@@ -166,16 +169,20 @@ def _days(
     episodes = find_episodes(series, person.targets, events)
     found = (episode_document(person.id, person.zone, one) for one in episodes)
     documents += [one for one in found if date.fromisoformat(one.source.time.date) in touched]
-    return documents, _vanished(rt, person.id, documents, {"summary.day": set(dates), "episode": touched})
-
-
-def _vanished(rt: Runtime, user_id: str, documents: Iterable[Document], scope: dict[Dataset, set[date]]) -> list[str]:
+    scope: dict[str, Collection[date]] = {"summary.day": set(dates), "episode": touched}
+    first, last = min(touched), max(touched)
+    stored = rt.queries.versions(person.id, ["summary.day", "episode"], first.isoformat(), last.isoformat())
     true = {document.id for document in documents}
-    gone = []
-    for dataset, days in scope.items():
-        stored = rt.queries.ids(user_id, dataset, min(days).isoformat(), max(days).isoformat())
-        gone += [key for key, day in stored.items() if key not in true and date.fromisoformat(day) in days]
-    return gone
+    gone = [
+        key
+        for key, one in stored.items()
+        if key not in true and one.dataset in scope and date.fromisoformat(one.date) in scope[one.dataset]
+    ]
+    return documents, gone, Held({key: _known(one) for key, one in stored.items()})
+
+
+def _known(one: Version) -> Stored:
+    return Stored(one.hash, 0, one.dataset, seq_no=one.seq_no, primary_term=one.primary_term)
 
 
 def _so_far(latest: Latest | None, now: datetime) -> datetime | None:
@@ -223,10 +230,15 @@ def _period(user_id: str, zone: str, series: Series, summary: PeriodSummary) -> 
 
 
 def _write(
-    rt: Runtime, total: Summarized, documents: Collection[Document], gone: Collection[str], days: int = 0
+    rt: Runtime,
+    total: Summarized,
+    documents: Collection[Document],
+    gone: Collection[str],
+    held: Held | None = None,
+    days: int = 0,
 ) -> Summarized:
     rt.store.people.get(total.user_id)  # a person deleted meanwhile must not get an index again
-    result: SinkResult = rt.sink(total.user_id).write(documents, list(gone), rt.clock())
+    result: SinkResult = rt.sink(total.user_id, held=held).write(documents, list(gone), rt.clock())
     if result.rejected:
         log.warning("%d summaries were rejected: %s", len(result.rejected), result.rejected[0].reason)
     return Summarized(

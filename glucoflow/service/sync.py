@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from glucoflow.es.gathering import Table, gathered
+from glucoflow.es.queries import Queries
 from glucoflow.logs import about
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable, Unreadable
 from glucoflow.model.ingestion import Counts
@@ -27,7 +30,7 @@ from glucoflow.service.provider_clock import (
 )
 from glucoflow.service.run_metrics import record_after, record_run, record_summaries
 from glucoflow.service.runtime import Runtime
-from glucoflow.service.schedule import after_failure, next_poll
+from glucoflow.service.schedule import after_failure, after_maintenance, next_poll
 from glucoflow.service.summaries import summarize_after
 from glucoflow.service.turn import Turn
 from glucoflow.store import Connection, Run, new_owner
@@ -123,10 +126,23 @@ def sync_due(
             if not fresh:
                 return outcomes
             seen.update(connection.id for connection in fresh)
-            outcomes += do_batch(fresh)
+            asked = [one for one in fresh if user_id is not None or not _put_off(rt, one, owner)]
+            if asked:
+                outcomes += do_batch(asked)
     finally:
         rt.store.leases.release_all(owner)
         record_after(rt, began, len(seen))
+
+
+def _put_off(rt: Runtime, connection: Connection, owner: str) -> bool:
+    """Whether its provider wants to be left alone just now, as where a machine wakes up in the maintenance window."""
+    now = rt.clock()
+    later = after_maintenance(_polling(rt, connection), now, rt.random)
+    if later == now:
+        return False
+    rt.store.connections.schedule(connection.id, later)
+    rt.store.leases.release(connection.id, owner)
+    return True
 
 
 def replay(rt: Runtime, user_id: str | None = None) -> list[Outcome]:
@@ -147,13 +163,22 @@ def _synced(rt: Runtime, user_id: str) -> list[Outcome]:
 def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: str, threads: int) -> list[Outcome]:
     """Do the job for each, `threads` at a time, and compute what follows from it; outcomes in the same order.
 
-    When one raises (Elasticsearch gone, say), those not yet begun are given back and the error is raised, once those
-    under way have ended.
+    What they ask of Elasticsearch at the same moment goes there as one request (`es.gathering`). When one raises
+    (Elasticsearch gone, say), those not yet begun are given back and the error is raised, once those under way ended.
     """
     try:
-        with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="glucoflow") as pool:
+        with (
+            gathered(rt.client, Table(rt.settings.sync.gather_seconds, len(connections), threads)) as (client, table),
+            ThreadPoolExecutor(max_workers=threads, thread_name_prefix="glucoflow") as pool,
+        ):
+            rt = replace(rt, client=client, queries=Queries(client, rt.names))
+
+            def do(connection: Connection) -> Outcome:
+                with table.taking_part():
+                    return _with_summaries(rt, connection, job, owner)
+
             # Prefect knows its run by a context variable, which a plain pool does not pass on by itself.
-            futures = [pool.submit(copy_context().run, _with_summaries, rt, one, job, owner) for one in connections]
+            futures = [pool.submit(copy_context().run, do, one) for one in connections]
             try:
                 return [future.result() for future in futures]
             except BaseException:

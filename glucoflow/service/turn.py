@@ -34,6 +34,9 @@ DEEP_EVERY = timedelta(hours=24)
 FRESH = timedelta(minutes=1)
 """Credentials so old are new: a part that refuses them refuses more than them."""
 
+SAID_EVERY = timedelta(seconds=2)
+"""How often the progress of a sync is written down: most are over before that."""
+
 MOST_AGAIN = 20
 """Windows tried again in one turn."""
 
@@ -74,6 +77,8 @@ class Turn:
         """Kinds that could not be read to their end, and why."""
         self.vanished: Window | None = None
         """The span of what went since the provider has it no more."""
+        self._read_whole: list[Kind] = []
+        self._said_at = self._started
         self._destination = Destination(rt, connection, self._person, self._started)
         self.not_uploaded: GlucoflowError | None = None
         """Why what the person has from elsewhere did not go to this account, where it should have."""
@@ -126,9 +131,12 @@ class Turn:
             if self._job.window is None:
                 self._destination.look(self._polling.deep_lag if self.deep else self._polling.lag)
             kinds = [k for k in self._provider.kinds if not self._job.kinds or k in self._job.kinds]
-            for done, kind in enumerate(kinds):
-                if not self._is_to_be_left(kind):
-                    self._kind(connector, kind, partial(self._report, done, len(kinds)))
+            try:
+                for done, kind in enumerate(kinds):
+                    if not self._is_to_be_left(kind):
+                        self._kind(connector, kind, partial(self._report, done, len(kinds)))
+            finally:
+                self._keep_what_was_read_whole()
         if self._connection.uploads and self._job.window is None and MAIN not in self.stopped:
             self._upload()
         if self._job.window is not None and not self.stopped:
@@ -218,12 +226,18 @@ class Turn:
         """Where nobody could say how far back the records go, what is older is still to be read, and that is said."""
         unknown = None if move else self._extents_failed.get(None)
         if unknown is None:
-            self._ledger.finished(kind, self._started - self.clock_ahead - MARGIN, self._rt.clock())
+            self._read_whole.append(kind)
         else:
             self._ledger.stopped(kind, window.start, _older(unknown, self._provider.title), self._rt.clock())
 
+    def _keep_what_was_read_whole(self) -> None:
+        """All kinds in one transaction. Where a crash comes before it, the next sync asks for more than it needs."""
+        if self._read_whole:
+            self._ledger.finished(self._read_whole, self._started - self.clock_ahead - MARGIN, self._rt.clock())
+
     def _stop(self, kind: Kind, at: datetime, error: GlucoflowError) -> None:
         self.stopped[kind] = error
+        self._read_whole = [one for one in self._read_whole if one != kind]
         self._asked_to_wait = isinstance(error, Retryable) and error.retry_after is not None
         self._ledger.stopped(kind, at, error, self._rt.clock())
 
@@ -324,8 +338,10 @@ class Turn:
         self.vanished = Window(min(known.start, span.start), max(known.end, span.end))
 
     def _report(self, done: int, of: int, share_of_this: float) -> None:
-        share = (done + share_of_this) / of
-        self._rt.store.runs.update_progress(self._run.id, share, self._rt.clock())
+        share, now = (done + share_of_this) / of, self._rt.clock()
+        if self._job.window is not None or now - self._said_at >= SAID_EVERY:
+            self._said_at = now
+            self._rt.store.runs.update_progress(self._run.id, share, now)
         if self._on_progress:
             self._on_progress(share)
 

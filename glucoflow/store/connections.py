@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 from pydantic import SecretStr
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
@@ -243,6 +243,12 @@ class Connections:
         """When the connection is due next."""
         with self._database.write() as session:
             locked(session, connection_id).next_poll_at = next_poll_at
+
+    def follow_index(self, user_id: str, old: str, new: str) -> None:
+        """A person's checkpoints that spoke of one index (by its lineage) speak of another, which holds the same."""
+        theirs = CheckpointRow.connection_id.in_(select(ConnectionRow.id).where(ConnectionRow.user_id == user_id))
+        with self._database.write() as session:
+            session.execute(update(CheckpointRow).where(theirs, CheckpointRow.lineage == old).values(lineage=new))
 
     def checkpoints(self, connection_id: str, scope: str = SYNC) -> tuple[Checkpoint, ...]:
         """How far each kind is safely stored."""

@@ -4,6 +4,7 @@ No transaction is ever open while something else than the database is waited for
 """
 
 import os
+import select
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from glucoflow.files import private_folder
 from glucoflow.model.errors import Misconfigured, Unavailable
@@ -23,10 +25,14 @@ from glucoflow.store.error_translation import explained
 from glucoflow.store.tables import Base
 
 if TYPE_CHECKING:
+    import psycopg
     from sqlalchemy.dialects import postgresql, sqlite
 
 SQLITE_FILE = "glucoflow.db"
 BUSY_SECONDS = 15.0
+ASKED_AFTER_S = 30.0
+"""A PostgreSQL connection that was idle for so long is asked whether it lives before it is used."""
+
 _WRITES = "glucoflow_writes"
 
 
@@ -43,6 +49,9 @@ class Database:
         self._file = _File(Path(url.database or "")) if on_sqlite else None
         self._engine = _sqlite(url, busy_seconds) if on_sqlite else _postgres(url)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        # Statement by statement, as a transaction at READ COMMITTED sees the world too: without BEGIN and ROLLBACK a
+        # question is one way there and back instead of three. SQLite's costs nothing.
+        self._reader = self._engine if on_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def in_file(cls, path: Path) -> Self:
@@ -59,7 +68,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading. Raises Unavailable or Misconfigured if the database does not serve."""
-        with self._served(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self._served(), Session(self._reader, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -172,15 +181,49 @@ def _parse(setting: SecretStr) -> URL:
 
 
 def _postgres(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
-        pool_size=10,
+        pool_size=20,
         max_overflow=20,
         pool_timeout=30,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args=_postgres_options(lock_seconds=15, statement_seconds=30),
     )
+
+    @event.listens_for(engine, "checkin")
+    def used(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def alive(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """Another one is taken where the server has ended this one: then it said so, which no question is needed for.
+        After a while a question is asked, since a network forgets silent connections without a word.
+        """
+        idle = time.monotonic() - record.info.get("used", time.monotonic())
+        if _says_something(connection) or (idle > ASKED_AFTER_S and not _answers(connection)):
+            raise DisconnectionError
+
+    return engine
+
+
+def _says_something(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether the server speaks unasked, which it does to take its leave; or the connection is closed."""
+    if connection.closed:
+        return True
+    looked = select.poll()
+    looked.register(connection.fileno(), select.POLLIN)
+    return bool(looked.poll(0))
+
+
+def _answers(connection: "psycopg.Connection[Any]") -> bool:
+    import psycopg
+
+    try:
+        connection.execute("SELECT 1").close()
+        connection.rollback()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def _postgres_options(lock_seconds: int, statement_seconds: int) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """One connection's progress, as `ingest` sees it: checkpoint, counts and rejected records move in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -15,7 +18,7 @@ from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.rejected import keep, sealed, settle
-from glucoflow.store.tables import CheckpointRow, ConnectionRow, RunRow
+from glucoflow.store.tables import CheckpointRow, ConnectionRow, RejectedRecordRow, RunRow
 from glucoflow.store.values import Unread
 
 
@@ -47,6 +50,7 @@ class StoreLedger:
         self._lease_for = lease_for
         self._bound: Account | None = None
         self._lineage: str | None = None
+        self._known: _Known | None = None
 
     def hold(self) -> None:
         """Raises Retryable if the lease is lost: from then on nothing is to be written anywhere."""
@@ -62,6 +66,7 @@ class StoreLedger:
         """
         self._lineage = lineage
         mine = CheckpointRow.connection_id == self._connection_id
+        self._known = None
         with self._database.read() as session:
             known = session.scalars(select(CheckpointRow.lineage).where(mine).distinct()).all()
         if not new and set(known) <= {lineage}:
@@ -79,13 +84,11 @@ class StoreLedger:
 
     def checkpoint(self, kind: Kind) -> datetime | None:
         """How far this kind is safely stored in this ledger's scope."""
-        with self._database.read() as session:
-            return session.scalar(select(CheckpointRow.position).filter_by(**self._place(kind)))
+        return self._now_known().positions.get(kind)
 
     def read_at(self, kind: Kind) -> datetime | None:
         """See `values.Checkpoint`."""
-        with self._database.read() as session:
-            return session.scalar(select(CheckpointRow.read_at).filter_by(**self._place(kind)))
+        return self._now_known().read_at.get(kind)
 
     def bind(self, account: Account, now: datetime) -> None:
         """Take this for the connection's account. Raises OtherAccount where it has another, or somebody else has it.
@@ -123,22 +126,29 @@ class StoreLedger:
         Unread windows inside `read`, the page's window, are forgotten, and what was rejected before and is settled now.
         What the page taught is kept with the connection, the earliest moment of each.
         """
-        rows = sealed(rejected, kind, self._cipher)
-        with self._database.write() as session:
+        rows, known = sealed(rejected, kind, self._cipher), self._now_known()
+        with self._forgetting_unless_done(), self._database.write() as session:
             connection = self._held(session, now)
-            _add(self._run(session), counts, now)
+            self._add(session, counts, now)
             if to is not None:
                 self._move(session, kind, to, now)
-            if read is not None:
+            if read is not None and known.of(kind):
                 unread.close(session, connection.id, kind, read)
             ids = {"run_id": self._run_id, "connection_id": connection.id, "user_id": connection.user_id}
             if seen is not None:
-                settle(session, connection.id, kind, seen, {row["fingerprint"] for row in rows})
+                if known.has_rejected:
+                    settle(session, connection.id, kind, seen, {row["fingerprint"] for row in rows})
                 learn(connection, seen.learned)
             keep(session, self._database, rows, ids, now, None if seen is None else seen.window)
+        known.has_rejected = known.has_rejected or bool(rows)
+        if to is not None:
+            known.moved(kind, to, now)
+        if read is not None and known.of(kind):
+            self._known = None
 
     def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:
         """Remember a window that cannot be read, and move the checkpoint to `to`, beyond it."""
+        self._known = None
         with self._database.write() as session:
             unread.put(session, self._held(session, now).id, kind, window, error, now)
             if to is not None:
@@ -146,41 +156,44 @@ class StoreLedger:
 
     def stopped(self, kind: Kind, at: datetime, error: GlucoflowError, now: datetime) -> None:
         """Remember that a kind cannot be read from `at` on. The checkpoint stays. A backfill keeps it to itself."""
+        self._known = None
         with self._database.write() as session:
             connection = self._held(session, now)
             if self._scope == SYNC:
                 unread.put_stopped(session, connection.id, kind, at, error, now)
 
-    def finished(self, kind: Kind, read_at: datetime, now: datetime) -> None:
-        """The kind was read to its end by a run that began at `read_at` (see `values.Checkpoint`)."""
+    def finished(self, kinds: Collection[Kind], read_at: datetime, now: datetime) -> None:
+        """These kinds were read to their end by a run that began at `read_at` (see `values.Checkpoint`)."""
+        known, self._known = self._now_known(), None
+        stopped = [kind for kind in kinds if known.stopped(kind) is not None]
         with self._database.write() as session:
             connection = self._held(session, now)
             if self._scope == SYNC:
-                unread.close_stopped(session, connection.id, kind)
-            row = session.get(CheckpointRow, self._place(kind))
-            if row is not None:
-                row.read_at = read_at
+                for kind in stopped:
+                    unread.close_stopped(session, connection.id, kind)
+            mine = {"connection_id": self._connection_id, "scope": self._scope}
+            rows = update(CheckpointRow).filter_by(**mine).where(CheckpointRow.kind.in_(kinds))
+            session.execute(rows.values(read_at=read_at))
 
     def stopped_until(self, kind: Kind) -> datetime | None:
         """When a kind that stopped shall be tried again; None if it did not stop."""
-        with self._database.read() as session:
-            row = unread.stopped(session, self._connection_id, kind)
-            return None if row is None else row.next_try_at
+        row = self._now_known().stopped(kind)
+        return None if row is None else row.next_try_at
 
     def unread(self, kind: Kind) -> tuple[Unread, ...]:
         """The windows of a kind that were passed over, the one to be tried again first first."""
-        with self._database.read() as session:
-            rows = unread.rows_of(session, self._connection_id, kind)
-            return tuple(unread.unread_of(row) for row in rows if row.end is not None)
+        return tuple(one for one in self._now_known().of(kind) if one.end is not None)
 
     def tried_again(self, tried: Unread, holes: Sequence[tuple[Window, GlucoflowError]], now: datetime) -> None:
         """An unread window was tried again, and this is what of it is unread still."""
+        self._known = None
         with self._database.write() as session:
             self._held(session, now)
             unread.replace(session, tried.id, holes, now)
 
     def forget(self) -> None:
         """Forget the checkpoints of this ledger's scope: a finished backfill, asked for again, reads all again."""
+        self._known = None
         with self._database.write() as session:
             session.execute(delete(CheckpointRow).filter_by(connection_id=self._connection_id, scope=self._scope))
 
@@ -192,11 +205,35 @@ class StoreLedger:
             row.lease_until = now + self._lease_for
         return row
 
-    def _run(self, session: Session) -> RunRow:
-        row = session.get(RunRow, self._run_id, with_for_update=True)
-        if row is None:
+    def _add(self, session: Session, counts: Counts, now: datetime) -> None:
+        """To the run's row."""
+        more = {name: getattr(RunRow, name) + getattr(counts, name) for name in counts.__struct_fields__}
+        row = update(RunRow).where(RunRow.id == self._run_id).values(**more, updated_at=now)
+        if session.execute(row.returning(RunRow.id)).first() is None:
             raise Retryable("The run's record is gone.", remedy="Start the run again; the checkpoints are safe.")
-        return row
+
+    def _now_known(self) -> "_Known":
+        """What the store holds of this connection, looked up once: nobody else writes it while we have the lease."""
+        if self._known is None:
+            mine = {"connection_id": self._connection_id}
+            with self._database.read() as session:
+                checkpoints = session.scalars(select(CheckpointRow).filter_by(**mine, scope=self._scope)).all()
+                self._known = _Known(
+                    positions={cast("Kind", row.kind): row.position for row in checkpoints},
+                    read_at={cast("Kind", row.kind): row.read_at for row in checkpoints},
+                    unread=[unread.unread_of(row) for row in unread.rows_of(session, self._connection_id)],
+                    has_rejected=session.scalar(select(RejectedRecordRow.id).filter_by(**mine).limit(1)) is not None,
+                )
+        return self._known
+
+    @contextmanager
+    def _forgetting_unless_done(self) -> Iterator[None]:
+        """What is known is looked up anew where a transaction failed."""
+        try:
+            yield
+        except BaseException:
+            self._known = None
+            raise
 
     def _move(self, session: Session, kind: Kind, to: datetime, now: datetime) -> None:
         place = self._place(kind)
@@ -217,7 +254,23 @@ def _lost() -> Retryable:
     )
 
 
-def _add(row: RunRow, counts: Counts, now: datetime) -> None:
-    for name in counts.__struct_fields__:
-        setattr(row, name, getattr(row, name) + getattr(counts, name))
-    row.updated_at = now
+@dataclass
+class _Known:
+    """What the store says of one connection; `unread` with those tried longest ago first."""
+
+    positions: dict[Kind, datetime]
+    read_at: dict[Kind, datetime | None]
+    unread: list[Unread]
+    has_rejected: bool
+
+    def of(self, kind: Kind) -> list[Unread]:
+        return [one for one in self.unread if one.kind == kind]
+
+    def stopped(self, kind: Kind) -> Unread | None:
+        """The row that says that a kind stopped."""
+        return min((one for one in self.of(kind) if one.end is None), key=lambda one: one.id, default=None)
+
+    def moved(self, kind: Kind, to: datetime, now: datetime) -> None:
+        position = self.positions.get(kind)
+        if position is None or to > position or position > now + FAR_AHEAD:
+            self.positions[kind] = to

@@ -97,9 +97,11 @@ def stopped(session: Session, connection_id: str, kind: Kind) -> UnreadRow | Non
     return session.scalars(query).first()
 
 
-def rows_of(session: Session, connection_id: str, kind: Kind) -> Sequence[UnreadRow]:
-    """All rows of a kind, those tried longest ago first."""
-    query = select(UnreadRow).filter_by(connection_id=connection_id, kind=kind)
+def rows_of(session: Session, connection_id: str, kind: Kind | None = None) -> Sequence[UnreadRow]:
+    """All rows of a kind, or of all kinds, those tried longest ago first."""
+    query = select(UnreadRow).filter_by(connection_id=connection_id)
+    if kind is not None:
+        query = query.filter_by(kind=kind)
     return session.scalars(query.order_by(UnreadRow.next_try_at, UnreadRow.id)).all()
 
 

@@ -1,6 +1,10 @@
-"""A sync or backfill in a process of its own that dies hard at a named point: `killed_worker.py POINT NTH JOB`."""
+"""A sync or backfill in a process of its own that dies hard at a named point: `killed_worker.py POINT NTH JOB NOW`.
+
+With `stop` behind that it is stopped there instead, as a machine that sleeps, until somebody lets it go on.
+"""
 
 import os
+import signal
 import sys
 import uuid
 from dataclasses import replace
@@ -15,14 +19,16 @@ from glucoflow.service.sync import run_job, sync_due
 from glucoflow.settings import Settings
 
 
-def main(point: str, nth: int, job: str, now: str) -> None:
+def main(point: str, nth: int, job: str, now: str, how: str = "die") -> None:
     left = nth
 
     def on_point(name: str) -> None:
         nonlocal left
         if name == point:
             left -= 1
-            if left == 0:
+            if left == 0 and how == "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            elif left == 0:
                 os._exit(9)
 
     settings = Settings.load()
@@ -38,4 +44,4 @@ def main(point: str, nth: int, job: str, now: str) -> None:
             backfill_person(rt, "alma", Window(start, end), None, ["readings"], lambda _share: None)
 
 
-main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])
+main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

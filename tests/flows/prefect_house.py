@@ -66,6 +66,12 @@ class PrefectHouse:
         self.kill(self._server)
         self.start_server()
 
+    @property
+    def server_pid(self) -> int:
+        """The server's process, which runs."""
+        assert self._server is not None
+        return self._server.pid
+
     def serve(self) -> subprocess.Popen[bytes]:
         """`glucoflow serve`, which takes runs at once."""
         return self._start("serve", [sys.executable, "-m", "glucoflow", "serve"])

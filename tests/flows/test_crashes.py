@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +20,11 @@ WORKER = Path(__file__).with_name("killed_worker.py")
 
 
 def run_and_kill(house: House, point: str, nth: int, job: str = "sync") -> int:
+    return begun(house, point, nth, job).wait(300)
+
+
+def begun(house: House, point: str, nth: int, *more: str) -> subprocess.Popen[bytes]:
+    """`killed_worker` over the house, at its clock's time."""
     es = house.rt.settings.es
     assert es.password
     environment = {
@@ -30,8 +37,9 @@ def run_and_kill(house: House, point: str, nth: int, job: str = "sync") -> int:
         "DEMO_SIMULATORS": json.dumps({"dexcom": house.sim.base_url}),
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    argv = [sys.executable, str(WORKER), point, str(nth), job, house.clock().isoformat()]
-    return subprocess.run(argv, env=environment, check=False, timeout=300).returncode
+    job, *how = more
+    argv = [sys.executable, str(WORKER), point, str(nth), job, house.clock().isoformat(), *how]
+    return subprocess.Popen(argv, env=environment)
 
 
 def mostly_off(first: int, last: int) -> Gap:
@@ -96,3 +104,36 @@ def test_progress_is_told_from_nothing_to_all(house: House) -> None:
     (run,) = house.rt.store.runs.list(flow="backfill")
     assert run.progress == 1.0
     assert isinstance(run.finished_at, datetime)
+
+
+@pytest.mark.parametrize("point", ["after_fetch", "after_bulk"])
+def test_a_worker_that_slept_longer_than_its_lease_writes_nothing_more(open_house: OpenHouse, point: str) -> None:
+    with open_house(small_scenario(days=2)) as house:
+        sleeper = begun(house, point, 3, "sync", "stop")
+        try:
+            until_stopped(sleeper)
+            assert house.sync() == [], "it may be at work still"
+            house.clock.advance(house.rt.lease + timedelta(minutes=20))
+            (outcome,) = house.sync()
+            assert outcome.status == "ok"
+            before = house.versions("alma")
+            (connection,) = house.rt.store.connections.for_user("alma")
+            checkpoints = house.rt.store.connections.checkpoints(connection.id)
+            next_poll = connection.next_poll_at
+        finally:
+            sleeper.send_signal(signal.SIGCONT)
+        assert sleeper.wait(300) == 0
+        assert house.versions("alma") == before
+        assert house.values("alma") == house.truth("alma")
+        assert house.rt.store.connections.checkpoints(connection.id) == checkpoints
+        assert house.rt.store.connections.get(connection.id).next_poll_at == next_poll
+        (slept,) = [run for run in house.rt.store.runs.list(user_id="alma") if run.state != "completed"]
+        assert "taken over" in slept.message
+
+
+def until_stopped(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the kernel says that the process is stopped."""
+    stat = Path(f"/proc/{process.pid}/stat")
+    while stat.read_text().rpartition(")")[2].split()[0] != "T":
+        assert process.poll() is None, "it ended before it was stopped"
+        time.sleep(0.05)

@@ -90,7 +90,7 @@ def test_a_kind_that_stopped_stays_one_row_and_goes_when_it_was_read(store: Stor
     assert (row.end, row.tries, row.first_at, row.last_at) == (None, 14, NOW, NOW + 13 * HOUR)
     assert ledger.stopped_until("events") == row.next_try_at == NOW + 13 * HOUR + timedelta(hours=6)
     assert ledger.stopped_until("readings") is None
-    ledger.finished("events", NOW, NOW)
+    ledger.finished(["events"], NOW, NOW)
     assert store.unread.list() == ()
     assert ledger.stopped_until("events") is None
 
@@ -101,10 +101,10 @@ def test_it_waits_as_long_as_the_provider_asked(store: Store, ledger: StoreLedge
 
 
 def test_a_kind_knows_when_it_was_read_whole(store: Store, connection: Connection, ledger: StoreLedger) -> None:
-    ledger.finished("readings", NOW, NOW)
+    ledger.finished(["readings"], NOW, NOW)
     assert ledger.read_at("readings") is None, "nothing was read of it yet"
     ledger.advance("readings", NOW, Counts(), [], NOW)
-    ledger.finished("readings", NOW - HOUR, NOW)
+    ledger.finished(["readings"], NOW - HOUR, NOW)
     assert ledger.read_at("readings") == NOW - HOUR
     assert [one.read_at for one in store.connections.checkpoints(connection.id)] == [NOW - HOUR]
 
@@ -130,7 +130,7 @@ def test_whoever_lost_the_lease_writes_nothing(store: Store, connection: Connect
     with pytest.raises(Retryable):
         ledger.stopped("readings", NOW, DOWN, NOW)
     with pytest.raises(Retryable):
-        ledger.finished("readings", NOW, NOW)
+        ledger.finished(["readings"], NOW, NOW)
     assert store.unread.list() == ()
     assert ledger.checkpoint("readings") is None
 
