@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from glucoflow.es.queries import Queries
 from tests.api.conftest import Phone
 from tests.api.sent import NOW, ago, androidaps_bolus, loop_sgv, loop_treatments, ms, xdrip_sgv, z, z_ms
 from tests.web.serving import Site
@@ -328,3 +329,26 @@ def test_odd_treatments(phone: Phone) -> None:
     assert [(one["glucose"], one["units"]) for one in meters] == [(6.1, "mmol"), (5.5, "mg/dl")]
     assert phone.delete(f"/api/v1/treatments/{uuid}").json()["n"] == 1
     assert uuid not in phone.get("/api/v1/treatments?count=50").text
+
+
+def test_odd_entries_cost_no_other_and_are_in_no_figure(doors: Site, phone: Phone) -> None:
+    undated = {
+        name: value for name, value in xdrip_sgv(0, 101).items() if name not in ("date", "dateString", "sysTime")
+    }
+    sent = [
+        xdrip_sgv(-3 * 1440, 102),  # the day after next
+        undated,
+        xdrip_sgv(20, 103) | {"sgv": 5.7},  # mmol/L
+        xdrip_sgv(15, 104) | {"sgv": "104"},
+        xdrip_sgv(10, 105),
+    ]
+    posted = phone.post("/api/v1/entries", json=sent)
+    assert posted.status_code == 200
+    assert [one["sgv"] for one in posted.json()] == [102, 101, 5.7, 104, 105], "all, in their order"
+    assert all(one["_id"] for one in posted.json())
+    note = {"eventType": "Note", "notes": "<script>alert(1)</script>", "created_at": z(ago(5))}
+    assert phone.post("/api/v1/treatments", json=note).is_success
+    assert phone.get("/api/v1/treatments").json()[0]["notes"] == note["notes"], "as it came"
+    assert "<script>alert" not in httpx.get(f"{doors.url}/people/{phone.user_id}/events?last=24h").text
+    held = Queries(doors.client, doors.names).readings(phone.user_id)
+    assert sorted(held.mg_dl.tolist()) == [101, 104, 105]
