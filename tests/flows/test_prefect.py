@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,10 +18,10 @@ from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
-from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from pydantic import HttpUrl
+from pydantic import HttpUrl, SecretStr
 from pypdf import PdfReader
 
 from flows.backfill import backfill
@@ -38,7 +39,7 @@ from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.service.demo import connect
 from glucoflow.service.runtime import open_runtime
-from glucoflow.settings import KibanaSettings, Settings, SyncSettings
+from glucoflow.settings import BackupSettings, KibanaSettings, Settings, SyncSettings
 from glucoflow.simulators.dexcom import SettableClock, Simulator, demo_scenario, running_simulator
 from tests.es.made import NOW, documents
 from tests.es.older import with_an_older_field
@@ -327,6 +328,12 @@ def test_the_deployments_and_when_they_run() -> None:
     (hourly,) = next(one for one in with_kibana if one.name == "dashboards").schedules or []
     assert isinstance(hourly.schedule, IntervalSchedule)
     assert hourly.schedule.interval == timedelta(hours=1)
+    assert schedules["backup"] == [], "nobody could decrypt it"
+    told = BackupSettings(passphrase=SecretStr("a sentence of our own"), at=clock_time(2, 30))
+    with_passphrase = made_by_themselves(settings.model_copy(update={"backup": told}))
+    (nightly,) = next(one for one in with_passphrase if one.name == "backup").schedules or []
+    assert isinstance(nightly.schedule, CronSchedule)
+    assert nightly.schedule.cron == "30 2 * * *"
     form = made["backfill"]._parameter_openapi_schema
     assert form.properties["start"]["format"] == form.properties["end"]["format"] == "date"
     assert form.required == ["user_id", "start", "end"]
