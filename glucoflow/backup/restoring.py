@@ -23,6 +23,7 @@ from glucoflow.backup.kept_settings import as_restored
 from glucoflow.backup.making import HOME_FILES, OnStep, one_at_a_time, working_folder
 from glucoflow.es import copies
 from glucoflow.es.copies import Line, Tally
+from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_runs, provision
 from glucoflow.files import private
@@ -113,8 +114,15 @@ def refuse_used_place(place: Place, manifest: Manifest) -> None:
             keys.of_store(found)
         else:
             keys.refuse_old()
-    _, others = copies.unfinished(place.client, place.names, manifest.id)
+    half, others = copies.unfinished(place.client, place.names, manifest.id)
     there = {place.names.user_of(one.name) for one in others} & set(manifest.people)
+    begun = {place.names.user_of(one.name) for one in half}
+    with translated("look for a name"):  # of an index that many share, which nobody's id is in the name of
+        there |= {
+            user_id
+            for user_id in set(manifest.people) - begun
+            if place.client.indices.exists_alias(name=place.names.alias(user_id))
+        }
     if there:
         raise Misconfigured(
             f"Elasticsearch has an index of {len(there)} of the {len(manifest.people)} people of this backup already.",
