@@ -13,10 +13,12 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
+from glucoflow.kept_texts import KeptTexts
 from glucoflow.model.said import Said
 
 FOLDER = Path(__file__).parent / "locale"
@@ -53,14 +55,14 @@ class Language:
         return self.texts.ngettext(one, many, n)  # type: ignore[arg-type]  # a half is many, as it should be
 
     def of(self, text: str) -> str:
-        """A text that was made in English, in this language; what no catalogue has stays English."""
+        """A text that was made in English, in this language; what no catalogue has stays English.
+
+        A text that was kept (what went wrong, what a run did) has lost what it was made from: it is known again by the
+        message whose form it has, sentence by sentence.
+        """
         if isinstance(text, Said):
             return text.in_language(self)
-        found = self.gettext(text)
-        if found == text and "%" in text:
-            escaped = text.replace("%", "%%")
-            found = self.gettext(escaped).replace("%%", "%")
-        return found
+        return text if self.is_source or self.code == "en" else _kept(self.tag).of(text)
 
     def in_digits(self, english: str) -> str:
         """Digits with point and comma as English writes them, as this language does: `1,250.5` → `1.250,5`."""
@@ -79,6 +81,10 @@ class Language:
         """`Saturday 21 November`."""
         forms = {"de": "EEEE, d. MMMM", "en": "EEEE, MMMM d" if self._month_first else "EEEE d MMMM"}
         return format_date(day, forms.get(self.code, "EEEE d MMMM"), locale=self.locale)
+
+    def full_date(self, day: date) -> str:
+        """`21 November 2026`, as a letter has it."""
+        return format_date(day, "long", locale=self.locale)
 
     def days(self, first: date, last: date) -> str:
         """A span of days, both included: `8 – 21 Nov 2026`, `30 Oct – 2 Nov 2026`."""
@@ -181,13 +187,23 @@ def _counts_to_twelve(locale: Locale) -> bool:
 
 
 @cache
+def _kept(tag: str) -> KeptTexts:
+    spoken = language(tag)
+    return KeptTexts(spoken, _catalogue(spoken.code))
+
+
+@cache
+def _catalogue(code: str) -> Catalog:
+    with (FOLDER / f"{code}.po").open("rb") as file:
+        return read_po(file, locale=code, domain=DOMAIN)
+
+
+@cache
 def _texts(code: str) -> NullTranslations:
     path = FOLDER / f"{code}.po"
     if code == "en" or not path.is_file():
         return NullTranslations()
-    with path.open("rb") as file:
-        catalogue = read_po(file, locale=code, domain=DOMAIN)
     compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, _catalogue(code))
     compiled.seek(0)
     return Translations(compiled, domain=DOMAIN)

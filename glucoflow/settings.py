@@ -258,6 +258,7 @@ class KibanaSettings(BaseSettings):
     url: HttpUrl | None = Field(None, description="address of your Kibana")
     user: str | None = Field(None, description="user with the right to create spaces and roles")
     password: SecretStr | None = Field(None, description="password for it")
+    language: Literal["en", "de", "fr"] = Field("en", description="of the operator's dashboard; people choose theirs")
 
 
 class RetentionSettings(BaseSettings):

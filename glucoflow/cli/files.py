@@ -85,6 +85,9 @@ def report(
     pdf: Annotated[Path | None, typer.Option(help="Write it as PDF; of a person the default.")] = None,
     letter: Annotated[bool, typer.Option("--letter", help="Letter instead of A4.")] = False,
     days_page: Annotated[bool, typer.Option("--days", help="A second page: days one under another.")] = False,
+    language: Annotated[
+        Literal["en", "de", "fr"] | None, typer.Option(help="Language of the page; default: the person's, or English.")
+    ] = None,
     born: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Birth date to print.")] = None,
     day_first: file_options.DayFirst = None,
     time: file_options.Time = None,
@@ -101,7 +104,14 @@ def report(
         raise Rejected("report", "is of a file or of a person (--user), one of them")
     first_day, last_day, birth = (moment.date() if moment else None for moment in (first, last, born))
     wanted = reporting.ReportOptions(
-        first=first_day, last=last_day, born=birth, html=html, pdf=pdf, letter=letter, large=days_page
+        first=first_day,
+        last=last_day,
+        born=birth,
+        html=html,
+        pdf=pdf,
+        letter=letter,
+        large=days_page,
+        language=language,
     )
     if file is not None:
         shown = units or "mg/dL"

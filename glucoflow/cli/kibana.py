@@ -25,7 +25,7 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
         raise Misconfigured("Whose dashboards?", remedy="Give either --user ID or --operator.")
     names = Names.below(settings.es.index, settings.index.shared_by_all)
     if user_id is None:
-        content = export_operator(runs_index=names.runs)
+        content = export_operator(runs_index=names.runs, code=settings.kibana.language)
     else:
         with store_of(settings.store) as store:
             content = export_person(kibana_person(store, store.people.get(user_id), names))

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import typer
 
 from glucoflow.file_reading.choices import Choices
+from glucoflow.languages import ENGLISH, Language, language
 from glucoflow.model.errors import Rejected
 from glucoflow.model.targets import Targets, own_targets, targets_for
 from glucoflow.model.units import Unit, in_mg_dl
@@ -26,7 +27,8 @@ def targets_of(profile: str, low: float | None, high: float | None, unit: Unit) 
 
 
 class ReportOptions(NamedTuple):
-    """Which local dates, and what is written where. `large` adds a second page; `born` is to be printed."""
+    """Which local dates, what is written where, and in which language. `large` adds a second page; `born` is to be
+    printed."""
 
     first: date | None
     last: date | None
@@ -35,6 +37,11 @@ class ReportOptions(NamedTuple):
     pdf: Path | None
     letter: bool
     large: bool
+    language: str | None = None
+
+    @property
+    def spoken(self) -> Language | None:
+        return None if self.language is None else language(self.language)
 
     @property
     def paper(self) -> Literal["A4", "Letter"]:
@@ -61,6 +68,7 @@ def report_file(
         large=wanted.large,
         printed=date.today(),  # noqa: DTZ011 - printed on this machine's own date
         born=wanted.born,
+        language=wanted.spoken or ENGLISH,
     )
     typer.echo(report_on(people, asked))
     return 1 if any(one.rows.n_unread for one in people) else 0
@@ -84,6 +92,7 @@ def report_person(settings: Settings, user_id: str, wanted: ReportOptions, unit:
             unit=unit,
             born=wanted.born,
             large=wanted.large,
+            language=wanted.spoken,
         )
     typer.echo("\n".join([*write_pages([page], wanted.html, pdf, wanted.paper), page.span]))
     return 0

@@ -23,9 +23,9 @@ def export_person(person: KibanaPerson) -> bytes:
     return _lines(person_objects(person))
 
 
-def export_operator(*, runs_index: str = "glucoflow-runs") -> bytes:
-    """The operator's data view, tag, list and dashboard."""
-    return _lines(operator_objects(runs_index=runs_index))
+def export_operator(*, runs_index: str = "glucoflow-runs", code: str = "en") -> bytes:
+    """The operator's data view, tag, list and dashboard, in the language of a code."""
+    return _lines(operator_objects(runs_index=runs_index, code=code))
 
 
 def person_objects(person: KibanaPerson) -> list[Json]:
@@ -39,13 +39,13 @@ def person_objects(person: KibanaPerson) -> list[Json]:
     return [views.tag(key, objects), *objects]
 
 
-def operator_objects(*, runs_index: str = "glucoflow-runs") -> list[Json]:
+def operator_objects(*, runs_index: str = "glucoflow-runs", code: str = "en") -> list[Json]:
     """What `export_operator` writes, as values."""
-    words = {"key": OPERATOR, "name": "glucoflow", "index": runs_index}
-    runs = views.runs_view(OPERATOR, runs_index)
-    lists: list[Json] = filled(views.lists(OPERATOR, views.OPERATOR_LISTS, runs["id"]), words)
-    made = [filled(one, words) for one in template.dashboards("operator")]
-    objects = [runs, *lists, *(template.closed(one, {}, words) for one in made)]
+    words, spoken = {"key": OPERATOR, "name": "glucoflow", "index": runs_index}, language(code)
+    runs = views.runs_view(OPERATOR, runs_index, spoken)
+    lists: list[Json] = filled(views.lists(OPERATOR, views.OPERATOR_LISTS, runs["id"], spoken), words)
+    made = [filled(dashboard_in(one, spoken), words) for one in template.dashboards("operator")]
+    objects = [runs, *lists, *(template.closed(one, {}, words, spoken) for one in made)]
     return [views.tag(OPERATOR, objects), *objects]
 
 

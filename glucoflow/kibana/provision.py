@@ -93,9 +93,10 @@ def provision_operator(
     credentials: KibanaCredentials,
     *,
     runs_index: str = "glucoflow-runs",
+    code: str = "en",
     ca_certs: Path | None = None,
 ) -> Provisioned:
-    """The operator's space, dashboard, and role, which reads runs and sizes, nobody's glucose.
+    """The operator's space, dashboard, and role, which reads runs and sizes, nobody's glucose; in a language.
 
     Raises as `provision_person`.
     """
@@ -106,7 +107,8 @@ def provision_operator(
         "initials": "gf",
         "description": "Runs and sizes over all people",
     }
-    wanted = Wanted(space, f"{runs_index}*", operator_objects(runs_index=runs_index), f"cgm-{OPERATOR}-{OPERATOR}")
+    objects = operator_objects(runs_index=runs_index, code=code)
+    wanted = Wanted(space, f"{runs_index}*", objects, f"cgm-{OPERATOR}-{OPERATOR}")
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         return _provision(kibana, wanted)
 

@@ -15,7 +15,9 @@ Say = Callable[[str], str]
 CHART_KEYS = frozenset({"title", "text", "help", "empty", "as", "fold", "domain", "field", "groupby", "value"})
 """Of a chart. Columns that are shown by their name (`as`, `fold`, `field`) are texts as well, and change together."""
 EXPRESSION_KEYS = frozenset({"calculate", "expr", "labelExpr", "filter", "test", "signal"})
-DASHBOARD_KEYS = frozenset({"title", "description", "label", "name", "markdown", "secondaryPrefix", "placeholder"})
+DASHBOARD_KEYS = frozenset(
+    {"title", "description", "label", "name", "markdown", "secondaryPrefix", "placeholder", "suffix"}
+)
 NOT_TEXTS = frozenset({"body", "url", "values", "params", "references", "query", "filter", "window", "$schema"})
 
 _LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'")
@@ -23,11 +25,15 @@ _TEXT = re.compile(r"[A-Z][a-z]+(?!/)\b|[A-Z]{2,3}$|[a-z%}\]] [a-zA-Z{\[]|[}\]] 
 _PLACEHOLDER = re.compile(r"[{\[][a-z_]+[}\]]")
 """What a person's words stand in for, and in square brackets what an expression puts in itself."""
 _WORDS = frozenset({"off", "on", "median", "meal"})
+_UNITS = frozenset({" U", " U/h"})
+"""Of insulin, which other languages write in other letters; glucose, grams and minutes are the same everywhere."""
 _HELP_LINE = re.compile(r"^- \*\*(.+)\.\*\* (.*)$")
 
 
 def is_text(found: str) -> bool:
     """Whether a string of a chart is for people, not a name, a format, a colour or a moment."""
+    if found in _UNITS:
+        return True
     if found.startswith(("%", "#", "$", "Inter")) or "T00:00" in found or "://" in found:
         return False
     letters = re.search(r"[A-Za-z]{2}", _PLACEHOLDER.sub("", found))
@@ -88,7 +94,7 @@ def mapped_dashboard(node: Any, say: Say, key: str = "") -> Any:
 
 def _says(key: str, text: str) -> bool:
     """Whether a string of a dashboard is for people; a name may be an operation's."""
-    return bool(text.strip()) and (key == "markdown" or is_text(text))
+    return bool(text.strip()) and (key == "markdown" or (is_text(text) if key != "suffix" else text in _UNITS))
 
 
 def _line(line: str, say: Say) -> str:

@@ -13,7 +13,7 @@ from glucoflow.model.said import Said, capital, joined
 from glucoflow.model.target_bands import NAMES
 from glucoflow.model.trends import ARROWS
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Of the dashboards as a whole. Raise it with every change that people should get on the next provision."""
 
 WEEKDAYS = {"1": "Mon", "2": "Tue", "3": "Wed", "4": "Thu", "5": "Fri", "6": "Sat", "7": "Sun"}
@@ -183,10 +183,10 @@ def person_view(person: KibanaPerson) -> Json:
 
 
 def texts() -> list[str]:
-    """What a person's objects say that is in no template, for the catalogues."""
-    named = (WEEKDAYS, KINDS, LABELS, ALERTS)
-    titles = [title for title, _, _ in LISTS.values()]
-    return [*(text for words in named for text in words.values()), *titles]
+    """What objects say that is in no template, for the catalogues."""
+    named = (WEEKDAYS, KINDS, LABELS, ALERTS, OPERATOR_LABELS, STATES)
+    titles = [title for title, _, _ in (*LISTS.values(), *OPERATOR_LISTS.values())]
+    return [*(text for words in named for text in words.values()), *titles, "glucoflow runs"]
 
 
 def episode_names(person: KibanaPerson) -> dict[str, Said]:
@@ -197,13 +197,15 @@ def episode_names(person: KibanaPerson) -> dict[str, Said]:
     }
 
 
-def runs_view(key: str, index: str) -> Json:
+def runs_view(key: str, index: str, spoken: Language = ENGLISH) -> Json:
     """What the pipeline did, and how it stands."""
-    formats = {"connection.state": _lookup(STATES), "run.lag_hours": _number("0.0")}
+    states = {code: spoken.of(word) for code, word in STATES.items()}
+    formats = {"connection.state": _lookup(states), "run.lag_hours": _number("0.0")}
     formats |= {field: _date() for field in MOMENTS}
     sizes = ("storage.bytes", "storage.year_bytes", "disk.bytes", "disk.year_bytes", "disk.free_bytes")
     formats |= {field: {"id": "bytes", "params": {"pattern": "0,0.[0]b"}} for field in sizes}
-    return _view(f"cgm-runs-{key}", "glucoflow runs", index, formats, OPERATOR_LABELS)
+    labels = {field: spoken.of(label) for field, label in OPERATOR_LABELS.items()}
+    return _view(f"cgm-runs-{key}", spoken.of("glucoflow runs"), index, formats, labels)
 
 
 def lists(key: str, made_of: Lists, view_id: str, spoken: Language = ENGLISH) -> list[Json]:

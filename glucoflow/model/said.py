@@ -26,6 +26,8 @@ class Speaking(Protocol):
 
     def long_day(self, day: date) -> str: ...
 
+    def full_date(self, day: date) -> str: ...
+
     def days(self, first: date, last: date) -> str: ...
 
     def clock(self, moment: datetime | time) -> str: ...
@@ -99,6 +101,11 @@ def day_said(day: date, *, year: bool = False) -> Said:
 def long_day_said(day: date) -> Said:
     """`Saturday 21 November`."""
     return Said(f"{day:%A} {day.day} {day:%B}", lambda language: language.long_day(day))
+
+
+def date_said(day: date) -> Said:
+    """`21 November 2026`."""
+    return Said(f"{day.day} {day:%B %Y}", lambda language: language.full_date(day))
 
 
 def days_said(first: date, last: date) -> Said:

@@ -34,14 +34,12 @@ Records that vanish at their source are not told of: read the last days again no
 
 def create_partner_api(services: Services, queries: Queries, limits: Limits) -> FastAPI:
     """The app over what the pages have."""
-    app = FastAPI(title="glucoflow for partners", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app = _with_routes()
     app.state.services = services
     app.state.queries = queries
     app.state.limits = limits
     app.state.rate = Rate(limits.per_minute)
     app.state.oauth = OAuthServer(services.store.partners, services.clock)
-    app.include_router(consent_routes.router)
-    app.include_router(data_routes.router)
     described = _described(app)
     speak_json(app, challenge='Bearer error="invalid_token"', docs=DOCS)
 
@@ -53,6 +51,18 @@ def create_partner_api(services: Services, queries: Queries, limits: Limits) -> 
     def docs(request: Request) -> Response:
         return services.pages.render(request, "api.html", services.clock(), api=described, description=DESCRIPTION)
 
+    return app
+
+
+def partner_description() -> dict[str, Any]:
+    """The description (OpenAPI), without anything behind it."""
+    return _described(_with_routes())
+
+
+def _with_routes() -> FastAPI:
+    app = FastAPI(title="glucoflow for partners", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(consent_routes.router)
+    app.include_router(data_routes.router)
     return app
 
 

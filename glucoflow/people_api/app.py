@@ -1,5 +1,7 @@
 """The API as an app beside the pages: its errors, its headers, its description and the page that shows it."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,14 +25,10 @@ pages needs nothing else. Lists come in pages: ask again with `cursor` set to `n
 
 def create_people_api(services: Services, queries: Queries, access: Access) -> FastAPI:
     """The app over what the pages have, and the doors' access."""
-    app = FastAPI(
-        title="glucoflow", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=DESCRIPTION
-    )
+    app = _with_routes()
     app.state.services = services
     app.state.access = access
     app.state.questions = Questions(services.store, queries, services.clock)
-    app.include_router(routes.router)
-    app.include_router(chart_routes.router)
     app.add_middleware(CompressedCharts)
     app.add_middleware(HeadAsGet)
     speak_json(app, challenge="Bearer", docs=DOCS)
@@ -39,6 +37,20 @@ def create_people_api(services: Services, queries: Queries, access: Access) -> F
     def docs(request: Request, caller: ByCaller) -> Response:  # noqa: ARG001
         return services.pages.render(request, "api.html", services.clock(), api=app.openapi(), description=DESCRIPTION)
 
+    return app
+
+
+def people_description() -> dict[str, Any]:
+    """The description (OpenAPI), without anything behind it."""
+    return _with_routes().openapi()
+
+
+def _with_routes() -> FastAPI:
+    app = FastAPI(
+        title="glucoflow", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=DESCRIPTION
+    )
+    app.include_router(routes.router)
+    app.include_router(chart_routes.router)
     return app
 
 

@@ -12,18 +12,34 @@ import numpy as np
 from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED, active_percent
 from glucoflow.analytics.profile import Profile
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Floats, Series, day_number
+from glucoflow.languages import ENGLISH, Language
+from glucoflow.model.ranges import Band
+from glucoflow.model.said import said
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit, glucose
 
-LINE, BAND, IN_RANGE, INK, FAINT = "#0B64DD", "#6092C0", "#209280", "#1D2733", "#98A2B3"
-LOW_COLOR, HIGH_COLOR = "#CC5642", "#B8860B"
+COLOURS: dict[Band, str] = {
+    "very_low": "#B62AC4",
+    "low": "#D9485A",
+    "in_range": "#1F8F86",
+    "high": "#8A6D00",
+    "very_high": "#D67A23",
+}
+"""Of the bands: those of all charts, which hold 3:1 on paper and can be told apart without red, green or blue."""
+LINE, BAND, INK, FAINT = "#2E7DE0", "#5B8DC0", "#1D2733", "#55616F"
 FONT = "Helvetica, Arial, sans-serif"
 FLOOR = 40.0
 LEAST_CEILING = 300.0
 GAP_MS = 45 * MINUTE_MS
 KERNEL = (1, 2, 3, 2, 1)
-SMOOTHING = "each percentile of 15 minutes averaged with its neighbours of 30 minutes (weights 1 2 3 2 1)"
-PERCENTS = (("p95", "95 %"), ("p75", "75 %"), ("p50", "median"), ("p25", "25 %"), ("p05", "5 %"))
+SMOOTHING = said("each percentile of 15 minutes averaged with its neighbours of 30 minutes (weights 1 2 3 2 1)")
+PERCENTS = (
+    ("p95", said("95 %%")),
+    ("p75", said("75 %%")),
+    ("p50", said("median")),
+    ("p25", said("25 %%")),
+    ("p05", said("5 %%")),
+)
 
 
 def smoothed(values: Sequence[float | None]) -> list[float | None]:
@@ -38,13 +54,20 @@ def smoothed(values: Sequence[float | None]) -> list[float | None]:
     return [None if np.isnan(known[k]) else float(total[k] / weight[k]) for k in range(known.size)]
 
 
-def profile_svg(profile: Profile, targets: Targets, unit: Unit, width: float = 640, height: float = 190) -> str:
+def profile_svg(
+    profile: Profile,
+    targets: Targets,
+    unit: Unit,
+    width: float = 640,
+    height: float = 190,
+    language: Language = ENGLISH,
+) -> str:
     """Median, 25–75 and 5–95 % over the local time of day, labelled, over lines at the targets' four limits."""
     curves = {name: smoothed([getattr(point, name) for point in profile.points]) for name, _ in PERCENTS}
     tops = [value for value in curves["p95"] if value is not None]
     scale = _Scale(34, 6, width - 34 - 44, height - 22, ceiling(max(tops, default=0.0)))
     minutes = [point.minute + profile.bin_minutes / 2 for point in profile.points]
-    parts = [*_frame(scale, targets, unit), *_hours(scale, height)]
+    parts = [*_frame(scale, targets, unit, language), *_hours(scale, height, language)]
     for lower, upper, opacity in (("p05", "p95", 0.22), ("p25", "p75", 0.45)):
         parts += [
             f'<path d="{path}" fill="{BAND}" fill-opacity="{opacity}"/>'
@@ -54,8 +77,8 @@ def profile_svg(profile: Profile, targets: Targets, unit: Unit, width: float = 6
         f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="1.8"/>'
         for path in _lines(scale, minutes, curves["p50"])
     ]
-    parts += _labels(scale, curves)
-    return _svg(width, height, parts, "24-hour glucose profile")
+    parts += _labels(scale, curves, language)
+    return _svg(width, height, parts, language.of(said("24-hour glucose profile")))
 
 
 def days_svg(
@@ -67,6 +90,7 @@ def days_svg(
     width: float = 640,
     row: float = 62,
     across: int = 7,
+    language: Language = ENGLISH,
 ) -> str:
     """A small trace for every local date first … last, so many a row; a day without data keeps its place.
 
@@ -79,9 +103,10 @@ def days_svg(
     for k in range(count):
         day = first + timedelta(days=k)
         scale = _Scale(k % across * cell + 2, k // across * row + 12, cell - 6, row - 17, top)
-        parts += _day(used.where(used.local_day == day_number(day)), day, targets, scale)
-    said = f"target {glucose(targets.low, unit)}–{glucose(targets.high, unit)} {unit}"
-    return _svg(width, -(-count // across) * row, parts, f"Daily traces, {said}")
+        parts += _day(used.where(used.local_day == day_number(day)), day, targets, scale, language)
+    low, high = glucose(targets.low, unit), glucose(targets.high, unit)
+    title = said("Daily traces, target %(low)s–%(high)s %(unit)s", low=low, high=high, unit=unit)
+    return _svg(width, -(-count // across) * row, parts, language.of(title))
 
 
 def ceiling(highest: float) -> float:
@@ -103,52 +128,53 @@ class _Scale:
         return round(self.over + self.height * (1 - share), 2)
 
 
-def _frame(scale: _Scale, targets: Targets, unit: Unit) -> list[str]:
+def _frame(scale: _Scale, targets: Targets, unit: Unit, language: Language) -> list[str]:
     parts = [_target(scale, targets)]
     right = scale.left + scale.width
     limits = (
-        (targets.very_low, LOW_COLOR),
-        (targets.low, LOW_COLOR),
-        (targets.high, HIGH_COLOR),
-        (targets.very_high, HIGH_COLOR),
+        (targets.very_low, COLOURS["very_low"]),
+        (targets.low, COLOURS["low"]),
+        (targets.high, COLOURS["high"]),
+        (targets.very_high, COLOURS["very_high"]),
     )
     for limit, color in dict(limits).items():
         y = scale.y(limit)
         width = 1.1 if limit in (targets.low, targets.high) else 0.6
         parts.append(f'<path d="M{scale.left} {y}H{right}" stroke="{color}" stroke-width="{width}"/>')
-        parts.append(_text(scale.left - 4, y + 3, glucose(limit, unit), 8, "end"))
-    parts.append(_text(scale.left - 4, scale.over + 6, glucose(scale.top, unit), 8, "end", FAINT))
+        parts.append(_text(scale.left - 4, y + 3, language.of(glucose(limit, unit)), 8, "end"))
+    parts.append(_text(scale.left - 4, scale.over + 6, language.of(glucose(scale.top, unit)), 8, "end", FAINT))
     return parts
 
 
-def _hours(scale: _Scale, height: float) -> list[str]:
+def _hours(scale: _Scale, height: float, language: Language) -> list[str]:
     parts = []
     for hour in range(0, 25, 3):
         x = scale.x(hour * 60)
         parts.append(f'<path d="M{x} {scale.over}V{scale.over + scale.height}" stroke="#EDF0F4" stroke-width="0.6"/>')
-        parts.append(_text(x, height - 5, f"{hour:02d}:00", 8, "middle"))
+        parts.append(_text(x, height - 5, language.minute_of_day(hour * 60), 8, "middle"))
     return parts
 
 
-def _labels(scale: _Scale, curves: dict[str, list[float | None]]) -> list[str]:
+def _labels(scale: _Scale, curves: dict[str, list[float | None]], language: Language) -> list[str]:
     """The names of the percentiles at the right end, apart enough to be read."""
     parts, above = [], -100.0
     for name, word in PERCENTS:
         known = [value for value in curves[name] if value is not None]
         if known:
             above = max(scale.y(known[-1]) + 3, above + 8.5)
-            parts.append(_text(scale.left + scale.width + 4, above, word, 8, "start", LINE if name == "p50" else INK))
+            colour = LINE if name == "p50" else INK
+            parts.append(_text(scale.left + scale.width + 4, above, language.of(word), 8, "start", colour))
     return parts
 
 
-def _day(part: Series, day: date, targets: Targets, scale: _Scale) -> list[str]:
-    label = f"{day:%a} {day.day} {day:%b}"
+def _day(part: Series, day: date, targets: Targets, scale: _Scale, language: Language) -> list[str]:
+    label = language.day(day)
     parts = [_target(scale, targets)]
     worn = active_percent(part, DAY_MS) or 0.0
     if len(part) == 0:
-        label += " · no data"
+        label += f" · {language.of(said('no data'))}"
     elif worn < ACTIVE_NEEDED:
-        label += " · part"
+        label += f" · {language.of(said('part'))}"
     box = f'x="{scale.left}" y="{scale.over}" width="{scale.width:.2f}" height="{scale.height}"'
     parts.append(f'<rect {box} fill="none" stroke="#D5DBE3" stroke-width="0.6"/>')
     parts.append(_text(scale.left, scale.over - 3, label, 7.5, "start", INK if len(part) else FAINT))
@@ -165,7 +191,7 @@ def _day(part: Series, day: date, targets: Targets, scale: _Scale) -> list[str]:
 def _target(scale: _Scale, targets: Targets) -> str:
     top, bottom = scale.y(targets.high), scale.y(targets.low)
     box = f'x="{scale.left}" y="{top}" width="{scale.width:.2f}" height="{bottom - top:.2f}"'
-    return f'<rect {box} fill="{IN_RANGE}" fill-opacity="0.12"/>'
+    return f'<rect {box} fill="{COLOURS["in_range"]}" fill-opacity="0.12"/>'
 
 
 def _path(scale: _Scale, minutes: Floats, values: Floats) -> str:

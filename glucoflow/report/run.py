@@ -10,24 +10,28 @@ import msgspec
 from glucoflow.analytics.data_sufficiency import active_words
 from glucoflow.analytics.summary import Metrics
 from glucoflow.file_reading.choices import Choices
+from glucoflow.languages import ENGLISH, Language
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.targets import PROFILES, Targets
 from glucoflow.model.units import MG_DL, Unit, glucose, parse_unit
 from glucoflow.model.words import count, number, percent
 from glucoflow.report.as_json import json_line, local_iso
+from glucoflow.report.charts import COLOURS
 from glucoflow.report.figures import Figures, figures_of
 from glucoflow.report.page import bars_of, episode_rows, goal_lines, not_counted, page_of
-from glucoflow.report.pdf import Paper, pdf_of
+from glucoflow.report.pdf import FOOT, Paper, pdf_of
 from glucoflow.report.reading import PersonInFile, read_people
 from glucoflow.report.rows import decision_lines, file_json, rows_json, rows_lines, rows_words
 from glucoflow.report.sheet import About, Sheet
+from glucoflow.translating import spoken_by
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """How a report is asked for: the unit to show, what to judge by, which local dates, what to write.
 
     JSON is always in mg/dL. Without dates the period runs from the first reading to the last. `large` adds a second
-    page with the last days one under another; `printed` is the date to print on it.
+    page with the last days one under another; `printed` is the date to print on it. Pages are in `language`, JSON and
+    text in English.
     """
 
     unit: Unit = MG_DL
@@ -41,6 +45,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     large: bool = False
     printed: date | None = None
     born: date | None = None
+    language: Language = ENGLISH
 
 
 def report(
@@ -105,6 +110,7 @@ def _written(found: Sequence[tuple[PersonInFile, Figures]], wanted: Wanted) -> l
             figures,
             wanted.unit,
             wanted.large,
+            wanted.language,
         )
         for one, figures in found
     ]
@@ -169,7 +175,10 @@ def _write(out: Path, content: bytes) -> None:
 
 
 def html_of(pages: Sequence[Sheet]) -> str:
-    """One HTML document: no script, no file and no host besides itself."""
+    """One HTML document, in the language of its pages: no script, no file and no host besides itself."""
+    language = pages[0].language if pages else ENGLISH
     loader = jinja2.PackageLoader("glucoflow.report")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.get_template("sheet.html.j2").render(pages=pages)
+    spoken_by(language, environment)
+    template = environment.get_template("sheet.html.j2")
+    return template.render(pages=pages, language=language, colours=COLOURS, foot=FOOT)

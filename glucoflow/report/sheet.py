@@ -1,12 +1,18 @@
 """What a page says of one person, as values: for the HTML to print and for the PDF."""
 
 from datetime import date
+from typing import TypeVar
 
 import msgspec
 
 from glucoflow.analytics.summary import Metrics
+from glucoflow.languages import ENGLISH, Language
 from glucoflow.model.glycemia import Sufficiency
+from glucoflow.model.ranges import Band
+from glucoflow.model.said import again
 from glucoflow.model.units import Unit
+
+T = TypeVar("T")
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +30,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 class Bar(msgspec.Struct, frozen=True):
     """One band of the time-in-range bar; `shown` add up to 100, `goal` has its verdict."""
 
-    key: str
+    key: Band
     name: str
     limits: str
     share: float
@@ -53,7 +59,7 @@ class EpisodeLine(msgspec.Struct, frozen=True):
 
 
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a page shows of one person. `days` says which dates the small traces are of."""
+    """All that a page shows of one person, in `language`. `days` says which dates the small traces are of."""
 
     title: str
     about: tuple[str, ...]
@@ -75,3 +81,16 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     days: str = ""
     days_svg: str = ""
     large_days_svg: str = ""
+    language: Language = ENGLISH
+
+
+def spoken(node: T, language: Language) -> T:
+    """A sheet, or a part of one, with every text that can be said again said in this language."""
+    if isinstance(node, str):
+        return again(node, language)  # type: ignore[return-value]  # a str for a str
+    if isinstance(node, tuple):
+        return tuple(spoken(one, language) for one in node)  # type: ignore[return-value]
+    if isinstance(node, msgspec.Struct):
+        fields = {name: spoken(getattr(node, name), language) for name in node.__struct_fields__}
+        return msgspec.structs.replace(node, **fields)
+    return node

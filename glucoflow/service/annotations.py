@@ -15,6 +15,7 @@ import msgspec
 
 from glucoflow.analytics.adherence import Adherence, read_entries
 from glucoflow.es.queries import Queries
+from glucoflow.languages import Language
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.said import said
 from glucoflow.model.targets import PROFILES
@@ -194,9 +195,13 @@ class Annotations:
         last: date | None = None,
         unit: Unit | None = None,
         large: bool = False,
+        language: Language | None = None,
     ) -> Sheet:
         """See `service.clinic_report`."""
-        return clinic_page(self._store, self._queries, user_id, now, first=first, last=last, unit=unit, large=large)
+        store, queries = self._store, self._queries
+        return clinic_page(
+            store, queries, user_id, now, first=first, last=last, unit=unit, large=large, language=language
+        )
 
     def adherence(self, user_id: str, name: str, unit: Unit) -> Sequence[Adherence]:
         return compare_protocol(self._store, self._queries, user_id, name, unit)

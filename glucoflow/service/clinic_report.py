@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from glucoflow.es.queries import Queries
+from glucoflow.languages import ENGLISH_TAG, Language
+from glucoflow.languages import language as language_of_tag
 from glucoflow.model.documents import Dataset, Document, InsulinFields
 from glucoflow.model.errors import Rejected
 from glucoflow.model.units import Unit
@@ -31,10 +33,11 @@ def clinic_page(
     unit: Unit | None = None,
     born: date | None = None,
     large: bool = False,
+    language: Language | None = None,
 ) -> Sheet:
     """The page of the local dates first … last: by default 14 that end with the newest full one.
 
-    `unit` and `born` are the person's own unless others are given. Raises Rejected for an unknown person
+    `unit`, `born` and `language` are the person's own unless others are given. Raises Rejected for an unknown person
     and for dates that make no span.
     """
     subject = subject_of(store, user_id)
@@ -57,7 +60,10 @@ def clinic_page(
         insulin_a_day=insulin,
         carbs_a_day=carbs,
     )
-    return page_of(about, figures_of(series, person.targets, start, end), unit or person.unit, large)
+    figures = figures_of(series, person.targets, start, end)
+    return page_of(
+        about, figures, unit or person.unit, large, language or language_of_tag(person.language or ENGLISH_TAG)
+    )
 
 
 def _devices(queries: Queries, user_id: str, first: date, last: date) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def provision_dashboards(
         return provision_person(url, credentials, made, reader=(readers or {}).get(person.id))
 
     def of_operator() -> Provisioned:
-        return provision_operator(url, credentials, runs_index=rt.names.runs)
+        return provision_operator(url, credentials, runs_index=rt.names.runs, code=rt.settings.kibana.language)
 
     steps = [(person.id, partial(of_person, person)) for person in rt.store.people.list()]
     shown = []

@@ -16,12 +16,12 @@ from glucoflow.model.trends import ARROWS
 from glucoflow.model.units import MG_DL, MMOL_L, Unit, glucose
 from glucoflow.model.words import count, number
 from glucoflow.store import Person
+from glucoflow.translating import spoken_by
 from glucoflow.web import pictures, wording
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES
 from glucoflow.web.script_texts import script_texts
 from glucoflow.web.security import CSRF_COOKIE, Signer, csrf_token
 from glucoflow.web.span import PRESETS
-from glucoflow.web.translating import spoken_by
 
 FOLDER = Path(__file__).parent
 AUTO = "auto"

@@ -6,7 +6,7 @@ from glucoflow.model.ranges import BANDS, Band
 
 JOINED = 16 / 360
 """Points further apart than 16 of the 360 minutes are not joined: a gap is a gap, and 15-minute sensors have none."""
-LOWEST, HIGHEST = 40.0, 300.0
+LOWEST, HIGHEST = 40.0, 400.0
 
 
 def height_of(mg_dl: float, height: float) -> float:

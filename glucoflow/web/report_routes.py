@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from glucoflow.report.pdf import Paper, pdf_of
 from glucoflow.web.access import InPerson, InServices
-from glucoflow.web.pages import unit_of
+from glucoflow.web.pages import language_of, unit_of
 from glucoflow.web.rights import READ
 from glucoflow.web.span import BadSpan, read_span
 
@@ -22,7 +22,7 @@ def report(
     paper: Paper = "A4",
     days: Annotated[bool, Query(description="A second page: days one under another.")] = False,
 ) -> Response:
-    """Of `from` … `to`; without them of the 14 days that end with the newest full one."""
+    """In the language of the pages, of `from` … `to`; without them of the 14 days that end with the newest full one."""
     now, query = services.clock(), request.query_params
     first = last = None
     if query.get("from") or query.get("to"):
@@ -32,7 +32,9 @@ def report(
             raise HTTPException(400, error.text) from error
         first, last = span.first, span.last
     unit = unit_of(request, person)
-    page = services.annotations.clinic_page(person.id, now, first=first, last=last, unit=unit, large=days)
+    page = services.annotations.clinic_page(
+        person.id, now, first=first, last=last, unit=unit, large=days, language=language_of(request)
+    )
     headers = {
         "Content-Disposition": f'inline; filename="glucose-report-{person.id}.pdf"',
         "Cache-Control": "no-store",

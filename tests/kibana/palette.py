@@ -24,4 +24,6 @@ INK: Final = "#343741"
 HALO: Final = "#FFFFFF"
 STEPS: Final = ("#DDEFEA", "#A9D8CB", "#6DBBA9", "#35978A")
 """Of one green, for shares in range below 50, 70 and 90 % and above: red and yellow are bands and nothing else."""
+CELL_INK: Final = "#14171C"
+"""Of words on a step, which is the same on both grounds."""
 STEP_LIMITS: Final = (50, 70, 90)

@@ -39,8 +39,9 @@ from glucoflow.service.overdue import Cause, find_overdue
 from glucoflow.service.passwords import Passwords
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime
+from glucoflow.service.uploads import Uploads
 from glucoflow.service.watching import Watch
-from glucoflow.settings import Settings
+from glucoflow.settings import Settings, StoreSettings
 from glucoflow.store import Backfill, Connection, Store, open_store
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -132,7 +133,7 @@ def site(
             without = app_of_ours.model_copy(update={"client_id": None})
             providers = Providers(settings={**usual, "dexcom": without})
         rt = Runtime(
-            settings=Settings.load(),
+            settings=Settings.load().model_copy(update={"store": StoreSettings(data_dir=folder)}),
             store=store,
             client=client,
             names=names,
@@ -163,6 +164,7 @@ def site(
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             mail=mail,
             archive=lambda _user_id, out: out.write_bytes(b"PK"),
+            uploads=Uploads(rt),
             notices=Desk(rt),
             watch=Watch(rt),
             request_guests=lambda: synced.append("guests in Kibana"),

@@ -140,7 +140,7 @@ def test_a_protocol_is_recorded_compared_imported_and_deleted(town: Site, fay: s
     done = send_file(town, f"{path}/import", text.encode(), name="Walk").text
     assert "30 days recorded" in done
     assert "is no date like" in done
-    assert re.search(r"95 % interval", done)
+    assert re.search(r"95\s% interval", done)
     assert done.count("no clear difference") + done.count("the interval leaves out zero") == 5
     assert "no proof of a cause" in done
     assert "Nothing is recorded yet" in send(town, f"{path}/forget", name="Walk").text

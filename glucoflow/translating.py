@@ -22,4 +22,9 @@ def spoken_by(language: Language, environment: Environment) -> None:
 
     environment.globals.update(_=gettext, ngettext=ngettext)
     environment.filters.update(tr=lambda text: language.of(text or ""), capital=capital)
-    environment.finalize = lambda value: again(value, language) if isinstance(value, str) else value
+    environment.finalize = lambda value: _together(again(value, language)) if isinstance(value, str) else value
+
+
+def _together(text: str) -> str:
+    """A share does not break before its sign; markup stays markup."""
+    return text.replace(" %", "\u00a0%") if " %" in text else text

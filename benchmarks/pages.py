@@ -1,0 +1,118 @@
+"""How long a person's pages take over years of readings: the page, its first chart, and ninety days.
+
+    uv run python -m benchmarks.pages [years]
+
+One line of JSON, medians in milliseconds. The raw ceiling is what Elasticsearch itself takes to count the readings of
+the same ninety days by day; `ratio` holds the page with all its charts against it. Needs Chromium, as the tests do, and
+uses the node that `python -m tests.node` keeps running, else one of its own.
+"""
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import httpx
+from playwright.sync_api import sync_playwright
+
+from glucoflow.es.names import Names
+from glucoflow.es.provision import provision
+from tests.node import kept_node, running_node
+from tests.web.serving import Site, site
+
+YEARS = 5.0
+TIMES = 7
+PERSON = "/people/anna"
+PAGES = ("", "/profile", "/days", "/patterns", "/episodes", "/events", "/sensor")
+
+
+def measured(years: float) -> dict[str, object]:
+    """Everything of one person who has worn a sensor for so long."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glucoflow-pages-")))
+        node = kept_node() or stack.enter_context(running_node())
+        client = stack.enter_context(node.client())
+        names = Names.below(f"bench-{time.time_ns()}-")
+        stack.callback(lambda: client.indices.delete(index=f"{names.alias('anna')}-*", ignore_unavailable=True))
+        served = stack.enter_context(site(folder, client, names))
+        provision(client, names)
+        now = datetime.now(UTC).replace(second=0, microsecond=0)
+        served.store.people.add("anna", "Anna", now, zone="Europe/Berlin")
+        served.put("anna", days=365 * years, seed=1, end=now)
+        readings = int(client.count(index=names.alias("anna"))["count"])
+        raw = _median(partial(_by_day, served, now))
+        with httpx.Client(base_url=served.url, timeout=120) as browser:
+            shown = {page or "/": _shown(browser, f"{PERSON}{page}?last=90d") for page in PAGES}
+        first = _first_chart(f"{served.url}{PERSON}?last=90d")
+    whole = max(sum(parts) for parts in shown.values())
+    return {
+        "years": years,
+        "documents": readings,
+        "first_chart_ms": first,
+        "page_ms": max(parts[0] for parts in shown.values()),
+        "slowest_90_days_ms": whole,
+        "slowest": max(shown, key=lambda page: sum(shown[page])),
+        "raw_ms": raw,
+        "ratio": round(whole / max(raw, 1), 1),
+    }
+
+
+def _by_day(served: Site, now: datetime) -> None:
+    """The least that figures by day can cost: one search over the raw readings."""
+    span = {"range": {"@timestamp": {"gte": (now - timedelta(days=90)).isoformat()}}}
+    aggs = {
+        "days": {"terms": {"field": "time.date", "size": 100}, "aggs": {"g": {"stats": {"field": "glucose.mg_dl"}}}}
+    }
+    served.client.search(index=served.names.alias("anna"), size=0, query=span, aggs=aggs, request_cache=False)
+
+
+def _shown(browser: httpx.Client, address: str) -> tuple[int, int]:
+    """The page, and the slowest of its charts, which a browser asks for together."""
+    found = browser.get(address).raise_for_status().text
+    charts = re.findall(r'data-chart="([^"]+)"', found)
+    asked = [f"/api{PERSON}/charts/{one.replace('&amp;', '&')}" for one in charts]
+    return _median(partial(_got, browser, address)), max(
+        (_median(partial(_got, browser, one)) for one in asked), default=0
+    )
+
+
+def _got(browser: httpx.Client, address: str) -> None:
+    browser.get(address).raise_for_status()
+
+
+def _median(done: Callable[[], object]) -> int:
+    took = []
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        done()
+        took.append(time.perf_counter() - began)
+    return round(1000 * median(took))
+
+
+def _first_chart(address: str) -> int:
+    """From the address to the first chart drawn, in a browser that has everything but the page."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        page, took = browser.new_page(), []
+        for _ in range(4):
+            page.goto(address, wait_until="commit")
+            page.wait_for_selector("[data-chart][data-state=drawn]", state="attached")
+            took.append(float(page.evaluate("performance.now()")))
+        browser.close()
+    return round(median(took[1:]))
+
+
+def main(arguments: list[str]) -> None:
+    print(json.dumps(measured(float(arguments[0]) if arguments else YEARS)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
