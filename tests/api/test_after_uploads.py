@@ -1,6 +1,5 @@
 """After an upload figures follow, and a moment that a cloud gave as well counts once, in pages and for apps."""
 
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,12 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from glucoflow.api.site import Site, open_site
-from glucoflow.es.provision import delete_user, ensure_index, provision
+from glucoflow.es.provision import ensure_index, provision
 from glucoflow.service.after_uploads import AfterUploads
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.store import App
 from tests.flows.conftest import settings_of
 from tests.node import Node
+from tests.prefixes import own_prefix
 from tests.web import feed
 
 END = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
@@ -22,12 +22,12 @@ END = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def rt(elasticsearch_node: Node, tmp_path: Path) -> Iterator[Runtime]:
-    settings = settings_of(elasticsearch_node, tmp_path, "http://127.0.0.1:9", f"after-{uuid.uuid4().hex[:8]}-")
-    with open_runtime(settings, lambda: END + timedelta(minutes=1)) as opened:
-        provision(opened.client, opened.names)
-        opened.store.people.add("anna", "Anna", END, zone="Europe/Berlin")
-        yield opened
-        delete_user(opened.client, opened.names, "anna")
+    with own_prefix(elasticsearch_node) as prefix:
+        settings = settings_of(elasticsearch_node, tmp_path, "http://127.0.0.1:9", prefix)
+        with open_runtime(settings, lambda: END + timedelta(minutes=1)) as opened:
+            provision(opened.client, opened.names)
+            opened.store.people.add("anna", "Anna", END, zone="Europe/Berlin")
+            yield opened
 
 
 def site_of(rt: Runtime, after: AfterUploads) -> tuple[Site, App]:
