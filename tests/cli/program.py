@@ -8,8 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -132,19 +130,6 @@ class Up:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._err.close()
-
-    @contextmanager
-    def until_announced(self) -> Iterator[None]:
-        """As `with up`, but no later than its addresses are known."""
-        try:
-            deadline = time.monotonic() + LONGEST_START_S
-            while not (self.folder.data / "running.json").exists():
-                assert self.process.poll() is None, self.said()
-                assert time.monotonic() < deadline, self.said()
-                time.sleep(0.05)
-            yield
-        finally:
-            self.__exit__()
 
     def said(self) -> str:
         """Standard error so far."""

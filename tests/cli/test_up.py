@@ -205,16 +205,44 @@ def test_syncs_are_scheduled(up: Up) -> None:
         time.sleep(0.5)
 
 
-def test_a_backfill_started_in_prefects_form_runs_and_shows_how_it_went(up: Up) -> None:
+def test_a_part_that_is_killed_is_started_again(up: Up) -> None:
+    """Prefect's server, with SIGKILL: the pages stay; that flows go on is shown by all that follow."""
+    line = next(one for one in up.folder.pids().items() if "prefect-server" in one[1] and "guard.py" not in one[1])
+    os.kill(line[0], signal.SIGKILL)
+    deadline = time.monotonic() + 300
+    while "prefect ended by itself and is started again" not in up.said():
+        assert time.monotonic() < deadline
+        assert httpx.get(f"{up.where().web}/healthz", timeout=20).status_code == 200
+        time.sleep(0.2)
+    while True:
+        assert time.monotonic() < deadline
+        try:
+            prefect(up, "deployments/filter")
+            break
+        except httpx.HTTPError:
+            time.sleep(0.2)
+
+
+def test_a_backfill_started_in_prefects_form_runs_our_code_whatever_prefect_says(up: Up) -> None:
+    """With the password somebody puts a shell command before it and another entrypoint: neither is run."""
     backfill = deployment(up, "backfill")
+    mark = up.folder.home / "pulled"
+    changed = {
+        "pull_steps": [{"prefect.deployments.steps.run_shell_script": {"script": f"touch {mark}"}}],
+        "entrypoint": "os.getcwd",
+    }
+    address = f"{up.where().prefect}/deployments/{backfill['id']}"
+    httpx.patch(address, json=changed, auth=login(up), timeout=20).raise_for_status()
     day = str(datetime.now(UTC).date() - timedelta(days=4))
     parameters = {"user_id": "chiara", "start": day, "end": day}
-    run = prefect(up, f"deployments/{backfill['id']}/create_flow_run", parameters=parameters)
-    run = _ended(up, run)
+    run = _ended(up, prefect(up, f"deployments/{backfill['id']}/create_flow_run", parameters=parameters))
     assert run["state_type"] == "COMPLETED"
+    assert not mark.exists()
     assert run["name"] == f"backfill-{day}-{day}"
     artifacts = prefect(up, "artifacts/filter", artifacts={"flow_run_id": {"any_": [run["id"]]}})
     assert {one["key"] for one in artifacts} == {"backfill", "backfill-progress"}
+    back = {"pull_steps": backfill["pull_steps"], "entrypoint": backfill["entrypoint"]}
+    httpx.patch(address, json=back, auth=login(up), timeout=20).raise_for_status()
 
 
 def test_a_backfill_asked_for_on_the_page_runs_in_prefect(up: Up) -> None:
@@ -300,44 +328,6 @@ def attack(page: Page, api: str, ours: dict[str, Any], shell: list[Any], deletio
         assert all(one["status"] in {0, 400, 401, 403} for one in asked), asked
 
 
-def test_the_flows_that_are_served_run_our_code_whatever_prefect_says(up: Up) -> None:
-    """With the password somebody puts a shell command before the sync and another entrypoint: neither is run."""
-    sync = deployment(up, "sync")
-    mark = up.folder.home / "pulled"
-    changed = {
-        "pull_steps": [{"prefect.deployments.steps.run_shell_script": {"script": f"touch {mark}"}}],
-        "entrypoint": "os.getcwd",
-    }
-    address = f"{up.where().prefect}/deployments/{sync['id']}"
-    httpx.patch(address, json=changed, auth=login(up), timeout=20).raise_for_status()
-    run = prefect(up, f"deployments/{sync['id']}/create_flow_run", parameters={"user_id": "alma"})
-    assert _ended(up, run)["state_type"] == "COMPLETED"
-    assert not mark.exists()
-    back = {"pull_steps": sync["pull_steps"], "entrypoint": sync["entrypoint"]}
-    httpx.patch(address, json=back, auth=login(up), timeout=20).raise_for_status()
-
-
-def test_a_part_that_is_killed_is_started_again(up: Up) -> None:
-    """Prefect's server, with SIGKILL: the pages stay, and flows go on."""
-    line = next(one for one in up.folder.pids().items() if "prefect-server" in one[1] and "guard.py" not in one[1])
-    os.kill(line[0], signal.SIGKILL)
-    deadline = time.monotonic() + 300
-    while "prefect ended by itself and is started again" not in up.said():
-        assert time.monotonic() < deadline
-        assert httpx.get(f"{up.where().web}/healthz", timeout=20).status_code == 200
-        time.sleep(0.2)
-    while True:
-        assert time.monotonic() < deadline
-        try:
-            prefect(up, "deployments/filter")
-            break
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    sync = deployment(up, "sync")
-    run = prefect(up, f"deployments/{sync['id']}/create_flow_run", parameters={"user_id": "bruno"})
-    assert _ended(up, run)["state_type"] == "COMPLETED"
-
-
 def test_no_secret_is_in_logs_prefect_or_the_store(up: Up) -> None:
     secrets = _secrets(up.folder.data)
     assert len(secrets) > 12
@@ -363,8 +353,57 @@ def _secrets(data: Path) -> dict[str, bytes]:
     return {name: secret.encode() for name, secret in found.items() if len(secret) >= 16}
 
 
-def test_ctrl_c_ends_everything(up: Up) -> None:
-    where = up.where()
+def test_kill_9_leaves_nothing_behind(up: Up) -> None:
+    """In the middle of a sync that a flow's own process runs."""
+    sync = deployment(up, "sync")
+    run = prefect(up, f"deployments/{sync['id']}/create_flow_run", parameters={"user_id": "alma"})
+    deadline = time.monotonic() + 300
+    while prefect(up, "flow_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})[0]["state_type"] != "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len(up.folder.processes()) >= 7
+    os.kill(up.process.pid, signal.SIGKILL)
+    up.process.wait(5)
+    assert up.folder.gone_within(8), up.folder.processes()
+
+
+@pytest.fixture(scope="module")
+def following(folder: Folder) -> Iterator[Up]:
+    """The next start: after a kill, on the same data, with the wanted port taken by somebody else."""
+    with socket.create_server(("127.0.0.1", int(folder.environment["ES_PORT"]))), Up(folder) as started:
+        yield started
+
+
+def test_the_next_one_doubles_nothing_and_takes_free_ports(following: Up) -> None:
+    assert {one["id"]: one["readings"] for one in following.answer["people"] if one["id"] in FOUR} == {
+        person: len(values) for person, values in values_of(following.answer, following.began).items()
+    }
+
+
+def test_one_sync_and_no_more_by_parts_that_run_elsewhere(following: Up) -> None:
+    """`--once` in a folder of its own, with the Elasticsearch and the Prefect of the other."""
+    where, (_, password) = following.where(), login(following)
+    with Folder() as folder:
+        said = folder.command(
+            *("up", "--demo", "--days", "1", "--json", "--once"),
+            ES_ENDPOINT=where.elasticsearch,
+            ES_USER="glucoflow",
+            ES_PASSWORD=(following.folder.data / "elasticsearch.password").read_text().strip(),
+            ES_INDEX="once-",
+            PREFECT_API_URL=str(where.prefect),
+            PREFECT_API_AUTH_STRING=f"glucoflow:{password}",
+        )
+        assert said.code == 0, said.err
+        answer = json.loads(said.out)
+        assert {one["index"] for one in answer["people"]} == {f"once-{person}" for person in PEOPLE}
+        assert all(one["readings"] > 100 for one in answer["people"])
+        assert folder.gone_within(3), folder.processes()
+        assert not (folder.data / "elasticsearch").exists()
+        assert not (folder.data / "prefect.login").exists()
+
+
+def test_ctrl_c_ends_everything(following: Up) -> None:
+    up, where = following, following.where()
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(60) == 130
     assert up.folder.gone_within(1), up.folder.processes()
@@ -374,29 +413,6 @@ def test_ctrl_c_ends_everything(up: Up) -> None:
     assert "Traceback" not in up.said()
     assert up.process.stdout is not None
     assert up.process.stdout.read() == "", "only the one JSON object was on standard output"
-
-
-def test_kill_9_leaves_nothing_behind(folder: Folder) -> None:
-    """In the middle of a sync: the pages are up, the people are connected, documents are on their way."""
-    up = Up(folder)
-    with up.until_announced():
-        assert len(folder.processes()) >= 6
-        os.kill(up.process.pid, signal.SIGKILL)
-        up.process.wait(5)
-        assert folder.gone_within(8), folder.processes()
-
-
-def test_the_next_one_doubles_nothing_and_takes_free_ports(folder: Folder) -> None:
-    """After a kill, on the same data, with the wanted port taken by somebody else."""
-    began = datetime.now(UTC)
-    with socket.create_server(("127.0.0.1", int(folder.environment["ES_PORT"]))):
-        said = folder.command(*DEMO, "--once")
-    assert said.code == 0, said.err
-    answer = json.loads(said.out)
-    assert {one["id"]: one["readings"] for one in answer["people"] if one["id"] in FOUR} == {
-        person: len(values) for person, values in values_of(answer, began).items()
-    }
-    assert folder.gone_within(3), folder.processes()
 
 
 def test_without_keys_it_says_what_to_set_and_where_to_get_it(command: Command) -> None:
