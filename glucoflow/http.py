@@ -189,9 +189,20 @@ def ask(session: requests.Session, title: str, method: str, url: str, **parts: A
         raise Retryable(f"{title} could not be reached in time.", remedy=LOOK) from None
     except requests.Timeout:
         raise TooMuch(f"{title} did not answer in time.") from None
+    except requests.exceptions.SSLError:
+        raise untrusted(title) from None
     except requests.RequestException as error:
         raise Retryable(f"The connection to {title} failed ({type(error).__name__}).", remedy=LOOK) from None
     return Answer(status=response.status_code, headers=response.headers, body=response.content)
+
+
+def untrusted(title: str) -> Retryable:
+    """Whoever answered has no certificate that this machine trusts: it is not spoken to, whatever the reason."""
+    return Retryable(
+        f"The certificate of {title} was not accepted, so nothing was sent.",
+        remedy="Look at this machine's clock, and update its certificates of authorities. Behind a proxy that opens "
+        "encrypted connections, point REQUESTS_CA_BUNDLE to that proxy's own.",
+    )
 
 
 def transient(title: str, answer: Answer) -> Retryable | None:

@@ -254,7 +254,10 @@ class Polling(msgspec.Struct, frozen=True, kw_only=True):
     lag: timedelta = timedelta(days=3)
     """How far each sync steps back behind the checkpoint for late and changed records."""
     deep_lag: timedelta = timedelta(days=30)
-    """How far it steps back once a day."""
+    """How far it steps back now and then."""
+    deep_every: timedelta = timedelta(hours=24)
+    """How often that is. More often where the provider itself keeps no more than `deep_lag`: what was uploaded late has
+    to be found before it is gone there."""
 
 
 @dataclass(frozen=True, kw_only=True)

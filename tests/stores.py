@@ -5,6 +5,7 @@ That a new one is made is shown in `tests/store`, and by every program that is s
 
 import atexit
 import shutil
+import sqlite3
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,14 @@ def lay_postgres(server: Server, folder: Path) -> str:
     return url
 
 
+def lay_fresh_postgres(server: Server, folder: Path) -> str:
+    """The same in a database of its own, on a server that a test may stop."""
+    server.execute("CREATE DATABASE fresh")
+    url = server.url("fresh")
+    open_store(folder, url=SecretStr(url)).close()
+    return url
+
+
 @cache
 def _sqlite() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="glucoflow-store-"))
@@ -57,3 +66,10 @@ def _postgres(server: Server) -> str:
     key = SecretStr((_sqlite() / KEY_FILE).read_text().strip())
     open_store(_sqlite(), url=SecretStr(url), token_key=key).close()
     return url
+
+
+def tables_of(file: Path) -> dict[str, int]:
+    """Rows by table of an SQLite file, looked at by itself."""
+    with sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True) as database:
+        names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
+        return {name: database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in names}  # noqa: S608

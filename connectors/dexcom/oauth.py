@@ -17,7 +17,7 @@ from urllib3.exceptions import NewConnectionError
 from connectors.dexcom import DexcomSettings
 from connectors.dexcom.api import TITLE, Hosts, hosts
 from glucoflow.bounded_http import BoundedAdapter, bound
-from glucoflow.http import retry_after_seconds
+from glucoflow.http import retry_after_seconds, untrusted
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import AnswerLost, GlucoflowError, Misconfigured, Reauthorize, Retryable
 from glucoflow.provider import Limits, Site
@@ -111,6 +111,8 @@ class DexcomAuthorizer:
             raise Retryable("Dexcom's sign-in could not be reached in time.") from None
         except requests.Timeout:
             raise AnswerLost("Dexcom's sign-in did not answer in time.") from None
+        except requests.exceptions.SSLError:
+            raise untrusted("Dexcom's sign-in") from None
         except requests.RequestException as error:
             kind = type(error).__name__
             if _never_sent(error):
@@ -173,8 +175,7 @@ def _check_answer(response: requests.Response) -> requests.Response:
 def _never_sent(error: requests.RequestException) -> bool:
     """Whether the request cannot have reached anybody: no connection was made."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    early = requests.exceptions.SSLError | requests.exceptions.ProxyError
-    return isinstance(error, early) or isinstance(reason, NewConnectionError)
+    return isinstance(error, requests.exceptions.ProxyError) or isinstance(reason, NewConnectionError)
 
 
 def _https(url: str) -> str:

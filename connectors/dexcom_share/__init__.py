@@ -39,7 +39,8 @@ class DexcomShareSettings(BaseSettings):
 
 def _polling(settings: DexcomShareSettings) -> Polling:
     wait = timedelta(minutes=settings.poll_minutes)
-    return Polling(shortest=wait, longest=wait, align=timedelta(seconds=10), lag=timedelta(hours=1), deep_lag=HELD)
+    hour = timedelta(hours=1)  # of which a phone that was off may bring a day's readings late
+    return Polling(shortest=wait, longest=wait, align=timedelta(seconds=10), lag=hour, deep_lag=HELD, deep_every=hour)
 
 
 PROVIDER = Provider(

@@ -7,6 +7,7 @@ same moment it counts as before, and the file's reading is marked as superseded:
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -23,10 +24,11 @@ from glucoflow.file_reading.recognise import read_contents
 from glucoflow.files import private
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document
-from glucoflow.model.errors import LeftOpen, UnreadableFile
-from glucoflow.model.ingestion import RejectedRecord
+from glucoflow.model.errors import LeftOpen, Unavailable, UnreadableFile
+from glucoflow.model.ingestion import RejectedRecord, Window
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.model.ranges import WIDEST_LIMITS
+from glucoflow.model.words import count
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_after
 from glucoflow.store import Person as Owning
@@ -181,17 +183,22 @@ def _times(records: Iterable[r.Record], kind: type[r.Record]) -> list[int]:
 def _write(
     rt: Runtime, owning: Owning, documents: Iterator[Document], progress: Progress
 ) -> tuple[Counter[str], list[RejectedRecord]]:
-    began = rt.clock()
     ensure_index(rt.client, rt.names, owning.id)
     sink = rt.sink(owning.id)
     total: Counter[str] = Counter()
     rejected: list[RejectedRecord] = []
+    first: datetime | None = None
+    last: datetime | None = None
     while part := list(islice(documents, BATCH)):
         result = sink.write(part, (), rt.clock())
+        times = [one.source.timestamp for one in part]
+        first, last = min(filter(None, (first, *times))), max(filter(None, (last, *times)))
         total.update(created=result.created, updated=result.updated, unchanged=result.unchanged)
         rejected += result.rejected
         progress(total.total() + len(rejected))
-    summarize_after(rt, owning.id, began)
+    if first is not None and last is not None:
+        # All days of the file, not only those just written: an import that died before this has written the others.
+        summarize_after(rt, owning.id, None, Window(first, last + timedelta(milliseconds=1)))
     return total, rejected
 
 
@@ -244,6 +251,13 @@ def _kept(rejected: Sequence[RejectedRecord], path: Path) -> Path | None:
         {"field": one.field, "reason": one.reason, "key": one.key, "record": one.payload.decode(errors="replace")}
         for one in rejected
     )
-    with open(path, "wb", opener=private) as file:
-        file.writelines(msgspec.json.encode(line) + b"\n" for line in lines)
+    try:
+        with open(path, "wb", opener=private) as file:
+            file.writelines(msgspec.json.encode(line) + b"\n" for line in lines)
+    except OSError as error:
+        raise Unavailable(
+            f"All that could be read is in, but the {count(len(rejected), 'row')} that could not cannot be written to "
+            f"{path} ({error.strerror or error}).",
+            remedy="Make room there, or copy the file to another place, and import it again: nothing is there twice.",
+        ) from None
     return path

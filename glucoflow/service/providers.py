@@ -110,13 +110,15 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         on_call: Callable[[], None] = lambda: None,
         on_date: Callable[[datetime], None] = lambda _date: None,
         known: Mapping[str, datetime] = MappingProxyType({}),
+        share: float = 1.0,
     ) -> Connector:
         """A connector for one connection; close it after use. `on_call` is called before each call of its API.
 
         `on_date` is told the time by the provider's clock at each answer that says it; `known` is the connection's.
+        Where its app has a cap on calls, no more than `share` of it may be spent when this one calls.
         """
         provider = self.get(name)
-        on_call = self._counted(provider, region, on_call)
+        on_call = self._counted(provider, region, on_call, share)
         terms = Terms(now=now, limits=self.limits, on_call=on_call, on_date=on_date, known=known)
         return provider.open(self._settings(provider), self.site(name, region), source, terms)
 
@@ -135,12 +137,14 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         terms = Terms(now=now, limits=self.limits, on_call=self._counted(provider, region, on_call))
         return provider.upload(self._settings(provider), self.site(name, region), source, terms)
 
-    def _counted(self, provider: Provider[Any], region: str, on_call: Callable[[], None]) -> Callable[[], None]:
+    def _counted(
+        self, provider: Provider[Any], region: str, on_call: Callable[[], None], share: float = 1.0
+    ) -> Callable[[], None]:
         cap = self._cap(provider)
 
         def counted() -> None:
             if self.budget is not None and cap is not None:
-                self.budget.take(_app(provider.name, region), cap)
+                self.budget.take(_app(provider.name, region), max(1, int(cap * share)))
             on_call()
 
         return counted
@@ -150,8 +154,13 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
         provider = self.get(name)
         polling = provider.polling(self._settings(provider))
         if region == SIMULATOR:
-            return Polling(
-                shortest=timedelta(minutes=4), longest=timedelta(minutes=6), lag=polling.lag, deep_lag=polling.deep_lag
+            return msgspec.structs.replace(
+                polling,
+                shortest=timedelta(minutes=4),
+                longest=timedelta(minutes=6),
+                align=None,
+                maintenance_start=None,
+                maintenance_end=None,
             )
         return polling
 

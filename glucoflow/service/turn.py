@@ -29,13 +29,14 @@ MARGIN = timedelta(minutes=15)
 """How much earlier than a sync's start the next one asks for what was changed: what is uploaded while it runs, or is
 just being worked on at the provider, is found then."""
 
-DEEP_EVERY = timedelta(hours=24)
-
 FRESH = timedelta(minutes=1)
 """Credentials so old are new: a part that refuses them refuses more than them."""
 
 SAID_EVERY = timedelta(seconds=2)
 """How often the progress of a sync is written down: most are over before that."""
+
+BACKFILLS_SHARE = 0.8
+"""Of an hour's calls: the rest is for the newest readings, however much history is loaded."""
 
 MOST_AGAIN = 20
 """Windows tried again in one turn."""
@@ -69,8 +70,8 @@ class Turn:
         self._dated: dict[bool, list[datetime]] = {True: [], False: []}  # ends of ranges: of all, and of what changed
         self._answered = False
         self._asked_to_wait = False
-        self.deep = job.window is None and _deep_due(connection, self._started)
-        """Whether it steps back further, as it does once a day."""
+        self.deep = False
+        """Whether it steps back further, as it does now and then (`Polling.deep_every`)."""
         self.usage = RunUsage()
         self.kinds_read = 0
         self.stopped: dict[Kind, GlucoflowError] = {}
@@ -123,6 +124,7 @@ class Turn:
     def work(self) -> None:
         """Read every kind. Raises ConnectionStopped, and what is everybody's: Unavailable, or of the sink or store."""
         with closing(self._connector()) as connector:
+            self.deep = self._job.window is None and _deep_due(self._connection, self._started, self._polling)
             self._destination.prepare(self._ledger)
             if self.refilled:
                 log.warning(
@@ -159,6 +161,7 @@ class Turn:
                 on_call=self.usage.count_call,
                 on_date=self._on_date,
                 known=self._connection.known,
+                share=1.0 if self._job.window is None else BACKFILLS_SHARE,
             )
         except Unavailable:
             raise
@@ -346,10 +349,10 @@ class Turn:
             self._on_progress(share)
 
 
-def _deep_due(connection: Connection, now: datetime) -> bool:
-    """Once a day. A time in the future was left by a clock that was wrong."""
+def _deep_due(connection: Connection, now: datetime, polling: Polling) -> bool:
+    """A time in the future was left by a clock that was wrong."""
     last = connection.last_deep_at
-    return last is None or not now - DEEP_EVERY < last <= now
+    return last is None or not now - polling.deep_every < last <= now
 
 
 def _worth_narrowing(tries: int) -> bool:

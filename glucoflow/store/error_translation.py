@@ -30,6 +30,10 @@ _CORRUPT = (
     ),
 )
 _DISK = ("The disk of the database reports an error.", "Check the disk and the system's log before going on.")
+_SHARED = (
+    "The disk of the database is full, or cannot share SQLite's -shm file between processes.",
+    "Free some space; work goes on from the last checkpoint. A network drive cannot hold the data folder.",
+)
 _CANNOT_OPEN = ("The database file cannot be opened.", "Check that the data folder exists and who may write to it.")
 _DOWN = ("PostgreSQL cannot be reached.", "Start it, or correct GLUCOFLOW_DATABASE_URL; work goes on by itself then.")
 _CROWDED = ("PostgreSQL has no free connection.", "Raise its max_connections, or run fewer workers.")
@@ -42,6 +46,7 @@ _SQLITE = {
     "SQLITE_READONLY": _READ_ONLY,
     "SQLITE_CORRUPT": _CORRUPT,
     "SQLITE_NOTADB": _CORRUPT,
+    "SQLITE_IOERR_SHM": _SHARED,
     "SQLITE_IOERR": _DISK,
     "SQLITE_CANTOPEN": _CANNOT_OPEN,
     "SQLITE_PERM": _READ_ONLY,

@@ -1,5 +1,6 @@
 """A provider that answers as it is told, over real HTTP: each test scripts what the wire brings."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +72,11 @@ class Provider:
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Speak TLS; before `start`."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.base_url = self.base_url.replace("http:", "https:")
 
     def send(self, handler: BaseHTTPRequestHandler, answer: Answer) -> None:
         handler.send_response_only(answer.status)

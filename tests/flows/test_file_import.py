@@ -85,6 +85,20 @@ def test_a_file_beside_a_cloud_adds_what_is_missing(house: House, tmp_path: Path
     assert {key: version for key, version in house.versions("alma").items() if versions.get(key) != version} == {}
 
 
+def test_an_import_that_died_before_its_figures_has_them_when_it_is_asked_again(house: House, tmp_path: Path) -> None:
+    path = clarity(tmp_path / "clarity.csv", {NOW - timedelta(days=60, minutes=5 * k): 100 + k for k in range(50)})
+
+    def dies(_count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_file(house.rt, "alma", path, dies)
+    assert counted(house) == 50
+    assert documents(house, "summary.day") == []
+    assert import_file(house.rt, "alma", path).unchanged == 50
+    assert sum(one["summary"]["n"] for one in documents(house, "summary.day")) == 50
+
+
 def test_a_file_of_somebody_else_is_asked_for(house: House, tmp_path: Path) -> None:
     path = CASES / "01-clarity-masked-transmitter-time.csv"
     with pytest.raises(UnreadableFile, match="of somebody called Ada Muster, and this is Alma") as asked:

@@ -1,25 +1,27 @@
 """A whole `glucoflow up` beside a cloud of given records: how its processes are started, ended and looked at."""
 
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
+from pydantic import HttpUrl
 
 from connectors.dexcom import DexcomSettings
+from glucoflow.es.provision import delete_user
 from glucoflow.service import running
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.settings import Settings, StoreSettings
+from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.simulators.dexcom import Client, Simulator
 from tests.cli.program import Folder
+from tests.node import Node
 from tests.scenarios.playing import PROVIDER, sign_in
 
 INTERVAL = timedelta(minutes=1)
@@ -27,12 +29,27 @@ LONGEST_START_S = 200
 
 
 class Installation:
-    """One data folder, its `up` (or none), and the cloud that its people are connected to."""
+    """One data folder, its `up` (or none), and the cloud that its people are connected to.
 
-    def __init__(self, folder: Folder, sim: Simulator) -> None:
+    With `node`, `up` starts none of its own, which is most of what a start costs; its people are to be deleted then.
+    """
+
+    def __init__(self, folder: Folder, sim: Simulator, node: Node | None = None) -> None:
         self.folder = folder
         self.sim = sim
         self.up: subprocess.Popen[bytes] | None = None
+        self._es = ElasticsearchSettings()
+        if node is not None:
+            index = f"up{uuid.uuid4().hex[:8]}-"
+            self._es = ElasticsearchSettings(
+                endpoint=HttpUrl(node.url), user=node.username, password=node.password, index=index
+            )
+            folder.environment |= {
+                "ES_ENDPOINT": node.url,
+                "ES_USER": node.username,
+                "ES_PASSWORD": node.password.get_secret_value(),
+                "ES_INDEX": index,
+            }
         folder.environment |= {
             "DEXCOM_BASE_URL": sim.base_url,
             "DEXCOM_CLIENT_ID": Client.id,
@@ -92,9 +109,15 @@ class Installation:
             client_id=Client.id,
             client_secret=Client().secret,
         )
-        update = {"store": StoreSettings(data_dir=self.folder.data), "providers": {PROVIDER: dexcom}}
+        store = StoreSettings(data_dir=self.folder.data)
+        update = {"store": store, "providers": {PROVIDER: dexcom}, "es": self._es}
         with open_runtime(Settings.load().model_copy(update=update)) as rt:
             yield rt
+
+    def delete(self, user: str) -> None:
+        """Their index goes."""
+        with self.runtime() as rt:
+            delete_user(rt.client, rt.names, user)
 
     def connect(self, user: str) -> None:
         """The person signs in to the account of the same name; they are due at once."""
@@ -144,10 +167,3 @@ class Installation:
         with self.runtime() as rt:
             for connection in rt.store.connections.for_user(user):
                 rt.store.connections.schedule(connection.id, datetime.now(UTC))
-
-
-def tables_of(file: Path) -> dict[str, int]:
-    """Rows by table of an SQLite file, looked at by itself."""
-    with sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True) as database:
-        names = [name for (name,) in database.execute("select name from sqlite_master where type = 'table'")]
-        return {name: database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in names}  # noqa: S608

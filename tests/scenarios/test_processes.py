@@ -17,10 +17,11 @@ from glucoflow.simulators.dexcom.given import GivenArchive
 from glucoflow.simulators.settable_clock import real_clock
 from glucoflow.web.security import CSRF_COOKIE
 from tests.cli.program import Folder
-from tests.scenarios.installation import INTERVAL, Installation, tables_of
+from tests.scenarios.installation import INTERVAL, Installation
 from tests.scenarios.records import records_of
 from tests.scenarios.test_scenarios import CASES, NOT_YET
 from tests.scenarios.written import Live, read
+from tests.stores import tables_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

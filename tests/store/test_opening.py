@@ -1,6 +1,7 @@
 """A first start, every later one, and each way in which opening the store can fail: in words, with the cure."""
 
 import os
+import shutil
 import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from glucoflow.store.tables import Base
 from glucoflow.store.upgrade import scripts
 from tests.postgres import Server
 from tests.store.conftest import NOW, Place, connect
+from tests.stores import tables_of
 
 
 def test_migrations_make_the_tables_that_the_code_expects(new_place: Place) -> None:
@@ -101,6 +103,31 @@ def test_the_file_alone_is_a_whole_copy_once_the_store_is_closed(tmp_path: Path)
             [connection] = copied.connections.list()
             assert copied.credentials.current(connection.id, NOW, _never, margin=timedelta(hours=-1))
             copied.examine()
+
+
+def test_what_a_killed_process_left_in_the_log_is_brought_into_the_file_by_the_next_one(tmp_path: Path) -> None:
+    with open_store(tmp_path / "data") as store:
+        connect(store)
+        shutil.copytree(tmp_path / "data", tmp_path / "killed")  # what is on the disk when it gets SIGKILL now
+    assert (tmp_path / "killed" / "glucoflow.db-wal").stat().st_size > 0
+    assert tables_of(tmp_path / "killed" / "glucoflow.db").get("people", 0) == 0, "the file alone holds nothing yet"
+    open_store(tmp_path / "killed").close()
+    held = tables_of(tmp_path / "killed" / "glucoflow.db")
+    assert (held["people"], held["connections"]) == (1, 1)
+
+
+def test_who_reads_while_a_store_is_closed_only_puts_it_off(tmp_path: Path) -> None:
+    new_place = Place(tmp_path, None)
+    with open_store(new_place.folder) as pages:
+        with new_place.database() as reading, reading.read() as session:
+            session.execute(text("SELECT count(*) FROM people")).all()
+            with open_store(new_place.folder) as sync:
+                connect(sync)
+            assert pages.people.list(), "nothing failed, and nothing waits"
+        with open_store(new_place.folder):
+            pass  # the next sync
+        assert tables_of(new_place.folder / "glucoflow.db")["people"] == 1
+        assert (new_place.folder / "glucoflow.db-wal").stat().st_size == 0
 
 
 def test_what_was_deleted_is_not_left_in_the_file(tmp_path: Path) -> None:
