@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,15 +31,16 @@ from glucoflow.service.sync import replay, run_batch, sync_due
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.simulators.dexcom import Client, Fault, SettableClock, Simulator, running_simulator
 from glucoflow.simulators.dexcom.given import GivenArchive
-from glucoflow.simulators.fault_injection import FaultKind
+from glucoflow.simulators.fault_injection import FaultKind, Faults
 from glucoflow.simulators.faulty_wire import Asked
 from tests.node import Node
 from tests.scenarios import written as w
+from tests.scenarios.clouds import SIGN_IN, Cloud, running_cloud
 from tests.scenarios.expecting import mistakes, words
+from tests.scenarios.forking import Job, started
 from tests.scenarios.killed import DIED
 from tests.scenarios.records import records_of
 
-ROOT = Path(__file__).parents[2]
 IMPATIENT = Limits(tries=2, first_wait_s=0.01, longest_wait_s=0.05, read_s=2, answer_s=3)
 PROVIDER, REGION = "dexcom", "us"
 TOKEN_PATH = "oauth2/token"
@@ -70,6 +69,8 @@ class Stage:
     rt: Runtime
     settings: Settings
     runtime: ExitStack
+    cloud: Cloud | None = None
+    """The double of another provider than Dexcom, where the scenario names one."""
     skew: timedelta = timedelta()
     log: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -89,17 +90,26 @@ class Stage:
         """glucoflow, with the settings as they are now."""
         settings = self.settings
         rt = self.runtime.enter_context(open_runtime(settings, self.here))
-        budget = rt.providers.budget
-        return replace(
-            rt, providers=Providers(settings=settings.providers, limits=IMPATIENT, budget=budget), random=Random(1)
+        doubles: dict[str, str] = {self.cloud.provider: self.cloud.url} if self.cloud else {}
+        providers = Providers(
+            settings=settings.providers, doubles=doubles, limits=IMPATIENT, budget=rt.providers.budget
         )
+        return replace(rt, providers=providers, random=Random(1))
+
+    @property
+    def requests(self) -> list[Asked]:
+        return self.cloud.requests if self.cloud else self.sim.requests
+
+    @property
+    def wire(self) -> Faults:
+        return self.cloud.faults if self.cloud else self.sim.faults
 
     def reopened(self) -> None:
         self.runtime.close()
         self.rt = self.opened()
 
-    def process(self, point: str, nth: int, user: str, job: str) -> "subprocess.Popen[str]":
-        """A sync (`sync`) or backfill (`2026-10-01..2026-10-02`) in a process of its own; see `killed.py`."""
+    def process(self, point: str, nth: int, user: str, job: str) -> Job:
+        """A sync (`sync`), backfill (`2026-10-01..2026-10-02`) … in a process of its own; see `killed.py`."""
         es, store, dexcom = self.settings.es, self.settings.store, _app(self)
         assert es.password
         assert dexcom.client_secret
@@ -114,11 +124,8 @@ class Stage:
             "DEXCOM_BASE_URL": str(dexcom.base_url),
             "DEXCOM_CLIENT_ID": dexcom.client_id or "",
             "DEXCOM_CLIENT_SECRET": dexcom.client_secret.get_secret_value(),
-            "PYTHONPATH": str(ROOT),
         }
-        script = Path(__file__).with_name("killed.py")
-        argv = [sys.executable, str(script), point, str(nth), self.here().isoformat(), user, job]
-        return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return started([point, str(nth), self.here().isoformat(), user, job], environment)
 
 
 def played(place: Place, scenario: w.Written) -> Stage:
@@ -133,11 +140,14 @@ def played(place: Place, scenario: w.Written) -> Stage:
 def staged(place: Place, scenario: w.Written) -> Iterator[Stage]:
     """Everything is there and nobody is connected yet; gone again afterwards."""
     clock = SettableClock(scenario.now)
-    archive = GivenArchive({name: records_of(account) for name, account in scenario.accounts.items()})
+    theirs = scenario.accounts if scenario.provider == PROVIDER else {}
+    archive = GivenArchive({name: records_of(account) for name, account in theirs.items()})
     with ExitStack() as stack:
         sim = stack.enter_context(running_simulator(archive.scenario, clock, archive=archive))
         runtime = stack.enter_context(ExitStack())
         stage = Stage(place, scenario, clock, archive, sim, _NOT_YET, _settings(place, sim), runtime)
+        if scenario.provider != PROVIDER:
+            stage.cloud = stack.enter_context(running_cloud(scenario.provider, scenario.accounts, clock))
         stage.rt = stage.opened()
         try:
             for one in scenario.people:
@@ -166,7 +176,9 @@ def _settings(place: Place, sim: Simulator) -> Settings:
         maintenance_start=time(),
         maintenance_end=time(),
     )
-    return Settings.load().model_copy(update={"es": es, "store": store, "providers": {PROVIDER: dexcom}})
+    loaded = Settings.load()
+    providers = {**loaded.providers, PROVIDER: dexcom}
+    return loaded.model_copy(update={"es": es, "store": store, "providers": providers})
 
 
 def _line(step: w.AnyStep) -> str:
@@ -175,7 +187,10 @@ def _line(step: w.AnyStep) -> str:
 
 
 def _connect(stage: Stage, step: w.Connect, _: int) -> None:
-    sign_in(stage.rt, step.user, step.account, stage.here())
+    if stage.cloud:
+        stage.cloud.sign_in(stage.rt, step.user, step.account, stage.here())
+    else:
+        sign_in(stage.rt, step.user, step.account, stage.here())
 
 
 def sign_in(rt: Runtime, user: str, account: str, now: datetime) -> None:
@@ -232,6 +247,8 @@ def _backfill(stage: Stage, step: w.Backfill, number: int) -> None:
 
 
 def _tell(stage: Stage, run: Callable[[], list[Outcome]]) -> None:
+    if stage.cloud:
+        stage.cloud.settle(stage.clock())
     try:
         for one in run():
             counts = {name: n for name, n in msgspec.to_builtins(one.counts).items() if n}
@@ -248,9 +265,10 @@ def _app(stage: Stage) -> DexcomSettings:
 
 def _killed(stage: Stage, point: str, nth: int, user: str, job: str, number: int) -> None:
     done = stage.process(point, nth, user, job)
-    _, said = done.communicate(timeout=120)
-    if done.returncode != DIED:
-        stage.wrong.append(f"step {number}: it was not killed at {point} (exit {done.returncode}): {said[-800:]}")
+    if done.wait() != DIED:
+        stage.wrong.append(
+            f"step {number}: it was not killed at {point} (exit {done.returncode}): {done.said()[-800:]}"
+        )
 
 
 def _advance(stage: Stage, step: w.Advance, _: int) -> None:
@@ -277,7 +295,7 @@ def _fault(stage: Stage, step: w.FaultStep, number: int) -> None:
         number,
         Fault(
             msgspec.convert(kind, FaultKind),
-            path="/users/self/" if step.path == "*" else f"/users/self/{step.path}$",
+            path=_path(stage, step.path),
             times=step.times,
             skip=step.skip,
             person=step.account,
@@ -291,24 +309,31 @@ def _fault(stage: Stage, step: w.FaultStep, number: int) -> None:
     )
 
 
+def _path(stage: Stage, written: str) -> str:
+    if stage.cloud:
+        return stage.cloud.path(written)
+    return "/users/self/" if written == "*" else f"/users/self/{written}$"
+
+
 def _token_fault(stage: Stage, step: w.TokenFault, number: int) -> None:
     kind = TOKEN_FAULTS.get(step.kind) or msgspec.convert(step.kind, FaultKind)
-    _arm(stage, number, Fault(kind, path=TOKEN_PATH, times=step.times, status=step.status, body=step.body))
+    path = SIGN_IN[stage.cloud.provider] if stage.cloud else TOKEN_PATH
+    _arm(stage, number, Fault(kind, path=path, times=step.times, status=step.status, body=step.body))
 
 
 def _arm(stage: Stage, number: int, fault: Fault) -> None:
     stage.faults.append((number, fault))
-    stage.sim.faults.add(fault)
+    stage.wire.add(fault)
 
 
 def _clear(stage: Stage, _: w.Clear, number: int) -> None:
     """A fault that never took place would prove nothing, so that is a mistake of the scenario."""
     del number
     for armed, fault in stage.faults:
-        if fault not in stage.sim.faults.met:
+        if fault not in stage.wire.met:
             stage.wrong.append(f"step {armed}: this fault was never met, so nothing is shown")
     stage.faults.clear()
-    stage.sim.faults.clear()
+    stage.wire.clear()
     stage.sim.records.on_answer.clear()
 
 
@@ -319,13 +344,25 @@ def _data_range(stage: Stage, step: w.DataRangeStep, _: int) -> None:
 def _new_client(stage: Stage, step: w.NewClient, _: int) -> None:
     stage.sim.register(Client(step.id))
     stage.settings = stage.settings.model_copy(
-        update={"providers": {PROVIDER: _app(stage).model_copy(update={"client_id": step.id})}}
+        update={
+            "providers": {**stage.settings.providers, PROVIDER: _app(stage).model_copy(update={"client_id": step.id})}
+        }
     )
     stage.reopened()
 
 
 def _revoke(stage: Stage, step: w.Revoke, _: int) -> None:
     stage.sim.revoke(step.account)
+
+
+def _sign_out(stage: Stage, _: w.SignOut, _number: int) -> None:
+    assert stage.cloud, "Dexcom has no sessions"
+    stage.cloud.sign_out()
+
+
+def _account(stage: Stage, step: w.AccountStep, _: int) -> None:
+    assert stage.cloud, "an account of Dexcom has nothing that could be changed"
+    stage.cloud.change(step.account, step.fields)
 
 
 def _delete_index(stage: Stage, step: w.DeleteIndex, _: int) -> None:
@@ -348,7 +385,7 @@ def _es(stage: Stage, step: w.Es, _: int) -> None:
 
 
 def _expect(stage: Stage, step: w.Expect, number: int) -> None:
-    calls = Counter(asked.path.rsplit("/", 1)[-1] for asked in stage.sim.requests)
+    calls = Counter(asked.path.rsplit("/", 1)[-1] for asked in stage.requests)
     found = [f"step {number}: {line}" for line in mistakes(stage.rt, step, stage.clock(), calls)]
     said = words(list(stage.rt.store.connections.for_user(step.user)))
     stage.log += [f"      {said}", *(f"      WRONG {line}" for line in found)]
@@ -371,6 +408,8 @@ _ACTS: dict[type, Callable[[Stage, Any, int], None]] = {
     w.DataRangeStep: _data_range,
     w.NewClient: _new_client,
     w.Revoke: _revoke,
+    w.SignOut: _sign_out,
+    w.AccountStep: _account,
     w.DeleteIndex: _delete_index,
     w.Restart: _restart,
     w.Es: _es,

@@ -42,12 +42,38 @@ def test_every_word_of_a_step_is_explained() -> None:
         assert f"`{tag}`" in said, tag
 
 
+PAGE = HERE.parents[1] / "docs" / "delivery.md"
+SHOWN = "## Where it is shown"
+FAULTS = "## Faults, one by one"
+
+
 def test_every_promise_names_what_shows_it_and_all_of_that_is_there() -> None:
-    page = (HERE.parents[1] / "docs" / "delivery.md").read_text()
-    sections = set(re.findall(r"^## (.+)$", page, re.MULTILINE)) - {"What is not promised", "Where it is shown"}
-    rows = dict(re.findall(r"^\| ([A-Z][^|]+) \| (`.+) \|$", page.split("## Where it is shown")[1], re.MULTILINE))
+    page = PAGE.read_text()
+    sections = set(re.findall(r"^## (.+)$", page, re.MULTILINE)) - {"What is not promised", SHOWN[3:], FAULTS[3:]}
+    rows = dict(re.findall(r"^\| ([A-Z][^|]+) \| (`.+) \|$", page.split(SHOWN)[1], re.MULTILINE))
     assert set(rows) == sections
-    there = {file.stem for file in (HERE / "cases").iterdir()}
     for promise, shown in rows.items():
-        for name in re.findall(r"`([^`]+)`", shown):
-            assert name in there or (HERE.parents[1] / name).is_file(), f"{promise}: {name}"
+        assert_there(promise, shown)
+
+
+def test_every_fault_names_a_test_that_is_there() -> None:
+    rows = re.findall(r"^\| (?!fault|--)([^|]+) \| [^|]+ \| (.+) \|$", section(FAULTS), re.MULTILINE)
+    assert len(rows) >= 47
+    for fault, shown in rows:
+        assert_there(fault, shown)
+
+
+def section(title: str) -> str:
+    return PAGE.read_text().split(title)[1].split("\n## ")[0]
+
+
+def assert_there(what: str, shown: str) -> None:
+    """Scenarios by name, files, and functions of files as `file::function`."""
+    scenarios = {file.stem for file in (HERE / "cases").iterdir()}
+    names = re.findall(r"`([^`]+)`", shown)
+    assert names, what
+    for name in names:
+        file, _, function = name.partition("::")
+        path = HERE.parents[1] / file
+        assert name in scenarios or path.is_file(), f"{what}: {name}"
+        assert not function or f"def {function}(" in path.read_text(), f"{what}: {name}"

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -15,6 +15,8 @@ from glucoflow.model.ingestion import Kind
 from glucoflow.model.units import Unit
 
 TRANSMITTER = "a" * 64
+
+Provider = Literal["dexcom", "dexcom_share", "librelinkup", "nightscout", "tidepool"]
 
 
 class _Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -179,6 +181,17 @@ class Revoke(Step, frozen=True, kw_only=True, tag="revoke"):
     account: str
 
 
+class SignOut(Step, frozen=True, kw_only=True, tag="sign_out"):
+    """All sessions at the cloud end (of Share, LibreLinkUp, Tidepool)."""
+
+
+class AccountStep(Step, frozen=True, kw_only=True, tag="account", rename={"fields": "is"}):
+    """From now on an account is another: its password, or what LibreLinkUp's double knows of a follower."""
+
+    account: str
+    fields: dict[str, Any]
+
+
 class DeleteIndex(Step, frozen=True, kw_only=True, tag="delete_index"):
     """The person's index is gone."""
 
@@ -239,6 +252,8 @@ AnyStep = (
     | DataRangeStep
     | NewClient
     | Revoke
+    | SignOut
+    | AccountStep
     | DeleteIndex
     | Restart
     | Es
@@ -246,7 +261,7 @@ AnyStep = (
 )
 
 Account = dict[str, list[dict[str, Any]]]
-"""Records by endpoint: `egvs`, `events`, `calibrations`, `alerts`, `devices`."""
+"""Records by endpoint: `egvs`, `events`, `calibrations`, `alerts`, `devices`; other providers have others."""
 
 
 class Written(_Words, frozen=True, kw_only=True):
@@ -255,6 +270,7 @@ class Written(_Words, frozen=True, kw_only=True):
     about: str
     now: datetime
     steps: list[AnyStep]
+    provider: Provider = "dexcom"
     accounts: dict[str, Account]
     source: str = ""
     right: str = ""
