@@ -12,17 +12,24 @@ from prefect.client.schemas.objects import State
 
 from flows.abandoned import sign
 from flows.asking import request_backfill
-from flows.parameters import FirstDay, LastDay, Provider, UserId
+from flows.parameters import FirstDay, Kinds, LastDay, Provider, UserId
+from flows.plainly import plainly
 from flows.reports import end_state, show_outcomes
-from glucoflow.model.ingestion import Kind
 from glucoflow.service.backfill import checked_window, run_asked, run_due
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="backfill", on_running=[sign], flow_run_name="backfill-{start}-{end}", persist_result=False)
+@flow(
+    name="backfill",
+    on_running=[sign],
+    flow_run_name="backfill-{start}-{end}",
+    persist_result=False,
+    validate_parameters=False,
+)
+@plainly
 def backfill(
-    user_id: UserId, start: FirstDay, end: LastDay, provider: Provider | None = None, kinds: list[Kind] | None = None
+    user_id: UserId, start: FirstDay, end: LastDay, provider: Provider | None = None, kinds: Kinds | None = None
 ) -> State[None]:
     """Load a person's history from the first day to the last, included. Repeating it changes nothing."""
     with open_runtime(Settings.load()) as rt:

@@ -7,16 +7,19 @@ from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
 from flows.abandoned import sign
+from flows.plainly import plainly
 from glucoflow.backup.passphrases import passphrase_of
 from glucoflow.backup.running import backup_now
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="backup", on_running=[sign], persist_result=False)
+@flow(name="backup", on_running=[sign], persist_result=False, validate_parameters=False)
+@plainly
 def backup(
     check: Annotated[
-        bool | None, Field(description="try it out as well; default: the first of each week is tried out")
+        bool | None,
+        Field(title="Check", description="try it out as well; default: the first of each week is tried out"),
     ] = None,
 ) -> None:
     """Write everything into one encrypted file, try it out if that is due, and delete those that are too old."""

@@ -6,13 +6,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.abandoned import sign
+from flows.plainly import plainly
 from glucoflow.service.dashboards import Shown, provision_dashboards
 from glucoflow.service.kibana_guests import bring_guests_up_to_date
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="dashboards", on_running=[sign], persist_result=False)
+@flow(name="dashboards", on_running=[sign], persist_result=False, validate_parameters=False)
+@plainly
 def dashboards() -> State[None]:
     """Bring everybody's Kibana space, role and dashboards up to date. What has not changed is left alone."""
     with open_runtime(Settings.load()) as rt:
@@ -25,7 +27,8 @@ def dashboards() -> State[None]:
     return Completed(message=f"{changed} of {len(shown)} changed")
 
 
-@flow(name="kibana-guests", on_running=[sign], persist_result=False)
+@flow(name="kibana-guests", on_running=[sign], persist_result=False, validate_parameters=False)
+@plainly
 def kibana_guests() -> State[None]:
     """Make the logins of guests in Kibana that were asked for, and remove those whose time is over."""
     with open_runtime(Settings.load()) as rt:

@@ -23,6 +23,7 @@ from flows.dashboards import dashboards, kibana_guests
 from flows.inbox import inbox
 from flows.maintenance import delete_user, disconnect, provision_all, retention
 from flows.notices import notices
+from flows.parameters import explained
 from flows.report import report_flow
 from flows.summarize import summarize
 from flows.sync import sync
@@ -44,7 +45,7 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
     has a schedule only where a Kibana is configured, the backup's where there is a passphrase.
     """
     hourly = timedelta(hours=1)
-    return [
+    flows: list[tuple[Flow[..., Any], dict[str, Any]]] = [
         (sync, {"interval": timedelta(minutes=settings.sync.every_minutes), "concurrency_limit": ONE_AT_A_TIME}),
         (sync, {"name": _name(SHARE)}),
         (sync, {"name": _name(NOW), "concurrency_limit": A_FEW}),
@@ -65,6 +66,7 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
         (delete_user, {}),
         (retention, {"cron": "30 4 * * 0", "parameters": {"dry_run": False}, "concurrency_limit": IN_TURN}),
     ]
+    return [(explained(flow), options) for flow, options in flows]
 
 
 def _nightly(settings: BackupSettings) -> str | None:

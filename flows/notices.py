@@ -6,13 +6,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.abandoned import sign
+from flows.plainly import plainly
 from glucoflow.model.words import count
 from glucoflow.service.notices.turn import look_and_send
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="notices", on_running=[sign], persist_result=False)
+@flow(name="notices", on_running=[sign], persist_result=False, validate_parameters=False)
+@plainly
 def notices() -> State[None]:
     """Look at everybody who wants to be told something, and send what is due."""
     with open_runtime(Settings.load()) as rt:

@@ -1,12 +1,14 @@
 """The flow that writes the page a clinic asks for."""
 
-from datetime import date
+from typing import Annotated
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from pydantic import Field
 
 from flows.abandoned import sign
-from flows.parameters import UserId
+from flows.parameters import FirstDay, LastDay, UserId
+from flows.plainly import plainly
 from flows.transfer import FileName, exchanged
 from glucoflow.report.pdf import Paper
 from glucoflow.report.run import write_pages
@@ -15,14 +17,15 @@ from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import Settings
 
 
-@flow(name="report", on_running=[sign], persist_result=False)
+@flow(name="report", on_running=[sign], persist_result=False, validate_parameters=False)
+@plainly
 def report_flow(
     user_id: UserId,
     out: FileName,
-    start: date | None = None,
-    end: date | None = None,
-    paper: Paper = "A4",
-    days_page: bool = False,
+    start: FirstDay | None = None,
+    end: LastDay | None = None,
+    paper: Annotated[Paper, Field(title="Paper", description="its size", examples=["A4"])] = "A4",
+    days_page: Annotated[bool, Field(title="Days", description="a second page with each day by itself")] = False,
 ) -> None:
     """Write one page of a person's figures as PDF: of the last 14 full days, or of the days given, both included."""
     settings = Settings.load()

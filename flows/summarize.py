@@ -12,6 +12,7 @@ from pydantic import Field
 
 from flows.abandoned import sign
 from flows.parameters import UserId
+from flows.plainly import plainly
 from glucoflow.model.errors import Fatal, GlucoflowError
 from glucoflow.model.words import count
 from glucoflow.service.runtime import Runtime, open_runtime
@@ -20,14 +21,17 @@ from glucoflow.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Days = Annotated[int, Field(ge=1, le=20 * 366, description="how many days back")]
+Days = Annotated[
+    int, Field(title="Days", ge=1, le=20 * 366, description="how many days back are computed again", examples=[35])
+]
 
 
 def _name() -> str:
     return "summarize-person" if flow_run.parameters.get("user_id") else "summarize-everybody"
 
 
-@flow(name="summarize", on_running=[sign], flow_run_name=_name, persist_result=False)
+@flow(name="summarize", on_running=[sign], flow_run_name=_name, persist_result=False, validate_parameters=False)
+@plainly
 def summarize(user_id: UserId | None = None, days: Days = NIGHTLY_DAYS) -> State[None]:
     """Compute the last days' summaries and episodes again, for one person or everybody. Repeating changes nothing."""
     with open_runtime(Settings.load()) as rt:

@@ -12,6 +12,7 @@ from flows.abandoned import sign
 from flows.asking import SHARE, ask_for, not_begun, workers_online
 from flows.backfill import take_up
 from flows.parameters import UserId
+from flows.plainly import plainly
 from flows.reports import end_state, show_outcomes
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.notices.turn import tell
@@ -32,7 +33,8 @@ def _name() -> str:
     return "sync-person" if flow_run.parameters.get("user_id") else "sync-due"
 
 
-@flow(name="sync", on_running=[sign], flow_run_name=_name, persist_result=False)
+@flow(name="sync", on_running=[sign], flow_run_name=_name, persist_result=False, validate_parameters=False)
+@plainly
 def sync(user_id: UserId | None = None) -> State[None]:
     """Fetch what is new for the connections that are due, or for one person now.
 

@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.abandoned import sign
+from flows.plainly import plainly
 from flows.reports import end_state, show_outcomes
 from glucoflow.model.errors import GlucoflowError, Reauthorize
 from glucoflow.service.jobs import Outcome
@@ -17,7 +18,8 @@ MARGIN = timedelta(minutes=70)
 """Longer than the flow's interval: a token that would expire before the next turn is renewed in this one."""
 
 
-@flow(name="refresh-tokens", on_running=[sign], persist_result=False)
+@flow(name="refresh-tokens", on_running=[sign], persist_result=False, validate_parameters=False)
+@plainly
 def refresh_tokens() -> State[None]:
     """Renew every access token that would expire before the next run."""
     with open_runtime(Settings.load()) as rt:

@@ -4,7 +4,7 @@ Whoever can ask Prefect for a run names the file. So it lies in one folder, `exc
 or overwrites another file of this machine in that way. The commands take any path.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
@@ -14,7 +14,8 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from pydantic import Field
 
 from flows.abandoned import sign
-from flows.parameters import UserId
+from flows.parameters import FirstDay, LastDay, UserId
+from flows.plainly import plainly
 from glucoflow.file_reading.choices import Choices
 from glucoflow.files import within
 from glucoflow.model.units import Unit
@@ -27,7 +28,29 @@ from glucoflow.store.audit import Deed
 
 FOLDER = "exchange"
 FileName = Annotated[
-    str, Field(min_length=1, max_length=255, description=f"name of a file in the folder {FOLDER} of the data folder")
+    str,
+    Field(
+        title="File",
+        min_length=1,
+        max_length=255,
+        description=f"its name; it lies in the folder {FOLDER} of the data folder",
+        examples=["alma.ndjson"],
+    ),
+]
+Form = Annotated[
+    Literal["tidepool", "csv", "ndjson"],
+    Field(title="Form", description="Tidepool's data model, tables for each kind, or as stored", examples=["ndjson"]),
+]
+Units = Annotated[Unit, Field(title="Unit", description="of glucose; default: the person's", examples=["mg/dL"])]
+Zone = Annotated[
+    str,
+    Field(title="Time zone", description="of the file's times, where it says none", examples=["Europe/Berlin"]),
+]
+DayFirst = Annotated[
+    bool, Field(title="Day first", description="whether 03/04 is the third of April, where the file leaves it open")
+]
+Anyway = Annotated[
+    bool, Field(title="Anyway", description="bring it in though it looks like somebody else's, or is here already")
 ]
 
 
@@ -36,14 +59,15 @@ def exchanged(settings: Settings, name: str) -> Path:
     return within(settings.store.data_dir / FOLDER, name)
 
 
-@flow(name="export", on_running=[sign], flow_run_name="export-{form}", persist_result=False)
+@flow(name="export", on_running=[sign], flow_run_name="export-{form}", persist_result=False, validate_parameters=False)
+@plainly
 def export_flow(
     user_id: UserId,
     out: FileName,
-    form: Literal["tidepool", "csv", "ndjson"] = "ndjson",
-    start: date | None = None,
-    end: date | None = None,
-    units: Unit | None = None,
+    form: Form = "ndjson",
+    start: FirstDay | None = None,
+    end: LastDay | None = None,
+    units: Units | None = None,
 ) -> None:
     """Write a person's documents to a file, or for csv into a folder."""
     settings = Settings.load()
@@ -63,7 +87,8 @@ def export_flow(
     create_markdown_artifact(f"| kind | documents |\n|---|---|\n{rows}", key="export")
 
 
-@flow(name="archive", on_running=[sign], flow_run_name="archive", persist_result=False)
+@flow(name="archive", on_running=[sign], flow_run_name="archive", persist_result=False, validate_parameters=False)
+@plainly
 def archive_flow(user_id: UserId, out: FileName) -> None:
     """Write everything that is held of a person into one file (ZIP)."""
     settings = Settings.load()
@@ -74,9 +99,14 @@ def archive_flow(user_id: UserId, out: FileName) -> None:
     create_markdown_artifact(f"{documents:,} documents, and what was entered here.", key="archive")
 
 
-@flow(name="import-file", on_running=[sign], persist_result=False)
+@flow(name="import-file", on_running=[sign], persist_result=False, validate_parameters=False)
+@plainly
 def import_flow(
-    user_id: UserId, path: FileName, zone: str | None = None, day_first: bool | None = None, anyway: bool = False
+    user_id: UserId,
+    path: FileName,
+    zone: Zone | None = None,
+    day_first: DayFirst | None = None,
+    anyway: Anyway = False,
 ) -> None:
     """Bring a file of any known kind into a person's index. Repeating it changes nothing."""
     settings = Settings.load()

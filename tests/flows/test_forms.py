@@ -1,0 +1,51 @@
+"""What Prefect's page asks for explains itself, and what is mistyped is answered in a sentence."""
+
+import logging
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import State
+
+from flows.backfill import backfill
+from flows.deployments import schedule
+from flows.maintenance import delete_user
+from flows.summarize import summarize
+from glucoflow.settings import Settings
+
+
+def test_every_parameter_of_every_flow_has_a_title_a_description_and_an_example() -> None:
+    asked = 0
+    for flow, _ in schedule(Settings.load()):
+        assert flow.description, f"{flow.name} says nothing of itself"
+        for name, one in flow.parameters.properties.items():
+            asked += 1
+            parts = [one, *one.get("anyOf", [])]
+            said = {key for part in parts for key in part}
+            assert one["title"] != name, f"{flow.name}.{name} has no title"
+            assert "description" in said, f"{flow.name}.{name} has no description"
+            plain = any(part.get("type") == "boolean" for part in parts) or "enum" in said
+            assert plain or "examples" in said, f"{flow.name}.{name} has no example"
+    assert asked > 15
+
+
+load: Any = backfill.fn  # what comes from a form is text
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: load(user_id="alma", start="2026-13-01", end="2026-11-30"), "start: "),
+        (lambda: load(user_id="alma", start="2026-11-01", end="2026-11-30", kinds=["dreams"]), "kinds.0: "),
+        (lambda: summarize.fn(days=0), "days: input should be greater than or equal to 1"),
+        (lambda: delete_user.fn(user_id="alma", confirm="ben"), "confirm: must repeat the person's id"),
+    ],
+)
+def test_what_is_mistyped_is_a_sentence(call: object, sentence: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert callable(call)
+    state = call()
+    assert isinstance(state, State)
+    assert state.is_failed()
+    assert (state.message or "").startswith(sentence)
+    assert "Traceback" not in caplog.text
+    assert len(caplog.records) == 1
