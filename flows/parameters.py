@@ -4,11 +4,13 @@ Prefect's server checks patterns and enums when a run is created, but neither da
 `service.backfill.checked_window` does that with words for the person.
 """
 
+import inspect
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from prefect import Flow
 from pydantic import AfterValidator, Field
+from pydantic.fields import FieldInfo
 
 from glucoflow.model.ingestion import Kind
 from glucoflow.model.person_id import PATTERN
@@ -49,8 +51,19 @@ Kinds = Annotated[
 
 
 def explained(flow: Flow[..., Any]) -> Flow[..., Any]:
-    """The flow, whose optional parameters say in its form what they are: pydantic leaves that with their inner type."""
-    for one in flow.parameters.properties.values():
-        for inner in one.get("anyOf", ()):
-            one.update({key: inner[key] for key in ("title", "description", "examples") if key in inner})
+    """The flow, whose parameters say in its form what they are: Prefect leaves titles and descriptions out."""
+    for name, one in flow.parameters.properties.items():
+        found = next(filter(None, map(_field, _parts(inspect.signature(flow.fn).parameters[name].annotation))), None)
+        if found is not None:
+            one.update(title=found.title, description=found.description)
+            one.update({"examples": found.examples} if found.examples else {})
     return flow
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """What an annotation is made of: `Person | None` is two."""
+    return [annotation, *get_args(annotation)]
+
+
+def _field(part: Any) -> FieldInfo | None:
+    return next((one for one in getattr(part, "__metadata__", ()) if isinstance(one, FieldInfo)), None)

@@ -1,6 +1,7 @@
 """What goes wrong in a flow is a sentence on its run, with what to do: no traceback for somebody who mistyped a day."""
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
@@ -25,6 +26,8 @@ def plainly(work: Callable[P, R]) -> Callable[P, R | State[Any]]:
     """
     checked: Callable[P, R] = cast("Any", validate_call)(work)
 
+    names = list(inspect.signature(work).parameters)
+
     @functools.wraps(work)
     def plain(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
         try:
@@ -32,15 +35,17 @@ def plainly(work: Callable[P, R]) -> Callable[P, R | State[Any]]:
         except ValidationError as error:
             if error.title != work.__name__:
                 raise
-            return _failed("; ".join(_words(one) for one in error.errors()))
+            return _failed("; ".join(_words(one, names) for one in error.errors()))
         except GlucoflowError as error:
             return _failed(str(error))
 
     return plain
 
 
-def _words(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
+def _words(problem: Any, names: list[str]) -> str:
+    """Prefect hands parameters over by their place."""
+    first, *rest = problem["loc"]
+    place = ".".join(str(part) for part in (names[first] if isinstance(first, int) else first, *rest))
     return f"{place}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
 
 
