@@ -49,7 +49,7 @@ PREFECT_STORE_PASSWORD=$(letters 32)
 PREFECT_PASSWORD=$(letters 32)
 GLUCOFLOW_TOKEN_KEY=$(fernet)
 
-# Your own Dexcom app, if you use Dexcom's official API.
+# Your own app at Dexcom, if you use that.
 DEXCOM_CLIENT_ID=
 DEXCOM_CLIENT_SECRET=
 END

@@ -20,6 +20,7 @@ from glucoflow.provider import installed
 def _choices(schema: dict[str, Any]) -> None:
     """The installed providers, as the form offers them."""
     schema["enum"] = list(installed().providers)
+    schema["examples"] = schema["enum"][:1]
 
 
 UserId = Annotated[
@@ -37,7 +38,6 @@ Provider = Annotated[
     Field(
         title="Provider",
         description="only this provider; default: all of the person's",
-        examples=["dexcom"],
         json_schema_extra=_choices,
     ),
 ]

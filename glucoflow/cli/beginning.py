@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 
 from glucoflow.backup.passphrases import SHORTEST
 from glucoflow.model.errors import Misconfigured, Rejected
+from glucoflow.provider import OAuth, installed
 from glucoflow.store.keys import KEY_FILE
 
 MADE_UP = {
@@ -38,17 +39,17 @@ BACKUP_PASSPHRASE='{password}'
 # Made up, for the programs among themselves.
 {made_up}
 GLUCOFLOW_TOKEN_KEY={key}
-
-# Your own Dexcom app, if you use Dexcom's official API.
-DEXCOM_CLIENT_ID=
-DEXCOM_CLIENT_SECRET=
+"""
+_APP = """
+# Your own app at {title}, if you use that.
+{prefix}CLIENT_ID=
+{prefix}CLIENT_SECRET=
 """
 _BEHIND_A_PROXY = """
 # Behind a reverse proxy on this machine (docs/operations.md): its name, and the network that it comes from.
 WEB_ALLOWED_HOSTS={host},localhost,127.0.0.1
 WEB_ADDRESS=https://{host}
 FORWARDED_ALLOW_IPS=172.16.0.0/12
-DEXCOM_REDIRECT_URI=https://{host}/oauth/callback
 """
 
 
@@ -68,7 +69,11 @@ def write_settings(file: Path, password: str, host: str | None, data_dir: Path) 
         raise Rejected("host", "is a name such as glucose.example.org, without https:// and without a path")
     made_up = "\n".join(f"{name}={_letters(length)}" for name, length in MADE_UP.items())
     text = _TEXT.format(password=password, made_up=made_up, key=_key(data_dir))
-    text += _BEHIND_A_PROXY.format(host=host) if host else ""
+    apps = [one for one in installed().providers.values() if isinstance(one.auth, OAuth)]
+    text += "".join(_APP.format(title=one.title, prefix=one.prefix) for one in apps)
+    if host:
+        text += _BEHIND_A_PROXY.format(host=host)
+        text += "".join(f"{one.prefix}REDIRECT_URI=https://{host}/oauth/callback\n" for one in apps)
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
