@@ -24,12 +24,12 @@ def plainly(work: Callable[P, R]) -> Callable[P, R | State[Any]]:
     Errors of ours, and values that no parameter takes, end the run as Failed with one sentence. Whatever else is raised
     is a fault of ours, and keeps its traceback.
     """
-    checked: Callable[P, R] = cast("Any", validate_call)(work)
-
     names = list(inspect.signature(work).parameters)
 
     @functools.wraps(work)
     def plain(*args: P.args, **kwargs: P.kwargs) -> R | State[Any]:
+        # Made here: what `validate_call` makes is pickled, and cannot be read again by the process of a run.
+        checked: Callable[P, R] = cast("Any", validate_call)(work)
         try:
             return checked(*args, **kwargs)
         except ValidationError as error:

@@ -1,8 +1,12 @@
 """What Prefect's page asks for explains itself, and what is mistyped is answered in a sentence."""
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 import pytest
 from prefect.client.schemas.objects import State
 
@@ -26,6 +30,15 @@ def test_every_parameter_of_every_flow_has_a_title_a_description_and_an_example(
             plain = any(part.get("type") == "boolean" for part in parts) or "enum" in said
             assert plain or "examples" in said, f"{flow.name}.{name} has no example"
     assert asked > 15
+
+
+def test_a_flow_can_be_brought_to_the_process_that_runs_it(tmp_path: Path) -> None:
+    """As Prefect's runner does it: pickled here, and read in a process that begins."""
+    file = tmp_path / "flows"
+    file.write_bytes(cloudpickle.dumps([flow for flow, _ in schedule(Settings.load())]))
+    read = "import sys, cloudpickle; print(len(cloudpickle.load(open(sys.argv[1], 'rb'))))"
+    found = subprocess.run([sys.executable, "-c", read, str(file)], capture_output=True, text=True, check=True)
+    assert int(found.stdout) == len(schedule(Settings.load()))
 
 
 load: Any = backfill.fn  # what comes from a form is text
