@@ -101,7 +101,7 @@ ASKED: dict[str, Callable[[Queries, str], Any]] = {
     "events_between": lambda queries, who: queries.events_between(who, END - timedelta(days=40), END),
     "meals": lambda queries, who: queries.meals(who, END - timedelta(days=40), END),
 }
-MARKED_AS_SUCH = {"readings", "counts", "documents", "tail", "ids", "changed_dates", "aggregate", "page"}
+MARKED_AS_SUCH = {"readings", "counts", "documents", "tail", "ids", "changed_dates", "aggregate", "page", "versions"}
 """These give every document, marks included, or run a body that is judged above (`page`: in tests/api). What comes of
 a connection's own tail is its own; and a day changes when a reading of it is superseded."""
 
