@@ -39,7 +39,9 @@ def running_node() -> Iterator[Node]:
     http, transport = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="glucoflow-tests-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        settings = NodeSettings(port=http, transport_port=transport, heap="768m")
+        settings = NodeSettings(
+            port=http, transport_port=transport, heap="768m", role="superuser"
+        )  # tests make roles and faults
         with LocalNode(Path(folder), cache_folder(None), settings) as node:
             running = node.start()
             yield Node(url=running.url, username=running.username, password=running.password)

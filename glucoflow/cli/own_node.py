@@ -15,7 +15,13 @@ def own_node(settings: Settings) -> LocalNode:
     """The node of the data folder, on ports that are free; not started yet."""
     es = settings.es
     port = free_port(es.port)
-    ports = NodeSettings(port=port, transport_port=free_port(9300, frozenset({port})), heap=es.heap, home=es.home)
+    ports = NodeSettings(
+        port=port,
+        transport_port=free_port(9300, frozenset({port})),
+        heap=es.heap,
+        home=es.home,
+        indices=(f"{es.index}*", "glucoflow-*"),
+    )
     return LocalNode(settings.store.data_dir.resolve(), cache_folder(settings.store.cache_dir), ports)
 
 

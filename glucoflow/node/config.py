@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +16,8 @@ from pydantic import SecretStr
 from glucoflow.model.errors import Misconfigured
 
 USERNAME = "glucoflow"
+ROLE = "glucoflow"
+"""Of that user: what docker compose gives it too, and no superuser's."""
 
 _COPIED = ("jvm.options", "log4j2.properties")
 # A log of the garbage collector may grow to 2 GB, and a dump of the heap has readings in it.
@@ -25,12 +28,17 @@ _FOR_A_LAPTOP = "-XX:TieredStopAtLevel=1\n-XX:-AlwaysPreTouch\n"
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to run it. `heap` like `1g`, None for one fitted to the machine; `home` the user's own Elasticsearch."""
+    """How to run it. `heap` like `1g`, None for one fitted to the machine; `home` the user's own Elasticsearch.
+
+    `role`: what its one user is; with ours, everything with these `indices`, and nothing with others.
+    """
 
     port: int
     transport_port: int
     heap: str | None = None
     home: Path | None = None
+    role: str = ROLE
+    indices: tuple[str, ...] = ("*",)
 
 
 class NodeFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +96,14 @@ def configure(distribution: Path, files: NodeFiles, settings: NodeSettings, pass
     (files.config / "jvm.options.d" / "own.options").write_text(f"-Xms{heap}\n-Xmx{heap}\n{_FOR_A_LAPTOP}")
     (files.config / "elasticsearch.yml").write_text(_yaml(distribution, files, settings))
     (files.config / "users").write_text(f"{USERNAME}:{hashed(password, secrets.token_bytes(32))}\n")
-    (files.config / "users_roles").write_text(f"superuser:{USERNAME}\n")
-    (files.config / "roles.yml").touch()
+    (files.config / "users_roles").write_text(f"{settings.role}:{USERNAME}\n")
+    (files.config / "roles.yml").write_text(roles(settings.indices))
+
+
+def roles(indices: Sequence[str]) -> str:
+    """What glucoflow's user may, as YAML that is JSON: everything with these indices, and look after the node."""
+    of_indices = [{"names": list(indices), "privileges": ["all"]}]
+    return json.dumps({ROLE: {"cluster": ["monitor", "manage_index_templates"], "indices": of_indices}})
 
 
 def fitting_heap(memory_bytes: int) -> str:

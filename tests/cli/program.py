@@ -37,6 +37,9 @@ class Folder:
         first = next(block for block in blocks if all(is_free(block + gap) for gap in (0, 30, 60)))
         plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         self.environment = {
+            "OIDC_CLIENT_SECRET": "secret-of-a-sign-on-that-is-not-used",
+            "SMTP_PASSWORD": "password-of-a-mail-server-that-is-not-used",
+            "LOG_LEVEL": "DEBUG",
             **plain,
             "HOME": str(self.home),
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),

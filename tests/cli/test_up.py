@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from glucoflow.simulators.dexcom import demo_scenario, running_simulator
-from glucoflow.web.security import CSRF_COOKIE
+from glucoflow.web.security import CSRF_COOKIE, SESSION_COOKIE
 from tests.cli.attack import FOREIGN, ask, foreign_browser, foreign_site, rebound
 from tests.cli.conftest import Command
 from tests.cli.program import DEMO, Folder, Up
@@ -328,14 +328,68 @@ def attack(page: Page, api: str, ours: dict[str, Any], shell: list[Any], deletio
         assert all(one["status"] in {0, 400, 401, 403} for one in asked), asked
 
 
+def test_what_reads_and_writes_is_no_superuser_of_elasticsearch(up: Up) -> None:
+    """All of `up` works with this user; what it does not need it may not."""
+    password = (up.folder.data / "elasticsearch.password").read_text().strip()
+    with httpx.Client(base_url=str(up.where().elasticsearch), auth=("glucoflow", password)) as user:
+        assert user.get("/cgm-*/_count").json()["count"] > 0
+        said = {
+            path: user.request(method, path, json=body).status_code
+            for method, path, body in (
+                ("PUT", "/_security/user/x", {"password": "x" * 10, "roles": ["superuser"]}),
+                ("PUT", "/_security/role/x", {"cluster": ["all"]}),
+                ("GET", "/_security/user", None),
+                ("GET", "/.security/_search", None),
+                ("PUT", "/_cluster/settings", {"persistent": {"indices.recovery.max_bytes_per_sec": "1mb"}}),
+                ("PUT", "/_ingest/pipeline/x", {"processors": []}),
+                ("PUT", "/somebody-elses", None),
+                ("POST", "/somebody-elses/_doc", {}),
+            )
+        }
+    assert set(said.values()) == {403}, said
+
+
+def _let_in(up: Up) -> dict[str, str]:
+    """An account, a browser that is logged in, an invitation, a link, an app, a guest: and what of each is secret."""
+    password = "a walk by the lake at dusk"
+    with httpx.Client(base_url=str(up.where().web), headers={"accept": "text/html"}, timeout=60) as browser:
+
+        def sent(path: str, **fields: Any) -> str:
+            return browser.post(path, data={"csrf": browser.cookies[CSRF_COOKIE], **fields}).text
+
+        browser.get("/accounts")
+        sent("/accounts/operator", name="Olga", password=password)
+        until = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+        pages = {
+            "invitation": sent("/invites", name="Nadia", unit="mg/dL", zone="UTC"),
+            "link": sent("/people/alma/shares", name="School", pages=["now"], until=until),
+        }
+        found = {name: re.search(r'<code class="link">[^<]+/([\w-]{43})</code>', page) for name, page in pages.items()}
+        app = re.search(r"\b(phone-[0-9a-f]{24})\b", sent("/people/alma/apps", name="Phone", rights="both"))
+        assert app is not None
+        assert httpx.get(f"{up.where().web}/api/v1/status.json", headers={"api-secret": app[1]}).status_code == 200
+        browser.get(f"/invite/{found['invitation'][1]}" if found["invitation"] else "/")
+        assert browser.get("/people/alma/nothing-here").status_code == 404
+        return {
+            "password": password,
+            "session": browser.cookies[SESSION_COOKIE],
+            "app": app[1],
+            **{name: one[1] for name, one in found.items() if one is not None},
+        }
+
+
 def test_no_secret_is_in_logs_prefect_or_the_store(up: Up) -> None:
-    secrets = _secrets(up.folder.data)
-    assert len(secrets) > 12
+    let_in = _let_in(up)
+    assert len(let_in) == 5
+    secrets = {**_secrets(up.folder.data), **{name: one.encode() for name, one in let_in.items()}}
+    secrets |= {name: up.folder.environment[name].encode() for name in ("OIDC_CLIENT_SECRET", "SMTP_PASSWORD")}
+    assert len(secrets) > 19
     held_by = {"token.key", "web.secret", "prefect.login", "elasticsearch.password", "simulator.json"}
     files = [file for file in up.folder.data.rglob("*") if file.is_file() and file.name not in held_by]
     files = [file for file in files if "elasticsearch/data" not in str(file)] + [up.folder.home / "up.err"]
     assert {"glucoflow.db", "prefect.db", "flows.log", "web.log", "elasticsearch.log"} <= {file.name for file in files}
     seen = {str(file): file.read_bytes() for file in files}
+    seen |= {f"arguments of {pid}": line.encode() for pid, line in up.folder.pids().items()}
     for what in ("flow_runs", "task_runs", "logs", "artifacts", "deployments"):
         seen[what] = json.dumps(prefect(up, f"{what}/filter")).encode()
     found = [(where, name) for where, held in seen.items() for name, secret in secrets.items() if secret in held]
@@ -374,9 +428,10 @@ def following(folder: Folder) -> Iterator[Up]:
         yield started
 
 
-def test_the_next_one_doubles_nothing_and_takes_free_ports(following: Up) -> None:
+def test_the_next_one_doubles_nothing_and_takes_free_ports(up: Up, following: Up) -> None:
+    """Whoever was just synced when all was killed is not due yet: all until their newest is there, once."""
     assert {one["id"]: one["readings"] for one in following.answer["people"] if one["id"] in FOUR} == {
-        person: len(values) for person, values in values_of(following.answer, following.began).items()
+        person: len(values) for person, values in values_of(following.answer, up.began).items()
     }
 
 
@@ -389,13 +444,13 @@ def test_one_sync_and_no_more_by_parts_that_run_elsewhere(following: Up) -> None
             ES_ENDPOINT=where.elasticsearch,
             ES_USER="glucoflow",
             ES_PASSWORD=(following.folder.data / "elasticsearch.password").read_text().strip(),
-            ES_INDEX="once-",
+            ES_INDEX="glucoflow-once-",  # what the node's user may write
             PREFECT_API_URL=str(where.prefect),
             PREFECT_API_AUTH_STRING=f"glucoflow:{password}",
         )
         assert said.code == 0, said.err
         answer = json.loads(said.out)
-        assert {one["index"] for one in answer["people"]} == {f"once-{person}" for person in PEOPLE}
+        assert {one["index"] for one in answer["people"]} == {f"glucoflow-once-{person}" for person in PEOPLE}
         assert all(one["readings"] > 100 for one in answer["people"])
         assert folder.gone_within(3), folder.processes()
         assert not (folder.data / "elasticsearch").exists()

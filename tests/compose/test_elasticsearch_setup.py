@@ -1,5 +1,6 @@
 """docker/setup-elasticsearch.sh against a listener: whom it makes, with which rights, and no secret in arguments."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from glucoflow.node.config import ROLE, roles
 from tests.compose.test_file import GOOD, ROOT
 
 
@@ -69,6 +71,12 @@ def test_nobody_of_ours_is_a_superuser(setup: tuple[dict[str, Any], str]) -> Non
     ]
     assert asked["PUT /_security/role/glucoflow_provisioner"] == {"cluster": ["manage_security"], "indices": []}
     assert asked["POST /_security/user/kibana_system/_password"] == {"password": GOOD["KIBANA_PASSWORD"]}
+
+
+def test_up_gives_its_own_node_the_same_rights(setup: tuple[dict[str, Any], str]) -> None:
+    """As the node's file of roles has it: YAML that is JSON. What it may not is tried in `tests/cli/test_up.py`."""
+    asked, _ = setup
+    assert json.loads(roles(("glucose-*", "glucoflow-*"))) == {ROLE: asked["PUT /_security/role/glucoflow_writer"]}
 
 
 def test_each_has_its_own_password_and_none_is_an_argument(setup: tuple[dict[str, Any], str]) -> None:
