@@ -3,13 +3,11 @@
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx
 import httpx2
 import pytest
@@ -19,6 +17,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from glucoflow.store import open_store
 from tests.api.conftest import NAMES, Phone
+from tests.api.loops import in_a_loop
 from tests.node import Node
 from tests.web.serving import Site
 
@@ -65,12 +64,6 @@ def asked(site: Site, secret: str, ask: Callable[[Client], Any]) -> Any:
             return await ask(client)
 
     return in_a_loop(run)
-
-
-def in_a_loop(run: Callable[[], Any]) -> Any:
-    """In a thread of its own: a browser of other tests may keep a loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(anyio.run, run).result()
 
 
 def test_every_tool_answers_with_what_stands_behind_it(doors: Site, olga: str) -> None:

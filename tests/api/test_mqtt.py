@@ -23,6 +23,7 @@ from glucoflow.service.questions import Questions
 from glucoflow.settings import MqttSettings
 from glucoflow.store import Person
 from tests.api.conftest import NAMES
+from tests.api.loops import in_a_loop
 from tests.web.serving import Site
 
 PASSWORD = "a-long-password-of-the-broker"
@@ -97,7 +98,7 @@ def test_sensors_appear_by_themselves_and_show_the_newest_reading_of_whom_was_na
             await asyncio.to_thread(one.__exit__, None, None, None)
             return first, await heard(port, "glucoflow/status")
 
-    during, after = asyncio.run(act())
+    during, after = in_a_loop(act)
     state = json.loads(during[f"glucoflow/{user}/state"][0])
     latest = Questions(doors.store, Queries(doors.client, NAMES), lambda: datetime.now(UTC)).latest(user)
     assert latest.reading is not None
@@ -132,7 +133,7 @@ def test_a_broker_that_is_away_or_refuses_is_tried_again(
                 found = await heard(port, f"glucoflow/{user}/availability")
                 assert found[f"glucoflow/{user}/availability"][0] == b"offline", "there is no reading"
 
-    asyncio.run(act())
+    in_a_loop(act)
     assert "cannot be used" in caplog.text
 
 
