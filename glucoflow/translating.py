@@ -1,10 +1,14 @@
 """Templates that speak a language: `_` and `ngettext` for their own texts, and all that is written is said in it."""
 
+import re
+
 from jinja2 import Environment
 from markupsafe import Markup
 
 from glucoflow.languages import Language
 from glucoflow.model.said import again, capital, digits, told
+
+_SHARE = re.compile(r"(?<=\d) %")
 
 
 def spoken_by(language: Language, environment: Environment) -> None:
@@ -26,5 +30,8 @@ def spoken_by(language: Language, environment: Environment) -> None:
 
 
 def _together(text: str) -> str:
-    """A share does not break before its sign; markup stays markup."""
-    return text.replace(" %", "\u00a0%") if " %" in text else text
+    """A share does not break before its sign; markup stays markup, and a name with such signs as it is."""
+    if " %" not in text:
+        return text
+    whole = _SHARE.sub("\u00a0%", text)
+    return Markup(whole) if isinstance(text, Markup) else whole  # noqa: S704 - as it was
