@@ -339,7 +339,7 @@ def test_a_person_who_goes_takes_all_of_it_along_and_keys_are_rotated(home: Home
     assert look(home.rt) == 2
     home.rt.store.rotate()
     assert home.rt.store.receivers.terms("anna").low == 75
-    assert home.rt.store.people.held("anna")["receivers"] == 2
+    assert home.rt.store.people.held("anna")["notice_receivers"] == 2
     assert len(home.rt.store.notices.claim(new_owner(), NOW, timedelta(minutes=1), 10)) == 2
     home.rt.store.people.delete("anna")
     with home.rt.store.receivers._database.read() as session:

@@ -141,7 +141,7 @@ def test_html_stands_alone_and_prints_on_one_sheet(files: Files, browser: Browse
     page.goto(out.as_uri())
     assert asked == [out.as_uri()]
     assert page.locator("h1").inner_text() == 'Glucose report: <b>"Ana" & co</b>'
-    shown = [float(text.removesuffix(" %")) for text in page.locator(".range td:last-child").all_inner_texts()]
+    shown = [float(text.removesuffix("\u00a0%")) for text in page.locator(".range td:last-child").all_inner_texts()]
     assert sum(shown) == pytest.approx(100)
     assert page.locator("svg").count() == 2
     for sheet in ("A4", "Letter"):

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import msgspec
@@ -16,7 +16,7 @@ from glucoflow.model.errors import Retryable
 from glucoflow.web.access import WebOptions
 from tests.kibana.mapping import ROOT
 from tests.web.serving import CREDENTIALS, Site
-from tests.web.visiting import NOW, Visitor
+from tests.web.visiting import Visitor
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def values(text: str) -> dict[tuple[str, str], float]:
 
 
 def test_what_is_measured_is_what_the_store_holds(home: Site, visitors: dict[str, Visitor]) -> None:
-    store, olga = home.store, visitors["Olga"]
+    store, olga, now = home.store, visitors["Olga"], datetime.now(UTC)
     before = values(olga.get("/metrics").text)
-    good = store.connections.add("anna", "dexcom", "us", NOW, CREDENTIALS)
-    store.connections.record_success(good.id, NOW - timedelta(hours=2))
-    bad = store.connections.add("ben", "dexcom", "us", NOW - timedelta(hours=5), CREDENTIALS)
-    store.connections.record_error(bad.id, Retryable("away"), NOW)
-    run = store.runs.start("sync", NOW, user_id="anna", connection_id=good.id)
-    store.runs.finish(run.id, "completed", NOW)
+    good = store.connections.add("anna", "dexcom", "us", now, CREDENTIALS)
+    store.connections.record_success(good.id, now - timedelta(hours=2))
+    bad = store.connections.add("ben", "dexcom", "us", now - timedelta(hours=5), CREDENTIALS)
+    store.connections.record_error(bad.id, Retryable("away"), now)
+    run = store.runs.start("sync", now, user_id="anna", connection_id=good.id)
+    store.runs.finish(run.id, "completed", now)
     after = values(olga.get("/metrics").text)
     assert after[("glucoflow_people", "")] == 2
     assert (
