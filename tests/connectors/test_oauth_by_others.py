@@ -3,13 +3,13 @@
 import base64
 import io
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import oidc_provider_mock
 import pytest
 from pydantic import SecretStr
 from werkzeug.serving import make_server
@@ -42,6 +42,9 @@ def behind_the_providers_paths(app: Callable[..., Iterable[bytes]]) -> Callable[
 
 @pytest.fixture(scope="module")
 def ours() -> Iterator[DexcomAuthorizer]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what it imports, at whichever time that is first
+        import oidc_provider_mock
     server = make_server("127.0.0.1", 0, behind_the_providers_paths(oidc_provider_mock.app()), threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
