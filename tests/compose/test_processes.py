@@ -281,4 +281,4 @@ def _has_run_ids(log: str, run_id: str) -> bool:
     """Whether some JSON line says which run it belongs to."""
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert lines, log[-2000:]
-    return any(line.get("flow_run_id") == run_id for line in lines)
+    return any(line.get("prefect", {}).get("flow_run_id") == run_id for line in lines)
