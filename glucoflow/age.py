@@ -11,7 +11,7 @@ import hmac
 import io
 import os
 import re
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -21,6 +21,9 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import SecretStr
 
 from glucoflow.model.errors import Misconfigured, UnreadableFile
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 WORK = 17
 """log₂ of scrypt's N: 128 MiB and half a second, as OWASP asks. A reader takes up to `MOST_WORK`."""
@@ -49,8 +52,8 @@ class Sealing(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        view = memoryview(data)  # type: ignore[arg-type]  # whatever has bytes
+    def write(self, data: "ReadableBuffer") -> int:
+        view = memoryview(data)
         self._pending += view
         while len(self._pending) > _CHUNK:  # a full last one is known as such at the end only
             self._seal(bytes(self._pending[:_CHUNK]), last=False)
@@ -103,9 +106,9 @@ class Opening(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         """Raises UnreadableFile where the file was cut short or changed."""
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]  # whatever takes bytes
+        view = memoryview(buffer).cast("B")
         if not self._ready and not self._ended:
             self._ready = memoryview(self._opened())
         given = self._ready[: len(view)]

@@ -19,7 +19,6 @@ from glucoflow.service.questions import Questions
 
 def whole_site(pages: FastAPI, apps: Site, queries: Queries, limits: Limits = Limits()) -> App:
     """The pages with all doors beside them."""
-    apps.access.trail = pages.state.services.programs  # one count for all doors, which the pages write before they show
     people = create_people_api(pages.state.services, queries, apps.access)
     mcp = make_server(Questions(apps.store, queries, apps.clock), apps.clock)
     partners = create_partner_api(pages.state.services, queries, limits)

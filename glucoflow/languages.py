@@ -62,7 +62,7 @@ class Language:
         """
         if isinstance(text, Said):
             return text.in_language(self)
-        return text if self.is_source or self.code == "en" else _kept(self.tag).of(text)
+        return text if self.code == "en" else _kept(self.tag).of(text)
 
     def in_digits(self, english: str) -> str:
         """Digits with point and comma as English writes them, as this language does: `1,250.5` → `1.250,5`."""

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from glucoflow.model.errors import Misconfigured
+from glucoflow.model.words import by_comma
 from glucoflow.provider import ENV_FILE, installed, settings_config
 
 SHORTEST_PASSWORD = 8
@@ -206,7 +207,7 @@ class MqttSettings(BaseSettings):
     @property
     def names(self) -> tuple[str, ...]:
         """`people`, one by one."""
-        return tuple(dict.fromkeys(one.strip() for one in self.people.split(",") if one.strip()))
+        return tuple(dict.fromkeys(by_comma(self.people)))
 
 
 class BackupSettings(BaseSettings):
@@ -247,7 +248,7 @@ class PrefectSettings(BaseSettings):
     @property
     def hosts(self) -> tuple[str, ...]:
         """`allowed_hosts`, one by one."""
-        return tuple(host.strip() for host in self.allowed_hosts.split(",") if host.strip())
+        return by_comma(self.allowed_hosts)
 
 
 class KibanaSettings(BaseSettings):

@@ -29,7 +29,7 @@ SAID_TO_PEOPLE = (
     "glucoflow/identity.py", "glucoflow/provider.py", "glucoflow/analytics/*.py", "glucoflow/model/errors.py",
     "glucoflow/es/bulk.py", "glucoflow/es/error_translation.py", "glucoflow/es/re*.py", "glucoflow/es/s*.py",
     "glucoflow/file_reading/*.py", "glucoflow/partner_api/*.py", "glucoflow/service/*.py",
-    "glucoflow/store/connections.py", "glucoflow/store/l*.py", "glucoflow/store/p*.py", "glucoflow/store/r*.py",
+    "glucoflow/store/connection*.py", "glucoflow/store/l*.py", "glucoflow/store/p*.py", "glucoflow/store/r*.py",
     "glucoflow/store/shares.py", "glucoflow/store/invites.py", "glucoflow/store/values.py",
     "glucoflow/tidepool/**/*.py", "glucoflow/web/*.py",
 )  # fmt: skip

@@ -29,17 +29,22 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     settings.register_profile("suite", parent=settings(), deadline=None, derandomize=os.environ.get("CI") == "true")
     settings.load_profile("suite")
-    if sys.dont_write_bytecode and config.cache is not None:
-        sys.dont_write_bytecode, sys.pycache_prefix = False, str(config.cache.mkdir("bytecode"))
+    cache = getattr(config, "cache", None)  # -p no:cacheprovider
+    if sys.dont_write_bytecode and cache is not None:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(cache.mkdir("bytecode"))
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     home = Path(tempfile.mkdtemp(prefix="glucoflow-home-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     own_environment(home)
-    if config.pluginmanager.hasplugin("dsession"):
-        dealer = Dealer()
-        config.add_cleanup(dealer.servers.close)
-        config.pluginmanager.register(dealer)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Before the workers start, in the process that deals out the tests alone (xdist configures itself after us)."""
+    dealer = Dealer()
+    config.add_cleanup(dealer.servers.close)
+    config.pluginmanager.register(dealer)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

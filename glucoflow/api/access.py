@@ -71,14 +71,14 @@ class WrongOnes:
 
 
 class Access:
-    """Credentials checked against the store. `secret` signs tokens and outlives restarts."""
+    """Credentials checked against the store. `secret` signs tokens and outlives restarts, `trail` counts deeds."""
 
-    def __init__(self, store: Store, secret: str, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, secret: str, clock: Callable[[], datetime], trail: ProgramTrail) -> None:
         self._store = store
         self._key = hashlib.blake2b(secret.encode(), digest_size=32, person=b"app tokens").digest()
         self._clock = clock
         self._wrong = WrongOnes()
-        self.trail = ProgramTrail(store, clock)
+        self.trail = trail
 
     def app_of(self, asked: Asked) -> App | None:
         """The app that asks; None where nothing was given. Raises Refused (401) for a wrong or revoked credential."""

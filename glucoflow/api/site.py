@@ -15,6 +15,7 @@ from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_index
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.service.program_trail import ProgramTrail
 from glucoflow.store import App, Person, Store
 
 
@@ -63,10 +64,11 @@ def open_site(
     names: Names,
     secret: SecretStr,
     clock: Callable[[], datetime],
+    trail: ProgramTrail,
     on_written: OnWritten = nothing_follows,
 ) -> Site:
-    """The site over its parts. `secret` signs apps' tokens and must outlive restarts."""
-    access = Access(store, secret.get_secret_value(), clock)
+    """The site over its parts. `secret` signs apps' tokens and must outlive restarts; `trail` is the pages' own."""
+    access = Access(store, secret.get_secret_value(), clock, trail)
     return Site(store=store, client=client, names=names, access=access, clock=clock, on_written=on_written)
 
 

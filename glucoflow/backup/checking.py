@@ -12,6 +12,7 @@ from glucoflow.backup.restoring import Place, Restored, restore
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.store import open_store
+from glucoflow.store.keys import Keys
 
 
 def trial_names(names: Names) -> Names:
@@ -32,9 +33,9 @@ def check_backup(
         with one_at_a_time(data_dir), working_folder(data_dir) as folder:
             place = Place(data_dir=folder, database_url=None, token_key=None, client=client, names=tried, env_file=None)
             done = restore(file, passphrase, place, on_step)
-            keys = (folder / "token.key").read_text().split()
+            keys = Keys(None, folder).secret().get_secret_value()
             new = Fernet.generate_key().decode()
-            with open_store(folder, token_key=SecretStr(",".join([new, *keys]))) as store:
+            with open_store(folder, token_key=SecretStr(f"{new},{keys}")) as store:
                 store.examine()
                 store.rotate()  # opens whatever is encrypted
     finally:

@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import IO, BinaryIO, Self, TypeVar
 
 import msgspec
 from pydantic import SecretStr
 
 from glucoflow.age import WORK, Opening, Sealing
+from glucoflow.checksums import Sum
 from glucoflow.es.copies import Line
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.store.migrate import HEAD
@@ -41,14 +42,6 @@ _SMALL = 16 * 2**20
 T = TypeVar("T")
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """Where Elasticsearch keeps the documents, if they are not in the file. `indices` are by person."""
-
-    repository: str
-    name: str
-    indices: dict[str, str]
-
-
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup is. `lineages` are of people's indices (`es.indices.Index.lineage`); who has none is not in it."""
 
@@ -59,14 +52,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     revision: str
     people: tuple[str, ...]
     lineages: dict[str, str]
-    snapshot: Snapshot | None = None
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents and their checksum, as `es.copies.Tally` has it."""
+    """Documents, and a checksum over them (`es.copies.content`)."""
 
     documents: int
     checksum: str
+
+    @classmethod
+    def of(cls, tally: Sum) -> Self:
+        return cls(documents=tally.n, checksum=tally.text())
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +77,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     size: int
-    stream: BinaryIO
+    stream: IO[bytes]
 
     def text(self) -> bytes:
         """All of a small one. Raises UnreadableFile where it is not small."""
@@ -168,7 +164,7 @@ def members(file: BinaryIO, passphrase: SecretStr) -> Iterator[Member]:
                     if stream is None or (not last and info.name != MANIFEST):
                         raise not_ours()
                     last = info.name
-                    yield Member(name=info.name, size=info.size, stream=stream)  # type: ignore[arg-type]
+                    yield Member(name=info.name, size=info.size, stream=stream)
             while packed.read(2**16):  # so that the last chunk is proven
                 pass
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError):

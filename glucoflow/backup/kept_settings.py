@@ -40,10 +40,17 @@ def kept_settings(environment: Mapping[str, str], file: Path = ENV_FILE) -> str:
     except FileNotFoundError:
         text = ""
     there = {one.key for one in parse_stream(StringIO(text))}
-    more = [f"{name}='{environment[name]}'" for name in variables() if environment.get(name) and name not in there]
+    beside = [name for name in variables() if environment.get(name) and name not in there]
+    more = [f"{name}={_quoted(environment[name])}" for name in beside]
     if more:
         text = text.rstrip("\n") + "\n" * bool(text) + "\n".join(["# From the environment:", *more]) + "\n"
     return text
+
+
+def _quoted(value: str) -> str:
+    """As `.env` has it, whatever is in it."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def as_restored(text: str) -> str:

@@ -24,7 +24,8 @@ from glucoflow.age import WORK
 from glucoflow.backup import contents
 from glucoflow.backup.contents import Counted, Ending, Manifest, Writing, writing
 from glucoflow.backup.keeping import name_of
-from glucoflow.es.copies import Line, Tally, lines
+from glucoflow.checksums import Sum
+from glucoflow.es.copies import Line, lines
 from glucoflow.es.error_translation import translated
 from glucoflow.es.indices import index_behind
 from glucoflow.es.names import Names
@@ -89,7 +90,7 @@ def make_backup(
 def _write(source: Source, backup: Writing, now: datetime, on_step: OnStep) -> Ending:
     with working_folder(source.data_dir) as place:
         on_step("store", 0, 1)
-        source.store.snapshot(place / "store.db")
+        source.store.snapshot(place / contents.STORE)
         people = [person.id for person in source.store.people.list()]
         with translated("look for indices"):
             lineages = _lineages(source, people)
@@ -107,12 +108,12 @@ def _write(source: Source, backup: Writing, now: datetime, on_step: OnStep) -> E
         for name in HOME_FILES:
             with suppress(FileNotFoundError):
                 backup.add(contents.HOME + name, (source.data_dir / name).read_bytes())
-        backup.add_file(contents.STORE, place / "store.db")
+        backup.add_file(contents.STORE, place / contents.STORE)
         on_step("store", 1, 1)
     documents = sum(_person(source, backup, user_id, on_step) for user_id in lineages)
-    runs = Tally()
+    runs = Sum()
     backup.add_lines(contents.RUNS, lines(source.client, source.names.runs, runs))
-    ending = Ending(people=len(people), documents=documents + runs.documents)
+    ending = Ending(people=len(people), documents=documents + runs.n)
     backup.add_json(contents.END, ending)
     return ending
 
@@ -128,18 +129,18 @@ def _person(source: Source, backup: Writing, user_id: str, on_step: OnStep) -> i
     refresh(source.client, alias)
     with translated("count documents"):
         expected = int(source.client.count(index=alias, ignore_unavailable=True).body["count"])
-    tally, folder = Tally(), f"{contents.DOCUMENTS}{user_id}/"
+    tally, folder = Sum(), f"{contents.DOCUMENTS}{user_id}/"
 
     def told() -> Iterator[Line]:
         for line in lines(source.client, alias, tally):
             yield line
-            if tally.documents % 2_000 == 0:
-                on_step(user_id, tally.documents, expected)
+            if tally.n % 2_000 == 0:
+                on_step(user_id, tally.n, expected)
 
     backup.add_lines(folder, told())
-    backup.add_json(folder + contents.TALLY, Counted(documents=tally.documents, checksum=tally.text()))
-    on_step(user_id, tally.documents, tally.documents)
-    return tally.documents
+    backup.add_json(folder + contents.TALLY, Counted.of(tally))
+    on_step(user_id, tally.n, tally.n)
+    return tally.n
 
 
 @contextmanager

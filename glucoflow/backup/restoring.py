@@ -21,8 +21,9 @@ from glucoflow.backup import contents
 from glucoflow.backup.contents import Counted, Ending, Manifest, Member, members, understood
 from glucoflow.backup.kept_settings import as_restored
 from glucoflow.backup.making import HOME_FILES, OnStep, one_at_a_time, working_folder
+from glucoflow.checksums import Sum
 from glucoflow.es import copies
-from glucoflow.es.copies import Line, Tally
+from glucoflow.es.copies import Line, content
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
 from glucoflow.es.provision import ensure_runs, provision
@@ -31,9 +32,9 @@ from glucoflow.model.errors import Fatal, Misconfigured, Unavailable
 from glucoflow.store import open_store
 from glucoflow.store.copying import copy_store, refuse_busy, refuse_used
 from glucoflow.store.crypto import Cipher
-from glucoflow.store.database import Database, database_url, is_missing
+from glucoflow.store.database import SQLITE_FILE, Database, database_url, is_missing
 from glucoflow.store.keys import Keys
-from glucoflow.store.migrate import canary, revision
+from glucoflow.store.migrate import canary
 
 _LATER_SETTINGS = "settings-of-backup.env"
 
@@ -61,23 +62,23 @@ def look_into(file: BinaryIO, passphrase: SecretStr, on_step: OnStep) -> tuple[M
     """Read a backup to its end and compare it with what it says of itself. Changes nothing. Raises as `members`."""
     manifest: Manifest | None = None
     counted: dict[str, Counted] = {}
-    tally, total, ending = Tally(), 0, None
+    tally, total, ending = Sum(), 0, None
     for member in members(file, passphrase):
         if manifest is None:
             manifest = understood(member)
         elif member.name.endswith(contents.TALLY):
             told = member.as_(Counted)
             counted[_whose(member)] = told
-            if told != _counted(tally):
+            if told != Counted.of(tally):
                 raise contents.not_ours()
-            total, tally = total + tally.documents, Tally()
+            total, tally = total + tally.n, Sum()
         elif member.name.endswith(".ndjson"):
             for line in member.lines():
-                tally.add(line)
-            on_step("reading", total + tally.documents, 0)
+                tally.add(content(line))
+            on_step("reading", total + tally.n, 0)
         elif member.name == contents.END:
             ending = member.as_(Ending)
-    if manifest is None or ending is None or ending.documents != total + tally.documents:
+    if manifest is None or ending is None or ending.documents != total + tally.n:
         raise contents.not_ours()
     return manifest, counted
 
@@ -109,7 +110,7 @@ def refuse_used_place(place: Place, manifest: Manifest) -> None:
             refuse_busy(database, "the database that is to be filled")
             with database.connect() as connection:
                 refuse_used(connection)
-                found = canary(connection) if revision(connection) else None
+                found = canary(connection)
         if found is not None:
             keys.of_store(found)
         else:
@@ -173,7 +174,7 @@ class _Restoring:
         elif member.name == contents.SETTINGS:
             self._settings = member.text().decode()
         elif member.name == contents.STORE:
-            with open(self._folder / "glucoflow.db", "wb", opener=private) as file:
+            with open(self._folder / SQLITE_FILE, "wb", opener=private) as file:
                 shutil.copyfileobj(member.stream, file)
         elif member.name.removeprefix(contents.HOME) in HOME_FILES:
             with open(self._folder / member.name.removeprefix(contents.HOME), "wb", opener=private) as file:
@@ -208,7 +209,7 @@ class _Restoring:
         copies.fill(self._place.client, index, told())
 
     def _compare(self, user_id: str) -> None:
-        arrived = _counted(copies.tally_of(self._place.client, self._index_of(user_id)))
+        arrived = Counted.of(copies.tally_of(self._place.client, self._index_of(user_id)))
         expected = self._counted[user_id]
         if arrived != expected:
             raise Fatal(
@@ -224,12 +225,12 @@ class _Restoring:
         url = database_url(place.database_url, place.data_dir)
         with closing(Database(url)) as target:
             with target.connect() as connection:
-                found = canary(connection) if revision(connection) else None
+                found = canary(connection)
             own = keys.secret() if found is not None or keys.is_set else None
             cipher = self._opened_by(own)
             if own is None:
                 keys.adopt(self._key)
-            with closing(Database.in_file(self._folder / "glucoflow.db")) as source:
+            with closing(Database.in_file(self._folder / SQLITE_FILE)) as source:
                 copy_store(source, target, cipher, lambda table, rows: self._on_step(table, rows, 0))
             with target.connect() as connection:
                 settled = canary(connection)
@@ -243,7 +244,7 @@ class _Restoring:
         with open_store(self._folder, token_key=SecretStr(f"{new},{old}")) as store:
             if new:
                 store.rotate()
-        return Cipher([SecretStr(one) for one in (new or old).split(",")])
+        return Keys(SecretStr(new or old), self._folder).cipher()
 
     def _place_settings(self) -> Path | None:
         to = self._place.env_file
@@ -268,7 +269,3 @@ def _opened(file: Path) -> BinaryIO:
 
 def _whose(member: Member) -> str:
     return Path(member.name).parent.name
-
-
-def _counted(tally: Tally) -> Counted:
-    return Counted(documents=tally.documents, checksum=tally.text())

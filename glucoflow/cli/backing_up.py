@@ -1,7 +1,6 @@
 """Backups made and restored, and the store carried to another database, with progress for whoever watches."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,7 +19,6 @@ from glucoflow.cli.own_node import node_for_a_while
 from glucoflow.es.names import Names
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.words import count
-from glucoflow.node.local import find_running
 from glucoflow.provider import ENV_FILE
 from glucoflow.service import running
 from glucoflow.service.runtime import elasticsearch_of, open_runtime
@@ -37,7 +35,6 @@ def make(settings: Settings, to: Path | None, passphrase_file: Path | None, chec
     if to is not None:
         settings = settings.model_copy(update={"backup": settings.backup.model_copy(update={"dir": to})})
     with (
-        _stopped_or_running(settings),
         bars() as progress,
         node_for_a_while(settings, progress),
         open_runtime(settings) as rt,
@@ -53,8 +50,8 @@ def put_back(settings: Settings, file: Path, passphrase_file: Path | None, check
     """Restore a backup, or only try it out, and say what came."""
     passphrase = _passphrase(settings.backup, passphrase_file, new=False)
     data_dir = settings.store.data_dir
-    lock = _stopped_or_running(settings) if check else running.only_one(data_dir)
-    with lock, bars() as progress, node_for_a_while(settings, progress):
+    lock = nullcontext() if check else running.only_one(data_dir)
+    with lock, bars() as progress, node_for_a_while(settings, progress, locked=not check):
         names = Names.below(settings.es.index)
         with closing(elasticsearch_of(settings.es, settings.store)) as client:
             if check:
@@ -108,16 +105,6 @@ def _bring_up_to_date(store: StoreSettings, to: Literal["postgresql", "sqlite"])
     open_store(
         store.data_dir, url=None if to == "postgresql" else store.database_url, token_key=store.token_key
     ).close()
-
-
-@contextmanager
-def _stopped_or_running(settings: Settings) -> Iterator[None]:
-    """Where a node has to be started for a while, nothing else starts meanwhile."""
-    if settings.es.endpoint is not None or find_running(settings.store.data_dir) is not None:
-        yield
-        return
-    with running.only_one(settings.store.data_dir):
-        yield
 
 
 def _passphrase(settings: BackupSettings, file: Path | None, *, new: bool) -> SecretStr:

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from glucoflow.backup.passphrases import SHORTEST
 from glucoflow.model.errors import Misconfigured, Rejected
 from glucoflow.provider import OAuth, installed
-from glucoflow.store.keys import KEY_FILE
+from glucoflow.store.keys import KEY_FILE, Keys
 
 MADE_UP = {
     "ELASTIC_PASSWORD": 32,
@@ -91,7 +91,6 @@ def _letters(length: int) -> str:
 
 
 def _key(data_dir: Path) -> str:
-    try:
-        return ",".join((data_dir / KEY_FILE).read_text(encoding="ascii").split())
-    except FileNotFoundError:
-        return Fernet.generate_key().decode()
+    if (data_dir / KEY_FILE).exists():
+        return Keys(None, data_dir).secret().get_secret_value()
+    return Fernet.generate_key().decode()

@@ -10,6 +10,7 @@ import typer
 
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.model.said import plain
+from glucoflow.model.words import by_comma
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -63,4 +64,4 @@ def bars() -> "Progress":
 
 def listed(text: str | None) -> Sequence[str]:
     """The words of an option that takes several by comma."""
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
+    return by_comma(text or "")

@@ -4,7 +4,6 @@ from datetime import date
 from pathlib import Path
 
 from glucoflow.cli.console import bars, listed, say
-from glucoflow.model.errors import Unavailable
 from glucoflow.model.units import Unit
 from glucoflow.model.words import count as counted
 from glucoflow.service.archive import write_archive
@@ -52,9 +51,6 @@ def export_now(
 def archive_now(settings: Settings, user_id: str, out: Path) -> None:
     """Write the archive. Raises Rejected for an unknown person, Unavailable where the file cannot be written."""
     with open_runtime(settings) as rt:
-        try:
-            documents = write_archive(rt, user_id, out)
-        except OSError as error:
-            raise Unavailable(f"{out} cannot be written ({error.strerror}).", remedy="Choose another --out.") from error
+        documents = write_archive(rt, user_id, out)
         rt.store.audit.add(Deed(who="a command", action="exported", what="archive", user_id=user_id), rt.clock())
     say(f"wrote {out}: {counted(documents, 'document')}, and what was entered here.", error=True)

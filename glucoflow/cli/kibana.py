@@ -10,9 +10,9 @@ from rich.console import Console
 from glucoflow.cli.console import print_json, say
 from glucoflow.es.names import Names
 from glucoflow.kibana.export import export_operator, export_person
-from glucoflow.kibana.provision import ReaderUser, space_of
+from glucoflow.kibana.provision import space_of
 from glucoflow.model.errors import Misconfigured, Rejected, Unavailable
-from glucoflow.service.dashboards import Shown, kibana_person, provision_dashboards
+from glucoflow.service.dashboards import Shown, kibana_login, kibana_person, provision_dashboards
 from glucoflow.service.kibana_guests import bring_guests_up_to_date, make_guest
 from glucoflow.service.runtime import open_runtime, store_of
 from glucoflow.settings import Settings
@@ -57,7 +57,7 @@ def provision_now(settings: Settings, login: str | None = None, password: Secret
     with open_runtime(settings) as rt:
         if login is not None:
             rt.store.people.get(login)  # says who is known
-        readers = {login: reader_of(settings, login, password)} if login and password else {}
+        readers = {login: kibana_login(settings, space_of(login), password)} if login and password else {}
         shown = provision_dashboards(rt, readers, tell)
     for one in shown:
         if one.error:
@@ -98,14 +98,3 @@ def withdraw_guest(settings: Settings, user_id: str, login: str) -> None:
             )
         bring_guests_up_to_date(rt)
     say(f"{login} sees nothing any more.", error=True)
-
-
-def reader_of(settings: Settings, user_id: str, password: SecretStr) -> ReaderUser:
-    """A person's Kibana login, named like their space. Raises Misconfigured without Elasticsearch's address."""
-    if settings.es.endpoint is None:
-        raise Misconfigured(
-            "Logins are made in Elasticsearch, and ES_ENDPOINT is not set.", remedy="Set it in .env, as for Kibana."
-        )
-    return ReaderUser(
-        username=space_of(user_id), password=password, elasticsearch_url=str(settings.es.endpoint).rstrip("/")
-    )

@@ -1,13 +1,14 @@
 """The Elasticsearch of our own: started for `up`, and for commands that need it while nothing runs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from rich.progress import Progress, TaskID
 
 from glucoflow.cli.ports import free_port
 from glucoflow.node.local import LocalNode, NodeSettings, find_running
+from glucoflow.service import running
 from glucoflow.settings import Settings, cache_folder
 
 
@@ -34,12 +35,16 @@ def start(node: LocalNode, progress: Progress) -> str:
 
 
 @contextmanager
-def node_for_a_while(settings: Settings, progress: Progress) -> Iterator[None]:
-    """Elasticsearch for as long as the block runs: the configured one, the one that runs, or one started for it."""
+def node_for_a_while(settings: Settings, progress: Progress, *, locked: bool = False) -> Iterator[None]:
+    """Elasticsearch for as long as the block runs: the configured one, the one that runs, or one started for it.
+
+    Where one is started, nothing else starts meanwhile; `locked` says that whoever calls sees to that already.
+    """
     if settings.es.endpoint is not None or find_running(settings.store.data_dir) is not None:
         yield
         return
-    with own_node(settings) as node:
+    lock = nullcontext() if locked else running.only_one(settings.store.data_dir)
+    with lock, own_node(settings) as node:
         start(node, progress)
         yield
 

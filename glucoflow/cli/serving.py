@@ -20,6 +20,7 @@ from glucoflow.api.site import open_site
 from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.doors import whole_site
 from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.words import by_comma
 from glucoflow.partner_api.limits import Limits
 from glucoflow.service.accounts import undo_connection
 from glucoflow.service.after_uploads import AfterUploads
@@ -32,6 +33,7 @@ from glucoflow.service.mqtt import Publishing
 from glucoflow.service.notices.desk import Desk
 from glucoflow.service.openid import OpenIdProvider
 from glucoflow.service.overdue import overdue_of
+from glucoflow.service.program_trail import ProgramTrail
 from glucoflow.service.questions import Questions
 from glucoflow.service.ranking import ranking_anew
 from glucoflow.service.runtime import Runtime, open_runtime, store_of
@@ -57,8 +59,9 @@ def serve_web(settings: Settings, port: int | None) -> None:
     _refuse_open_door(settings)
     with open_runtime(settings) as rt, AfterUploads(rt) as after_uploads, _publishing(rt):
         rt.store.examine()
+        site, trail = _site(rt, after_uploads)
         config = uvicorn.Config(
-            _site(rt, after_uploads),
+            site,
             host=settings.web.host,
             port=port or settings.web.port,
             log_config=None,
@@ -68,8 +71,11 @@ def serve_web(settings: Settings, port: int | None) -> None:
             forwarded_allow_ips=settings.forwarded.allow_ips,
         )
         server = uvicorn.Server(config)
-        with suppress(SystemExit):  # how uvicorn ends where it cannot have the port
-            server.run()
+        try:
+            with suppress(SystemExit):  # how uvicorn ends where it cannot have the port
+                server.run()
+        finally:
+            trail.flush()
         if not server.started:
             raise Unavailable(
                 f"The pages cannot use port {config.port}.", remedy="Another program does; set WEB_PORT in .env."
@@ -110,9 +116,9 @@ def _publishing(rt: Runtime) -> Publishing:
     )
 
 
-def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
-    """The pages, and the doors for apps and other programs."""
-    options = web_options(rt.settings, rt.settings.store.data_dir)
+def _site(rt: Runtime, after_uploads: AfterUploads) -> tuple[ASGIApp, ProgramTrail]:
+    """The pages, and the doors for apps and other programs; and what counts what programs do."""
+    options = web_options(rt.settings)
     app = create_app(
         rt.store,
         rt.queries,
@@ -137,16 +143,16 @@ def _site(rt: Runtime, after_uploads: AfterUploads) -> ASGIApp:
         request_guests=request_guests if rt.settings.kibana.url else None,
         watch=Watch(rt),
     )
-    apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, after_uploads)
-    return whole_site(app, apps, rt.queries, _limits(rt.settings.partner))
+    trail: ProgramTrail = app.state.services.programs
+    apps = open_site(rt.store, rt.client, rt.names, options.secret, rt.clock, trail, after_uploads)
+    return whole_site(app, apps, rt.queries, _limits(rt.settings.partner)), trail
 
 
-def web_options(settings: Settings, data_dir: Path) -> WebOptions:
-    hosts = tuple(host.strip() for host in settings.web.allowed_hosts.split(",") if host.strip())
+def web_options(settings: Settings) -> WebOptions:
     sign_on = settings.sign_on
     return WebOptions(
-        secret=SecretStr(kept_secret(data_dir, "web.secret")),
-        allowed_hosts=hosts,
+        secret=SecretStr(kept_secret(settings.store.data_dir, "web.secret")),
+        allowed_hosts=by_comma(settings.web.allowed_hosts),
         password=settings.web.password,
         metrics_token=settings.web.metrics_token,
         sign_on=sign_on_of(sign_on),

@@ -48,6 +48,8 @@ class Target:
     client: Elasticsearch
     alias: str
     retrier: Retrier
+    is_alias: bool = True
+    """Whether a name that is no alias is refused, so that a write makes no index."""
     before_write: Callable[[], None] = lambda: None
     """Called before a chunk is sent; raises where nothing may be written any more."""
 
@@ -159,7 +161,7 @@ def _send(target: Target, items: Sequence[Item], outcome: Delivered, settle: Cal
 def _post(target: Target, items: Sequence[Item]) -> list[Mapping[str, Any]]:
     """The answer to each item, in order. A request that is too large is halved until it fits. Driver's errors."""
     try:
-        return post(target.client, target.alias, items, alias=True)
+        return post(target.client, target.alias, items, alias=target.is_alias)
     except ApiError as error:
         if error.meta.status != TOO_LARGE:
             raise

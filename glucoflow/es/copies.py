@@ -4,9 +4,7 @@ An index that is being filled says so in its `_meta` and has no alias, so nobody
 of the index that it stands for, by which checkpoints know that they speak of it: a sync goes on where it was.
 """
 
-import hashlib
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -14,19 +12,19 @@ import msgspec
 from elastic_transport import ObjectApiResponse
 from elasticsearch import BadRequestError, Elasticsearch
 
-from glucoflow.es.bulk import post
-from glucoflow.es.encode import Item, encode_stored
-from glucoflow.es.error_translation import OVERLOADED, error_type, translated
+from glucoflow.checksums import Sum
+from glucoflow.es.bulk import Target, deliver
+from glucoflow.es.encode import encode_stored
+from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.indices import Index, all_indices
 from glucoflow.es.names import Names
-from glucoflow.es.retrier import RETRY_POLICY, Retrier
+from glucoflow.es.retrier import Retrier
 from glucoflow.es.scan import refresh, scan
 from glucoflow.es.templates import component_body
 from glucoflow.model.errors import Fatal, Retryable
 
 CHUNK = 2_000
 _CHUNK_BYTES = 8 * 2**20
-_MODULUS = 2**128
 
 
 class Line(msgspec.Struct, frozen=True, rename={"id": "_id", "source": "_source"}):
@@ -36,28 +34,18 @@ class Line(msgspec.Struct, frozen=True, rename={"id": "_id", "source": "_source"
     source: msgspec.Raw
 
 
-class Tally:
-    """How many documents there are, and a checksum over them in any order: their hashes, added."""
-
-    def __init__(self) -> None:
-        self.documents, self._sum = 0, 0
-
-    def add(self, line: Line) -> None:
-        digest = hashlib.blake2b(line.id.encode() + b"\n" + bytes(line.source), digest_size=16).digest()
-        self.documents += 1
-        self._sum = (self._sum + int.from_bytes(digest, "big")) % _MODULUS
-
-    def text(self) -> str:
-        return f"{self._sum:032x}"
-
-
-def lines(client: Elasticsearch, index: str, tally: Tally) -> Iterator[Line]:
+def lines(client: Elasticsearch, index: str, tally: Sum) -> Iterator[Line]:
     """Every document of an index or alias, oldest first. Raises Retryable or Misconfigured."""
     for hit in scan(client, index):
         # In JSON a raw newline can only stand between tokens, where it means nothing.
         line = Line(hit.id, msgspec.Raw(bytes(hit.source).replace(b"\r\n", b"").replace(b"\n", b"")))
-        tally.add(line)
+        tally.add(content(line))
         yield line
+
+
+def content(line: Line) -> bytes:
+    """What a backup's checksum is over: id and document."""
+    return line.id.encode() + b"\n" + bytes(line.source)
 
 
 def unfinished(client: Elasticsearch, names: Names, backup: str) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
@@ -94,29 +82,27 @@ def fill(client: Elasticsearch, index: str, documents: Iterable[Line]) -> int:
 
     Raises Retryable when its tries end, Fatal for a document that this version's mapping refuses.
     """
-    retrier = Retrier(RETRY_POLICY, random.Random())  # noqa: S311 - jitter
+    target = Target(client=client, alias=index, retrier=Retrier(), is_alias=False)
     written = 0
     rest = iter(documents)
     while part := _chunk(rest):
-        pending = [encode_stored(one.id, bytes(one.source)) for one in part]
-
-        def attempt() -> None:
-            nonlocal pending
-            with translated("write documents"):
-                answers = post(client, index, pending, alias=False)
-            pending = _left(pending, answers)
-            if pending:
-                raise Retryable("Elasticsearch is overloaded.", remedy="Try again later; what was restored is kept.")
-
-        retrier.keep_at(attempt)
+        try:
+            outcome = deliver(target, [encode_stored(one.id, bytes(one.source)) for one in part])
+        except Retryable as error:
+            raise Retryable(error.message, remedy="Try again later; what was restored is kept.") from error
+        if outcome.rejected:
+            raise Fatal(
+                f"A document of the backup is refused by the index of this version: {outcome.rejected[0].reason}.",
+                remedy="Restore it with the version that made the backup, then update. Please report this.",
+            )
         written += len(part)
     refresh(client, index)
     return written
 
 
-def tally_of(client: Elasticsearch, index: str) -> Tally:
+def tally_of(client: Elasticsearch, index: str) -> Sum:
     """Count and checksum of what an index holds."""
-    seen = Tally()
+    seen = Sum()
     for _ in lines(client, index, seen):
         pass
     return seen
@@ -151,20 +137,6 @@ def _chunk(rest: Iterator[Line]) -> list[Line]:
         if size > _CHUNK_BYTES:
             break
     return part
-
-
-def _left(items: Sequence[Item], answers: Sequence[Any]) -> list[Item]:
-    left = []
-    for item, answer in zip(items, answers, strict=True):
-        if answer["status"] in OVERLOADED:
-            left.append(item)
-        elif answer["status"] not in (200, 201):
-            kind = answer.get("error", {}).get("type", "")
-            raise Fatal(
-                f"A document of the backup is refused by the index of this version: status {answer['status']}, {kind}.",
-                remedy="Restore it with the version that made the backup, then update. Please report this.",
-            )
-    return left
 
 
 def _look(client: Elasticsearch, index: str) -> Index:

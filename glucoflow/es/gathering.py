@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-from elastic_transport import ApiResponseMeta, HttpHeaders, SerializerCollection, Transport, TransportApiResponse
+from elastic_transport import HttpHeaders, SerializerCollection, Transport, TransportApiResponse
 from elasticsearch import Elasticsearch, OrjsonSerializer
 from elasticsearch.serializer import DEFAULT_SERIALIZERS
 
@@ -28,12 +28,11 @@ Send = Callable[[str, str, Any, bool], TransportApiResponse]
 """Method, target, body, and whether it is a gathered request, whose answer stays bytes."""
 
 
-@contextmanager
-def gathered(client: Elasticsearch, table: "Table") -> Iterator[tuple[Elasticsearch, "Table"]]:
+def gathered(client: Elasticsearch, table: "Table") -> Elasticsearch:
     """The same client, over the same connections, for threads that take part (`Table.taking_part`)."""
     found = client.options()
     found._transport = _Gathering(client.transport, table)
-    yield found, table
+    return found
 
 
 @dataclass
@@ -47,9 +46,8 @@ class _Waiting:
     error: BaseException | None = None
 
 
-@dataclass
-class _Group:
-    parts: list[_Waiting] = field(default_factory=list)
+_Group = list[_Waiting]
+"""Those that go together; told from other groups by which list it is, not by what is in it."""
 
 
 class Table:
@@ -85,7 +83,7 @@ class Table:
                 self._changed.notify_all()
 
     def _is_next(self, group: _Group) -> bool:
-        smallest = min(self._groups.values(), key=lambda one: len(one.parts), default=group)
+        smallest = min(self._groups.values(), key=len, default=group)
         return self._waiting >= self._expected and smallest is group
 
     @property
@@ -102,11 +100,11 @@ class Table:
         mine = _Waiting(part, send)
         with self._changed:
             self._waiting += 1
-            group = self._groups.setdefault(part.group, _Group())
-            group.parts.append(mine)
-            if sum(one.part.rows for one in group.parts) >= MOST_ROWS:
+            group = self._groups.setdefault(part.group, [])
+            group.append(mine)
+            if _rows(group) >= MOST_ROWS:
                 del self._groups[part.group]
-            leads = len(group.parts) == 1
+            leads = len(group) == 1
             self._changed.notify_all()
             if leads:
                 self._gather(part.group, group)
@@ -114,10 +112,10 @@ class Table:
                 self._changed.wait_for(lambda: mine.answered)
         if leads:
             try:
-                _deliver(group.parts)
+                _deliver(group)
             finally:
                 with self._changed:
-                    for one in group.parts:
+                    for one in group:
                         one.answered = True
                     self._changed.notify_all()
         if mine.error is not None:
@@ -131,13 +129,17 @@ class Table:
         Of several groups the smallest goes first: who is a step behind catches up, and goes on with the others.
         """
         until = time.monotonic() + self._linger_s
-        while not self._is_next(group) and sum(one.part.rows for one in group.parts) < MOST_ROWS:
+        while not self._is_next(group) and _rows(group) < MOST_ROWS:
             left = until - time.monotonic()
             if left <= 0 or not self._changed.wait(left):
                 break
-        self._waiting -= len(group.parts)
+        self._waiting -= len(group)
         if self._groups.get(key) is group:
             del self._groups[key]
+
+
+def _rows(group: _Group) -> int:
+    return sum(one.part.rows for one in group)
 
 
 def _deliver(waiting: Sequence[_Waiting]) -> None:
@@ -171,7 +173,7 @@ def _sent_together(waiting: Sequence[_Waiting]) -> bool:
             _alone(one)
         else:
             status, answer = found
-            one.answer = TransportApiResponse(_meta(whole.meta, status), one.part.decoded(answer))
+            one.answer = TransportApiResponse(replace(whole.meta, status=status), one.part.decoded(answer))
     return True
 
 
@@ -180,16 +182,6 @@ def _alone(one: _Waiting) -> None:
         one.answer = one.send(one.part.method, one.part.target, one.part.body, False)
     except Exception as error:  # noqa: BLE001 – it is raised in the thread that asked
         one.error = error
-
-
-def _meta(whole: ApiResponseMeta, status: int) -> ApiResponseMeta:
-    return ApiResponseMeta(
-        node=whole.node,
-        duration=whole.duration,
-        http_version=whole.http_version,
-        status=status,
-        headers=whole.headers,
-    )
 
 
 class _Gathering(Transport):

@@ -4,7 +4,6 @@ A mark is no content: a document's hash leaves it out (`es/encode.py`), so the p
 same as before and its mark stays.
 """
 
-import random
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +18,7 @@ from glucoflow.es.bulk import Target, replace_unchanged, slices
 from glucoflow.es.encode import encode_time, marked
 from glucoflow.es.names import Names
 from glucoflow.es.queries import MOST_ROWS, Queries, only
-from glucoflow.es.retrier import RETRY_POLICY, Retrier
+from glucoflow.es.retrier import Retrier
 from glucoflow.es.scan import Hit, refresh, scan
 
 _FIELDS = (
@@ -129,7 +128,7 @@ class ReadingMoments:
         target = Target(
             client=self._client,
             alias=self._alias,
-            retrier=Retrier(RETRY_POLICY, random.Random()),  # noqa: S311 – jitter
+            retrier=Retrier(),
         )
         for part in slices(marks, _AT_ONCE):
             hits = scan(self._client, self._alias, {"ids": {"values": part}}, versions=True, page=_AT_ONCE)

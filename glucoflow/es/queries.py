@@ -123,9 +123,9 @@ class Queries:
         buckets = answer.get("aggregations", {}).get("sets", {}).get("buckets", [])
         return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
 
-    def newest(self, user_id: str, dataset: Dataset = "cgm.reading") -> datetime | None:
-        """Time of the newest document of a dataset that is not superseded."""
-        body = {"query": only([dataset], superseded=False), "aggs": {"last": {"max": {"field": "@timestamp"}}}}
+    def newest(self, user_id: str, dataset: Dataset = "cgm.reading", end: datetime | None = None) -> datetime | None:
+        """Time of the newest document of a dataset, before `end` if given, that is not superseded."""
+        body = {"query": only([dataset], end=end, superseded=False), "aggs": {"last": {"max": {"field": "@timestamp"}}}}
         return moment(self.aggregate(user_id, body).get("aggregations", {}).get("last"))
 
     def documents(

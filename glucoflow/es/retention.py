@@ -33,11 +33,6 @@ def older_than(before: datetime) -> dict[str, Any]:
     return {"range": {"@timestamp": {"lt": epoch_ms(before), "format": "epoch_millis"}}}
 
 
-def delete_before(client: Elasticsearch, names: Names, user_id: str, before: datetime, now: datetime) -> int:
-    """Delete a person's documents of any kind with a time before `before`; returns how many went."""
-    return _delete(client, names, user_id, older_than(before), now).documents
-
-
 def of_kind(dataset: str | None, before: datetime) -> dict[str, Any]:
     """The query for documents of a kind (None: of any) and that age."""
     if dataset is None:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
@@ -21,8 +21,8 @@ RETRY_POLICY = RetryPolicy(tries=6, first_wait_s=0.5, longest_wait_s=30.0, sprea
 class Retrier:
     """A policy at work. What `sleep` raises ends the waiting."""
 
-    policy: RetryPolicy
-    random: Random
+    policy: RetryPolicy = RETRY_POLICY
+    random: Random = field(default_factory=Random)  # of the jitter
     sleep: Callable[[float], None] = time.sleep
 
     def ask(self, send: Callable[[], T], doing: str) -> T:

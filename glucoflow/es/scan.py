@@ -1,7 +1,6 @@
 """Every document of an index, a page at a time, by point-in-time and search_after: memory holds one page."""
 
 import contextlib
-import random
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
@@ -75,7 +74,7 @@ def scan(
     Misconfigured; a page that some shard could not answer is never taken for a whole one.
     """
     client = undecoded(client)
-    retrier = Retrier(retry, random.Random())  # noqa: S311 – jitter
+    retrier = Retrier(retry)
     body = _body(query, sort, fields, source, ids, page)
     if versions:
         body["seq_no_primary_term"] = True

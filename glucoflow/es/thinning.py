@@ -6,23 +6,22 @@ Of each hour and connection the reading nearest to their mean stays, as it was m
 When it was written (`event.ingested`) stays, so that summaries of its day, made from all readings, are not made anew.
 """
 
-import random
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.es.bulk import Target, replace_unchanged, slices
+from glucoflow.analytics.series import HOUR_MS
+from glucoflow.es.bulk import Target, replace_unchanged
 from glucoflow.es.encode import thinned
 from glucoflow.es.names import Names
 from glucoflow.es.queries import MOST_ROWS, only
-from glucoflow.es.retrier import RETRY_POLICY, Retrier
+from glucoflow.es.retrier import Retrier
 from glucoflow.es.scan import Hit, refresh, scan
 from glucoflow.es.sink import ElasticsearchSink
 
-HOUR_MS = 3_600_000
 STEP_MS = 300_000
 _AT_ONCE = 500
 _NAMES = {
@@ -61,17 +60,11 @@ def thin_hourly(
     """
     alias, gone = names.alias(user_id), 0
     refresh(client, alias)
-    waiting: list[_Kept] = []
-    for one in _hours(client, alias, before):
-        gone += len(one.gone)
-        waiting.append(one)
-        if len(waiting) == _AT_ONCE and not dry:
-            _thin(client, names, user_id, waiting, now)
-            waiting = []
-        elif dry:
-            waiting = []
-    if waiting:
-        _thin(client, names, user_id, waiting, now)
+    hours = _hours(client, alias, before)
+    while part := list(islice(hours, _AT_ONCE)):
+        gone += sum(len(one.gone) for one in part)
+        if not dry:
+            _thin(client, names, user_id, part, now)
     return gone
 
 
@@ -105,16 +98,13 @@ def _whole(worn_ms: int) -> int:
 
 def _thin(client: Elasticsearch, names: Names, user_id: str, hours: list[_Kept], now: datetime) -> None:
     alias = names.alias(user_id)
-    target = Target(client=client, alias=alias, retrier=Retrier(RETRY_POLICY, random.Random()))  # noqa: S311 – jitter
     by_id = {one.id: one for one in hours}
-    sink = ElasticsearchSink(client, names, user_id)
-    for part in slices(by_id, _AT_ONCE):
-        hits = scan(client, alias, {"ids": {"values": part}}, versions=True, page=_AT_ONCE)
-        items = [
-            thinned(hit.id, hit.source, by_id[hit.id].interval_ms, by_id[hit.id].readings).only_after(
-                hit.seq_no, hit.primary_term
-            )
-            for hit in hits
-        ]
-        replace_unchanged(target, items)
-    sink.write([], [key for one in hours for key in one.gone], now)
+    hits = scan(client, alias, {"ids": {"values": list(by_id)}}, versions=True, page=_AT_ONCE)
+    items = [
+        thinned(hit.id, hit.source, by_id[hit.id].interval_ms, by_id[hit.id].readings).only_after(
+            hit.seq_no, hit.primary_term
+        )
+        for hit in hits
+    ]
+    replace_unchanged(Target(client=client, alias=alias, retrier=Retrier()), items)
+    ElasticsearchSink(client, names, user_id).write([], [key for one in hours for key in one.gone], now)

@@ -3,10 +3,8 @@
 The role's name begins otherwise than any person's does, so that no person's id makes the two one.
 """
 
-from pathlib import Path
-
 from glucoflow.kibana.api import Kibana, KibanaCredentials
-from glucoflow.kibana.provision import ReaderUser, delete_user, put_user, role_of, space_of
+from glucoflow.kibana.provision import ReaderUser, put_user, role_of, space_of
 
 
 def guest_role(user_id: str) -> str:
@@ -14,31 +12,17 @@ def guest_role(user_id: str) -> str:
 
 
 def put_guest(
-    base_url: str,
-    credentials: KibanaCredentials,
-    user_id: str,
-    index_alias: str,
-    login: ReaderUser,
-    name: str,
-    *,
-    ca_certs: Path | None = None,
+    base_url: str, credentials: KibanaCredentials, user_id: str, index_alias: str, login: ReaderUser, name: str
 ) -> None:
     """Make the login, or set its password anew. Raises as `provision_person`."""
     role, space = guest_role(user_id), space_of(user_id)
-    with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
+    with Kibana(base_url, credentials) as kibana:
         kibana.check()
         kibana.call("PUT", f"/api/security/role/{role}", role_of(space, [index_alias]))
-        put_user(credentials, login, role, name, ca_certs)
+        put_user(credentials, login, role, name)
 
 
-def delete_guest(credentials: KibanaCredentials, login: ReaderUser, *, ca_certs: Path | None = None) -> None:
-    """Remove the login; every session of it in Kibana sees nothing from its next question on. Not there is no error."""
-    delete_user(credentials, login, ca_certs)
-
-
-def delete_guest_role(
-    base_url: str, credentials: KibanaCredentials, user_id: str, *, ca_certs: Path | None = None
-) -> None:
+def delete_guest_role(base_url: str, credentials: KibanaCredentials, user_id: str) -> None:
     """What all guests of a person may, for when the person is deleted."""
-    with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
+    with Kibana(base_url, credentials) as kibana:
         kibana.call("DELETE", f"/api/security/role/{guest_role(user_id)}", absent_ok=True)

@@ -37,6 +37,7 @@ class ReaderUser(msgspec.Struct, frozen=True, kw_only=True):
     username: str
     password: SecretStr
     elasticsearch_url: str
+    ca_certs: Path | None = None
 
 
 class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ def provision_person(
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         done = _provision(kibana, wanted)
         if reader:
-            put_user(credentials, reader, done.role, person.display_name, ca_certs)
+            put_user(credentials, reader, done.role, person.display_name)
     return done
 
 
@@ -126,7 +127,7 @@ def delete_person(
     with Kibana(base_url, credentials, ca_certs=ca_certs) as kibana:
         kibana.check()
         if reader:
-            delete_user(credentials, reader, ca_certs)
+            delete_user(credentials, reader)
         kibana.call("DELETE", f"/api/security/role/{space}", absent_ok=True)
         kibana.call("DELETE", f"/api/spaces/space/{space}", absent_ok=True)
     log.info("removed a Kibana space and its role")
@@ -240,9 +241,9 @@ def _ndjson(objects: list[Json]) -> bytes:
     return "".join(text(one) + "\n" for one in objects).encode()
 
 
-def put_user(credentials: KibanaCredentials, reader: ReaderUser, role: str, name: str, ca_certs: Path | None) -> None:
+def put_user(credentials: KibanaCredentials, reader: ReaderUser, role: str, name: str) -> None:
     body = {"password": reader.password.get_secret_value(), "roles": [role], "full_name": name}
-    status = _security(credentials, reader, "PUT", body, ca_certs)
+    status = _security(credentials, reader, "PUT", body)
     if status >= 300:
         raise Misconfigured(
             f"Elasticsearch did not make the login {reader.username} (answer {status}); the dashboards are in place.",
@@ -250,8 +251,9 @@ def put_user(credentials: KibanaCredentials, reader: ReaderUser, role: str, name
         )
 
 
-def delete_user(credentials: KibanaCredentials, reader: ReaderUser, ca_certs: Path | None) -> None:
-    status = _security(credentials, reader, "DELETE", None, ca_certs)
+def delete_user(credentials: KibanaCredentials, reader: ReaderUser) -> None:
+    """Every session of it in Kibana sees nothing from its next question on. Not there is no error."""
+    status = _security(credentials, reader, "DELETE", None)
     if status >= 300 and status != 404:
         raise Misconfigured(
             f"Elasticsearch did not remove the login {reader.username} (answer {status}).",
@@ -259,11 +261,9 @@ def delete_user(credentials: KibanaCredentials, reader: ReaderUser, ca_certs: Pa
         )
 
 
-def _security(
-    credentials: KibanaCredentials, reader: ReaderUser, method: str, body: Json | None, ca_certs: Path | None
-) -> int:
+def _security(credentials: KibanaCredentials, reader: ReaderUser, method: str, body: Json | None) -> int:
     address = f"{reader.elasticsearch_url.rstrip('/')}/_security/user/{reader.username}"
-    verify = str(ca_certs) if ca_certs else True
+    verify = str(reader.ca_certs) if reader.ca_certs else True
     try:
         answer = requests.request(
             method,

@@ -1,13 +1,21 @@
 """The wall clock of a record: computed once, at ingest, so that no viewer's zone can ever shift a day."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from glucoflow.model.documents import TimeFields
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+Moment = TypeVar("Moment", time, int)
+
+
+def in_daily_span(moment: Moment, start: Moment, end: Moment) -> bool:
+    """Whether [start, end) of the local day holds a moment of it; the span may go over midnight."""
+    return start <= moment < end if start <= end else moment >= start or moment < end
 
 
 def epoch_ms(time: datetime) -> int:

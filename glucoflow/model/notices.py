@@ -134,9 +134,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way to one receiver, leased by whoever sends it now. `tries` counts the ones before."""
+    """A message on its way to one receiver, leased by whoever sends it now. `tries` counts the ones before.
+
+    `key` is the notice's: a newer message of the same one takes this one's place where it has not been read yet.
+    """
 
     id: str
+    key: str
     receiver_id: str
     channel: Channel
     cause: Cause

@@ -64,3 +64,8 @@ def signed(value: float, decimals: int = 1) -> Said:
     if float(text) == 0:
         return digits(text)
     return digits(f"+{text}" if value > 0 else f"−{text}")
+
+
+def by_comma(text: str) -> tuple[str, ...]:
+    """The words of a text that has several by comma."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())

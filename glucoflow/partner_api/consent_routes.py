@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from glucoflow.partner_api.oauth import AUTH_METHODS, OAuthServer, Said
 from glucoflow.partner_api.scopes import SCOPES, parts_of
 from glucoflow.service.visitors import Visitor
-from glucoflow.web.access import InServices, OurForm, Services, visitor_here
+from glucoflow.web.access import InServices, OurForm, Services, origin_of, visitor_here
 from glucoflow.web.security import HEADERS, host_ok, same_origin
 
 AUTHORIZE, TOKEN, REVOKE = "/oauth2/authorize", "/oauth2/token", "/oauth2/revoke"
@@ -90,7 +90,7 @@ async def revoke(server: InServer, asked: InSaid) -> Response:
 @router.get(METADATA, include_in_schema=False)
 def metadata(request: Request) -> Response:
     """RFC 8414."""
-    base = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    base = origin_of(request)
     body: dict[str, Any] = {
         "issuer": base,
         "authorization_endpoint": base + AUTHORIZE,

@@ -9,9 +9,8 @@ from glucoflow.api.access import Access, credentials_of
 from glucoflow.api.exchange import Asked, Refused
 from glucoflow.service.visitors import OPEN_HOME, Visitor
 from glucoflow.store import App, Person
-from glucoflow.store.audit import Deed
 from glucoflow.web.access import Services, address_of, services_of, visitor_here
-from glucoflow.web.audit_trail import note
+from glucoflow.web.audit_trail import tell
 from glucoflow.web.rights import part_of_shared
 from glucoflow.web.security import host_ok
 
@@ -87,9 +86,7 @@ def _note(request: Request, caller: Caller, person: Person) -> None:
     if caller.app is not None:
         request.app.state.access.trail.read(caller.app.name, person.id, DOOR, address_of(request))
     elif caller.visitor is not None and caller.visitor is not OPEN_HOME and not part_of_shared(request):
-        account = caller.visitor.account
-        deed = Deed(who=caller.visitor.name, action="looked at", what=DOOR, user_id=person.id)
-        note(request, msgspec.structs.replace(deed, account_id=account.id if account else None))
+        tell(request, caller.visitor, "looked at", DOOR, person.id)
 
 
 InPerson = Annotated[Person, Depends(person_of)]

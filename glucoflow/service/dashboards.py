@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import msgspec
+from pydantic import SecretStr
 
 from glucoflow.es.names import Names
 from glucoflow.kibana.api import KibanaCredentials
@@ -14,7 +15,7 @@ from glucoflow.languages import ENGLISH_TAG
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
 from glucoflow.provider import installed
 from glucoflow.service.runtime import Runtime
-from glucoflow.settings import KibanaSettings
+from glucoflow.settings import KibanaSettings, Settings
 from glucoflow.store import Person, Store
 
 
@@ -85,6 +86,16 @@ def delays_of(store: Store, user_id: str) -> dict[str, int]:
 
 def credentials_of(settings: KibanaSettings) -> KibanaCredentials:
     return KibanaCredentials(username=settings.user, password=settings.password)
+
+
+def kibana_login(settings: Settings, name: str, password: SecretStr = SecretStr("")) -> ReaderUser:
+    """A login of Kibana, which is made in Elasticsearch. Raises Misconfigured without its address."""
+    if settings.es.endpoint is None:
+        raise Misconfigured(
+            "Logins are made in Elasticsearch, and ES_ENDPOINT is not set.", remedy="Set it in .env, as for Kibana."
+        )
+    address = str(settings.es.endpoint).rstrip("/")
+    return ReaderUser(username=name, password=password, elasticsearch_url=address, ca_certs=settings.es.ca_certs)
 
 
 def kibana_address(settings: KibanaSettings) -> str:

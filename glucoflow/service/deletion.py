@@ -5,16 +5,15 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import msgspec
-from pydantic import SecretStr
 
 from glucoflow.es.provision import delete_user as delete_indices
 from glucoflow.es.run_metrics import forget
-from glucoflow.kibana.provision import ReaderUser, space_of
 from glucoflow.kibana.provision import delete_person as delete_dashboards
+from glucoflow.kibana.provision import space_of
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.model.person_id import fits, why_not
 from glucoflow.model.words import count
-from glucoflow.service.dashboards import credentials_of
+from glucoflow.service.dashboards import credentials_of, kibana_address, kibana_login
 from glucoflow.service.kibana_guests import delete_guests_of
 from glucoflow.service.maintenance import disconnect_person, nobodys
 from glucoflow.service.prefect_api import prefect_api
@@ -141,21 +140,21 @@ def _deleted(rt: Runtime, user_id: str) -> Receipt:
     )
 
 
+def _in_kibana(rt: Runtime, user_id: str) -> bool:
+    """Whether anything of this id can be in Kibana: some ids have no dashboards, or they are the operator's."""
+    return rt.settings.kibana.url is not None and why_not(user_id) is None
+
+
 def _delete_guests(rt: Runtime, user_id: str) -> int:
-    if rt.settings.kibana.url is None or why_not(user_id) is not None or rt.settings.es.endpoint is None:
-        return 0
-    return delete_guests_of(rt, user_id)
+    return delete_guests_of(rt, user_id) if _in_kibana(rt, user_id) and rt.settings.es.endpoint else 0
 
 
 def _delete_dashboards(rt: Runtime, user_id: str) -> bool:
-    kibana = rt.settings.kibana
-    if kibana.url is None or why_not(user_id) is not None:  # such an id has no dashboards, or they are the operator's
+    if not _in_kibana(rt, user_id):
         return False
-    endpoint = rt.settings.es.endpoint
-    login = endpoint and ReaderUser(
-        username=space_of(user_id), password=SecretStr(""), elasticsearch_url=str(endpoint).rstrip("/")
-    )
-    delete_dashboards(str(kibana.url), credentials_of(kibana), user_id, reader=login or None)
+    kibana = rt.settings.kibana
+    login = kibana_login(rt.settings, space_of(user_id)) if rt.settings.es.endpoint else None
+    delete_dashboards(kibana_address(kibana), credentials_of(kibana), user_id, reader=login)
     return True
 
 

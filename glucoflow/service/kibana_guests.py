@@ -1,12 +1,10 @@
 """Guests in Kibana brought up to date: those asked for are made, those whose time is over are removed."""
 
 import msgspec
-from pydantic import SecretStr
 
-from glucoflow.kibana.guests import delete_guest, delete_guest_role, put_guest
-from glucoflow.kibana.provision import ReaderUser
-from glucoflow.model.errors import Misconfigured
-from glucoflow.service.dashboards import credentials_of, kibana_address
+from glucoflow.kibana.guests import delete_guest_role, put_guest
+from glucoflow.kibana.provision import delete_user
+from glucoflow.service.dashboards import credentials_of, kibana_address, kibana_login
 from glucoflow.service.runtime import Runtime
 from glucoflow.store.kibana_guests import NewKibanaGuest
 
@@ -23,15 +21,12 @@ def bring_guests_up_to_date(rt: Runtime) -> GuestsDone:
 
     Who is to see nothing any more goes first.
     """
-    now, ended, asked = (
-        rt.clock(),
-        rt.store.kibana_guests.to_end(rt.clock()),
-        rt.store.kibana_guests.to_make(rt.clock()),
-    )
-    for guest in ended:
-        if guest.made_at is not None:
-            delete_guest(credentials_of(rt.settings.kibana), _login(rt, guest.id))
-        rt.store.kibana_guests.gone(guest.id, now)
+    now, guests = rt.clock(), rt.store.kibana_guests
+    ended = guests.to_end(now)
+    for guest in ended:  # those too that are not known to be made: who made one may have ended before noting it
+        delete_user(credentials_of(rt.settings.kibana), kibana_login(rt.settings, guest.id))
+        guests.gone(guest.id, now)
+    asked = guests.to_make(now)
     for new in asked:
         make_guest(rt, new)
     return GuestsDone(made=len(asked), removed=len(ended))
@@ -45,7 +40,7 @@ def make_guest(rt: Runtime, new: NewKibanaGuest) -> None:
         credentials_of(rt.settings.kibana),
         guest.user_id,
         rt.names.alias(guest.user_id),
-        _login(rt, guest.id, new.password),
+        kibana_login(rt.settings, guest.id, new.password),
         guest.name,
     )
     rt.store.kibana_guests.made(guest.id, rt.clock())
@@ -53,18 +48,9 @@ def make_guest(rt: Runtime, new: NewKibanaGuest) -> None:
 
 def delete_guests_of(rt: Runtime, user_id: str) -> int:
     """Every guest of a person and their role; how many logins."""
-    there = [one for one in rt.store.kibana_guests.list(user_id) if one.made_at and not one.gone_at]
+    there = [one for one in rt.store.kibana_guests.list(user_id) if not one.gone_at]
     for guest in there:
-        delete_guest(credentials_of(rt.settings.kibana), _login(rt, guest.id))
+        delete_user(credentials_of(rt.settings.kibana), kibana_login(rt.settings, guest.id))
         rt.store.kibana_guests.gone(guest.id, rt.clock())
     delete_guest_role(kibana_address(rt.settings.kibana), credentials_of(rt.settings.kibana), user_id)
-    return len(there)
-
-
-def _login(rt: Runtime, name: str, password: SecretStr = SecretStr("")) -> ReaderUser:
-    endpoint = rt.settings.es.endpoint
-    if endpoint is None:
-        raise Misconfigured(
-            "Logins are made in Elasticsearch, and ES_ENDPOINT is not set.", remedy="Set it in .env, as for Kibana."
-        )
-    return ReaderUser(username=name, password=password, elasticsearch_url=str(endpoint).rstrip("/"))
+    return sum(one.made_at is not None for one in there)

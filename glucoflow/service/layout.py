@@ -47,11 +47,13 @@ def share_indices(rt: Runtime, on_person: Callable[[int, int], None] = lambda _d
     provision(rt.client, rt.names)
     with translated("look for indices"):
         indices = all_indices(rt.client, rt.names)
-    own = [one for one in indices if one.alias is not None and rt.names.user_of(one.name) is not None]
+    own = [
+        (user_id, one)
+        for one in indices
+        if one.alias is not None and (user_id := rt.names.user_of(one.name)) is not None
+    ]
     documents, busy = 0, []
-    for number, index in enumerate(own):
-        user_id = rt.names.user_of(index.name)
-        assert user_id is not None  # noqa: S101 – for the type: chosen so
+    for number, (user_id, index) in enumerate(own):
         try:
             documents += _move(rt, index, user_id)
         except Retryable:

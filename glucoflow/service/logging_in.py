@@ -80,6 +80,14 @@ class LoggingIn:
         self._store.login_waits.succeeded(address, f"{account.id} code")
         return self._in(account, address, now)
 
+    def by_proof(self, account: LoginAccount | None, what: str, address: str, now: datetime) -> None:
+        """Note a log-in by another proof than a password, with whose account it is; None: it came to nothing."""
+        if account is None:
+            self._note("somebody", "failed to log in", address, now, None, what)
+            return
+        self._store.login_accounts.logged_in(account.id, now)
+        self._note(account.name, "logged in", address, now, account, what)
+
     def _by_site_password(self, password: SecretStr, address: str, now: datetime, wait: timedelta) -> Tried:
         expected = self._site_password
         given = password.get_secret_value().encode()
@@ -106,6 +114,7 @@ class LoggingIn:
         address: str,
         now: datetime,
         account: LoginAccount | None,
+        what: str = "",
     ) -> None:
         account_id = account.id if account else None
-        self._store.audit.add(Deed(who=who, action=action, account_id=account_id, place=place(address)), now)
+        self._store.audit.add(Deed(who=who, action=action, what=what, account_id=account_id, place=place(address)), now)

@@ -29,7 +29,7 @@ class _Counted(msgspec.Struct):
 
 
 class ProgramTrail:
-    """Kept by this process; the counts of a minute are lost where it is killed."""
+    """Kept by this process; the counts of a minute are lost where it is killed. Whoever ends it calls `flush`."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store

@@ -15,7 +15,7 @@ from glucoflow.es.thinning import thin_hourly
 from glucoflow.model.documents import Dataset
 from glucoflow.model.errors import Misconfigured
 from glucoflow.model.person_id import fits
-from glucoflow.model.words import count
+from glucoflow.model.words import by_comma, count
 from glucoflow.service.runtime import Runtime
 from glucoflow.settings import RetentionSettings
 
@@ -65,7 +65,7 @@ def rules_of(settings: RetentionSettings) -> Rules:
     """The rules that are set. Raises Misconfigured for a kind that there is not, or too few days."""
     known = {*get_args(Dataset), EVERYTHING, RUNS}
     days: dict[str, int] = {}
-    for part in filter(None, (one.strip() for one in settings.days.split(","))):
+    for part in by_comma(settings.days):
         kind, _, number = (text.strip() for text in part.partition("="))
         if kind not in known or not number.isdecimal() or int(number) < LEAST_DAYS:
             raise Misconfigured(

@@ -1,9 +1,10 @@
 """When to ask a provider again: spread out, off its nightly maintenance, and slower after failures."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
+from glucoflow.model.localtime import in_daily_span
 from glucoflow.provider import Polling
 
 FIRST_BACKOFF = timedelta(minutes=2)
@@ -50,7 +51,7 @@ def after_maintenance(polling: Polling, at: datetime, random: Random) -> datetim
     if polling.maintenance_start is None or polling.maintenance_end is None:
         return at
     local = at.astimezone(ZoneInfo(polling.zone))
-    if not _within(local.time(), polling.maintenance_start, polling.maintenance_end):
+    if not in_daily_span(local.time(), polling.maintenance_start, polling.maintenance_end):
         return at
     end = local.replace(
         hour=polling.maintenance_end.hour, minute=polling.maintenance_end.minute, second=0, microsecond=0
@@ -58,8 +59,3 @@ def after_maintenance(polling: Polling, at: datetime, random: Random) -> datetim
     if end <= local:  # it began before midnight
         end += timedelta(days=1)
     return (end + timedelta(minutes=10) * random.random()).astimezone(at.tzinfo)
-
-
-def _within(moment: time, start: time, end: time) -> bool:
-    """Whether a window, which may go over midnight, holds the moment."""
-    return start <= moment < end if start <= end else moment >= start or moment < end

@@ -167,11 +167,10 @@ def run_batch(rt: Runtime, connections: Sequence[Connection], job: Job, owner: s
     (Elasticsearch gone, say), those not yet begun are given back and the error is raised, once those under way ended.
     """
     try:
-        with (
-            gathered(rt.client, Table(rt.settings.sync.gather_seconds, len(connections), threads)) as (client, table),
-            ThreadPoolExecutor(max_workers=threads, thread_name_prefix="glucoflow") as pool,
-        ):
-            rt = replace(rt, client=client, queries=Queries(client, rt.names))
+        table = Table(rt.settings.sync.gather_seconds, len(connections), threads)
+        client = gathered(rt.client, table)
+        rt = replace(rt, client=client, queries=Queries(client, rt.names))
+        with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="glucoflow") as pool:
 
             def do(connection: Connection) -> Outcome:
                 with table.taking_part():

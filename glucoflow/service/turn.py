@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any
 
 from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
-from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unavailable, Unreadable
+from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable, Unavailable, Unreadable
 from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.provider import Connector, CredentialSource, Polling, Provider
 from glucoflow.reading import ConnectionStopped, KindStopped, Reader, unforeseen
 from glucoflow.service.destination import Destination
+from glucoflow.service.extents import Extents
 from glucoflow.service.jobs import MAIN, Job
-from glucoflow.service.provider_clock import AHEAD, checked_clock
+from glucoflow.service.provider_clock import checked_clock
+from glucoflow.service.renewing import never_asked_twice
 from glucoflow.service.run_metrics import RunUsage
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.uploading import Uploading
@@ -28,9 +29,6 @@ log = logging.getLogger(__name__)
 MARGIN = timedelta(minutes=15)
 """How much earlier than a sync's start the next one asks for what was changed: what is uploaded while it runs, or is
 just being worked on at the provider, is found then."""
-
-FRESH = timedelta(minutes=1)
-"""Credentials so old are new: a part that refuses them refuses more than them."""
 
 SAID_EVERY = timedelta(seconds=2)
 """How often the progress of a sync is written down: most are over before that."""
@@ -66,8 +64,7 @@ class Turn:
         self._provider: Provider[Any]
         self._polling: Polling
         self._ledger: StoreLedger = rt.store.ledger(connection.id, run.id, owner, scope=job.scope, lease_for=rt.lease)
-        self._extents_failed: dict[datetime | None, GlucoflowError] = {}
-        self._dated: dict[bool, list[datetime]] = {True: [], False: []}  # ends of ranges: of all, and of what changed
+        self._extents = Extents(connection.records_until, self._started)
         self._answered = False
         self._asked_to_wait = False
         self.deep = False
@@ -89,11 +86,7 @@ class Turn:
     @property
     def records_until(self) -> datetime | None:
         """The latest date among the account's records, where it is after now: as said in this turn, or before."""
-        now = self._started - self.clock_ahead
-        known = [] if self._dated[True] or self._connection.records_until is None else [self._connection.records_until]
-        return max(
-            (end for end in (*self._dated[True], *self._dated[False], *known) if end > now + AHEAD), default=None
-        )
+        return self._extents.ahead_of(self._started - self.clock_ahead)
 
     @property
     def newest_ms(self) -> int | None:
@@ -152,7 +145,7 @@ class Turn:
             self._polling = self._rt.providers.polling(provider, region)
             renew = self._rt.providers.renew(provider, region)
             source = self._rt.store.credentials.source(self._connection.id, renew, self._rt.clock)
-            self._credentials = _never_asked_twice(source, self._rt.clock)
+            self._credentials = never_asked_twice(source, self._rt.clock)
             return self._rt.providers.connector(
                 provider,
                 region,
@@ -186,9 +179,14 @@ class Turn:
     def _on_date(self, theirs: datetime) -> None:
         self.clock_ahead = checked_clock(self._rt.clock(), theirs, self._connection.provider)
 
+    @property
+    def _answers(self) -> bool:
+        """Whether the provider has answered in this turn."""
+        return self._answered or self._extents.answered
+
     def _is_to_be_left(self, kind: Kind) -> bool:
         """Whether a kind is not asked for now: nobody answers, or it stopped and its next try is still to come."""
-        if MAIN in self.stopped and not self._answered:
+        if MAIN in self.stopped and not self._answers:
             return True
         if sum(isinstance(error, Reauthorize) for error in self.stopped.values()) > 1:
             return True  # more than one part says no: it is the account that is shut
@@ -227,7 +225,7 @@ class Turn:
 
     def _finished(self, kind: Kind, window: Window, move: bool) -> None:
         """Where nobody could say how far back the records go, what is older is still to be read, and that is said."""
-        unknown = None if move else self._extents_failed.get(None)
+        unknown = None if move else self._extents.unknown
         if unknown is None:
             self._read_whole.append(kind)
         else:
@@ -276,12 +274,12 @@ class Turn:
             return Window(start, end) if start < end else None, True
         polling, deep = self._polling, self.deep
         if checkpoint is None:
-            extent = self._extent(connector, kind, None)
+            extent = self._extents.of(connector, kind, None)
             return plan(polling, extent, None, None, self._started, deep), extent is not None
         if deep:  # once a day all is looked at, for records from the future
-            self._extent(connector, kind, None)
+            self._extents.of(connector, kind, None)
         since = self._updated_since(kind)
-        updated = None if since is None else self._extent(connector, kind, since)
+        updated = None if since is None else self._extents.of(connector, kind, since)
         return plan(polling, None, updated, checkpoint, self._started, deep), True
 
     def _updated_since(self, kind: Kind) -> datetime | None:
@@ -289,30 +287,6 @@ class Turn:
         if since is None and self._connection.last_success_at is not None:
             since = self._connection.last_success_at - timedelta(hours=1)
         return None if since is None else min(since, self._started)
-
-    def _extent(self, connector: Connector, kind: Kind, since: datetime | None) -> Window | None:
-        """What the provider says it holds: a hint, without which the newest weeks can be read as well.
-
-        A call that failed is not repeated for the other kinds.
-        """
-        failed = self._extents_failed.get(since)
-        if failed is None:
-            try:
-                extent = connector.extent(kind, since)
-                self._answered = True
-                if extent is not None:
-                    self._dated[since is None].append(extent.end)
-                return extent
-            except (ConnectionStopped, Unavailable):
-                raise
-            except Misconfigured as error:
-                raise ConnectionStopped(error) from error
-            except Exception as raised:  # noqa: BLE001 – what a connector did not foresee costs its part, nothing else
-                failed = raised if isinstance(raised, GlucoflowError) else unforeseen(raised, f"asking for {kind}")
-                self._extents_failed[since] = failed
-        if isinstance(failed, Retryable) and failed.retry_after is not None:
-            raise KindStopped(self._started, failed)
-        return None
 
     def _parts(
         self,
@@ -324,7 +298,7 @@ class Turn:
     ) -> Parts:
         return Parts(
             kind=kind,
-            reader=Reader(connector, kind, self._started, answers=self._answered, narrow=narrow),
+            reader=Reader(connector, kind, self._started, answers=self._answers, narrow=narrow),
             enricher=self._destination.enricher(kind, window, self._provider.quirks),
             sink=self._destination.sink(self._ledger.hold),
             ledger=self._ledger,
@@ -365,24 +339,3 @@ def _older(error: GlucoflowError, title: str) -> Unreadable:
         f"{title} does not say how far back they go, so only the newest weeks were read. {error.message}",
         remedy=error.remedy,
     )
-
-
-def _never_asked_twice(source: CredentialSource, clock: Callable[[], datetime]) -> CredentialSource:
-    """What refuses credentials stops the connection for this turn: no other kind, and no retry, asks again. Those that
-    are a minute old are fresh: a second part that refuses them gets no others."""
-    renewed_at: datetime | None = None
-
-    def asked(force: bool) -> Credentials:
-        nonlocal renewed_at
-        fresh = renewed_at is not None and clock() - renewed_at < FRESH
-        try:
-            found = source(force and not fresh)
-        except Unavailable:
-            raise
-        except GlucoflowError as error:
-            raise ConnectionStopped(error) from error
-        if force and not fresh:
-            renewed_at = clock()
-        return found
-
-    return asked

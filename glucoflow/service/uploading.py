@@ -5,6 +5,7 @@ that counts no more is taken back. Nothing that came from the account's own prov
 from another way (a reading of the same moment, an event of the same second). Once a day what went here goes there too.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,24 +17,14 @@ from numpy.typing import NDArray
 
 from glucoflow.es.queries import only
 from glucoflow.es.scan import Hit, refresh, scan
-from glucoflow.model.documents import Dataset, Document, Source
+from glucoflow.model.documents import EVENT_DATASETS, Dataset, Document, Source
 from glucoflow.model.ingestion import Window
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.provider import Uploader
 from glucoflow.service.runtime import Runtime
 from glucoflow.store import Connection
 
-DATASETS: tuple[Dataset, ...] = (
-    "cgm.reading",
-    "cgm.calibration",
-    "glucose.fingerstick",
-    "insulin.bolus",
-    "insulin.basal",
-    "food",
-    "exercise",
-    "health",
-    "note",
-)
+DATASETS: tuple[Dataset, ...] = ("cgm.reading", "cgm.calibration", *EVENT_DATASETS)
 """What is uploaded. Settings, alerts and states of devices stay here."""
 
 AT_ONCE = 1_000
@@ -44,6 +35,7 @@ SAME_MS: Mapping[str, int] = {"cgm.reading": 150_000}
 """How near in time a record of the account's own is the same one: half the interval of a sensor, else the second."""
 
 WINDOW = timedelta(days=30)
+log = logging.getLogger(__name__)
 _source = msgspec.json.Decoder(Source)
 Times = Mapping[str, NDArray[np.int64]]
 
@@ -70,7 +62,7 @@ class Uploading:
         self._alias = rt.names.alias(connection.user_id)
         self._theirs = {"term": {"event.provider": connection.provider}}
 
-    def upload(self, now: datetime, deep: timedelta | None) -> Uploaded:
+    def upload(self, now: datetime, deep: timedelta | None) -> None:
         """What was written since the last time; with `deep`, what went in so long a time goes there too.
 
         Raises what the uploader and Elasticsearch raise; what went until then is remembered.
@@ -92,7 +84,7 @@ class Uploading:
             for window in Window(now - deep, now).split(WINDOW):
                 self._hold()
                 done.taken_back += self._uploader.keep_only(data_set, window, self._due(window))
-        return done
+        log.info("uploaded to %s", one.provider, extra={"counts": msgspec.structs.asdict(done)})
 
     def _changed(self, since: datetime | None) -> Iterable[Hit]:
         query = only(DATASETS)
@@ -123,7 +115,7 @@ class Uploading:
         """Documents from elsewhere whose moment came from the account just now."""
         if not came:
             return []
-        times = {name: np.sort(ms) for name, ms in _by_dataset(came).items()}
+        times = _by_dataset(came)
         found = self._found(came, [], [self._theirs])
         return [one.id for one in found if _is_near(one, times)]
 

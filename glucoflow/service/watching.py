@@ -5,11 +5,11 @@ the others did. What happens over time is told of the last hour, so that nothing
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -19,10 +19,10 @@ from glucoflow.model.ingestion import Counts
 from glucoflow.service.jobs import MAIN
 from glucoflow.service.overdue import OVERDUE, waiting
 from glucoflow.service.runtime import Runtime
-from glucoflow.store import Connection, Run
+from glucoflow.store import Connection
+from glucoflow.store.values import RunState
 
 HOUR = timedelta(hours=1)
-MOST_RUNS = 20_000
 
 
 class Watch:
@@ -33,9 +33,7 @@ class Watch:
 
     def metrics(self) -> bytes:
         """Prometheus's text. Raises Unavailable where the store does not answer."""
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Measured(list(_measured(self._rt))))
-        return generate_latest(registry)
+        return generate_latest(_Measured(list(_measured(self._rt))))
 
     def ready(self) -> dict[str, bool]:
         """Each part that is needed, and whether it does its work: the store, Elasticsearch, the schedule."""
@@ -80,7 +78,7 @@ def _measured(rt: Runtime) -> Iterator[Metric]:
     yield _gauge("build_info", "The version that runs.", ["version"], [((version("glucoflow"),), 1)])
     yield _gauge("people", "People of this installation.", [], [((), len(rt.store.people.list()))])
     yield from _of_connections(rt, connections, now)
-    yield from _of_runs(rt.store.runs.since(now - HOUR, MOST_RUNS))
+    yield from _of_runs(rt.store.runs.sums_since(now - HOUR))
     yield from _of_calls(rt, connections)
     yield from _of_queues(rt, now)
 
@@ -125,10 +123,10 @@ def _token(connection: Connection, now: datetime) -> str:
     return "expired" if connection.expires_at is not None and connection.expires_at <= now else "valid"
 
 
-def _of_runs(runs: Sequence[Run]) -> Iterator[Metric]:
-    states = Counter((run.flow, run.state) for run in runs)
-    yield _gauge("runs_last_hour", "Runs that began within the hour.", ["flow", "state"], states.items())
-    total = sum((run.counts for run in runs), Counts())
+def _of_runs(done: Mapping[tuple[str, RunState], tuple[int, Counts]]) -> Iterator[Metric]:
+    states = [(key, n) for key, (n, _) in done.items()]
+    yield _gauge("runs_last_hour", "Runs that began within the hour.", ["flow", "state"], states)
+    total = sum((counts for _, counts in done.values()), Counts())
     names = ("fetched", "created", "updated", "unchanged", "deleted", "rejected")
     counts = [((name,), getattr(total, name)) for name in names]
     yield _gauge("records_last_hour", "Records of these runs, by what became of them.", ["what"], counts)

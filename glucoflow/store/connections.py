@@ -1,26 +1,32 @@
 """Connections: a person's ways to their accounts at providers, how each is doing and when it is polled next."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
-import msgspec
-from pydantic import SecretStr
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, OtherAccount, Reauthorize, Rejected, Retryable
 from glucoflow.model.ingestion import Kind
 from glucoflow.store import accounts
+from glucoflow.store.connection_rows import (
+    connection_of,
+    disconnected,
+    locked,
+    put_credentials,
+    put_error,
+    still,
+    unknown_connection,
+)
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.owners import is_gone
 from glucoflow.store.people import unknown_person
 from glucoflow.store.refusals import judged, waves
 from glucoflow.store.tables import CheckpointRow, ConnectionRow, PersonRow, RejectedRecordRow
-from glucoflow.store.values import Checkpoint, Connection, ConnectionState, RefusalWave
+from glucoflow.store.values import Checkpoint, Connection, RefusalWave
 
 SYNC = "sync"
 """The checkpoints of the ordinary sync. A backfill has a scope of its own, so that it cannot make sync skip a span."""
@@ -170,7 +176,7 @@ class Connections:
         Nothing is kept if the connection is gone or `owner` (if given) no longer has its lease.
         """
         with self._database.write() as session:
-            row = _still(session, connection_id, owner)
+            row = still(session, connection_id, owner)
             if row is None:
                 return error
             told = error
@@ -199,7 +205,7 @@ class Connections:
         Nothing is kept, and False returned, if the connection is gone or `owner` (if given) no longer has its lease.
         """
         with self._database.write() as session:
-            row = _still(session, connection_id, owner)
+            row = still(session, connection_id, owner)
             if row is None:
                 return False
             row.last_success_at, row.failures = now, 0
@@ -235,7 +241,7 @@ class Connections:
     def note_uploaded(self, connection_id: str, data_set: str, until: datetime | None, owner: str) -> None:
         """What was written here `until` then is in the data set; nothing where `owner` no longer has the lease."""
         with self._database.write() as session:
-            row = _still(session, connection_id, owner)
+            row = still(session, connection_id, owner)
             if row is not None:
                 row.data_set, row.uploaded_until = data_set, until
 
@@ -260,110 +266,3 @@ class Connections:
                 )
                 for row in session.scalars(query)
             )
-
-
-def connection_of(row: ConnectionRow) -> Connection:
-    """The value of a row."""
-    return Connection(
-        id=row.id,
-        user_id=row.user_id,
-        provider=row.provider,
-        region=row.region,
-        state=cast("ConnectionState", row.state),
-        has_credentials=row.credentials is not None,
-        expires_at=row.expires_at,
-        last_error=row.last_error,
-        last_remedy=row.last_remedy,
-        last_error_at=row.last_error_at,
-        failures=row.failures,
-        last_success_at=row.last_success_at,
-        last_deep_at=row.last_deep_at,
-        next_poll_at=row.next_poll_at,
-        lease_owner=row.lease_owner,
-        lease_until=row.lease_until,
-        clock_ahead_s=row.clock_ahead_s,
-        records_until=row.records_until,
-        rank=row.rank,
-        known=_known(row),
-        uploads=row.uploads,
-        data_set=row.data_set,
-        uploaded_until=row.uploaded_until,
-        asks_account=row.account_found is not None,
-        created_at=row.created_at,
-    )
-
-
-def learn(row: ConnectionRow, learned: Mapping[str, datetime]) -> None:
-    """Keep what a page taught beside what is known; of each the earliest moment."""
-    known = _known(row)
-    found = {name: min(since, known.get(name, since)) for name, since in learned.items()}
-    if found.items() - known.items():
-        row.known = msgspec.json.encode(known | found, order="sorted").decode()
-
-
-def _known(row: ConnectionRow) -> dict[str, datetime]:
-    return msgspec.json.decode(row.known, type=dict[str, datetime]) if row.known else {}
-
-
-def locked(session: Session, connection_id: str) -> ConnectionRow:
-    """The row, locked to the end of the transaction. Raises Rejected if there is none."""
-    row = session.get(ConnectionRow, connection_id, with_for_update={"key_share": True})
-    if row is None:
-        raise unknown_connection()
-    return row
-
-
-def _still(session: Session, connection_id: str, owner: str | None) -> ConnectionRow | None:
-    row = session.get(ConnectionRow, connection_id, with_for_update={"key_share": True})
-    return row if row is not None and owner in (None, row.lease_owner) else None
-
-
-def unknown_connection() -> Rejected:
-    """The error for a connection that is not there (any more)."""
-    return Rejected("connection", "is not there; its person may have been deleted")
-
-
-def seal_credentials(credentials: Credentials, cipher: Cipher) -> bytes:
-    """What is stored of them: a JSON object of their values, encrypted. `expires_at` has a column of its own."""
-    plain = {name: value.get_secret_value() for name, value in credentials.values.items()}
-    return cipher.seal(msgspec.json.encode(plain, order="sorted"))
-
-
-def open_credentials(row: ConnectionRow, sealed: bytes, cipher: Cipher) -> Credentials:
-    """The credentials that `sealed` holds. Raises WrongKey naming whose they are."""
-    plain = cipher.open(sealed, whose(row), row.key_id)
-    values = msgspec.json.decode(plain, type=dict[str, str])
-    return Credentials(values={name: SecretStr(value) for name, value in values.items()}, expires_at=row.expires_at)
-
-
-def whose(row: ConnectionRow) -> str:
-    """How an error names a connection's credentials."""
-    return f"What opens the account of {row.user_id} at {row.provider}"
-
-
-def put_credentials(row: ConnectionRow, credentials: Credentials, cipher: Cipher, now: datetime) -> None:
-    """A fresh consent: the connection is well and due."""
-    row.credentials, row.key_id = seal_credentials(credentials, cipher), cipher.key_id
-    row.expires_at, row.refresh_intent_at = credentials.expires_at, None
-    row.credentials_version += 1
-    row.state, row.next_poll_at, row.failures = "connected", now, 0
-    row.refusals, row.refused_at, row.account_found = 0, None, None
-    row.last_error = row.last_remedy = row.last_error_at = None
-
-
-def disconnected(row: ConnectionRow) -> None:
-    """Without credentials, and nobody's."""
-    row.state = "disconnected"
-    row.credentials = row.key_id = None
-    row.expires_at = row.refresh_intent_at = row.next_poll_at = None
-    row.lease_owner = row.lease_until = row.account_found = None
-    row.credentials_version += 1
-
-
-def put_error(row: ConnectionRow, error: GlucoflowError, now: datetime) -> None:
-    """What went wrong; consent that is gone changes the state, and counts once however often it is noticed."""
-    row.last_error, row.last_remedy, row.last_error_at = error.message, error.remedy, now
-    if row.state == "connected":
-        row.failures += 1
-    if isinstance(error, Reauthorize) and row.state == "connected":
-        row.state = "needs_reauthorization"

@@ -5,7 +5,6 @@ target: all of it or nothing. Each table is compared by its number of rows and b
 does not depend on their order or on how a database writes a time.
 """
 
-import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Integer, Table, delete, func, insert, select, text
 
+from glucoflow.checksums import Sum
 from glucoflow.model.errors import Fatal, Misconfigured, Unavailable
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
@@ -29,7 +29,6 @@ from glucoflow.store.upgrade import ONE_AT_A_TIME, upgrade
 _ROWS_A_STEP = 500
 _SOMEBODYS = ("people", "login_accounts", "partners", "invites")
 """Tables in which somebody has a row as soon as an installation is used."""
-_MODULUS = 2**128
 _LOOKS, _LOOK_EVERY_S = 10, 0.2
 
 OnTable = Callable[[str, int], None]
@@ -78,11 +77,8 @@ def snapshot(source: Database, to: Path, cipher: Cipher) -> None:
     Raises Unavailable where it cannot be written, else as `copy_store`.
     """
     if source.is_postgres:
-        target = Database.in_file(to)
-        try:
+        with closing(Database.in_file(to)) as target:
             copy_store(source, target, cipher)
-        finally:
-            target.close()
         return
     with explained(), closing(sqlite3.connect(to)) as copy:
         to.chmod(0o600)
@@ -92,10 +88,10 @@ def snapshot(source: Database, to: Path, cipher: Cipher) -> None:
 
 def contents(connection: Connection, table: Table) -> CopiedTable:
     """Rows and checksum of a table as it is."""
-    seen = _Sum()
+    seen = Sum()
     for _ in _rows(connection, table, seen):
         pass
-    return CopiedTable(name=table.name, rows=seen.rows, checksum=seen.text())
+    return CopiedTable(name=table.name, rows=seen.n, checksum=seen.text())
 
 
 def refuse_used(connection: Connection) -> None:
@@ -117,39 +113,28 @@ def refuse_used(connection: Connection) -> None:
             )
 
 
-class _Sum:
-    """A checksum over rows in any order: their hashes, added."""
-
-    def __init__(self) -> None:
-        self.rows, self._sum = 0, 0
-
-    def add(self, row: Sequence[Any]) -> None:
-        line = msgspec.json.encode([one.isoformat() if isinstance(one, datetime) else one for one in row])
-        self.rows += 1
-        self._sum = (self._sum + int.from_bytes(hashlib.blake2b(line, digest_size=16).digest(), "big")) % _MODULUS
-
-    def text(self) -> str:
-        return f"{self._sum:032x}"
+def _line(row: Sequence[Any]) -> bytes:
+    return msgspec.json.encode([one.isoformat() if isinstance(one, datetime) else one for one in row])
 
 
 def _tables() -> Sequence[Table]:
     return Base.metadata.sorted_tables
 
 
-def _rows(connection: Connection, table: Table, seen: _Sum) -> Iterator[dict[str, Any]]:
+def _rows(connection: Connection, table: Table, seen: Sum) -> Iterator[dict[str, Any]]:
     names = [column.name for column in table.columns]
     for row in connection.execution_options(yield_per=_ROWS_A_STEP).execute(select(table)):
-        seen.add(row)
+        seen.add(_line(row))
         yield dict(zip(names, row, strict=True))
 
 
 def _carry(here: Connection, there: Connection, table: Table, on_table: OnTable) -> CopiedTable:
-    seen = _Sum()
+    seen = Sum()
     rows = _rows(here, table, seen)
     while part := list(islice(rows, _ROWS_A_STEP)):
         there.execute(insert(table), part)
-        on_table(table.name, seen.rows)
-    return CopiedTable(name=table.name, rows=seen.rows, checksum=seen.text())
+        on_table(table.name, seen.n)
+    return CopiedTable(name=table.name, rows=seen.n, checksum=seen.text())
 
 
 def _refuse_other_version(here: Connection) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import AnswerLost, GlucoflowError, Reauthorize, Unavailable
-from glucoflow.store.connections import locked, open_credentials, put_error, seal_credentials, unknown_connection
+from glucoflow.store.connection_rows import locked, open_credentials, put_error, seal_credentials, unknown_connection
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.refresh_lock import Turns

@@ -95,15 +95,13 @@ class Database:
     def back_up(self, copy: sqlite3.Connection) -> None:
         """An SQLite database as it is now, into another one, while others write."""
         with self._served(), self._engine.connect() as connection:
-            found = connection.connection.driver_connection
-            assert isinstance(found, sqlite3.Connection)  # noqa: S101 - of SQLite only
-            found.backup(copy)
+            connection.connection.backup(copy)
 
     def is_ours_alone(self) -> bool:
         """Whether nobody else has this SQLite file open: then, and only then, its journal can be another one."""
         self._engine.dispose()
         path = Path(self.url.database or "").resolve()
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as own:
+        with explained(), closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as own:
             own.execute("PRAGMA busy_timeout=500").close()
             try:
                 own.execute("PRAGMA journal_mode=DELETE").close()

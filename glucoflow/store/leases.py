@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from glucoflow.store.connections import connection_of
+from glucoflow.store.connection_rows import connection_of
 from glucoflow.store.database import Database
 from glucoflow.store.future import has_come
 from glucoflow.store.owners import is_gone

@@ -1,7 +1,6 @@
 """One connection's progress, as `ingest` sees it: checkpoint, counts and rejected records move in one transaction."""
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -13,7 +12,8 @@ from glucoflow.model.errors import GlucoflowError, Retryable
 from glucoflow.model.ingestion import Counts, Kind, RejectedRecord, Seen, Window
 from glucoflow.provider import Account
 from glucoflow.store import accounts, unread
-from glucoflow.store.connections import SYNC, learn
+from glucoflow.store.connection_rows import learn
+from glucoflow.store.connections import SYNC
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.future import FAR_AHEAD
@@ -127,12 +127,14 @@ class StoreLedger:
         What the page taught is kept with the connection, the earliest moment of each.
         """
         rows, known = sealed(rejected, kind, self._cipher), self._now_known()
-        with self._forgetting_unless_done(), self._database.write() as session:
+        gaps = self.unread(kind) if read is not None else ()
+        self._known = None  # until all of this is through
+        with self._database.write() as session:
             connection = self._held(session, now)
             self._add(session, counts, now)
             if to is not None:
                 self._move(session, kind, to, now)
-            if read is not None and known.of(kind):
+            if read is not None and gaps:
                 unread.close(session, connection.id, kind, read)
             ids = {"run_id": self._run_id, "connection_id": connection.id, "user_id": connection.user_id}
             if seen is not None:
@@ -143,8 +145,7 @@ class StoreLedger:
         known.has_rejected = known.has_rejected or bool(rows)
         if to is not None:
             known.moved(kind, to, now)
-        if read is not None and known.of(kind):
-            self._known = None
+        self._known = None if gaps else known
 
     def pass_over(self, kind: Kind, window: Window, error: GlucoflowError, to: datetime | None, now: datetime) -> None:
         """Remember a window that cannot be read, and move the checkpoint to `to`, beyond it."""
@@ -225,15 +226,6 @@ class StoreLedger:
                     has_rejected=session.scalar(select(RejectedRecordRow.id).filter_by(**mine).limit(1)) is not None,
                 )
         return self._known
-
-    @contextmanager
-    def _forgetting_unless_done(self) -> Iterator[None]:
-        """What is known is looked up anew where a transaction failed."""
-        try:
-            yield
-        except BaseException:
-            self._known = None
-            raise
 
     def _move(self, session: Session, kind: Kind, to: datetime, now: datetime) -> None:
         place = self._place(kind)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
 import msgspec
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.notices import Cause, Channel, Message, Outgoing, Standing, State
@@ -59,8 +59,7 @@ class Notices:
         first = self._database.insert(NoticeRow).values(key=key, user_id=user_id, cause=cause, times=0)
         with self._database.write() as session:
             session.execute(first.on_conflict_do_nothing(index_elements=["key"]))
-            row = session.get(NoticeRow, key, with_for_update=True, populate_existing=True)
-            assert row is not None  # noqa: S101 – for the type: it was just put there
+            row = session.get_one(NoticeRow, key, with_for_update=True, populate_existing=True)
             told = decide(_state(row))
             row.since, row.said_at = told.state.since, told.state.said_at
             row.times, row.acknowledged_at = told.state.times, told.state.acknowledged_at
@@ -68,16 +67,15 @@ class Notices:
             session.add_all(self._outgoing(key, one, told, now) for one in told.messages)
         return len(told.messages)
 
-    def state(self, user_id: str | None, cause: Cause) -> State:
-        """What is remembered of it."""
+    def states(self, user_id: str | None) -> dict[Cause, State]:
+        """What is remembered of each cause that was ever looked at."""
         with self._database.read() as session:
-            row = session.get(NoticeRow, key_of(user_id, cause))
-            return State() if row is None else _state(row)
+            rows = session.scalars(select(NoticeRow).where(_of(user_id))).all()
+            return {cast("Cause", row.cause): _state(row) for row in rows}
 
     def standing(self, user_id: str | None) -> tuple[Standing, ...]:
         """What was told or stands, the newest first."""
-        whose = NoticeRow.user_id.is_(None) if user_id is None else NoticeRow.user_id == user_id
-        query = select(NoticeRow).where(whose, or_(NoticeRow.since.is_not(None), NoticeRow.said_at.is_not(None)))
+        query = select(NoticeRow).where(_of(user_id), or_(NoticeRow.since.is_not(None), NoticeRow.said_at.is_not(None)))
         with self._database.read() as session:
             found = [
                 Standing(user_id=row.user_id, cause=cast("Cause", row.cause), **msgspec.structs.asdict(_state(row)))
@@ -170,6 +168,7 @@ class Notices:
         text = self._cipher.open(row.text, f"A message to {receiver.name}")
         return Outgoing(
             id=row.id,
+            key=row.notice_key,
             receiver_id=receiver.id,
             channel=cast("Channel", receiver.channel),
             cause=cast("Cause", notice.cause),
@@ -197,18 +196,12 @@ class Notices:
                 noted(session, found[0], error, now)
 
 
+def _of(user_id: str | None) -> ColumnElement[bool]:
+    return NoticeRow.user_id.is_(None) if user_id is None else NoticeRow.user_id == user_id
+
+
 def key_of(user_id: str | None, cause: Cause) -> str:
     return f"{user_id or ''}/{cause}"
-
-
-def rotate_messages(session: Session, cipher: Cipher, after: str, limit: int) -> tuple[int, str]:
-    """Some messages on their way, encrypted anew; how many, and the last one's id."""
-    row = NoticeMessageRow
-    query = select(row).where(row.id > after, row.done_at.is_(None)).order_by(row.id).limit(limit)
-    rows = session.scalars(query.with_for_update()).all()
-    for one in rows:
-        one.text = cipher.renew(one.text, f"The message {one.id}")
-    return len(rows), rows[-1].id if rows else after
 
 
 def _acknowledged(session: Session, key: str, since: datetime | None, now: datetime) -> bool:

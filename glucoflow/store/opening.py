@@ -2,20 +2,22 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import SecretStr
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from glucoflow.store.access_tables import KibanaGuestRow, LoginAccountRow
+from glucoflow.store import sealed
 from glucoflow.store.annotations import Exclusions, Protocols
 from glucoflow.store.apps import Apps
 from glucoflow.store.audit import Audit
 from glucoflow.store.backfills import Backfills
 from glucoflow.store.calls import Calls
-from glucoflow.store.connections import SYNC, Connections, whose
+from glucoflow.store.connection_rows import whose
+from glucoflow.store.connections import SYNC, Connections
 from glucoflow.store.credentials import CredentialStore, nothing_happens
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database, database_url, is_missing
@@ -28,19 +30,18 @@ from glucoflow.store.login_accounts import LoginAccounts
 from glucoflow.store.login_sessions import LoginSessions
 from glucoflow.store.login_waits import LoginWaits
 from glucoflow.store.migrate import CANARY, migrate
-from glucoflow.store.notice_tables import NoticeMessageRow, ReceiverRow
-from glucoflow.store.notices import Notices, rotate_messages
+from glucoflow.store.notices import Notices
 from glucoflow.store.oauth_states import OAuthStates
 from glucoflow.store.partners import Partners
 from glucoflow.store.passkeys import Passkeys
 from glucoflow.store.people import People
 from glucoflow.store.receipts import Receipts
-from glucoflow.store.receivers import Receivers, rotate_push_key, rotate_receivers
+from glucoflow.store.receivers import Receivers, rotate_push_key
 from glucoflow.store.rejected import RejectedRecords
 from glucoflow.store.runs import Runs
 from glucoflow.store.shares import Shares
 from glucoflow.store.spent import Spent
-from glucoflow.store.tables import ConnectionRow, MetaRow, RejectedRecordRow
+from glucoflow.store.tables import ConnectionRow, MetaRow
 from glucoflow.store.unread import UnreadWindows
 from glucoflow.store.values import Rotated
 
@@ -127,15 +128,15 @@ class Store:
         Afterwards the older keys can be dropped. `on_progress` is told how many values each step did.
         """
         connections = self._in_steps(self._rotate_connections, on_progress)
-        rejected = self._in_steps(self._rotate_rejected_records, on_progress)
-        second_factors = self._in_steps(self._rotate_second_factors, on_progress)
-        self._in_steps(lambda session, after: rotate_receivers(session, self._cipher, after, _ROWS_A_STEP), on_progress)
-        self._in_steps(lambda session, after: rotate_messages(session, self._cipher, after, _ROWS_A_STEP), on_progress)
-        self._in_steps(self._rotate_guests, on_progress)
+        done = {one.row: self._in_steps(partial(self._renew, one), on_progress) for one in sealed.ALL}
         with self._database.write() as session:
             rotate_push_key(session, self._cipher)
             session.merge(MetaRow(name=CANARY, value=self._cipher.canary()))
-        return Rotated(connections=connections, rejected_records=rejected, second_factors=second_factors)
+        return Rotated(
+            connections=connections,
+            rejected_records=done[sealed.REJECTED_RECORDS.row],
+            second_factors=done[sealed.SECOND_FACTORS.row],
+        )
 
     def close(self) -> None:
         """Give the database's connections back. On SQLite the file then holds everything, and can be copied alone."""
@@ -143,20 +144,13 @@ class Store:
 
     def encrypted(self) -> int:
         """How many values are encrypted: what a rotation may have to do."""
-        connection, account, guest = ConnectionRow, LoginAccountRow, KibanaGuestRow
-        questions = (
-            select(func.count()).where(connection.key_id.is_not(None)),
-            select(func.count()).select_from(RejectedRecordRow),
-            select(func.count()).where(account.totp_secret.is_not(None)),
-            select(func.count()).where(guest.password.is_not(None)),
-            select(func.count()).select_from(ReceiverRow),
-            select(func.count()).where(NoticeMessageRow.done_at.is_(None)),
-        )
+        connections = select(func.count()).where(ConnectionRow.key_id.is_not(None))
+        questions = (connections, *map(sealed.count, sealed.ALL))
         with self._database.read() as session:
             return sum(session.scalar(one) or 0 for one in questions)
 
-    def _in_steps(self, step: Callable[[Session, str], tuple[int, str]], on_progress: Callable[[int], None]) -> int:
-        total, after = 0, ""
+    def _in_steps(self, step: Callable[[Session, Any], tuple[int, Any]], on_progress: Callable[[int], None]) -> int:
+        total, after = 0, None
         while True:
             with self._database.write() as session:
                 done, after = step(session, after)
@@ -165,9 +159,9 @@ class Store:
             total += done
             on_progress(done)
 
-    def _rotate_connections(self, session: Session, after: str) -> tuple[int, str]:
+    def _rotate_connections(self, session: Session, after: str | None) -> tuple[int, str | None]:
         row = ConnectionRow
-        query = select(row).where(row.id > after, row.key_id != self._cipher.key_id).order_by(row.id)
+        query = select(row).where(row.id > (after or ""), row.key_id != self._cipher.key_id).order_by(row.id)
         rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update(key_share=True)).all()
         for found in rows:
             if found.credentials is not None:
@@ -175,31 +169,8 @@ class Store:
             found.key_id = self._cipher.key_id
         return len(rows), rows[-1].id if rows else after
 
-    def _rotate_second_factors(self, session: Session, after: str) -> tuple[int, str]:
-        row = LoginAccountRow
-        query = select(row).where(row.id > after, row.totp_secret.is_not(None)).order_by(row.id)
-        rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update(key_share=True)).all()
-        for found in rows:
-            if found.totp_secret is not None:
-                found.totp_secret = self._cipher.renew(found.totp_secret, f"The second factor of account {found.id}")
-        return len(rows), rows[-1].id if rows else after
-
-    def _rotate_guests(self, session: Session, after: str) -> tuple[int, str]:
-        row = KibanaGuestRow
-        query = select(row).where(row.id > after, row.password.is_not(None)).order_by(row.id)
-        rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update(key_share=True)).all()
-        for found in rows:
-            if found.password is not None:
-                found.password = self._cipher.renew(found.password, f"The password of the guest {found.id} in Kibana")
-        return len(rows), rows[-1].id if rows else after
-
-    def _rotate_rejected_records(self, session: Session, after: str) -> tuple[int, str]:
-        row = RejectedRecordRow
-        query = select(row).where(row.id > int(after or 0)).order_by(row.id)
-        rows = session.scalars(query.limit(_ROWS_A_STEP).with_for_update()).all()
-        for found in rows:
-            found.payload = self._cipher.renew(found.payload, f"The rejected record {found.id}")
-        return len(rows), str(rows[-1].id) if rows else after
+    def _renew(self, one: sealed.Sealed, session: Session, after: Any) -> tuple[int, Any]:
+        return sealed.renew(session, one, self._cipher, after, _ROWS_A_STEP)
 
 
 def open_store(

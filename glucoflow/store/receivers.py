@@ -1,13 +1,13 @@
 """Receivers of notices, with addresses that are secrets; the terms on which a person is told; the key of web push."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import cast
 
 import msgspec
 from pydantic import SecretStr
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
@@ -114,18 +114,20 @@ class Receivers:
                 raise unknown_person(user_id)
             session.merge(TermsRow(user_id=user_id, terms=msgspec.json.encode(terms).decode()))
 
-    def push_key(self, made: SecretStr) -> SecretStr:
-        """The private key of web push; `made` becomes it where there is none yet. Raises WrongKey."""
-        new = self._cipher.seal(made.get_secret_value().encode())
-        insert = self._database.insert(MetaRow).values(name=PUSH_KEY, value=new)
-        with self._database.write() as session:
-            session.execute(insert.on_conflict_do_nothing(index_elements=["name"]))
+    def push_key(self, make: Callable[[], SecretStr]) -> SecretStr:
+        """The private key of web push, made where there is none yet. Raises WrongKey."""
+        with self._database.read() as session:
             row = session.get(MetaRow, PUSH_KEY)
-            assert row is not None  # noqa: S101 – for the type: it was just put there
-            return SecretStr(self._cipher.open(row.value, "The key of web push").decode())
+        if row is None:
+            new = self._cipher.seal(make().get_secret_value().encode())
+            insert = self._database.insert(MetaRow).values(name=PUSH_KEY, value=new)
+            with self._database.write() as session:
+                session.execute(insert.on_conflict_do_nothing(index_elements=["name"]))
+                row = session.get_one(MetaRow, PUSH_KEY)
+        return SecretStr(self._cipher.open(row.value, "The key of web push").decode())
 
-    def _found(self, *where: object) -> tuple[Receiver, ...]:
-        query = select(ReceiverRow).where(*where).order_by(ReceiverRow.created_at, ReceiverRow.id)  # type: ignore[arg-type]
+    def _found(self, *where: ColumnElement[bool]) -> tuple[Receiver, ...]:
+        query = select(ReceiverRow).where(*where).order_by(ReceiverRow.created_at, ReceiverRow.id)
         with self._database.read() as session:
             return tuple(receiver_of(row) for row in session.scalars(query))
 
@@ -135,15 +137,6 @@ def noted(session: Session, receiver_id: str, error: str | None, now: datetime) 
     went = {"last_sent_at": now, "last_error": None, "last_error_at": None}
     values = went if error is None else {"last_error": error, "last_error_at": now}
     session.execute(update(ReceiverRow).where(ReceiverRow.id == receiver_id).values(**values))
-
-
-def rotate_receivers(session: Session, cipher: Cipher, after: str, limit: int) -> tuple[int, str]:
-    """Some addresses, encrypted anew; how many, and the last one's id."""
-    query = select(ReceiverRow).where(ReceiverRow.id > after).order_by(ReceiverRow.id).limit(limit)
-    rows = session.scalars(query.with_for_update()).all()
-    for row in rows:
-        row.address = cipher.renew(row.address, f"The receiver {row.name}")
-    return len(rows), rows[-1].id if rows else after
 
 
 def rotate_push_key(session: Session, cipher: Cipher) -> None:

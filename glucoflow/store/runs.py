@@ -97,11 +97,15 @@ class Runs:
                 raise _unknown()
             return _run(row)
 
-    def since(self, start: datetime, most: int) -> tuple[Run, ...]:
-        """Those that began then or later, the newest first, at most so many."""
-        query = select(RunRow).where(RunRow.started_at >= start).order_by(RunRow.started_at.desc()).limit(most)
+    def sums_since(self, start: datetime) -> dict[tuple[str, RunState], tuple[int, Counts]]:
+        """Of those that began then or later: how many, by flow and state, and what they did together."""
+        sums = [func.sum(getattr(RunRow, name)) for name in _COUNTS]
+        query = select(RunRow.flow, RunRow.state, func.count(), *sums).where(RunRow.started_at >= start)
         with self._database.read() as session:
-            return tuple(_run(row) for row in session.scalars(query))
+            return {
+                (flow, state): (n, Counts(**{name: int(one or 0) for name, one in zip(_COUNTS, each, strict=True)}))
+                for flow, state, n, *each in session.execute(query.group_by(RunRow.flow, RunRow.state))
+            }
 
     def list(
         self,

@@ -81,6 +81,11 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def origin_of(request: Request) -> str:
+    """These pages' own address, as whoever asks knows it: `https://glucose.example.org`."""
+    return f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
 def passkey_host(request: Request) -> str | None:
     """The name of these pages that passkeys are made for; None where they have none, at a bare address."""
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.said import said
 from glucoflow.store import AppRights, Person
-from glucoflow.web.access import InPerson, InServices, OurForm, Services
+from glucoflow.web.access import InPerson, InServices, OurForm, Services, origin_of
 from glucoflow.web.rights import CHANGE
 
 router = APIRouter()
@@ -36,7 +36,7 @@ def add(
 ) -> Response:
     """The only answer that ever holds the secret; it is not kept by the browser."""
     made = services.store.apps.add(person.id, name, rights, services.clock())
-    base = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    base = origin_of(request)
     # xDrip+ reads one address that holds the secret; all other apps have two fields.
     address = f"{request.url.scheme}://{made.secret}@{request.headers.get('host', '')}/api/v1/"
     scanned = json.dumps({"rest": {"endpoint": [address]}})  # what xDrip+ reads at Auto configure

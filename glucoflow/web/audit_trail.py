@@ -28,19 +28,27 @@ def is_told(request: Request, status: int) -> bool:
 
 
 def keep(request: Request) -> None:
-    """Keep what a visitor just did. A trail that cannot be written is logged and stops nobody."""
+    """Keep what a visitor just did."""
     who: Visitor = request.state.visitor
     route, user_id = _route(request), request.path_params.get("user_id")
-    services = services_of(request)
     try:
-        deed = Deed(
-            who=who.name,
-            action=_action(request.method, route),
-            what=_what(route, request.path_params),
-            user_id=user_id if user_id and services.store.people.find(user_id) else None,
-            account_id=who.account.id if who.account else None,
-            share_id=who.share.id if who.share else None,
-        )
+        known = user_id if user_id and services_of(request).store.people.find(user_id) else None
+    except GlucoflowError:
+        known = None
+    tell(request, who, _action(request.method, route), _what(route, request.path_params), known)
+
+
+def tell(request: Request, who: Visitor, action: Action, what: str, user_id: str | None) -> None:
+    """Keep what a visitor did. A trail that cannot be written is logged and stops nobody."""
+    deed = Deed(
+        who=who.name,
+        action=action,
+        what=what,
+        user_id=user_id,
+        account_id=who.account.id if who.account else None,
+        share_id=who.share.id if who.share else None,
+    )
+    try:
         note(request, deed)
     except GlucoflowError as error:
         log.warning("the audit trail could not be written: %s", type(error).__name__)

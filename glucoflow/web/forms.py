@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
+from math import isfinite
 from zoneinfo import available_timezones
 
 import msgspec
 
 from glucoflow.model.errors import Rejected
-from glucoflow.model.said import capital, said
+from glucoflow.model.said import said
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 
 
@@ -23,8 +24,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 def tried(form: str, values: Mapping[str, str], error: Rejected, fields: Mapping[str, str]) -> Tried:
     """`fields`: the form's own name for a field that the error names otherwise."""
-    reason = capital(error.reason)
-    return Tried(form=form, values=values, field=fields.get(error.field, error.field), message=reason)
+    return Tried(form=form, values=values, field=fields.get(error.field, error.field), message=error.reason)
 
 
 def day_of(field: str, text: str) -> date:
@@ -56,7 +56,10 @@ def number_of(field: str, text: str) -> float | None:
     if not text.strip():
         return None
     try:
-        return float(text.replace(",", "."))
+        value = float(text.replace(",", "."))
+        if not isfinite(value):
+            raise ValueError
+        return value
     except ValueError:
         raise Rejected(field, said("is no number")) from None
 

@@ -11,7 +11,7 @@ from glucoflow.service.inviting import USED_UP, Accepted, accept_with, accept_wi
 from glucoflow.store.audit import Deed
 from glucoflow.store.invites import NewInvite
 from glucoflow.store.login_sessions import Holder
-from glucoflow.web.access import InServices, OurForm, Services
+from glucoflow.web.access import InServices, OurForm, Services, origin_of
 from glucoflow.web.audit_trail import note
 from glucoflow.web.forms import Tried, tried
 from glucoflow.web.login_routes import let_in
@@ -68,7 +68,7 @@ def join(request: Request, services: InServices, token: str) -> Response:
 
 
 def invite_link(request: Request, made: NewInvite) -> str:
-    return f"{request.url.scheme}://{request.headers.get('host', '')}/invite/{made.token}"
+    return f"{origin_of(request)}/invite/{made.token}"
 
 
 def sent_by_mail(request: Request, services: Services, made: NewInvite) -> str | GlucoflowError:

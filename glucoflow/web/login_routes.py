@@ -13,7 +13,7 @@ from glucoflow.service.logging_in import CODE_WITHIN, Tried
 from glucoflow.service.visitors import is_open_home
 from glucoflow.store.login_sessions import SESSION_LASTS, Holder, Way
 from glucoflow.store.login_waits import place
-from glucoflow.web.access import InParts, OurForm, Services, address_of, local_path, passkey_host
+from glucoflow.web.access import InParts, OurForm, Services, address_of, local_path, origin_of, passkey_host
 from glucoflow.web.rights import OPEN, SIGNED_IN, visitor
 from glucoflow.web.security import SESSION_COOKIE
 
@@ -135,7 +135,7 @@ def _page(
 ) -> Response:
     values = {"wrong": wrong, "wait": wait, "late": late, "next": local_path(onward), "name": name, "halfway": halfway}
     host = passkey_host(request)
-    base = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    base = origin_of(request)
     response = parts.pages.render(
         request,
         "login.html",

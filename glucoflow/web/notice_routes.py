@@ -5,6 +5,7 @@ harm, as opening it only shows a button.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import time
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.errors import Rejected
-from glucoflow.model.notices import CAUSE_WORDS, GLUCOSE, OF_OPERATOR, OF_PERSON, USUAL, Cause, Terms
+from glucoflow.model.notices import CAUSE_WORDS, OF_OPERATOR, OF_PERSON, USUAL, Cause, Terms
 from glucoflow.model.said import joined, said
 from glucoflow.model.units import Unit, in_mg_dl, in_unit
 from glucoflow.service.notices.desk import Desk
@@ -27,6 +28,7 @@ LINK = "/notice/"
 
 Causes = Annotated[list[str] | None, Form()]
 Text = Annotated[str, Form()]
+Deed = Literal["test", "choose", "remove"]
 
 
 def _desk(services: Services) -> Desk:
@@ -50,12 +52,7 @@ def add(
     causes: Causes = None,
 ) -> Response:
     """A mail address, or one of Apprise; which ones are allowed is said in docs/security.md."""
-    try:
-        _desk(services).add(person.id, name, address, causes or (), operator=visitor(request).operator)
-    except Rejected as error:
-        # The address is a secret: it is in no page, not even in the one that says what is wrong with it.
-        return _page(request, services, person, tried("receiver", _entered(name, causes), error, {}))
-    return _back(person)
+    return _added(request, services, person, name, address, causes)
 
 
 @router.post("/people/{user_id}/notices/browser", dependencies=[CHANGE, OurForm])
@@ -119,20 +116,16 @@ def do(
     services: InServices,
     person: InPerson,
     receiver_id: str,
-    deed: Literal["test", "choose", "remove"],
+    deed: Deed,
     causes: Causes = None,
 ) -> Response:
     """Try a receiver, change what it is told of, or remove it."""
-    try:
-        went = _done(_desk(services), person.id, receiver_id, deed, causes)
-    except Rejected as error:
-        return _page(request, services, person, tried(receiver_id, {}, error, {"receiver": "causes"}))
-    return _page(request, services, person, tested=(receiver_id, went)) if deed == "test" else _back(person)
+    return _done(request, services, person, receiver_id, deed, causes)
 
 
 @router.get("/notices", dependencies=[OPERATE])
 def operators(request: Request, services: InServices) -> Response:
-    return _operators_page(request, services)
+    return _page(request, services, None)
 
 
 @router.post("/notices", dependencies=[OPERATE, OurForm])
@@ -140,11 +133,7 @@ def operators_add(
     request: Request, services: InServices, name: Text = "", address: Text = "", causes: Causes = None
 ) -> Response:
     """Any address that Apprise knows."""
-    try:
-        _desk(services).add(None, name, address, causes or (), operator=True)
-    except Rejected as error:
-        return _operators_page(request, services, tried("receiver", _entered(name, causes), error, {}))
-    return RedirectResponse("/notices", 303)
+    return _added(request, services, None, name, address, causes)
 
 
 @router.post("/notices/{receiver_id}/{deed}", dependencies=[OPERATE, OurForm])
@@ -152,16 +141,10 @@ def operators_do(
     request: Request,
     services: InServices,
     receiver_id: str,
-    deed: Literal["test", "choose", "remove"],
+    deed: Deed,
     causes: Causes = None,
 ) -> Response:
-    try:
-        went = _done(_desk(services), None, receiver_id, deed, causes)
-    except Rejected as error:
-        return _operators_page(request, services, tried(receiver_id, {}, error, {"receiver": "causes"}))
-    if deed == "test":
-        return _operators_page(request, services, tested=(receiver_id, went))
-    return RedirectResponse("/notices", 303)
+    return _done(request, services, None, receiver_id, deed, causes)
 
 
 @router.get(LINK + "{token}", dependencies=[OPEN])
@@ -177,20 +160,37 @@ def confirm(request: Request, services: InServices, token: str) -> Response:
     return _link_page(request, services, token)
 
 
+def _added(
+    request: Request, services: Services, person: Person | None, name: str, address: str, causes: list[str] | None
+) -> Response:
+    """Without a person it is the operator's own."""
+    try:
+        _desk(services).add(_id(person), name, address, causes or (), operator=visitor(request).operator)
+    except Rejected as error:
+        # The address is a secret: it is in no page, not even in the one that says what is wrong with it.
+        return _page(request, services, person, tried("receiver", _entered(name, causes), error, {}))
+    return _back(person)
+
+
 def _done(
-    desk: Desk,
-    user_id: str | None,
+    request: Request,
+    services: Services,
+    person: Person | None,
     receiver_id: str,
-    deed: Literal["test", "choose", "remove"],
+    deed: Deed,
     causes: list[str] | None,
-) -> str | None:
-    if deed == "test":
-        return desk.test(user_id, receiver_id)
-    if deed == "choose":
-        desk.choose(user_id, receiver_id, causes or ())
-    else:
-        desk.remove(user_id, receiver_id)
-    return None
+) -> Response:
+    desk, user_id = _desk(services), _id(person)
+    try:
+        if deed == "test":
+            return _page(request, services, person, tested=(receiver_id, desk.test(user_id, receiver_id)))
+        if deed == "choose":
+            desk.choose(user_id, receiver_id, causes or ())
+        else:
+            desk.remove(user_id, receiver_id)
+    except Rejected as error:
+        return _page(request, services, person, tried(receiver_id, {}, error, {"receiver": "causes"}))
+    return _back(person)
 
 
 def _link_page(request: Request, services: Services, token: str) -> Response:
@@ -212,57 +212,42 @@ def _link_page(request: Request, services: Services, token: str) -> Response:
 def _page(
     request: Request,
     services: Services,
-    person: Person,
+    person: Person | None,
     wrong: Tried | None = None,
     tested: tuple[str, str | None] | None = None,
 ) -> Response:
-    desk, unit = _desk(services), unit_of(request, person)
-    terms = desk.terms(person.id)
+    """A person's page, or the operator's."""
+    desk, user_id = _desk(services), _id(person)
     return services.pages.render(
         request,
-        "notices.html",
+        "notices_operator.html" if person is None else "notices.html",
         services.clock(),
         422 if wrong else 200,
-        person=person,
-        unit=unit,
-        current="notices",
-        receivers=desk.receivers(person.id),
-        standing=desk.standing(person.id),
-        terms=terms,
-        falling=in_unit(terms.falling, unit),
-        push_key=desk.push_key(),
-        live=", ".join(desk.live),
-        known=OF_PERSON,
-        glucose_causes=GLUCOSE,
-        usual=USUAL,
+        receivers=desk.receivers(user_id),
+        standing=desk.standing(user_id),
+        known=OF_OPERATOR if person is None else OF_PERSON,
+        usual=OF_OPERATOR if person is None else USUAL,
         cause_words=CAUSE_WORDS,
         told_of=_told_of,
-        base=f"/people/{person.id}/notices",
+        base=_base(person),
         tested=tested,
         tried=wrong,
+        **({} if person is None else _of_person(request, desk, person)),
     )
 
 
-def _operators_page(
-    request: Request, services: Services, wrong: Tried | None = None, tested: tuple[str, str | None] | None = None
-) -> Response:
-    desk = _desk(services)
-    return services.pages.render(
-        request,
-        "notices_operator.html",
-        services.clock(),
-        422 if wrong else 200,
-        receivers=desk.receivers(None),
-        standing=desk.standing(None),
-        known=OF_OPERATOR,
-        glucose_causes=(),
-        usual=OF_OPERATOR,
-        cause_words=CAUSE_WORDS,
-        told_of=_told_of,
-        base="/notices",
-        tested=tested,
-        tried=wrong,
-    )
+def _of_person(request: Request, desk: Desk, person: Person) -> dict[str, object]:
+    """What a person's page has beside."""
+    unit, terms = unit_of(request, person), desk.terms(person.id)
+    return {
+        "person": person,
+        "unit": unit,
+        "current": "notices",
+        "terms": terms,
+        "falling": in_unit(terms.falling, unit),
+        "push_key": desk.push_key(),
+        "live": ", ".join(desk.live),
+    }
 
 
 def _told_of(causes: Sequence[Cause]) -> str:
@@ -307,11 +292,20 @@ def _minute(field: str, text: str) -> int | None:
     """A time of the day as a browser sends it, in minutes; None for nothing."""
     if not text.strip():
         return None
-    hours, _, minutes = text.partition(":")
-    if not (hours.isdecimal() and minutes[:2].isdecimal()):
-        raise Rejected(field, said("is a time of the day"))
-    return int(hours) * 60 + int(minutes[:2])
+    try:
+        at = time.fromisoformat(text.strip())
+    except ValueError:
+        raise Rejected(field, said("is a time of the day")) from None
+    return at.hour * 60 + at.minute
 
 
-def _back(person: Person) -> RedirectResponse:
-    return RedirectResponse(f"/people/{person.id}/notices", 303)
+def _id(person: Person | None) -> str | None:
+    return None if person is None else person.id
+
+
+def _base(person: Person | None) -> str:
+    return "/notices" if person is None else f"/people/{person.id}/notices"
+
+
+def _back(person: Person | None) -> RedirectResponse:
+    return RedirectResponse(_base(person), 303)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from glucoflow.model.errors import Misconfigured, Reauthorize, Retryable
 from glucoflow.model.said import joined, said
 from glucoflow.store import Person
-from glucoflow.web.access import InParts, Services
+from glucoflow.web.access import InParts, Services, origin_of
 from glucoflow.web.browser_bond import LONGEST_CODE, SignIn, tag_of
 from glucoflow.web.rights import SIGNED_IN, visitor
 
@@ -48,7 +48,7 @@ def leave(request: Request, parts: Services, person: Person, provider: str) -> R
         host=urlsplit(leaving.address).netloc,
         address=leaving.address,
         back_at=other_loopback(leaving.back_at, here),
-        base=f"{request.url.scheme}://{here}",
+        base=origin_of(request),
         same_port=urlsplit(leaving.back_at).port == urlsplit(f"//{here}").port,
     )
     parts.bond.tie(request, answer, SignIn(leaving.state), now)

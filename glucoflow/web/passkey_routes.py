@@ -13,13 +13,11 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import SecretStr
 
 from glucoflow.model.errors import Rejected
-from glucoflow.model.said import said
+from glucoflow.model.said import capital, said
 from glucoflow.service.passkeys import AskedOf, Place, account_proven, ask_for_log_in, ask_for_new, keep_new
-from glucoflow.store.audit import Deed
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.login_waits import place as place_of_address
-from glucoflow.web.access import InServices, OurForm, Services, address_of, passkey_host
-from glucoflow.web.audit_trail import note
+from glucoflow.web.access import InServices, OurForm, Services, address_of, origin_of, passkey_host
 from glucoflow.web.forms import tried
 from glucoflow.web.login_routes import let_in, login_answer
 from glucoflow.web.own_account import account_page, own_account, proven
@@ -56,7 +54,7 @@ def begin_new(
     try:
         proven(request, services, own, current)
     except Rejected as error:
-        return JSONResponse({"error": language_of(request).of(f"{error.field}: {error.reason}")}, 422)
+        return JSONResponse({"error": str(capital(language_of(request).of(error.reason)))}, 422)
     return _asked(request, services, ask_for_new(services.store, own, _place(request)), own.id)
 
 
@@ -119,18 +117,16 @@ def log_in(
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
 ) -> Response:
     """A key with its finger or PIN is two factors, so no code is asked for."""
-    now, where = services.clock(), place_of_address(address_of(request))
+    now, address = services.clock(), address_of(request)
     try:
         challenge = _challenge(request, services, None)
     except Rejected:
         return _done(login_answer(request, services, next, late=True), services)
     account = account_proven(services.store, _place(request), challenge, answer, now)
+    services.logging_in.by_proof(account, "passkey", address, now)
     if account is None:
-        log.warning("a log-in from %s failed: wrong passkey", where)
-        note(request, Deed(who="somebody", action="failed to log in", what="passkey"))
+        log.warning("a log-in from %s failed: wrong passkey", place_of_address(address))
         return _done(login_answer(request, services, next, no_passkey=True), services)
-    services.store.login_accounts.logged_in(account.id, now)
-    note(request, Deed(who=account.name, action="logged in", what="passkey", account_id=account.id))
     return _done(let_in(request, services, Holder(account_id=account.id), next, way="passkey"), services)
 
 
@@ -138,7 +134,7 @@ def _place(request: Request) -> Place:
     host = passkey_host(request)
     if host is None:
         raise HTTPException(409, BY_NAME)
-    return Place(host=host, origin=f"{request.url.scheme}://{request.headers.get('host', '')}")
+    return Place(host=host, origin=origin_of(request))
 
 
 def _asked(request: Request, services: Services, asked: AskedOf, account: str | None) -> Response:

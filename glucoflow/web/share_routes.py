@@ -16,7 +16,7 @@ from glucoflow.store.invites import Asked, NewInvite
 from glucoflow.store.kibana_guests import NewKibanaGuest
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.shares import NewShare
-from glucoflow.web.access import InPerson, InServices, OurForm, Services
+from glucoflow.web.access import InPerson, InServices, OurForm, Services, origin_of
 from glucoflow.web.accounts_routes import NOT_YET
 from glucoflow.web.audit_trail import note
 from glucoflow.web.forms import Tried, day_of, tried
@@ -183,7 +183,7 @@ def _page(
     now = services.clock()
     services.programs.flush()
     today = now.astimezone(ZoneInfo(person.zone)).date()
-    link = f"{request.url.scheme}://{request.headers.get('host', '')}/share/{shared.token}" if shared else ""
+    link = f"{origin_of(request)}/share/{shared.token}" if shared else ""
     mailed: str | GlucoflowError = sent_by_mail(request, services, invited) if invited else ""
     return services.pages.render(
         request,

@@ -18,11 +18,9 @@ from glucoflow.model.errors import Reauthorize, Rejected, Retryable
 from glucoflow.model.said import said
 from glucoflow.service.inviting import USED_UP
 from glucoflow.service.openid import OpenId, SignedOn, UnderWay
-from glucoflow.service.signing_on import Recognised, recognise
-from glucoflow.store.audit import Deed
-from glucoflow.store.login_accounts import LoginAccount
+from glucoflow.service.signing_on import recognise
 from glucoflow.store.login_sessions import Holder
-from glucoflow.web.access import InServices, OurForm, Services, local_path
+from glucoflow.web.access import InServices, OurForm, Services, address_of, local_path, origin_of
 from glucoflow.web.audit_trail import note
 from glucoflow.web.forms import tried
 from glucoflow.web.invite_routes import first_page, joined
@@ -132,9 +130,9 @@ def _let_in(request: Request, services: Services, begun: Begun, who: SignedOn) -
         if refused.field == "invitation":
             raise HTTPException(410, f"This invitation {USED_UP}.") from None
         raise
+    services.logging_in.by_proof(found.account, "sign-on", address_of(request), now)
     if found.account is None:
         log.warning("a sign-on of somebody who has no account here was refused")
-        note(request, Deed(who="somebody", action="failed to log in", what="sign-on"))
         return _problem(
             request,
             services,
@@ -142,18 +140,10 @@ def _let_in(request: Request, services: Services, begun: Begun, who: SignedOn) -
             said("Ask whoever runs this for an invitation. If you have an account, log in and bind it on your page."),
             403,
         )
-    services.store.login_accounts.logged_in(found.account.id, now)
-    note(request, _logged_in(found.account))
     if found.accepted is not None:
         note(request, joined(found.accepted))
-    onward = _onward(services, begun, found)
+    onward = begun.onward if found.accepted is None else first_page(services, found.accepted)
     return let_in(request, services, Holder(account_id=found.account.id), onward, way="sign-on")
-
-
-def _onward(services: Services, begun: Begun, found: Recognised) -> str:
-    if found.accepted is not None:
-        return first_page(services, found.accepted)
-    return begun.onward
 
 
 def _bound(request: Request, services: Services, account_id: str, who: SignedOn) -> Response:
@@ -168,13 +158,9 @@ def _bound(request: Request, services: Services, account_id: str, who: SignedOn)
     return RedirectResponse("/account?changed=signon", 303)
 
 
-def _logged_in(account: LoginAccount) -> Deed:
-    return Deed(who=account.name, action="logged in", what="sign-on", account_id=account.id)
-
-
 def _leave(request: Request, services: Services, **about: str | None) -> Response:
     provider = _provider(services)
-    back_at = services.options.sign_on_back or f"{request.url.scheme}://{request.headers.get('host', '')}{BACK}"
+    back_at = services.options.sign_on_back or f"{origin_of(request)}{BACK}"
     try:
         address, under_way = provider.begin(back_at)
     except Retryable as away:

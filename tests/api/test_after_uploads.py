@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from glucoflow.api.site import Site, open_site
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.service.after_uploads import AfterUploads
+from glucoflow.service.program_trail import ProgramTrail
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.store import App
 from tests.flows.conftest import settings_of
@@ -31,7 +32,7 @@ def rt(elasticsearch_node: Node, tmp_path: Path) -> Iterator[Runtime]:
 
 
 def site_of(rt: Runtime, after: AfterUploads) -> tuple[Site, App]:
-    site = open_site(rt.store, rt.client, rt.names, SecretStr("x"), rt.clock, after)
+    site = open_site(rt.store, rt.client, rt.names, SecretStr("x"), rt.clock, ProgramTrail(rt.store, rt.clock), after)
     return site, rt.store.apps.add("anna", "xDrip+", "both", END).app
 
 

@@ -14,7 +14,8 @@ from glucoflow.backup import contents
 from glucoflow.backup.contents import Counted, Ending, Manifest, Writing, understood, writing
 from glucoflow.backup.kept_settings import PLACES, as_restored, kept_settings, variables
 from glucoflow.backup.restoring import look_into
-from glucoflow.es.copies import Line, Tally
+from glucoflow.checksums import Sum
+from glucoflow.es.copies import Line, content
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.store.migrate import HEAD
 
@@ -38,9 +39,9 @@ def look(file: io.BytesIO) -> tuple[Manifest, Any]:
 
 
 def whole(made: Writing) -> None:
-    tally = Tally()
+    tally = Sum()
     for line in LINES:
-        tally.add(line)
+        tally.add(content(line))
     made.add_json(contents.MANIFEST, MANIFEST)
     made.add_lines("documents/anna/", LINES)
     made.add_json("documents/anna/tally.json", Counted(documents=3, checksum=tally.text()))

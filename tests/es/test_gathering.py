@@ -33,7 +33,7 @@ def people(es: Elasticsearch, provisioned: Names) -> Iterator[Names]:
 
 
 @pytest.fixture
-def at_once(through: Elasticsearch) -> Iterator[Callable[..., list[Any]]]:
+def at_once(through: Elasticsearch) -> Callable[..., list[Any]]:
     """Runs something for each of the people at the same moment; an error is an answer too."""
     table = Table(linger_s=60)  # so long that only gathering all of them ends the wait
     start = threading.Barrier(len(PEOPLE))
@@ -50,8 +50,8 @@ def at_once(through: Elasticsearch) -> Iterator[Callable[..., list[Any]]]:
         with ThreadPoolExecutor(len(PEOPLE)) as pool:
             return list(pool.map(one, PEOPLE))
 
-    with gathered(through, table) as (client, _):
-        yield run
+    client = gathered(through, table)
+    return run
 
 
 def items(person: str, count: int) -> list[Item]:
@@ -135,6 +135,7 @@ def test_a_broken_connection_is_everybodys(people: Names, proxy: Proxy, at_once:
 
 
 def test_who_is_alone_waits_for_nobody(people: Names, proxy: Proxy, through: Elasticsearch) -> None:
-    with gathered(through, Table(linger_s=60)) as (client, table), table.taking_part():
-        refresh(client, people.alias("ann"))
+    table = Table(linger_s=60)
+    with table.taking_part():
+        refresh(gathered(through, table), people.alias("ann"))
     assert proxy.paths == [f"/{people.alias('ann')}/_refresh?ignore_unavailable=true"]

@@ -8,7 +8,7 @@ from elasticsearch import Elasticsearch
 
 from glucoflow.es.names import Names
 from glucoflow.es.provision import provision
-from glucoflow.es.retention import delete_before
+from glucoflow.es.retention import delete_kind
 from glucoflow.es.run_metrics import (
     ConnectionFields,
     DiskFields,
@@ -74,7 +74,7 @@ def test_only_what_is_older_goes(es: Elasticsearch, names: Names, sink: Elastics
     made = documents(300)
     sink.write(made, [], NOW)
     es.indices.refresh(index=names.alias("ann"))
-    assert delete_before(es, names, "ann", START + timedelta(minutes=500), NOW) == 100
+    assert delete_kind(es, names, "ann", None, START + timedelta(minutes=500), NOW) == 100
     es.indices.refresh(index=names.alias("ann"))
     assert [hit.id for hit in scan(es, names.alias("ann"))] == [document.id for document in made[100:]]
-    assert delete_before(es, names, "nobody", NOW, NOW) == 0
+    assert delete_kind(es, names, "nobody", None, NOW, NOW) == 0

@@ -15,7 +15,7 @@ from glucoflow.es.migrate import migrate, move_to_shared
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user, ensure_index, provision
 from glucoflow.es.queries import Queries
-from glucoflow.es.retention import delete_before
+from glucoflow.es.retention import delete_kind
 from glucoflow.es.scan import refresh, scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.es.sizes import sizes
@@ -87,7 +87,7 @@ def test_who_goes_leaves_nothing_and_takes_nothing_along(es: Elasticsearch, shar
     with pytest.raises(NotFoundError):
         es.search(index=shared.alias("ben"))
     assert [len(held(es, shared, one)) for one in ("ann", "cleo")] == [5, 5]
-    assert delete_before(es, shared, "ann", START.replace(year=2027), NOW) == 5
+    assert delete_kind(es, shared, "ann", None, START.replace(year=2027), NOW) == 5
     assert [len(held(es, shared, one)) for one in ("ann", "cleo")] == [0, 5]
 
 

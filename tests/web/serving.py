@@ -169,7 +169,8 @@ def site(
             watch=Watch(rt),
             request_guests=lambda: synced.append("guests in Kibana"),
         )
-        apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC))
+        trail = app.state.services.programs
+        apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC), trail)
         served = whole_site(app, apps, Queries(client, names))
         with _running(uvicorn.Server(uvicorn.Config(served, log_level="warning", ws="wsproto")), listening):
             yield Site(

@@ -154,9 +154,9 @@ def test_a_link_is_seen_by_a_press_and_not_by_opening_it(
             assert "Anna: low" in unescape(page.text)
             assert "I have seen it" in page.text
         assert nobody.post("/notice/tok").status_code == 403, "without the token of a form of ours"
-        assert home.store.notices.state("anna", "low").acknowledged_at is None
+        assert home.store.notices.states("anna")["low"].acknowledged_at is None
         assert "Seen." in nobody.send_form("/notice/tok").text
-        assert home.store.notices.state("anna", "low").acknowledged_at is not None
+        assert home.store.notices.states("anna")["low"].acknowledged_at is not None
         assert nobody.get("/notice/other").status_code == 404
     assert "nothing more is said until it is over" in visitors["Anna"].get("/people/anna/notices").text
     home.store.receivers.remove(one.id)

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from glucoflow.model.errors import Rejected
 from glucoflow.model.notices import Channel
 from glucoflow.model.said import said
+from glucoflow.model.words import by_comma
 from glucoflow.settings import NoticeSettings
 
 if TYPE_CHECKING:  # half a second, and a hundred modules, for whoever sends
@@ -46,7 +47,7 @@ def place_of(text: str, settings: NoticeSettings, *, mail: bool, operator: bool)
     if plugin is None:
         raise Rejected("address", said("is none that Apprise understands; its documentation lists them by service"))
     if not operator and not _fixed(plugin, text, settings):
-        known = ", ".join(_listed(settings.services))
+        known = ", ".join(by_comma(settings.services))
         raise Rejected("address", said("of this kind only the operator can add; you can use %(known)s", known=known))
     return Place(channel="service", address=SecretStr(text), shown=_shown(plugin, text))
 
@@ -85,7 +86,7 @@ def _mail(text: str, mail: bool) -> Place:
 
 def _fixed(plugin: "NotifyBase", text: str, settings: NoticeSettings) -> bool:
     """Whether it is of a service that people may use, at its own host, with no option beside."""
-    if not names_of(plugin) & set(_listed(settings.services)) or "?" in text:
+    if not names_of(plugin) & set(by_comma(settings.services)) or "?" in text:
         return False
     return getattr(plugin, "mode", "cloud") != "private"  # ntfy's word for a server of one's own
 
@@ -102,7 +103,3 @@ def names_of(plugin: "NotifyBase") -> set[str]:
 def _shown(plugin: "NotifyBase", text: str) -> str:
     end = text.rstrip("/")[-2:] if len(text) > 20 else ""
     return f"{plugin.service_name} …{end}"
-
-
-def _listed(text: str) -> list[str]:
-    return [one.strip() for one in text.split(",") if one.strip()]

@@ -53,7 +53,7 @@ class Desk:
 
     def push_key(self) -> str:
         """What a browser subscribes with."""
-        return public_key(self._rt.store.receivers.push_key(new_key()))
+        return public_key(self._rt.store.receivers.push_key(new_key))
 
     @property
     def live(self) -> list[str]:

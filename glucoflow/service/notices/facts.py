@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-from glucoflow.es.answers import moment
 from glucoflow.es.client import check
 from glucoflow.es.overview import Overview, overview_aggs, overview_of
 from glucoflow.es.queries import MOST_ROWS, only
@@ -163,11 +162,7 @@ def _silent(rt: Runtime, person: Person, connections: Sequence[Connection], term
 def _newest(rt: Runtime, user_id: str, now: datetime) -> datetime | None:
     """Not one from the future: a clock that is wrong would hide that nothing comes. What was just written counts."""
     refresh(rt.client, rt.names.alias(user_id))
-    body = {
-        "query": only(["cgm.reading"], end=now + timedelta(minutes=5), superseded=False),
-        "aggs": {"last": {"max": {"field": "@timestamp"}}},
-    }
-    return moment(rt.queries.aggregate(user_id, body).get("aggregations", {}).get("last"))
+    return rt.queries.newest(user_id, end=now + timedelta(minutes=5))
 
 
 def _rejected(rt: Runtime, user_id: str | None, said_at: datetime | None, now: datetime) -> Finding:

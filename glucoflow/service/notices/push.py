@@ -2,23 +2,26 @@
 
 import base64
 import binascii
+import hashlib
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
+from glucoflow.bounded_http import bounded_session
+from glucoflow.http import is_loopback
 from glucoflow.model.errors import Rejected
 from glucoflow.model.notices import Message
 from glucoflow.model.said import said
+from glucoflow.model.words import by_comma
+from glucoflow.provider import Limits
 from glucoflow.service.notices.addresses import Place
 from glucoflow.settings import NoticeSettings
 
-ANSWER_WITHIN = 10.0
+LIMITS = Limits(connect_s=5.0, read_s=10.0, answer_s=10.0, max_bytes=2**16)
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -61,11 +64,9 @@ def place_of_browser(text: str, settings: NoticeSettings) -> Place:
         raise Rejected("subscription", said("is none that a browser gave")) from None
     where = urlsplit(found.endpoint)
     host = (where.hostname or "").lower()
-    hosts = [one.strip() for one in settings.push_hosts.split(",") if one.strip()]
-    listed = any(host == one or host.endswith(f".{one}") for one in hosts)
-    if len(text) > 4000 or len(point) != 65 or len(auth) != 16 or not listed:
-        raise Rejected("subscription", said("is at no push service that is known here (NOTICE_PUSH_HOSTS)"))
-    if where.scheme != "https" and host not in ("localhost", "127.0.0.1"):
+    listed = any(host == one or host.endswith(f".{one}") for one in by_comma(settings.push_hosts))
+    safe = where.scheme == "https" or is_loopback(host)
+    if len(text) > 4000 or len(point) != 65 or len(auth) != 16 or not (listed and safe):
         raise Rejected("subscription", said("is at no push service that is known here (NOTICE_PUSH_HOSTS)"))
     return Place(channel="push", address=SecretStr(msgspec.json.encode(found).decode()), shown=host)
 
@@ -86,8 +87,7 @@ def push(
             vapid_claims={"sub": f"mailto:{contact}"},
             ttl=max(0, int(lasting.total_seconds())),
             headers={"Urgency": "high" if urgent else "normal", "Topic": _topic(tag)},
-            timeout=ANSWER_WITHIN,
-            requests_session=_Direct(),
+            requests_session=bounded_session(LIMITS, "The push service"),
         )
     except WebPushException as error:
         if error.status_code in (404, 410):
@@ -95,16 +95,12 @@ def push(
         raise
 
 
-class _Direct(requests.Session):
-    """Goes where it is sent, and nowhere else."""
-
-    def post(self, url: str | bytes, *args: Any, **more: Any) -> requests.Response:
-        return super().post(url, *args, **{**more, "allow_redirects": False})
-
-
 def _topic(tag: str) -> str:
-    """Of two messages that wait at the push service under one topic, the newer replaces the older."""
-    return tag.replace("/", "-")[-32:]
+    """Of two messages that wait at the push service under one topic, the newer replaces the older.
+
+    Hashed: a topic has at most 32 letters and digits (RFC 8030, 5.4), and whose notice it is concerns no push service.
+    """
+    return hashlib.blake2b(tag.encode(), digest_size=16).hexdigest()
 
 
 def _bytes(text: str) -> bytes:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from glucoflow.model.localtime import epoch_ms
+from glucoflow.model.localtime import epoch_ms, in_daily_span
 from glucoflow.model.notices import GLUCOSE, Cause, State, Terms
 from glucoflow.model.ranges import Limit
 from glucoflow.model.trends import rate_of
@@ -99,8 +99,7 @@ def is_quiet(cause: Cause, terms: Terms, zone: str, now: datetime) -> bool:
     if terms.quiet is None or (cause == "urgent_low" and terms.urgent_anyway):
         return False
     local = now.astimezone(ZoneInfo(zone))
-    minute, (start, end) = local.hour * 60 + local.minute, terms.quiet
-    return start <= minute < end if start < end else minute >= start or minute < end
+    return in_daily_span(local.hour * 60 + local.minute, *terms.quiet)
 
 
 def weekly_finding(zone: str, now: datetime, created_at: datetime) -> Finding:
@@ -151,6 +150,4 @@ def _high_for(samples: Sequence[Sample], limit: float) -> timedelta:
         if not (one.limit == "high" or round(one.mg_dl) > round(limit)) or first.time - one.time > NEIGHBOURS:
             break
         first = one
-    else:
-        return samples[-1].time - samples[0].time
     return samples[-1].time - first.time

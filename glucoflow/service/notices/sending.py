@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from queue import Empty, Queue
 from time import monotonic
 
@@ -17,7 +18,7 @@ import requests
 from pydantic import SecretStr
 
 from glucoflow.model.errors import GlucoflowError
-from glucoflow.model.notices import GLUCOSE, Cause, Channel, Message, Outgoing
+from glucoflow.model.notices import GLUCOSE, Channel, Message, Outgoing
 from glucoflow.model.said import said
 from glucoflow.service.mail import mail_of
 from glucoflow.service.notices.addresses import quiet, service
@@ -60,11 +61,7 @@ def send_due(rt: Runtime, within: float | None = None) -> Sent:
     if not claimed:
         return Sent()
     seconds = within or rt.settings.notices.deadline_seconds
-    addresses = {one.id: rt.store.receivers.address(one.receiver_id) for one in claimed}
-    results = all_within(
-        [_sending(rt, one.channel, addresses[one.id], one.message, one.cause, one.until - now) for one in claimed],
-        seconds,
-    )
+    results = all_within([_prepared(rt, one, now) for one in claimed], seconds)
     for one, result in zip(claimed, results, strict=True):
         _settle(rt, owner, one, result, rt.clock())
     failed = sum(result is not None for result in results)
@@ -76,7 +73,7 @@ def send_due(rt: Runtime, within: float | None = None) -> Sent:
 def send_test(rt: Runtime, receiver_id: str, message: Message, within: float = 15.0) -> str | None:
     """Send one message now; None where it was taken, else what is wrong. Raises Rejected for an unknown receiver."""
     receiver, address = rt.store.receivers.get(receiver_id), rt.store.receivers.address(receiver_id)
-    send = _sending(rt, receiver.channel, address, message, "weekly", timedelta(minutes=5))
+    send = _sending(rt, receiver.channel, address, message, "test", timedelta(minutes=5), urgent=False)
     (result,) = all_within([send], within)
     rt.store.receivers.note(receiver_id, result.reason if result else None, rt.clock())
     return result.reason if result else None
@@ -92,10 +89,27 @@ def _settle(rt: Runtime, owner: str, one: Outgoing, result: NotTaken | None, now
         rt.store.receivers.choose(one.receiver_id, ())
 
 
+def _prepared(rt: Runtime, one: Outgoing, now: datetime) -> Callable[[], None]:
+    """What sends it. What cannot even be prepared fails by itself: a receiver that went meanwhile, a setting."""
+    try:
+        address = rt.store.receivers.address(one.receiver_id)
+        urgent = one.cause in GLUCOSE
+        return _sending(rt, one.channel, address, one.message, one.key, one.until - now, urgent=urgent)
+    except GlucoflowError as error:
+        return partial(_fail, error)
+
+
+def _fail(error: GlucoflowError) -> None:
+    raise error
+
+
 def _sending(
-    rt: Runtime, channel: Channel, address: SecretStr, message: Message, cause: Cause, lasting: timedelta
+    rt: Runtime, channel: Channel, address: SecretStr, message: Message, tag: str, lasting: timedelta, *, urgent: bool
 ) -> Callable[[], None]:
-    """What hands a message over. Raises NotTaken. Reads nothing of the store: it may go on past its deadline."""
+    """What hands a message over; of two with one `tag`, the newer replaces the older where nobody has read it.
+
+    What it gives raises NotTaken, and reads nothing of the store: it may go on past its deadline.
+    """
     if channel == "mail":
         server = mail_of(rt.settings.mail)
 
@@ -106,12 +120,12 @@ def _sending(
 
         return by_mail
     if channel == "push":
-        key = rt.store.receivers.push_key(new_key())
+        key = rt.store.receivers.push_key(new_key)
         contact = rt.settings.notices.contact or rt.settings.mail.sender or "nobody@example.org"
 
         def by_push() -> None:
             try:
-                push(address, message, cause, key, contact, lasting, urgent=cause in GLUCOSE)
+                push(address, message, tag, key, contact, lasting, urgent=urgent)
             except Gone:
                 raise NotTaken(GONE, gone=True) from None
 

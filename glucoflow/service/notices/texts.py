@@ -9,7 +9,7 @@ from glucoflow.model.notices import Cause, Message, Terms
 from glucoflow.model.said import Said, joined, said
 from glucoflow.model.units import MG_DL, Unit, glucose_unit, in_unit
 from glucoflow.model.words import count, length, number, percent
-from glucoflow.service.notices.rules import Finding
+from glucoflow.service.notices.rules import Finding, Sample
 
 NO_ALARM = said(
     "This is no medical alarm and may come late or not at all. Look at your receiver or meter before you do anything."
@@ -17,10 +17,8 @@ NO_ALARM = said(
 WEEK_MS = timedelta(days=7) / timedelta(milliseconds=1)
 
 
-def glucose_message(finding: Finding, name: str, unit: Unit, terms: Terms, now: datetime) -> Message:
+def glucose_message(finding: Finding, newest: Sample, name: str, unit: Unit, terms: Terms, now: datetime) -> Message:
     """What the newest reading says, with its age, and that this is no alarm."""
-    newest = finding.newest
-    assert newest is not None  # noqa: S101 – such a finding holds by its newest reading
     if newest.limit is None:
         value: str = glucose_unit(newest.mg_dl, unit)
     else:
@@ -84,7 +82,7 @@ def person_message(finding: Finding, name: str) -> Message:
             said("It goes on being tried by itself. The page Status says why it fails, and what helps."),
         ),
         "rejected": (
-            said("%(name)s: %(records)s could not be understood", name=name, records=_records(finding.amount)),
+            said("%(name)s: %(records)s could not be understood", name=name, records=count(finding.amount, "record")),
             said("They are kept with their reasons and count in no figure. The page Status lists them."),
         ),
     }
@@ -105,7 +103,7 @@ def operator_message(finding: Finding) -> Message:
             said("Of: %(people)s. `glucoflow status` and `glucoflow doctor` say why.", people=finding.detail),
         ),
         "rejected": (
-            said("glucoflow: %(records)s could not be understood", records=_records(finding.amount)),
+            said("glucoflow: %(records)s could not be understood", records=count(finding.amount, "record")),
             said("They are kept with their reasons; `glucoflow status` says whose they are."),
         ),
         "disk": (
@@ -165,7 +163,3 @@ def test_message(name: str) -> Message:
 def in_language(message: Message, language: Language, link: str) -> Message:
     """The message as it is sent, with the link that acknowledges it."""
     return Message(title=language.of(message.title), body=language.of(message.body), link=link)
-
-
-def _records(n: int) -> Said:
-    return count(n, "record")

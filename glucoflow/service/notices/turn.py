@@ -8,7 +8,7 @@ from functools import partial
 
 from glucoflow.languages import Language, language
 from glucoflow.model.errors import GlucoflowError
-from glucoflow.model.notices import GLUCOSE, Cause, Message, Receiver, State, Terms
+from glucoflow.model.notices import Cause, Message, Receiver, State, Terms
 from glucoflow.service.jobs import Outcome
 from glucoflow.service.notices import texts
 from glucoflow.service.notices.alive import say_alive
@@ -62,6 +62,8 @@ def look(rt: Runtime, people: Collection[str] | None = None) -> int:
             told += _operator(rt, receivers) if user_id is None else _person(rt, user_id, receivers)
         except GlucoflowError as error:
             log.warning("nobody could be told: %s", type(error).__name__, extra={"user_id": user_id})
+        except Exception:  # what nobody foresaw costs this person, and no other
+            log.exception("nobody could be told", extra={"user_id": user_id})
     return told
 
 
@@ -85,14 +87,14 @@ def _receivers(rt: Runtime) -> dict[str | None, list[Receiver]]:
 def _person(rt: Runtime, user_id: str, receivers: Sequence[Receiver]) -> int:
     person, terms, now = rt.store.people.get(user_id), rt.store.receivers.terms(user_id), rt.clock()
     causes = {cause for one in receivers for cause in one.causes}
-    states = {cause: rt.store.notices.state(user_id, cause) for cause in causes}
+    states = defaultdict(State, rt.store.notices.states(user_id))
 
     def said_at(cause: Cause) -> datetime | None:
         return states[cause].said_at
 
     def words(finding: Finding) -> Message | None:
-        if finding.cause in GLUCOSE:
-            return texts.glucose_message(finding, person.display_name, person.unit, terms, now)
+        if finding.newest is not None:
+            return texts.glucose_message(finding, finding.newest, person.display_name, person.unit, terms, now)
         if finding.cause == "weekly":
             week = week_of(rt, person, now)
             return None if week is None else texts.week_message(person.display_name, person.unit, week)
@@ -108,7 +110,7 @@ def _person(rt: Runtime, user_id: str, receivers: Sequence[Receiver]) -> int:
 def _operator(rt: Runtime, receivers: Sequence[Receiver]) -> int:
     now = rt.clock()
     causes = {cause for one in receivers for cause in one.causes}
-    states = {cause: rt.store.notices.state(None, cause) for cause in causes}
+    states = defaultdict(State, rt.store.notices.states(None))
     findings = operator_facts(rt, causes, lambda cause: states[cause].said_at)
     if "weekly" in causes:
         findings.append(weekly_finding(OPERATORS_ZONE, now, _first(receivers, "weekly")))
