@@ -44,7 +44,10 @@ def running_node() -> Iterator[Node]:
         )  # tests make roles and faults
         with LocalNode(Path(folder), cache_folder(None), settings) as node:
             running = node.start()
-            yield Node(url=running.url, username=running.username, password=running.password)
+            ours = Node(url=running.url, username=running.username, password=running.password)
+            with ours.client() as client:  # what looks at the disk every 30 s lifts the block that a test has set
+                client.cluster.put_settings(persistent={"cluster.info.update.interval": "24h"})
+            yield ours
 
 
 def kept_node() -> Node | None:

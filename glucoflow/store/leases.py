@@ -63,7 +63,7 @@ class Leases:
             ConnectionRow.lease_owner == owner,
         )
         query = select(ConnectionRow).where(ConnectionRow.id == connection_id, ConnectionRow.state == "connected", free)
-        taken = self._take(query, owner, now + lease_for, 1)
+        taken = self._take(query, owner, now + lease_for, 1, waits=True)
         return taken[0] if taken else None
 
     def release(self, connection_id: str, owner: str) -> bool:
@@ -89,12 +89,15 @@ class Leases:
             )
             return len(done.all())
 
-    def _take(self, query: Select[tuple[ConnectionRow]], owner: str, until: datetime, limit: int) -> list[Connection]:
-        # PostgreSQL skips the rows that another worker is just taking; SQLite lets only one writer in at a time.
+    def _take(
+        self, query: Select[tuple[ConnectionRow]], owner: str, until: datetime, limit: int, *, waits: bool = False
+    ) -> list[Connection]:
+        # PostgreSQL skips the rows that another worker is just taking, of which there are others; one that was asked
+        # for by name is waited for. SQLite lets only one writer in at a time.
         query = query.order_by(ConnectionRow.next_poll_at, ConnectionRow.id).limit(limit)
+        _free_what_is_gone(self._database)
         with self._database.write() as session:
-            _free_what_is_gone(session)
-            rows = session.scalars(query.with_for_update(skip_locked=True, key_share=True)).all()
+            rows = session.scalars(query.with_for_update(skip_locked=not waits, key_share=True)).all()
             for row in rows:
                 row.lease_owner, row.lease_until = owner, until
             session.flush()
@@ -112,11 +115,13 @@ def is_held(connection: Connection, now: datetime) -> bool:
     return until is not None and until > now and owner is not None and not is_gone(owner)
 
 
-def _free_what_is_gone(session: Session) -> None:
+def _free_what_is_gone(database: Database) -> None:
     """A process that ended without giving its leases back holds nobody up."""
-    held = session.scalars(select(ConnectionRow.lease_owner).where(ConnectionRow.lease_owner.is_not(None)).distinct())
-    gone = [owner for owner in held if owner is not None and is_gone(owner)]
+    held = select(ConnectionRow.lease_owner).where(ConnectionRow.lease_owner.is_not(None)).distinct()
+    with database.read() as session:
+        gone = [owner for owner in session.scalars(held) if owner is not None and is_gone(owner)]
     if gone:
         log.info("leases of processes that are gone were freed", extra={"owners": len(gone)})
         theirs = update(ConnectionRow).where(ConnectionRow.lease_owner.in_(gone))
-        session.execute(theirs.values(lease_owner=None, lease_until=None))
+        with database.write() as session:
+            session.execute(theirs.values(lease_owner=None, lease_until=None))
