@@ -152,8 +152,9 @@ class Sockets:
 
     async def _break(self, sid: str) -> None:
         await asyncio.sleep(0.5)  # the answer goes first
-        if sid in self._addresses and (whole := self._io.manager.eio_sid_from_sid(sid, STORAGE)):
-            await self._io.eio.disconnect(whole)
+        for namespace in (STORAGE, ALARM):
+            if sid in self._addresses and (whole := self._io.manager.eio_sid_from_sid(sid, namespace)):
+                await self._io.eio.disconnect(whole)
 
     def _follow(self) -> None:
         if self._following is None or self._following.done():
@@ -170,6 +171,8 @@ class Sockets:
                     await self._tell(user_id)
             except GlucoflowError as error:
                 log.warning("sockets are not told what changed: %s", type(error).__name__)
+            except Exception:  # one odd document must not end what all are told
+                log.exception("sockets are not told what changed")
 
     async def _drop_revoked(self) -> None:
         for sid, listener in list(self._listeners.items()):
@@ -185,7 +188,9 @@ class Sockets:
                 await self._io.disconnect(sid, namespace=namespace)
 
     async def _tell(self, user_id: str) -> None:
-        followed = self._followed[user_id]
+        followed = self._followed.get(user_id)
+        if followed is None:  # who listened left while somebody else was told
+            return
         for collection, found in await asyncio.to_thread(self._changed, user_id, followed):
             event, body = _event(collection, found)
             for sid, listener in list(self._listeners.items()):

@@ -1,5 +1,6 @@
 """Which backups there are, and which of them stay: the newest of each of the last days, weeks and months."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import msgspec
 from glucoflow.settings import BackupSettings
 
 _NAME = re.compile(r"glucoflow-(\d{8}T\d{6}Z)\.age")
+_TRIED = "last-trial"
 _FORM = "%Y%m%dT%H%M%SZ"
 
 
@@ -60,6 +62,17 @@ def prune(folder: Path, settings: BackupSettings) -> Sequence[Kept]:
     return gone
 
 
-def is_first_of_week(at: datetime, others: Iterable[Kept]) -> bool:
-    """Whether none of `others` was made in the same week before."""
-    return all(one.made_at.isocalendar()[:2] != at.isocalendar()[:2] for one in others if one.made_at < at)
+def is_trial_due(folder: Path, now: datetime) -> bool:
+    """Whether no backup of this week came back as it was: by the file's time, as the next one is then due."""
+    try:
+        tried = datetime.fromtimestamp((folder / _TRIED).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return True
+    return tried.isocalendar()[:2] != now.astimezone(UTC).isocalendar()[:2]
+
+
+def note_trial(folder: Path, now: datetime) -> None:
+    """A backup was tried out and is whole."""
+    noted = folder / _TRIED
+    noted.touch()
+    os.utime(noted, (now.timestamp(), now.timestamp()))

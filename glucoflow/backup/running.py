@@ -7,7 +7,7 @@ import msgspec
 from pydantic import SecretStr
 
 from glucoflow.backup.checking import check_backup
-from glucoflow.backup.keeping import Kept, backups_in, is_first_of_week, prune
+from glucoflow.backup.keeping import Kept, is_trial_due, note_trial, prune
 from glucoflow.backup.kept_settings import kept_settings
 from glucoflow.backup.making import Made, OnStep, Source, make_backup
 from glucoflow.model.words import count
@@ -56,13 +56,15 @@ def backup_now(
     check: bool | None = None,
     on_step: OnStep = lambda _what, _done, _all: None,
 ) -> Ran:
-    """Make a backup, try it out (`check`; None: if it is the week's first), then prune. Raises as `make_backup`.
+    """Make a backup, try it out (`check`; None: if none was in this week), then prune. Raises as `make_backup`.
 
     Pruning comes last: a backup that fails on trial takes none of the earlier ones with it.
     """
     settings, store = rt.settings.backup, rt.settings.store
     folder = settings.folder(store.data_dir)
-    due = is_first_of_week(now, backups_in(folder)) if check is None else check
+    due = is_trial_due(folder, now) if check is None else check
     made = make_backup(source_of(rt), folder, passphrase, now, on_step=on_step)
     tried = check_backup(made.path, passphrase, store.data_dir, rt.client, rt.names, on_step) if due else None
+    if tried is not None:
+        note_trial(folder, now)
     return Ran(made=made, gone=tuple(prune(folder, settings)), checked=tried.documents if tried else None)

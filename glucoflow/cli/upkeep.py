@@ -21,7 +21,6 @@ def init(
     """Write .env for docker compose: every secret made up, and one password that is yours. Never overwrites."""
     from glucoflow.cli.backups import can_ask
     from glucoflow.cli.beginning import new_password, write_settings
-    from glucoflow.cli.console import say
     from glucoflow.provider import ENV_FILE
     from glucoflow.settings import StoreSettings
 

@@ -1,7 +1,7 @@
 """What a page says of one person, as values: for the HTML to print and for the PDF."""
 
 from datetime import date
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -86,11 +86,15 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 def spoken(node: T, language: Language) -> T:
     """A sheet, or a part of one, with every text that can be said again said in this language."""
+    return cast("T", _spoken(node, language))
+
+
+def _spoken(node: object, language: Language) -> object:
     if isinstance(node, str):
-        return again(node, language)  # type: ignore[return-value]  # a str for a str
+        return again(node, language)
     if isinstance(node, tuple):
-        return tuple(spoken(one, language) for one in node)  # type: ignore[return-value]
+        return tuple(_spoken(one, language) for one in node)
     if isinstance(node, msgspec.Struct):
-        fields = {name: spoken(getattr(node, name), language) for name in node.__struct_fields__}
+        fields = {name: _spoken(getattr(node, name), language) for name in node.__struct_fields__}
         return msgspec.structs.replace(node, **fields)
     return node

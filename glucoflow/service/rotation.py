@@ -56,8 +56,8 @@ class Rotation:
         except GlucoflowError as fault:
             log.warning("a rotation of the key stopped: %s", type(fault).__name__)
             error = str(fault)
-        except Exception as fault:  # noqa: BLE001 - whatever it was, it is over, and the page has to say so
-            log.warning("a rotation of the key failed: %s", type(fault).__name__)
+        except Exception as fault:  # whatever it was, it is over, and the page has to say so
+            log.exception("a rotation of the key failed")
             error = type(fault).__name__
         self._put(finished_at=self._clock(), error=error)
 

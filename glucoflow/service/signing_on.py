@@ -1,7 +1,6 @@
 """Who somebody is here that signed on elsewhere: an account that is bound to them, or one that may be made now."""
 
 from datetime import datetime
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,13 +13,10 @@ from glucoflow.service.people import add_person
 from glucoflow.store import Store
 from glucoflow.store.login_accounts import Grant, LoginAccount
 
-Outcome = Literal["known", "invited", "new", "stranger"]
-
 
 class Recognised(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose account it is. `stranger`: nobody's, and none may be made; `accepted`: what an invitation came to."""
+    """Whose account it is. None: nobody's, and none may be made; `accepted`: what an invitation came to."""
 
-    outcome: Outcome
     account: LoginAccount | None = None
     accepted: Accepted | None = None
 
@@ -37,12 +33,12 @@ def recognise(store: Store, who: SignedOn, invitation: str | None, open_to_all: 
             if account is not None
             else accept_with_sign_on(store, invitation, _name(store, who), who.subject, now)
         )
-        return Recognised(outcome="invited", account=done.account, accepted=done)
+        return Recognised(account=done.account, accepted=done)
     if account is not None:
-        return Recognised(outcome="known", account=account)
+        return Recognised(account=account)
     if not open_to_all:
-        return Recognised(outcome="stranger")
-    return Recognised(outcome="new", account=_new(store, who, now))
+        return Recognised()
+    return Recognised(account=_new(store, who, now))
 
 
 def _new(store: Store, who: SignedOn, now: datetime) -> LoginAccount:

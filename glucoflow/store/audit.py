@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal, cast
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from glucoflow.store.access_tables import AuditRow
 from glucoflow.store.database import Database
@@ -77,8 +77,8 @@ class Audit:
         """Everything, the newest first."""
         return self._list(limit)
 
-    def _list(self, limit: int, *where: object) -> tuple[AuditEntry, ...]:
-        query = select(AuditRow).where(*where).order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)  # type: ignore[arg-type]
+    def _list(self, limit: int, *where: ColumnElement[bool]) -> tuple[AuditEntry, ...]:
+        query = select(AuditRow).where(*where).order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(limit)
         with self._database.read() as session:
             return tuple(_entry(row) for row in session.scalars(query))
 

@@ -7,7 +7,6 @@ import logging
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
-from sqlalchemy.orm import Session
 
 from glucoflow.store.connection_rows import connection_of
 from glucoflow.store.database import Database

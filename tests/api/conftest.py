@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from glucoflow.es.names import Names
 from glucoflow.es.provision import delete_user, provision
 from glucoflow.store import AppRights
+from tests.api.sent import NOW, clock_since
 from tests.web.serving import Site, site
 from tests.workers import own_name
 
@@ -30,7 +31,7 @@ class Phone(httpx.Client):
 
 @pytest.fixture(scope="session")
 def doors(es: Elasticsearch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("api"), es, NAMES) as served:
+    with site(tmp_path_factory.mktemp("api"), es, NAMES, clock=clock_since(NOW)) as served:
         provision(es, NAMES)
         yield served
         for person in served.store.people.list():

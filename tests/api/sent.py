@@ -1,9 +1,18 @@
 """What apps send, in each one's own form."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+"""When phones send, to a site that was opened then (`clock_since`): the tests may begin long after they were read."""
+
+
+def clock_since(time: datetime) -> Callable[[], datetime]:
+    """A clock that shows `time` now."""
+    begun = monotonic()
+    return lambda: time + timedelta(seconds=monotonic() - begun)
 
 
 def ms(time: datetime) -> int:

@@ -9,7 +9,7 @@ import pytest
 from glucoflow.es.client import make_client
 from glucoflow.es.provision import provision
 from tests.api.conftest import NAMES, Phone
-from tests.api.sent import ago, androidaps_bolus, ms, xdrip_sgv, z
+from tests.api.sent import NOW, ago, androidaps_bolus, clock_since, ms, xdrip_sgv, z
 from tests.es.proxy import Fault, Proxy, proxied
 from tests.node import Node
 from tests.web.serving import Site, site
@@ -22,7 +22,7 @@ def broken(elasticsearch_node: Node, tmp_path: Path) -> Iterator[tuple[Site, Pro
     with (
         proxied(node.url) as proxy,
         make_client(proxy.url, node.username, node.password, timeout_s=20) as client,
-        site(tmp_path, client, NAMES) as served,
+        site(tmp_path, client, NAMES, clock=clock_since(NOW)) as served,
     ):
         provision(client, NAMES)
         yield served, proxy

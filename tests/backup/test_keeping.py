@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glucoflow.backup.keeping import Kept, backups_in, is_first_of_week, name_of, prune, superfluous
+from glucoflow.backup.keeping import Kept, backups_in, is_trial_due, name_of, note_trial, prune, superfluous
 from glucoflow.settings import BackupSettings
 
 BEGIN = datetime(2026, 1, 1, 4, 10, tzinfo=UTC)
@@ -58,8 +58,10 @@ def test_only_whole_ones_of_ours_are_looked_at(tmp_path: Path) -> None:
     }
 
 
-def test_the_first_of_each_week_is_tried_out() -> None:
-    nights = [BEGIN + timedelta(days=n) for n in range(21)]
-    every = [Kept(Path(name_of(at)), at) for at in nights]
-    first = [at for n, at in enumerate(nights) if is_first_of_week(at, every[:n])]
-    assert [f"{at:%a %d}" for at in first] == ["Thu 01", "Mon 05", "Mon 12", "Mon 19"]
+def test_one_of_each_week_is_tried_out_even_where_mondays_failed(tmp_path: Path) -> None:
+    tried = []
+    for at in (BEGIN + timedelta(days=n) for n in range(21)):
+        if is_trial_due(tmp_path, at) and at.day != 12:  # that Monday the trial failed
+            note_trial(tmp_path, at)
+            tried.append(f"{at:%a %d}")
+    assert tried == ["Thu 01", "Mon 05", "Tue 13", "Mon 19"]

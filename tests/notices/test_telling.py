@@ -189,10 +189,10 @@ def test_a_service_that_fails_hangs_or_leads_elsewhere_costs_the_deadline_and_is
     receiver = home.receiver("low")
     other = home.receiver("low", address="anna@example.org")
     home.readings([66])
-    home.service.hang_s = 30
+    home.service.hang_s = 200
     began = monotonic()
     done = look_and_send(home.rt)
-    assert monotonic() - began < 15
+    assert monotonic() - began < 100, "it was not waited for"
     assert (done.sent, done.failed) == (1, 1), "the mail went, whatever the other does"
     assert home.rt.store.receivers.get(receiver.id).last_error == "It did not answer in time."
     assert home.rt.store.receivers.get(other.id).last_error is None

@@ -2,9 +2,10 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def site(
     mail: Mail | None = None,
     sign_on: OpenIdProvider | None = None,
     open_to_all: bool = False,
+    clock: Callable[[], datetime] = partial(datetime.now, UTC),
 ) -> Iterator[Site]:
     """The pages with an empty store, served until the block ends."""
     listening = socket.create_server(("127.0.0.1", port))
@@ -160,7 +162,7 @@ def site(
                 sign_on=sign_on,
                 open_to_all=open_to_all,
             ),
-            lambda: datetime.now(UTC),
+            clock,
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             mail=mail,
             archive=lambda _user_id, out: out.write_bytes(b"PK"),
@@ -170,7 +172,7 @@ def site(
             request_guests=lambda: synced.append("guests in Kibana"),
         )
         trail = app.state.services.programs
-        apps = open_site(store, client, names, SecretStr("test"), lambda: datetime.now(UTC), trail)
+        apps = open_site(store, client, names, SecretStr("test"), clock, trail)
         served = whole_site(app, apps, Queries(client, names))
         with _running(uvicorn.Server(uvicorn.Config(served, log_level="warning", ws="wsproto")), listening):
             yield Site(

@@ -1,7 +1,7 @@
 """One's own account: the second factor, the password, the browsers that are in, the trail, the end."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pyotp
@@ -79,12 +79,13 @@ def test_what_was_done_is_shown_to_the_person_concerned(home: Site, visitors: di
 
 def test_programs_stand_in_the_trail_once_a_day(home: Site, visitors: dict[str, Visitor]) -> None:
     """By each door; what a page asks for beside itself does not stand there again."""
-    app = home.store.apps.add("ben", "Ben's phone", "both", NOW)
-    partner = home.store.partners.add("Study", ["https://study.example/back"], NOW).partner
-    code = home.store.partners.consent(partner.id, "ben", "glucose", "https://study.example/back", "c", NOW)
-    taken = home.store.partners.take_code(code, partner.id, NOW)
+    now = datetime.now(UTC)
+    app = home.store.apps.add("ben", "Ben's phone", "both", now)
+    partner = home.store.partners.add("Study", ["https://study.example/back"], now).partner
+    code = home.store.partners.consent(partner.id, "ben", "glucose", "https://study.example/back", "c", now)
+    taken = home.store.partners.take_code(code, partner.id, now)
     assert taken is not None
-    home.store.partners.issue(taken.grant.id, "access-token", "refresh-token", NOW)
+    home.store.partners.issue(taken.grant.id, "access-token", "refresh-token", now)
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     both = {"accept": "application/json, text/event-stream"}
     with visiting(home) as program:
