@@ -32,7 +32,10 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
     try:
         out.write_bytes(content)
     except OSError as error:
-        raise Unavailable(f"{out} cannot be written ({error.strerror}).", remedy="Choose another --out.") from error
+        raise Unavailable(
+            f"{out} cannot be written ({error.strerror}).",
+            remedy="Choose another place with --out, or make room there.",
+        ) from error
     Console(stderr=True).print(
         f"wrote {out} ({content.count(10)} objects). In Kibana: Stack Management → Saved Objects → Import.",
         highlight=False,

@@ -51,7 +51,10 @@ def write_archive(rt: Runtime, user_id: str, out: Path) -> int:
                     packed.write(path, path.relative_to(folder))
             unfinished.replace(out)
         except OSError as error:
-            raise Unavailable(f"{out} cannot be written ({error.strerror}).", remedy="Choose another --out.") from error
+            raise Unavailable(
+                f"{out} cannot be written ({error.strerror}).",
+                remedy="Choose another place with --out, or make room there.",
+            ) from error
         finally:
             unfinished.unlink(missing_ok=True)
     return sum(done["ndjson"].documents.values())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable, Unavailable, Unreadable
@@ -18,6 +18,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 REFUSED = Unreadable("The window is wrong.", narrower=True)
 DOWN = Retryable("The provider answered 500.")
+
+PAGE_HOURS = 240
 
 Trouble = Callable[[Window], Exception | None]
 
@@ -34,7 +36,7 @@ class Cloud:
         return None
 
     def pages(self, kind: Kind, window: Window) -> Iterator[Page]:
-        for part in window.split(timedelta(days=10)):
+        for part in window.split(PAGE_HOURS * HOUR):
             self.asked.append(part)
             error = self.trouble(part)
             if error is not None:
@@ -123,7 +125,8 @@ def test_what_is_before_a_bad_newest_day_is_read() -> None:
 
 @given(hours=st.integers(3, 24 * 80), spots=st.sets(st.integers(0, 24 * 80), max_size=6))
 def test_bad_hours_at_the_newest_end_hide_nothing_before_them(hours: int, spots: set[int]) -> None:
-    spots = {n for n in spots if n < hours - 1} | {0}
+    spots = {n for n in spots if n < hours} | {0}
+    assume(all((hours - 1 - n) % PAGE_HOURS for n in spots))  # with the first hour of a page as well, the kind stops
     given, holes = read(Cloud(bad(*spots)), Window(NOW - hours * HOUR, NOW))
     assert set(holes) == {Window(NOW - (n + 1) * HOUR, NOW - n * HOUR) for n in spots}
     assert sum((one.end - one.start for one in [*given, *holes]), timedelta()) == hours * HOUR
