@@ -6,8 +6,7 @@ never be stored.
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
+from collections.abc import Sequence
 
 import msgspec
 
@@ -16,30 +15,23 @@ from glucoflow.api.held import Found
 from glucoflow.api.site import Site, not_found, reader, uploader
 from glucoflow.api.status import VERSION, api_permissions, seconds_text
 from glucoflow.api.uploads import Put
+from glucoflow.api.v3_asking import (
+    criteria_of,
+    limit_of,
+    sortable,
+    sorting_of,
+    time_of_header,
+    whole_number,
+    with_fields,
+)
 from glucoflow.model.localtime import epoch_ms
-from glucoflow.nightscout.criteria import Condition, Criteria, Op, check
 from glucoflow.nightscout.incoming import SHARED, Collection, Doc, NotStorable, made_whole
 from glucoflow.nightscout.moments import instant, ms_of
 from glucoflow.nightscout.outgoing import v3_form
 from glucoflow.store import App
 
 API_VERSION = "3.0.5"
-MOST = 1_000
 EMPTY = ("food", "settings")
-RESERVED = frozenset(
-    {"token", "secret", "api_secret", "sort", "sort$desc", "limit", "skip", "fields", "now", "permanent"}
-)
-OPS: Mapping[str, Op] = {
-    "eq": "eq",
-    "ne": "ne",
-    "gt": "gt",
-    "gte": "gte",
-    "lt": "lt",
-    "lte": "lte",
-    "in": "in",
-    "nin": "nin",
-    "re": "regex",
-}
 IMMUTABLE = ("identifier", "date", "utcOffset", "eventType", "device", "app")
 OF_THE_SERVER = ("srvCreated", "subject", "srvModified", "modifiedBy", "isValid")
 WIDEST_OFFSET = 1_440
@@ -73,19 +65,19 @@ def last_modified(site: Site, app: App | None) -> Answer:
 def search(site: Site, asked: Asked, app: App | None, name: str) -> Answer:
     """Those that match, in the order asked for; without one, the newest first."""
     who = reader(app)
-    limit, skip = _limit(asked), _whole(asked.first("skip"), "skip", 0, 10**6)
+    limit, skip = limit_of(asked), whole_number(asked.first("skip"), "skip", 0, 10**6)
     if name in EMPTY:
         return _result([])
     collection = _collection(name)
-    criteria = _criteria(asked)
-    descending, by = _sorting(asked)
+    criteria = criteria_of(asked)
+    descending, by = sorting_of(asked)
     typed = collection != "entries" or "type" in criteria.fields
     rows = site.held(who).search(
         collection, criteria, limit + skip if by is None else 100_000, newest_first=descending, every_type=typed
     )
     found = list(rows)
     if by is not None:
-        found.sort(key=lambda one: _sortable(one.as_asked.get(by)), reverse=descending)
+        found.sort(key=lambda one: sortable(one.as_asked.get(by)), reverse=descending)
     found = found[skip : skip + limit]
     newest = max((one.stored.written_ms for one in found), default=0)
     return _page(asked, found, newest)
@@ -100,7 +92,7 @@ def history(site: Site, asked: Asked, app: App | None, name: str, since: str | N
         raise Refused(400, "Bad or missing Last-Modified header/parameter")
     if name in EMPTY:
         return _page(asked, [], since_ms)
-    found = site.held(who).history(_collection(name), since_ms, _limit(asked))
+    found = site.held(who).history(_collection(name), since_ms, limit_of(asked))
     return _page(asked, found, max((one.stored.written_ms for one in found), default=since_ms))
 
 
@@ -111,10 +103,10 @@ def read(site: Site, asked: Asked, app: App | None, name: str, identifier: str) 
     if found.deleted:
         raise Refused(410, "Gone")
     modified = {"Last-Modified": seconds_text(instant(found.stored.written_ms))}
-    since = _since(asked, "if-modified-since")
+    since = time_of_header(asked, "if-modified-since")
     if since is not None and found.stored.written_ms // 1000 * 1000 <= since:
         return Answer(status=304, headers=modified)
-    return as_json({"status": 200, "result": _fields(asked, _formed(found))}, headers=modified)
+    return as_json({"status": 200, "result": with_fields(asked, _formed(found))}, headers=modified)
 
 
 def create(site: Site, asked: Asked, app: App | None, name: str) -> Answer:
@@ -222,21 +214,10 @@ def _identifier(document: Doc) -> str:
     return str(uuid.uuid5(NAMESPACE, key))
 
 
-def _since(asked: Asked, header: str) -> int | None:
-    """The time of a header in epoch ms; None without one, or where it cannot be read."""
-    said = asked.headers.get(header, "").strip()
-    if re.fullmatch(r"\d{1,14}", said):
-        return int(said)
-    try:
-        return epoch_ms(parsedate_to_datetime(said)) if said else None
-    except ValueError:
-        return ms_of(said)
-
-
 def _changeable(asked: Asked, found: Found | None) -> None:
     if found is None:
         return
-    before = _since(asked, "if-unmodified-since")
+    before = time_of_header(asked, "if-unmodified-since")
     if before is not None and found.stored.written_ms // 1000 * 1000 > before:
         raise Refused(412, "Precondition Failed")
     if not found.by_app:
@@ -274,55 +255,7 @@ def _formed(found: Found) -> Doc:
 def _page(asked: Asked, found: Sequence[Found], newest_ms: int) -> Answer:
     """With the tag that AndroidAPS goes on from: nothing but its digits between `W/"` and `"`."""
     headers = {"ETag": f'W/"{newest_ms}"', "Last-Modified": seconds_text(instant(newest_ms))}
-    return as_json({"status": 200, "result": [_fields(asked, _formed(one)) for one in found]}, headers=headers)
-
-
-def _fields(asked: Asked, document: Doc) -> Doc:
-    wanted = [name for name in (asked.first("fields") or "").split(",") if name and name != "_all"]
-    return {name: document[name] for name in wanted if name in document} if wanted else document
-
-
-def _limit(asked: Asked) -> int:
-    return _whole(asked.first("limit"), "limit", MOST, MOST, least=1)
-
-
-def _whole(said: str | None, name: str, default: int, most: int, least: int = 0) -> int:
-    if said in (None, ""):
-        return default
-    if not re.fullmatch(r"\d{1,9}", said or "") or not least <= int(said or 0) <= most:
-        raise Refused(400, f"Parameter {name} out of tolerance")
-    return int(said or 0)
-
-
-def _sorting(asked: Asked) -> tuple[bool, str | None]:
-    """Whether descending, and the field where it is not the document's time."""
-    up, down = asked.first("sort"), asked.first("sort$desc")
-    if up and down:
-        raise Refused(400, "Parameters sort and sort_desc cannot be combined")
-    by = up or down
-    return up is None, None if by in (None, "date", "created_at", "dateString", "startDate", "mills") else by
-
-
-def _sortable(value: object) -> tuple[int, float, str]:
-    if isinstance(value, int | float):
-        return 1, float(value), ""
-    return (2, 0.0, value) if isinstance(value, str) else (0, 0.0, "")
-
-
-def _criteria(asked: Asked) -> Criteria:
-    conditions = []
-    for key, value in asked.query:
-        if key in RESERVED:
-            continue
-        name, _, word = key.partition("$")
-        if (word and word not in OPS) or not re.fullmatch(r"[A-Za-z_][\w.-]{0,80}", name):
-            raise Refused(400, f"Bad filter {key[:40]}")
-        op = OPS[word or "eq"]
-        values = tuple(value.split("|")) if op in ("in", "nin") else (value,)
-        conditions.append(Condition(name, op, values))
-    criteria = Criteria(tuple(conditions))
-    check(criteria)
-    return criteria
+    return as_json({"status": 200, "result": [with_fields(asked, _formed(one)) for one in found]}, headers=headers)
 
 
 def _result(body: object) -> Answer:

@@ -3,37 +3,29 @@
 No transaction is ever open while something else than the database is waited for.
 """
 
-import os
-import select
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from glucoflow.files import private_folder
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.store.error_translation import explained
+from glucoflow.store.postgres_engine import postgres_engine, postgres_options
+from glucoflow.store.sqlite_engine import WRITES, SqliteFile, fold_in, sqlite_engine
 from glucoflow.store.tables import Base
 
 if TYPE_CHECKING:
-    import psycopg
     from sqlalchemy.dialects import postgresql, sqlite
 
 SQLITE_FILE = "glucoflow.db"
 BUSY_SECONDS = 15.0
-ASKED_AFTER_S = 30.0
-"""A PostgreSQL connection that was idle for so long is asked whether it lives before it is used."""
-
-_WRITES = "glucoflow_writes"
 
 
 class Database:
@@ -46,9 +38,9 @@ class Database:
         """
         self.url = url
         on_sqlite = url.get_backend_name() == "sqlite"
-        self._file = _File(Path(url.database or "")) if on_sqlite else None
-        self._engine = _sqlite(url, busy_seconds) if on_sqlite else _postgres(url)
-        self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._file = SqliteFile(Path(url.database or "")) if on_sqlite else None
+        self._engine = sqlite_engine(url, busy_seconds) if on_sqlite else postgres_engine(url)
+        self._writer = self._engine.execution_options(**{WRITES: True})
         # Statement by statement, as a transaction at READ COMMITTED sees the world too: without BEGIN and ROLLBACK a
         # question is one way there and back instead of three. SQLite's costs nothing.
         self._reader = self._engine if on_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -131,7 +123,7 @@ class Database:
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
-            connect_args=_postgres_options(lock_seconds=90, statement_seconds=100),
+            connect_args=postgres_options(lock_seconds=90, statement_seconds=100),
         )
 
     def examine(self) -> None:
@@ -176,152 +168,3 @@ def _parse(setting: SecretStr) -> URL:
     if url.get_backend_name() not in {"postgresql", "sqlite"}:
         raise Misconfigured(f"glucoflow cannot use a {url.get_backend_name()} database.", remedy=remedy)
     return url
-
-
-def _postgres(url: URL) -> Engine:
-    engine = create_engine(
-        url,
-        pool_size=20,
-        max_overflow=20,
-        pool_timeout=30,
-        hide_parameters=True,
-        connect_args=_postgres_options(lock_seconds=15, statement_seconds=30),
-    )
-
-    @event.listens_for(engine, "checkin")
-    def used(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info["used"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def alive(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        """Another one is taken where the server has ended this one: then it said so, which no question is needed for.
-        After a while a question is asked, since a network forgets silent connections without a word.
-        """
-        idle = time.monotonic() - record.info.get("used", time.monotonic())
-        if _says_something(connection) or (idle > ASKED_AFTER_S and not _answers(connection)):
-            raise DisconnectionError
-
-    return engine
-
-
-def _says_something(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether the server speaks unasked, which it does to take its leave; or the connection is closed."""
-    if connection.closed:
-        return True
-    looked = select.poll()
-    looked.register(connection.fileno(), select.POLLIN)
-    return bool(looked.poll(0))
-
-
-def _answers(connection: "psycopg.Connection[Any]") -> bool:
-    import psycopg
-
-    try:
-        connection.execute("SELECT 1").close()
-        connection.rollback()
-    except psycopg.Error:
-        return False
-    return True
-
-
-def _postgres_options(lock_seconds: int, statement_seconds: int) -> dict[str, Any]:
-    limits = {
-        "lock_timeout": f"{lock_seconds}s",
-        "statement_timeout": f"{statement_seconds}s",
-        "idle_in_transaction_session_timeout": "60s",
-        "timezone": "UTC",
-    }
-    return {
-        "connect_timeout": 5,
-        "application_name": "glucoflow",
-        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
-    }
-
-
-def _sqlite(url: URL, busy_seconds: float) -> Engine:
-    path = Path(url.database or "").resolve()
-    # `mode=rw`: a file that is deleted while we run is not made anew, empty, by the next connection.
-    address = URL.create("sqlite+pysqlite", database=path.as_uri(), query={"mode": "rw", "uri": "true"})
-    engine = create_engine(address, hide_parameters=True, connect_args={"timeout": busy_seconds})
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves: see `begin`
-        connection.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}").close()
-        _write_ahead(connection, busy_seconds)
-        # The usual NORMAL may lose the last commit at a power cut, and with it a new token.
-        connection.execute("PRAGMA synchronous=FULL").close()
-        connection.execute("PRAGMA foreign_keys=ON").close()
-        connection.execute("PRAGMA secure_delete=ON").close()  # what was deleted is not left in free pages
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A transaction that reads first and writes later fails at once if another wrote in between, whatever the
-        # busy time-out; so writers take the lock when they begin.
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def fold_in(path: Path) -> None:
-    """Bring what lies in the write-ahead log into the file, so that the file alone is a whole copy.
-
-    Where another process is just reading or writing, the log is left to whoever comes after it.
-    """
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as own:
-        own.execute("PRAGMA busy_timeout=100").close()
-        own.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
-
-
-class _File:
-    """An SQLite file, made if missing, which must stay the same one for as long as we run on it."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises Unavailable where it cannot be made or written."""
-        self._path = path
-        try:
-            private_folder(path.parent)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            with suppress(PermissionError):  # another account's, which we may write: its owner decides
-                os.fchmod(descriptor, 0o600)
-            os.close(descriptor)
-            self._made = self._identity()
-        except OSError as error:
-            raise Unavailable(
-                f"The database {path} cannot be opened ({error.strerror}).",
-                remedy="Give the account that runs glucoflow write access to that folder, or set GLUCOFLOW_DATA_DIR.",
-            ) from None
-
-    def check(self) -> None:
-        """Raises Unavailable if another file, or none, has its name by now."""
-        if self._identity() != self._made:
-            raise Unavailable(
-                f"The database {self._path} was deleted or replaced while glucoflow runs on it.",
-                remedy="Stop glucoflow, put the file or its backup back, and start again. What is missing in it is "
-                "fetched again; a person whose token was renewed since will be asked to connect again.",
-            )
-
-    def _identity(self) -> tuple[int, int]:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return 0, 0
-        return found.st_dev, found.st_ino
-
-
-def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Switch to WAL, so that readers and a writer do not stop one another. The file remembers it.
-
-    SQLite does not wait for its busy time-out here: where two processes switch a new file at once, one is told at
-    once that it is locked.
-    """
-    deadline = time.monotonic() + busy_seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)

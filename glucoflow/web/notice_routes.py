@@ -5,21 +5,20 @@ harm, as opening it only shows a button.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import time
 from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.model.errors import Rejected
-from glucoflow.model.notices import CAUSE_WORDS, OF_OPERATOR, OF_PERSON, USUAL, Cause, Terms
+from glucoflow.model.notices import CAUSE_WORDS, OF_OPERATOR, OF_PERSON, USUAL, Cause
 from glucoflow.model.said import joined, said
-from glucoflow.model.units import Unit, in_mg_dl, in_unit
+from glucoflow.model.units import in_unit
 from glucoflow.service.notices.desk import Desk
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
-from glucoflow.web.forms import Tried, number_of, tried
+from glucoflow.web.forms import Tried, tried
+from glucoflow.web.notice_forms import terms_of
 from glucoflow.web.pages import unit_of
 from glucoflow.web.rights import CHANGE, OPEN, OPERATE, visitor
 
@@ -98,7 +97,7 @@ def set_terms(
         "quiet_start": quiet_start, "quiet_end": quiet_end, "urgent_anyway": "on" if urgent_anyway else "",
     }  # fmt: skip
     try:
-        _desk(services).set_terms(person.id, _terms(values, unit_of(request, person)))
+        _desk(services).set_terms(person.id, terms_of(values, unit_of(request, person)))
     except Rejected as error:
         return _page(request, services, person, tried("terms", values, error, {}))
     return _back(person)
@@ -256,47 +255,6 @@ def _told_of(causes: Sequence[Cause]) -> str:
 
 def _entered(name: str, causes: list[str] | None) -> Mapping[str, str]:
     return {"name": name, "causes": ",".join(causes or ())}
-
-
-def _terms(values: Mapping[str, str], unit: Unit) -> Terms:
-    """Raises Rejected naming the field. What is left empty is as usual."""
-    usual = Terms()
-    limits = {field: _limit(field, values[field], unit) for field in ("urgent_low", "low", "high", "falling")}
-    whole = {
-        field: _whole(field, values[field])
-        for field in ("high_minutes", "repeat_minutes", "silent_minutes", "failing_hours")
-    }
-    given = {field: value for field, value in {**limits, **whole}.items() if value is not None}
-    return msgspec.structs.replace(
-        usual,
-        **given,
-        quiet_start=_minute("quiet_start", values["quiet_start"]),
-        quiet_end=_minute("quiet_end", values["quiet_end"]),
-        urgent_anyway=bool(values["urgent_anyway"]),
-    )
-
-
-def _limit(field: str, text: str, unit: Unit) -> float | None:
-    value = number_of(field, text)
-    return None if value is None else float(in_mg_dl(value, unit))
-
-
-def _whole(field: str, text: str) -> int | None:
-    value = number_of(field, text)
-    if value is not None and value != int(value):
-        raise Rejected(field, said("is a whole number"))
-    return None if value is None else int(value)
-
-
-def _minute(field: str, text: str) -> int | None:
-    """A time of the day as a browser sends it, in minutes; None for nothing."""
-    if not text.strip():
-        return None
-    try:
-        at = time.fromisoformat(text.strip())
-    except ValueError:
-        raise Rejected(field, said("is a time of the day")) from None
-    return at.hour * 60 + at.minute
 
 
 def _id(person: Person | None) -> str | None:
