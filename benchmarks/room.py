@@ -9,7 +9,6 @@ own (PSS: shared pages are shared out). The last line is JSON.
 
 import argparse
 import json
-import os
 import sqlite3
 import sys
 import tempfile
@@ -107,7 +106,7 @@ def memory(data_dir: Path) -> dict[str, object]:
             rollup = (entry / "smaps_rollup").read_text()
         except OSError:
             continue
-        if ours and entry.name != str(os.getpid()):
+        if ours and b"benchmarks.room" not in words:
             kilobytes = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
             found[part(words)] += kilobytes
     print(f"{sum(found.values()) / 1000:,.0f} MB in all", file=sys.stderr)
@@ -117,7 +116,7 @@ def memory(data_dir: Path) -> dict[str, object]:
 def part(words: bytes) -> str:
     for sign, name in (
         (b"org.elasticsearch", "elasticsearch"), (b"prefect-server", "prefect"), (b" web", "web"), (b" serve", "flows"),
-        (b"simulators", "simulator"), (b" up", "up"),
+        (b"flow_engine", "flow run"), (b"simulators", "simulator"), (b" up", "up"),
     ):  # fmt: skip
         if sign in words.replace(b"\0", b" "):
             return name

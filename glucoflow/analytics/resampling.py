@@ -151,18 +151,15 @@ def _estimated(days: Ints, y: Floats, design: Floats, seed: int, alike: Mapping[
     n, k = design.shape
     if n <= k:
         raise ValueError(f"{n} days are too few")
-    apart = np.maximum(np.abs(np.subtract.outer(days, days)), 1)  # two values of one day are neighbours
-    np.fill_diagonal(apart, 0)
     centre, scale, weight = (np.empty(len(alike)) for _ in range(3))
     floor = 1e-12 * (1.0 + float(y @ y))
+    table = np.column_stack((design, y))
     for at, (rho, belief) in enumerate(alike.items()):
-        like = np.where(apart == 0, 1.0, np.sign(rho) ** (apart % 2) * abs(rho) ** apart)
-        inverse = np.linalg.inv(like)
-        spread = np.linalg.inv(design.T @ inverse @ design)
-        fit = spread @ design.T @ inverse @ y
-        rest = y - design @ fit
-        squares = max(float(rest @ inverse @ rest), floor)
-        logs = np.linalg.slogdet(spread)[1] - np.linalg.slogdet(like)[1] - (n - k) * math.log(squares)
+        solved, log_size = _solved(days, table, rho)
+        spread = np.linalg.inv(design.T @ solved[:, :-1])
+        fit = spread @ design.T @ solved[:, -1]
+        squares = max(float((y - design @ fit) @ (solved[:, -1] - solved[:, :-1] @ fit)), floor)
+        logs = np.linalg.slogdet(spread)[1] - log_size - (n - k) * math.log(squares)
         weight[at] = math.log(belief) + 0.5 * logs
         centre[at], scale[at] = fit[-1], math.sqrt(squares / (n - k) * spread[-1, -1])
     weight = np.exp(weight - weight.max())
@@ -172,3 +169,23 @@ def _estimated(days: Ints, y: Floats, design: Floats, seed: int, alike: Mapping[
     low, high = np.quantile(draws, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)).tolist()
     beyond = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
     return Estimate(low, high, min(1.0, 2 * max(beyond, 0.5) / DRAWS))
+
+
+def _solved(days: Ints, table: Floats, rho: float) -> tuple[Floats, float]:
+    """The inverse of the correlations of the rows (one a day) times the table, and the log of their determinant.
+
+    Days so far apart are correlated by rho to the power of that. Of days in order each depends on the one before alone
+    (a first-order autoregression), so that no matrix is needed.
+    """
+    gaps = np.diff(days)
+    if bool((gaps > 0).all()):
+        like = (np.sign(rho) ** (gaps % 2) * abs(rho) ** gaps)[:, None]
+        own = 1 - like**2
+        solved = table.copy()
+        solved[1:] = (table[1:] - like * table[:-1]) / own
+        solved[:-1] -= like * solved[1:]
+        return solved, float(np.log(own).sum())
+    apart = np.maximum(np.abs(np.subtract.outer(days, days)), 1)  # two values of one day are neighbours
+    np.fill_diagonal(apart, 0)
+    alike = np.where(apart == 0, 1.0, np.sign(rho) ** (apart % 2) * abs(rho) ** apart)
+    return np.linalg.inv(alike) @ table, float(np.linalg.slogdet(alike)[1])

@@ -18,13 +18,17 @@ if TYPE_CHECKING:  # a command that reads no arrays does without
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USUAL_INTERVAL_MS = 300_000
 
-READING_FIELDS = (
-    "time.utc_offset_min",
-    "glucose.mg_dl",
-    "sample.interval_ms",
-    "sample.superseded",
-    "glucose.limit",
+READING_ORDER: tuple[dict[str, Any], ...] = (
+    {"@timestamp": "asc"},
+    {"_seq_no": "asc"},
+    {"glucose.mg_dl": {"order": "asc", "missing": -1}},
+    {"time.utc_offset_min": {"order": "asc", "missing": 0}},
+    {"sample.interval_ms": {"order": "asc", "missing": USUAL_INTERVAL_MS}},
+    {"sample.superseded": {"order": "asc", "missing": 0}},
+    {"glucose.limit": {"order": "asc"}},
 )
+"""Oldest first. Behind the first two nothing is left to order: their values come with the place of a hit, which costs
+half of what it takes to fetch them as fields."""
 
 
 class Latest(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,40 +95,23 @@ def device_of(source: Source) -> str:
     return (device.transmitter_id or device.id or "") if device else ""
 
 
-_SHORT = ("offset", "mg_dl", "interval", "superseded", "limit")
 _BEYOND = {"low": -1, "high": 1}
 
 
-class _Fields(msgspec.Struct, rename=dict(zip(_SHORT, READING_FIELDS, strict=True))):
-    offset: tuple[int, ...] = (0,)
-    mg_dl: tuple[float, ...] = ()
-    interval: tuple[int, ...] = (USUAL_INTERVAL_MS,)
-    superseded: tuple[bool, ...] = (False,)
-    limit: tuple[str, ...] = ("",)
-
-
-_fields = msgspec.json.Decoder(_Fields)
-
-
 def arrays_of(hits: Iterable[Hit]) -> ReadingArrays:
-    """Hits with `READING_FIELDS`, sorted by time, as arrays."""
+    """Hits in `READING_ORDER` as arrays."""
     import numpy as np
 
-    times: list[int] = []
-    rows: list[_Fields] = []
-    for hit in hits:
-        row = _fields.decode(hit.fields)
-        if row.mg_dl:
-            times.append(hit.sort[0])
-            rows.append(row)
-    size = len(rows)
+    rows = [hit.sort for hit in hits if hit.sort[2] >= 0]
+    # Of a view, whose pages have a place of their own behind these.
+    time_ms, _, mg_dl, offset, interval, superseded, limit, *_ = zip(*rows, strict=True) if rows else ((),) * 7
     return ReadingArrays(
-        utc=np.fromiter(times, np.int64, size),
-        offset_min=np.fromiter((row.offset[0] for row in rows), np.int16, size),
-        mg_dl=np.fromiter((row.mg_dl[0] for row in rows), np.float64, size),
-        interval_ms=np.fromiter((row.interval[0] for row in rows), np.int64, size),
-        superseded=np.fromiter((row.superseded[0] for row in rows), np.bool_, size),
-        beyond=np.fromiter((_BEYOND.get(row.limit[0], 0) for row in rows), np.int8, size),
+        utc=np.array(time_ms, np.int64),
+        offset_min=np.array(offset, np.int16),
+        mg_dl=np.array(mg_dl, np.float64),
+        interval_ms=np.array(interval, np.int64),
+        superseded=np.array(superseded, np.bool_),
+        beyond=np.array([_BEYOND.get(one, 0) for one in limit], np.int8),
     )
 
 

@@ -5,6 +5,7 @@ Figures leave out superseded readings: the same moment is also held from a bette
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from glucoflow.es.answers import (
     EVENT_FIELDS,
-    READING_FIELDS,
+    READING_ORDER,
     Before,
     EventRow,
     Intake,
@@ -40,6 +41,11 @@ MOST_ROWS = 10_000
 
 MOST_DATES = 40_000
 """More local dates than a life has; below Elasticsearch's own limit of buckets."""
+
+PIECE = timedelta(days=30)
+"""So many days of one sensor are less than `MOST_ROWS` readings (every five minutes)."""
+
+PIECES_AT_ONCE = 3
 
 _SUPERSEDED = {"term": {"sample.superseded": True}}
 _UNTYPED = ["payload", "summary.missing"]
@@ -175,7 +181,16 @@ class Queries:
         return self._search(user_id, body={"track_total_hits": False, **body, "size": 0})
 
     def readings(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> ReadingArrays:
-        """All readings of [start, end) as arrays, superseded ones included and marked."""
+        """All readings of [start, end) as arrays, superseded ones included and marked. Longer spans come in pieces of
+        an answer each, some of them at a time.
+        """
+        pieces = _pieces(start, end)
+        if len(pieces) == 1:
+            return self._readings(user_id, start, end)
+        with ThreadPoolExecutor(PIECES_AT_ONCE) as pool:
+            return joined(list(pool.map(lambda piece: self._readings(user_id, *piece), pieces)))
+
+    def _readings(self, user_id: str, start: datetime | None, end: datetime | None) -> ReadingArrays:
         hits = scan(
             self._client,
             self._names.alias(user_id),
@@ -183,7 +198,7 @@ class Queries:
             source=False,
             ids=False,
             page=MOST_ROWS,
-            fields=READING_FIELDS,
+            sort=READING_ORDER,
         )
         pieces = [arrays_of(())]
         while part := list(islice(hits, MOST_ROWS)):
@@ -286,6 +301,14 @@ class Queries:
 
     def _refresh(self, user_id: str) -> None:
         refresh(self._client, self._names.alias(user_id))
+
+
+def _pieces(start: datetime | None, end: datetime | None) -> list[tuple[datetime | None, datetime | None]]:
+    """[start, end) cut into spans of `PIECE` at most; one that is open stays whole."""
+    if start is None or end is None or end - start <= PIECE:
+        return [(start, end)]
+    bounds = [start + n * PIECE for n in range(-(-(end - start) // PIECE))]
+    return list(zip(bounds, [*bounds[1:], end], strict=True))
 
 
 def _version(hit: Mapping[str, Any]) -> Version:

@@ -99,7 +99,7 @@ def part_of(chosen: DashboardPage, queries: ExcludingQueries, person: Person, un
 def _days(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) -> dict[str, Any]:
     interval = {"sum": {"field": "sample.interval_ms", "missing": USUAL_INTERVAL_MS}}
     by_day = {
-        "terms": {"field": "time.date", "size": min(400, span.whole_days + 2), "order": {"_key": "desc"}},
+        "terms": {"field": "time.date", "size": span.whole_days + 2, "order": {"_key": "desc"}},
         "aggs": {
             "stats": {"stats": {"field": "glucose.mg_dl"}},
             "worn": interval,

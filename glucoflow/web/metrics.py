@@ -15,9 +15,12 @@ from glucoflow.analytics.variability import gmi
 from glucoflow.es.overview import Overview, overview_aggs, overview_of
 from glucoflow.model.glycemia import Sufficiency
 from glucoflow.model.goals import ShownShares, shown_shares
+from glucoflow.model.person_id import fits
 from glucoflow.model.targets import Targets
+from glucoflow.service.excluding import ExcludingQueries
+from glucoflow.store import Person
 from glucoflow.web.newest import Delays, Newest, newest_agg, read_newest
-from glucoflow.web.span import rolling
+from glucoflow.web.span import minute_after, rolling
 
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}
 _SUPERSEDED = {"term": {"sample.superseded": True}}
@@ -87,8 +90,12 @@ def metrics_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, A
 
 def readings_in(start: datetime, end: datetime) -> dict[str, Any]:
     """A filter for the readings that count in figures, from `start` until before `end`."""
-    span = {"range": {"@timestamp": {"gte": start.isoformat(), "lt": end.isoformat()}}}
-    return {"bool": {"filter": [_IS_READING, span], "must_not": [_SUPERSEDED]}}
+    return {"bool": {"filter": [_IS_READING, _in(start, end)], "must_not": [_SUPERSEDED]}}
+
+
+def _in(start: datetime, end: datetime | None = None) -> dict[str, Any]:
+    until = {"lt": end.isoformat()} if end is not None else {}
+    return {"range": {"@timestamp": {"gte": start.isoformat(), **until}}}
 
 
 def read_metrics(
@@ -117,9 +124,47 @@ TRACE_HOURS = 6
 LATELY = "14d"
 
 
-def lately_body(now: datetime, targets: Targets, zone: str) -> dict[str, Any]:
-    """One search for `Lately`: 14 local days of figures, hours of trace, the newest reading of all."""
-    start = now - timedelta(hours=TRACE_HOURS)
+def look(
+    queries: ExcludingQueries,
+    person: Person,
+    now: datetime,
+    delays: Delays,
+    more: Mapping[str, Any] | None = None,
+    within: tuple[datetime, datetime] | None = None,
+) -> tuple[Lately, Mapping[str, Any]]:
+    """`Lately`, and the answers to `more` aggregations, which are of documents `within` [start, end).
+
+    One search over these days alone, however many years there are; a second one where no reading is so new. The
+    present is the next full minute. `delays`: of the person's providers.
+    """
+    now = minute_after(now)
+    body = _body(now, person, more or {}, within)
+    known = fits(person.id)  # a row that is older than the rule of ids has no index
+    aggs = queries.aggregate(person.id, body).get("aggregations", {}) if known else {}
+    newest = aggs.get(_NEWEST, {})
+    if aggs and not newest["doc_count"]:
+        newest = queries.aggregate(person.id, {"aggs": _newest()}).get("aggregations", {}).get(_NEWEST, {})
+    start = rolling(LATELY, person.zone, now).start
+    lately = Lately(
+        newest=read_newest(newest.get("newest", {}), delays),
+        trace=_points(aggs.get("trace", {}), now),
+        metrics=read_metrics(aggs.get("metrics", {}), start, now, person.targets),
+    )
+    return lately, aggs
+
+
+_NEWEST = "readings"
+
+
+def _newest() -> dict[str, Any]:
+    return {_NEWEST: {"filter": READING, "aggs": {"newest": newest_agg()}}}
+
+
+def _body(
+    now: datetime, person: Person, more: Mapping[str, Any], within: tuple[datetime, datetime] | None
+) -> dict[str, Any]:
+    """14 local days of figures, hours of trace, the newest reading; a reading of the future is the newest, too."""
+    start, days = now - timedelta(hours=TRACE_HOURS), rolling(LATELY, person.zone, now).start
     by_time = {
         "field": "@timestamp",
         "fixed_interval": "5m",
@@ -128,31 +173,20 @@ def lately_body(now: datetime, targets: Targets, zone: str) -> dict[str, Any]:
     }
     trace = {"date_histogram": by_time, "aggs": {"g": {"avg": {"field": "glucose.mg_dl"}}}}
     return {
-        "size": 0,
+        "query": {"bool": {"should": [_in(days), *([_in(*within)] if within else [])], "minimum_should_match": 1}},
         "aggs": {
-            "readings": {"filter": READING, "aggs": {"newest": newest_agg()}},
-            "trace": {
-                "filter": readings_in(start, now),
-                "aggs": {"t": trace},
-            },
-            "metrics": metrics_agg(rolling(LATELY, zone, now).start, now, targets),
+            **_newest(),
+            "trace": {"filter": readings_in(start, now), "aggs": {"t": trace}},
+            "metrics": metrics_agg(days, now, person.targets),
+            **more,
         },
     }
 
 
-def read_lately(answer: Mapping[str, Any], now: datetime, targets: Targets, zone: str, delays: Delays) -> Lately:
-    """`Lately` from the answer to `lately_body`. `delays`: of the person's providers."""
-    aggs = answer.get("aggregations", {})
+def _points(answer: Mapping[str, Any], now: datetime) -> tuple[tuple[float, float | None], ...]:
     start, width = _ms(now - timedelta(hours=TRACE_HOURS)), TRACE_HOURS * 3_600_000
-    points = tuple(
-        ((b["key"] + 150_000 - start) / width, b["g"]["value"])
-        for b in aggs.get("trace", {}).get("t", {}).get("buckets", ())
-    )
-    return Lately(
-        newest=read_newest(aggs.get("readings", {}).get("newest", {}), delays),
-        trace=points,
-        metrics=read_metrics(aggs.get("metrics", {}), rolling(LATELY, zone, now).start, now, targets),
-    )
+    buckets = answer.get("t", {}).get("buckets", ())
+    return tuple(((one["key"] + 150_000 - start) / width, one["g"]["value"]) for one in buckets)
 
 
 def _ms(time: datetime) -> int:

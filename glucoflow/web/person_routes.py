@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse, Response
 
 from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED
 from glucoflow.model.errors import Rejected
-from glucoflow.model.person_id import fits
 from glucoflow.model.said import Said, said
 from glucoflow.model.units import MG_DL, Unit
 from glucoflow.model.words import number
@@ -25,7 +24,7 @@ from glucoflow.web.charts import View, meta_for
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, DashboardPage, dashboard_page, placed, too_short
 from glucoflow.web.extras import part_of
 from glucoflow.web.forms import Tried, tried, unit_chosen, zones
-from glucoflow.web.metrics import Lately, lately_body, metrics_agg, read_lately, read_metrics
+from glucoflow.web.metrics import Lately, look, metrics_agg, read_metrics
 from glucoflow.web.pages import UNIT_CODES, YEAR, language_of, unit_cookie, unit_of
 from glucoflow.web.rights import OPERATE, READ, SIGNED_IN, visitor
 from glucoflow.web.span import BadSpan, Span, minute_after, read_span, rolling
@@ -131,13 +130,7 @@ def status_page(
     now = services.clock()
     store, titles = services.store, services.connect.titles
     connections = store.connections.for_user(person.id)
-    newest = read_lately(
-        services.queries.aggregate(person.id, lately_body(now, person.targets, person.zone)),
-        now,
-        person.targets,
-        person.zone,
-        services.connect.delays(connections),
-    ).newest
+    lately, _ = look(services.queries, person, now, services.connect.delays(connections))
     return services.pages.render(
         request,
         "status.html",
@@ -155,7 +148,7 @@ def status_page(
         freshness=services.connect.freshness,
         takes=services.connect.takes,
         by_form={name for name in titles if services.connect.form(name)},
-        newest=newest,
+        newest=lately.newest,
         tried=wrong,
         **asked,
         today=now.astimezone(ZoneInfo(person.zone)).date(),
@@ -263,30 +256,24 @@ def _metrics(services: Services, person: Person, span: Span, now: datetime) -> d
     """Lately, the figures of the span, and those of the span before it, in one search."""
     now = minute_after(now)
     start, end = span.preceding()
-    body = lately_body(now, person.targets, person.zone)
-    body["aggs"] |= {
+    connections = services.store.connections.for_user(person.id)
+    both = {
         "span": metrics_agg(span.start, span.end, person.targets),
         "before": metrics_agg(start, end, person.targets),
     }
-    answer = services.queries.aggregate(person.id, body)
-    aggs = answer.get("aggregations", {})
-    connections = services.store.connections.for_user(person.id)
+    delays = services.connect.delays(connections)
+    lately, aggs = look(services.queries, person, now, delays, both, (start, span.end))
     return {
         "connections": connections,
         "titles": services.connect.titles,
-        "lately": read_lately(answer, now, person.targets, person.zone, services.connect.delays(connections)),
+        "lately": lately,
         "metrics": read_metrics(aggs.get("span", {}), span.start, min(span.end, now), person.targets),
         "before": read_metrics(aggs.get("before", {}), start, end, person.targets),
     }
 
 
 def _card(request: Request, services: Services, person: Person, now: datetime) -> Card:
-    known = fits(person.id)  # a row that is older than the rule of ids has no index
-    answer = services.queries.aggregate(person.id, lately_body(now, person.targets, person.zone)) if known else {}
     connections = services.store.connections.for_user(person.id)
-    return Card(
-        person=person,
-        unit=unit_of(request, person),
-        lately=read_lately(answer, now, person.targets, person.zone, services.connect.delays(connections)),
-        connections=connections,
-    )
+    delays = services.connect.delays(connections)
+    lately, _ = look(services.queries, person, now, delays)
+    return Card(person=person, unit=unit_of(request, person), lately=lately, connections=connections)

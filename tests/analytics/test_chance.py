@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.chance import before_and_after, by_lot, coverage, said_of_nobody
+from glucoflow.analytics.resampling import difference_of_days
 from glucoflow.analytics.series import Bools
 
 REPEATS = 400
@@ -21,3 +22,15 @@ def test_nothing_is_said_of_people_of_whom_there_is_nothing_to_say() -> None:
 @pytest.mark.parametrize("assign", [by_lot, before_and_after])
 def test_intervals_hold_the_truth(assign: Callable[[np.random.Generator], Bools], alike: float) -> None:
     assert 0.92 <= coverage(assign, alike, REPEATS) <= 0.98
+
+
+def test_the_order_of_the_days_does_not_matter() -> None:
+    """Of days in order no matrix is made; of days in disorder one is, and it must come to the same."""
+    lot = np.random.default_rng(3)
+    for size in (6, 30, 180):
+        days = np.sort(lot.choice(2 * size, size, replace=False))
+        values, having = lot.normal(70, 12, size), np.arange(size) % 3 == 0
+        mixed = lot.permutation(size)
+        one = difference_of_days(days, values, having.tolist(), 3)
+        other = difference_of_days(days[mixed], values[mixed], having[mixed].tolist(), 3)
+        assert (one.low, one.high, one.p_value) == pytest.approx((other.low, other.high, other.p_value), rel=1e-9)
