@@ -13,7 +13,7 @@ import msgspec
 
 from glucoflow.es.answers import USUAL_INTERVAL_MS, moment
 from glucoflow.model.ranges import BANDS, Band
-from glucoflow.model.target_bands import band_filters
+from glucoflow.model.target_bands import band_ranges
 from glucoflow.model.targets import Targets
 
 
@@ -43,7 +43,7 @@ def overview_aggs(targets: Targets = Targets()) -> dict[str, Any]:
             "terms": {"field": "sample.interval_ms", "size": 20, "missing": USUAL_INTERVAL_MS},
             "aggs": {
                 "values": {"extended_stats": {"field": "glucose.mg_dl"}},
-                "bands": {"filters": {"filters": band_filters(targets)}},
+                "bands": band_ranges(targets),
                 "tight": {"filter": {"term": {"glucose.tight": True}}},
             },
         },

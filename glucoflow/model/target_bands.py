@@ -5,6 +5,7 @@ itself, with bounds that agree with `ranges.band`: on the value rounded half-eve
 belongs to its even neighbour.
 """
 
+import struct
 from typing import Any, Final
 
 from glucoflow.model.goals import PARTS, goals_of
@@ -55,9 +56,28 @@ def bounds(edges: Edges) -> dict[str, float]:
     return found
 
 
-def band_filters(targets: Targets) -> dict[Band, dict[str, Any]]:
-    """A filter on the value for each of the five bands, whatever the limits."""
-    return {band: {"range": {FIELD: bounds(edges_of(targets, band))}} for band in BANDS}
+def band_ranges(targets: Targets) -> dict[str, Any]:
+    """An aggregation by band of the value, whatever the limits: it looks at each value once, and not once a band."""
+    return {"range": {"field": FIELD, "keyed": True, "ranges": [_range(targets, band) for band in BANDS]}}
+
+
+def _range(targets: Targets, band: Band) -> dict[str, Any]:
+    low, high = edges_of(targets, band)
+    found: dict[str, Any] = {"key": band}
+    if low is not None:
+        found["from"] = _first_of(low)
+    if high is not None:
+        found["to"] = _first_of(high + 1)
+    return found
+
+
+def _first_of(whole: int) -> float:
+    """The least stored value (32 bits) that rounds half-even to a whole number above zero."""
+    if whole % 2 == 0:
+        return whole - 0.5
+    (bits,) = struct.unpack("<I", struct.pack("<f", whole - 0.5))
+    (found,) = struct.unpack("<f", struct.pack("<I", bits + 1))
+    return float(found)
 
 
 def query_for(targets: Targets, *bands: Band) -> dict[str, Any]:

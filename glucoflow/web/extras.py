@@ -13,7 +13,7 @@ from glucoflow.model.documents import EVENT_DATASETS
 from glucoflow.model.goals import ShownShares, shown_shares
 from glucoflow.model.ranges import BANDS, Band
 from glucoflow.model.said import digits, joined, said
-from glucoflow.model.target_bands import band_filters
+from glucoflow.model.target_bands import band_ranges
 from glucoflow.model.targets import Targets
 from glucoflow.model.units import Unit, glucose_unit
 from glucoflow.service.excluding import ExcludingQueries
@@ -103,7 +103,7 @@ def _days(queries: ExcludingQueries, person: Person, _unit: Unit, span: Span) ->
         "aggs": {
             "stats": {"stats": {"field": "glucose.mg_dl"}},
             "worn": interval,
-            "bands": {"filters": {"filters": band_filters(person.targets)}, "aggs": {"worn": interval}},
+            "bands": {**band_ranges(person.targets), "aggs": {"worn": interval}},
         },
     }
     found = _search(queries, person, span, {"readings": {"filter": READING, "aggs": {"days": by_day}}})

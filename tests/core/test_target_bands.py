@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glucoflow.kibana.placeholders import filled
 from glucoflow.model.ranges import BANDS, Band, band
-from glucoflow.model.target_bands import ABOVE, BELOW, band_filters, kql_for, label, query_for, words_for
+from glucoflow.model.target_bands import ABOVE, BELOW, band_ranges, kql_for, label, query_for, words_for
 from glucoflow.model.targets import PROFILES, Targets, own_targets
 from glucoflow.model.units import MG_DL, MMOL_L
 from tests.kibana import kql
@@ -40,6 +40,11 @@ def inside(query: dict[str, Any], mg_dl: float) -> bool:
     return band(mg_dl) in ([wanted] if isinstance(wanted, str) else wanted)
 
 
+def ranges(targets: Targets) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = band_ranges(targets)["range"]["ranges"]
+    return found
+
+
 @given(TARGETS, VALUES)
 @example(Targets(very_low=54, low=63, high=140), 62.5)
 @example(Targets(very_low=54, low=63, high=140), 140.5)
@@ -48,7 +53,7 @@ def test_each_value_lies_in_the_one_band_that_rounding_gives(targets: Targets, m
     expected, doc = by_hand(targets, mg_dl), {"glucose.mg_dl": mg_dl, "glucose.range": band(mg_dl)}
     assert [name for name in BANDS if inside(query_for(targets, name), mg_dl)] == [expected]
     assert [name for name in BANDS if kql.holds(kql.read(kql_for(targets, name)), doc)] == [expected]
-    assert [name for name, query in band_filters(targets).items() if inside(query, mg_dl)] == [expected]
+    assert [one["key"] for one in ranges(targets) if one.get("from", 0) <= mg_dl < one.get("to", 2_000)] == [expected]
     for group in (BELOW, ABOVE):
         assert inside(query_for(targets, *group), mg_dl) == (expected in group)
         assert kql.holds(kql.read(kql_for(targets, *group)), doc) == (expected in group)
@@ -56,9 +61,9 @@ def test_each_value_lies_in_the_one_band_that_rounding_gives(targets: Targets, m
 
 def test_bounds_are_exact_in_the_floats_that_are_stored() -> None:
     for targets in (*PROFILES.values(), own_targets("adult", low=81, high=161)):
-        for query in band_filters(targets).values():
-            for edge in query["range"]["glucose.mg_dl"].values():
-                assert struct.unpack("f", struct.pack("f", edge))[0] == edge
+        edges = [one[end] for one in ranges(targets) for end in ("from", "to") if end in one]
+        assert len(edges) == 8
+        assert [struct.unpack("f", struct.pack("f", edge))[0] for edge in edges] == edges
 
 
 def test_the_limits_of_the_consensus_ask_for_the_band_in_the_document() -> None:
