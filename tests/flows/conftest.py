@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from pydantic import HttpUrl
+from pydantic import HttpUrl, SecretStr
 
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.scan import scan
@@ -98,13 +98,13 @@ def small_scenario(days: int = 12, **changes: object) -> Scenario:
     return replace(scenario, people=(alma,))
 
 
-def settings_of(node: Node, folder: Path, simulator: str, index: str) -> Settings:
+def settings_of(node: Node, folder: Path, simulator: str, index: str, database: str | None = None) -> Settings:
     loaded = Settings.load()
     es = ElasticsearchSettings(endpoint=HttpUrl(node.url), user=node.username, password=node.password, index=index)
     return loaded.model_copy(
         update={
             "es": es,
-            "store": StoreSettings(data_dir=folder),
+            "store": StoreSettings(data_dir=folder, database_url=SecretStr(database) if database else None),
             "demo": DemoSettings(simulators={DEMO: HttpUrl(simulator)}),
         }
     )
@@ -116,12 +116,18 @@ def providers_of(settings: Settings, simulator: str, **more: Any) -> Providers:
 
 
 @contextmanager
-def opened_house(node: Node, folder: Path, scenario: Scenario, clock: SettableClock | None = None) -> Iterator[House]:
-    """Everybody of the world, connected and not yet synced, under an index prefix of the house's own."""
+def opened_house(
+    node: Node, folder: Path, scenario: Scenario, clock: SettableClock | None = None, database: str | None = None
+) -> Iterator[House]:
+    """Everybody of the world, connected and not yet synced, under an index prefix of the house's own.
+
+    `database` is the address of a store that is laid already; else one in the folder.
+    """
     clock = clock or SettableClock(NOW)
-    lay_store(folder)
+    if database is None:
+        lay_store(folder)
     with running_simulator(scenario, clock=clock) as sim, own_prefix(node) as index:
-        settings = settings_of(node, folder, sim.base_url, index)
+        settings = settings_of(node, folder, sim.base_url, index, database)
         with open_runtime(settings, clock) as rt:
             rt = replace(rt, providers=providers_of(settings, sim.base_url, limits=IMPATIENT), random=Random(1))
             provision(rt.client, rt.names)

@@ -111,7 +111,7 @@ def test_a_worker_that_slept_longer_than_its_lease_writes_nothing_more(open_hous
     with open_house(small_scenario(days=2)) as house:
         sleeper = begun(house, point, 3, "sync", "stop")
         try:
-            until_stopped(sleeper)
+            until_stopped(sleeper.pid)
             assert house.sync() == [], "it may be at work still"
             house.clock.advance(house.rt.lease + timedelta(minutes=20))
             (outcome,) = house.sync()
@@ -131,9 +131,9 @@ def test_a_worker_that_slept_longer_than_its_lease_writes_nothing_more(open_hous
         assert "taken over" in slept.message
 
 
-def until_stopped(process: subprocess.Popen[bytes]) -> None:
-    """Wait until the kernel says that the process is stopped."""
-    stat = Path(f"/proc/{process.pid}/stat")
-    while stat.read_text().rpartition(")")[2].split()[0] != "T":
-        assert process.poll() is None, "it ended before it was stopped"
+def until_stopped(pid: int) -> None:
+    """Wait until the kernel says that the process is stopped. Fails where it ends before."""
+    stat = Path(f"/proc/{pid}/stat")
+    while (state := stat.read_text().rpartition(")")[2].split()[0]) != "T":
+        assert state != "Z", "it ended before it was stopped"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Two workers share what is due: both work, and no connection is polled twice at once."""
+"""Workers share what is due: all of them work, and no connection is polled twice at once."""
 
 import uuid
 from collections import Counter
@@ -28,7 +28,7 @@ from tests.prefect_database import PrefectDatabase
 from tests.prefixes import own_prefix
 
 ROUNDS = 4
-"""Batches that each of two workers would have, if they shared evenly."""
+"""Batches that each worker would have, if they shared evenly."""
 
 counts = st.integers(0, 1000)
 
@@ -63,7 +63,7 @@ def house(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[PrefectHouse]:
-    """One PostgreSQL and one Prefect for both workers."""
+    """One PostgreSQL and one Prefect for all workers."""
     name = f"shared_{uuid.uuid4().hex[:8]}"
     postgres.execute(f"CREATE DATABASE {name}")
     more = {"GLUCOFLOW_DATABASE_URL": postgres.url(name), **doubles(sim.base_url)}
@@ -101,26 +101,31 @@ def connect(rt: Runtime, user_id: str, now: datetime) -> None:
 
 
 @pytest.mark.timeout(2400)  # ten processes that import Prefect, and each of the connections is read whole
-@pytest.mark.parametrize("connections", [16, pytest.param(200, marks=pytest.mark.slow)])
-def test_both_work_and_none_is_polled_twice_at_once(house: PrefectHouse, sim: Simulator, connections: int) -> None:
+@pytest.mark.parametrize(
+    ("connections", "workers"),
+    [(16, 2), pytest.param(200, 2, marks=pytest.mark.slow), pytest.param(1000, 4, marks=pytest.mark.slow)],
+)
+def test_all_work_and_none_is_polled_twice_at_once(
+    house: PrefectHouse, sim: Simulator, connections: int, workers: int
+) -> None:
     connect_all(sim, connections)
-    sim.faults.add(Fault("slow", path="egvs", seconds=3, times=None))  # so that the first is not done before the second
+    sim.faults.add(Fault("slow", path="egvs", seconds=3, times=None))  # so that the first is not done before the last
     house.start_server()
-    house.environment["SYNC_BATCH_SIZE"] = str(connections // (2 * ROUNDS))
+    house.environment["SYNC_BATCH_SIZE"] = str(connections // (workers * ROUNDS))
     house.environment["SYNC_EVERY_MINUTES"] = "60"
     house.provision()
-    workers = [house.work("one"), house.work("two")]
-    house.until(lambda: len(house.ask("work_pools/glucoflow/workers/filter")) == 2, *workers)
+    there = [house.work(f"worker-{n}") for n in range(workers)]
+    house.until(lambda: len(house.ask("work_pools/glucoflow/workers/filter")) == workers, *there)
 
     led = house.run("sync")
-    house.until(lambda: len(running(house)) == 2, *workers)
-    assert {parent_of(one["infrastructure_pid"]) for one in running(house)} == {one.pid for one in workers}
-    (helped,) = [one["id"] for one in running(house) if one["id"] != led]
-    done = [house.ended(one, *workers, seconds=1800) for one in (led, helped)]
+    house.until(lambda: len(running(house)) == workers, *there)
+    assert {parent_of(one["infrastructure_pid"]) for one in running(house)} == {one.pid for one in there}
+    helped = [one["id"] for one in running(house) if one["id"] != led]
+    done = [house.ended(one, *there, seconds=1800) for one in (led, *helped)]
     assert {one["state_type"] for one in done} == {"COMPLETED"}, [one["state"]["message"] for one in done]
     shares = [int(one["state"]["message"].partition(" ")[0]) for one in done]
     assert sum(shares) == connections
-    assert min(shares) >= connections // (2 * ROUNDS), shares
+    assert min(shares) >= connections // (workers * ROUNDS), shares
 
     with open_runtime(Settings.load()) as rt:
         runs = rt.store.runs.list(flow="sync", limit=10 * connections)
