@@ -19,6 +19,7 @@ from flows.abandoned import end_abandoned
 from flows.asking import NOW, POOL, SHARE
 from flows.backfill import backfill
 from flows.backup import backup
+from flows.choices import keep_offering, offer
 from flows.dashboards import dashboards, kibana_guests
 from flows.inbox import inbox
 from flows.maintenance import delete_user, disconnect, provision_all, retention
@@ -96,6 +97,7 @@ def serve_here(settings: Settings) -> None:
     end_abandoned([flow.name for flow, _ in flows], datetime.now(UTC), pool=None)
     for flow, options in flows:
         runner.add_flow(flow, **{"name": flow.name, **options}, entrypoint_type=EntrypointType.MODULE_PATH)
+    keep_offering(settings, flows)
     with suppress(KeyboardInterrupt, TerminationSignal):
         asyncio.run(runner.start())
 
@@ -121,4 +123,5 @@ def register(settings: Settings) -> list[str]:
     made = deployments(settings)
     for deployment in made:
         deployment.apply()
+    offer(settings, schedule(settings))
     return [f"{deployment.flow_name}/{deployment.name}" for deployment in made]

@@ -29,6 +29,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, Proc
 
 from flows.abandoned import end_abandoned
 from flows.asking import POOL
+from flows.choices import keep_offering
 from flows.deployments import own_flow, schedule
 from flows.sync import sync
 from glucoflow.settings import Settings
@@ -138,8 +139,13 @@ LOOK_EVERY = timedelta(minutes=1)
 
 
 def work(*, tell_health: bool) -> None:
-    """Take runs from our pool until told to stop; at the start, and every minute, end those that nobody works on."""
-    flows = [flow.name for flow, _ in schedule(Settings.load())]
+    """Take runs from our pool until told to stop; at the start, and every minute, end those that nobody works on.
+
+    As often the forms of Prefect's page are told who there is.
+    """
+    settings = Settings.load()
+    deployed = schedule(settings)
+    flows = [flow.name for flow, _ in deployed]
 
     def look() -> None:
         while True:
@@ -150,6 +156,7 @@ def work(*, tell_health: bool) -> None:
             time.sleep(LOOK_EVERY.total_seconds())
 
     threading.Thread(target=look, name="abandoned", daemon=True).start()
+    keep_offering(settings, deployed)
     setup_signal_handlers_worker(os.getpid(), "the worker", print)
     asyncio.run(OwnWorker().start(with_healthcheck=tell_health))
 

@@ -1,7 +1,8 @@
-"""What Prefect holds of a person: runs that were asked for them, and the artifacts that name them."""
+"""What Prefect holds of a person: runs that were asked for them, artifacts that name them, their place in a form."""
 
 import json
 import re
+from typing import Any
 
 import msgspec
 
@@ -19,7 +20,7 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forget_person(api: PrefectApi, user_id: str) -> Traces:
-    """Delete the runs (with their logs) and the artifacts that name the person.
+    """Delete the runs (with their logs) and the artifacts that name the person, and offer them in no form any more.
 
     Events cannot be deleted, and are kept for two days; names of runs have no id, so that few hold any. Raises
     Unavailable where Prefect does not answer.
@@ -36,7 +37,24 @@ def forget_person(api: PrefectApi, user_id: str) -> Traces:
         else:  # it could not tell its end any more
             api.patch(f"flow_runs/{run['id']}", parameters={}, name="of-a-deleted-person")
             blanked += 1
+    for deployment in api.all("deployments"):
+        _no_choice(api, deployment, user_id)
     return Traces(runs=deleted, blanked=blanked, artifacts=len(artifacts))
+
+
+def _no_choice(api: PrefectApi, deployment: dict[str, Any], user_id: str) -> None:
+    """Take them out of the list that a deployment's form has (`flows.choices`)."""
+    form = deployment.get("parameter_openapi_schema") or {}
+    listed = [
+        part["enum"]
+        for field in form.get("properties", {}).values()
+        for part in field.get("anyOf", [])
+        if user_id in part.get("enum", [])
+    ]
+    for one in listed:
+        one.remove(user_id)
+    if listed:
+        api.patch(f"deployments/{deployment['id']}", parameter_openapi_schema=form)
 
 
 def _text(one: dict[str, object], *fields: str) -> str:

@@ -52,6 +52,13 @@ def house(
             house.close()
 
 
+def offered(house: PrefectHouse) -> list[str]:
+    """The people that the form of a backfill lists."""
+    found = house.ask("deployments/filter", deployments={"name": {"any_": ["backfill"]}})
+    fields = [one["parameter_openapi_schema"]["properties"]["user_id"] for one in found]
+    return [who for field in fields for part in field.get("anyOf", []) for who in part.get("enum", [])]
+
+
 def in_a_call(house: PrefectHouse, sim: Simulator, takes: subprocess.Popen[bytes]) -> str:
     """A sync that waits for the provider longer than other processes start, and says who runs it; its id."""
     with open_runtime(Settings.load()) as rt:
@@ -84,6 +91,7 @@ def crashed(house: PrefectHouse, sim: Simulator, killed: str, takes: subprocess.
 def test_what_was_served_when_all_was_killed(house: PrefectHouse, sim: Simulator) -> None:
     """First what takes runs alone, then Prefect's server with it."""
     serving = house.serve()
+    house.until(lambda: offered(house) == ["alma"], serving)
     killed = in_a_call(house, sim, serving)
     house.kill(serving)
     sim.faults.clear()

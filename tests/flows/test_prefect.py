@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
@@ -20,12 +20,14 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from pydantic import HttpUrl, SecretStr
 from pypdf import PdfReader
 
 from flows.backfill import backfill
-from flows.deployments import deployments
+from flows.choices import offer
+from flows.deployments import deployments, register, schedule
 from flows.maintenance import delete_user, provision_all
 from flows.report import report_flow
 from flows.sync import sync
@@ -38,6 +40,8 @@ from glucoflow.es.scan import scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.service.demo import connect
+from glucoflow.service.prefect_api import PrefectApi
+from glucoflow.service.prefect_traces import forget_person
 from glucoflow.service.runtime import open_runtime
 from glucoflow.settings import BackupSettings, KibanaSettings, Settings, SyncSettings
 from glucoflow.simulators.dexcom import SettableClock, Simulator, demo_scenario, running_simulator
@@ -47,6 +51,8 @@ from tests.es.proxy import proxied
 from tests.node import Node
 from tests.prefect_database import PrefectDatabase, recorded_flows
 from tests.prefixes import own_prefix
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -306,9 +312,50 @@ def test_log_lines_inside_a_run_say_which_run(cloud: Simulator) -> None:
 
 
 def made_by_themselves(settings: Settings) -> Sequence[RunnerDeployment]:
-    """In a thread of their own: where the suite's browser was started, this one has a loop, and Prefect would wait."""
+    return in_a_thread(lambda: deployments(settings))
+
+
+def in_a_thread(work: Callable[[], T]) -> T:
+    """In one of its own: where the suite's browser was started, this one has a loop, and Prefect would wait."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(deployments, settings).result()
+        return pool.submit(work).result()
+
+
+def test_its_forms_offer_the_people_there_are(cloud: Simulator) -> None:
+    """And take whoever came since, but nothing that is no id. What is scheduled keeps its runs, and has no list."""
+    settings = Settings.load()
+    deployed = in_a_thread(lambda: schedule(settings))
+    everybody = [person.id for person in cloud.scenario.people]
+    in_a_thread(lambda: register(settings))
+    with get_client(sync_client=True) as client:
+
+        def field(name: str) -> dict[str, Any]:
+            found = client.read_deployment_by_name(name).parameter_openapi_schema
+            assert found
+            return cast("dict[str, Any]", found["properties"]["user_id"])
+
+        for name in ("backfill/backfill", "sync/now", "delete-user/delete-user", "archive/archive"):
+            assert field(name)["title"] == "Person"
+            assert field(name)["anyOf"][0]["enum"] == sorted(everybody)
+        assert [one["type"] for one in field("sync/now")["anyOf"]] == ["string", "string", "null"]
+        assert not [one for one in field("sync/sync")["anyOf"] if "enum" in one]
+
+        with open_runtime(settings) as rt:
+            rt.store.people.add("zoe", "Zoe", NOW)
+        disconnect_of = client.read_deployment_by_name("disconnect/disconnect").id
+        for user_id in ("zoe", everybody[0]):
+            asked = client.create_flow_run_from_deployment(disconnect_of, parameters={"user_id": user_id})
+            client.delete_flow_run(asked.id)
+        with pytest.raises(PrefectHTTPStatusError, match="409"):
+            client.create_flow_run_from_deployment(disconnect_of, parameters={"user_id": "Nobody's id"})
+        assert offer(settings, deployed) > 5
+        assert field("backfill/backfill")["anyOf"][0]["enum"] == sorted([*everybody, "zoe"])
+        assert offer(settings, deployed) == 0, "what is as it should be is left alone"
+        with open_runtime(settings) as rt:
+            rt.store.people.delete("zoe")
+        forget_person(PrefectApi(address=str(client.api_url).rstrip("/")), "zoe")
+        assert field("backfill/backfill")["anyOf"][0]["enum"] == sorted(everybody)
+        assert offer(settings, deployed) == 0
 
 
 def test_the_deployments_and_when_they_run() -> None:
