@@ -10,7 +10,9 @@ put() { # path, body
 }
 
 until put /_security/user/kibana_system/_password "{\"password\":\"$KIBANA_PASSWORD\"}" POST; do sleep 2; done
-put /_security/role/glucoflow_writer "{\"cluster\":[\"monitor\",\"manage_index_templates\"],\"indices\":[{\"names\":[\"${ES_INDEX:-cgm-}*\",\"glucoflow-*\"],\"privileges\":[\"all\"]}]}"
+# Snapshots only where backups use them; where they are kept, its administrator says.
+snapshots=${BACKUP_SNAPSHOT_REPOSITORY:+,\"cluster:admin/snapshot/*\"}
+put /_security/role/glucoflow_writer "{\"cluster\":[\"monitor\",\"manage_index_templates\"$snapshots],\"indices\":[{\"names\":[\"${ES_INDEX:-cgm-}*\",\"glucoflow-*\"],\"privileges\":[\"all\"]}]}"
 put /_security/user/glucoflow "{\"password\":\"$ES_PASSWORD\",\"roles\":[\"glucoflow_writer\"]}"
 # Spaces and dashboards need Kibana's own rights, roles need manage_security; neither reads an index.
 put /_security/role/glucoflow_provisioner '{"cluster":["manage_security"],"indices":[]}'

@@ -19,7 +19,7 @@ from glucoflow.settings import Settings
 def backup(
     check: Annotated[
         bool | None,
-        Field(title="Check", description="try it out as well; default: the first of each week is tried out"),
+        Field(title="Check", description="try it out as well; default: if none of this week was tried out and whole"),
     ] = None,
 ) -> None:
     """Write everything into one encrypted file, try it out if that is due, and delete those that are too old."""

@@ -48,6 +48,7 @@ class ElasticsearchSettings(BaseSettings):
     port: int = Field(9200, ge=0, le=65535, description="port of the node of our own (the next free one if taken)")
     heap: str | None = Field(None, pattern=r"^\d+[mg]$", description="heap of the node of our own, e.g. 1g")
     home: Path | None = Field(None, description="an unpacked Elasticsearch to run instead of the downloaded one")
+    snapshots: Path | None = Field(None, description="folder in which the node of our own may keep snapshots")
     timeout_seconds: float = Field(30, gt=0, description="longest wait for one answer")
 
 
@@ -211,7 +212,7 @@ class MqttSettings(BaseSettings):
 
 
 class BackupSettings(BaseSettings):
-    """Backups: with a passphrase, one is made every night, and the first of each week is tried out."""
+    """Backups: with a passphrase, one is made every night, and tried out until one of the week was whole."""
 
     model_config = settings_config("BACKUP_")
 
@@ -219,6 +220,11 @@ class BackupSettings(BaseSettings):
     passphrase: SecretStr | None = Field(None, description="what backups are encrypted with; keep it elsewhere too")
     passphrase_file: Path | None = Field(None, description="a file with the passphrase instead")
     at: time = Field(time(4, 10), description="when the nightly one is made, UTC")
+    snapshot_repository: str | None = Field(
+        None,
+        pattern=r"^[^\s/\\*?\"<>|,#]{1,200}$",
+        description="snapshot repository of Elasticsearch that documents go to; default: they are in the backup",
+    )
     keep_daily: int = Field(7, ge=1, description="backups to keep: the newest of each of so many days")
     keep_weekly: int = Field(5, ge=0, description="and of so many weeks")
     keep_monthly: int = Field(12, ge=0, description="and of so many months")

@@ -40,7 +40,7 @@ def running_node() -> Iterator[Node]:
     with tempfile.TemporaryDirectory(prefix="glucoflow-tests-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         settings = NodeSettings(
-            port=http, transport_port=transport, heap="768m", role="superuser"
+            port=http, transport_port=transport, heap="768m", role="superuser", snapshots=Path(folder) / "snapshots"
         )  # tests make roles and faults
         with LocalNode(Path(folder), cache_folder(None), settings) as node:
             running = node.start()

@@ -21,7 +21,13 @@ def trial_names(names: Names) -> Names:
 
 
 def check_backup(
-    file: Path, passphrase: SecretStr, data_dir: Path, client: Elasticsearch, names: Names, on_step: OnStep
+    file: Path,
+    passphrase: SecretStr,
+    data_dir: Path,
+    client: Elasticsearch,
+    names: Names,
+    on_step: OnStep,
+    repository: str | None = None,
 ) -> Restored:
     """Restore it where nobody looks: every document is compared, and everything that is encrypted is opened.
 
@@ -31,7 +37,15 @@ def check_backup(
     try:
         remove_all(client, tried)
         with one_at_a_time(data_dir), working_folder(data_dir) as folder:
-            place = Place(data_dir=folder, database_url=None, token_key=None, client=client, names=tried, env_file=None)
+            place = Place(
+                data_dir=folder,
+                database_url=None,
+                token_key=None,
+                client=client,
+                names=tried,
+                env_file=None,
+                repository=repository,
+            )
             done = restore(file, passphrase, place, on_step)
             keys = Keys(None, folder).secret().get_secret_value()
             new = Fernet.generate_key().decode()

@@ -7,6 +7,7 @@ home/<file>                      what else of the data folder has to come along
 store.db                         the store, as an SQLite database
 documents/<person>/000001.ndjson a person's documents, in parts
 documents/<person>/tally.json    their number and checksum: `Counted`
+                                 Neither where a snapshot of Elasticsearch, which the manifest names, has the documents
 runs/000001.ndjson               the operator's documents
 end.json                         last of all: without it the backup is none
 """
@@ -27,11 +28,12 @@ from pydantic import SecretStr
 from glucoflow.age import WORK, Opening, Sealing
 from glucoflow.checksums import Sum
 from glucoflow.es.copies import Line
+from glucoflow.es.snapshots import Snapshot
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.store.migrate import HEAD
 
-FORMAT = 1
-"""Raised when a reader of before could not make sense of what is written."""
+FORMAT = 2
+"""Raised when a reader of before could not make sense of what is written: 2 is a backup that names a snapshot."""
 
 MANIFEST, SETTINGS, KEY, STORE, END = "manifest.json", "settings.env", "token.key", "store.db", "end.json"
 HOME, DOCUMENTS, RUNS, TALLY = "home/", "documents/", "runs/", "tally.json"
@@ -43,15 +45,19 @@ T = TypeVar("T")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup is. `lineages` are of people's indices (`es.indices.Index.lineage`); who has none is not in it."""
+    """What a backup is. `lineages` are of people's indices (`es.indices.Index.lineage`); who has none is not in it.
 
-    format: int = FORMAT
+    `snapshot` has the documents of whoever it names; those of others are in the backup.
+    """
+
+    format: int = 1
     id: str
     made_at: datetime
     version: str
     revision: str
     people: tuple[str, ...]
     lineages: dict[str, str]
+    snapshot: Snapshot | None = None
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ PLACES = frozenset(
         "GLUCOFLOW_DATA_DIR", "GLUCOFLOW_CACHE_DIR", "GLUCOFLOW_DATABASE_URL", "GLUCOFLOW_TOKEN_KEY", "ES_ENDPOINT",
         "ES_USER", "ES_PASSWORD", "ES_API_KEY", "ES_CA_CERTS", "ES_HOME", "ES_INDEX", "PREFECT_API_URL",
         "PREFECT_API_AUTH_STRING", "KIBANA_URL", "KIBANA_USER", "KIBANA_PASSWORD", "DEMO_SIMULATORS", "BACKUP_DIR",
-        "BACKUP_PASSPHRASE_FILE",
+        "BACKUP_PASSPHRASE_FILE", "BACKUP_SNAPSHOT_REPOSITORY", "ES_SNAPSHOTS",
     }
 )  # fmt: skip
 """Where things are on one machine, and the keys of these places: not to be carried to another."""

@@ -9,9 +9,10 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
@@ -24,12 +25,14 @@ from glucoflow.age import WORK
 from glucoflow.backup import contents
 from glucoflow.backup.contents import Counted, Ending, Manifest, Writing, writing
 from glucoflow.backup.keeping import name_of
+from glucoflow.backup.snapshotting import snapshot_for
 from glucoflow.checksums import Sum
 from glucoflow.es.copies import Line, lines
 from glucoflow.es.error_translation import translated
-from glucoflow.es.indices import index_behind
+from glucoflow.es.indices import Index, index_behind
 from glucoflow.es.names import Names
 from glucoflow.es.scan import refresh
+from glucoflow.es.snapshots import Snapshot
 from glucoflow.files import private, private_folder
 from glucoflow.model.errors import Unavailable
 from glucoflow.store import Store
@@ -43,9 +46,14 @@ _WORKING = ".backup-"
 OnStep = Callable[[str, int, int], None]
 """Told what is being done, how many documents of it are done, and of how many."""
 
+SNAPSHOT = "snapshot"
+
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup is made of. `token_key` are the keys in use, `settings` the text of `kept_settings`."""
+    """What a backup is made of. `token_key` are the keys in use, `settings` the text of `kept_settings`.
+
+    `repository`: documents go into a snapshot there; None: into the backup.
+    """
 
     data_dir: Path
     store: Store
@@ -53,6 +61,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     names: Names
     token_key: SecretStr
     settings: str
+    repository: str | None = None
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,24 +92,28 @@ def make_backup(
         _clear(folder)
         path = folder / name_of(now)
         with _whole_or_not(path) as file, writing(file, passphrase, now, work) as backup:
-            done = _write(source, backup, now, on_step)
+            done = _write(source, folder, backup, now, on_step)
     return Made(path=path, bytes=path.stat().st_size, people=done.people, documents=done.documents)
 
 
-def _write(source: Source, backup: Writing, now: datetime, on_step: OnStep) -> Ending:
-    with working_folder(source.data_dir) as place:
+def _write(source: Source, folder: Path, backup: Writing, now: datetime, on_step: OnStep) -> Ending:
+    """How much is in the backup and its snapshot."""
+    with ExitStack() as until_written, working_folder(source.data_dir) as place:
         on_step("store", 0, 1)
         source.store.snapshot(place / contents.STORE)
         people = [person.id for person in source.store.people.list()]
         with translated("look for indices"):
-            lineages = _lineages(source, people)
+            behind = _behind(source, people)
+        snapshot = until_written.enter_context(_snapshot(source, folder, behind, now, on_step))
         manifest = Manifest(
+            format=1 if snapshot is None else contents.FORMAT,
             id=secrets.token_hex(8),
             made_at=now,
             version=version("glucoflow"),
             revision=HEAD,
             people=tuple(people),
-            lineages=lineages,
+            lineages={user_id: index.lineage for user_id, index in behind.items()},
+            snapshot=snapshot,
         )
         backup.add_json(contents.MANIFEST, manifest)
         backup.add(contents.SETTINGS, source.settings.encode())
@@ -110,17 +123,28 @@ def _write(source: Source, backup: Writing, now: datetime, on_step: OnStep) -> E
                 backup.add(contents.HOME + name, (source.data_dir / name).read_bytes())
         backup.add_file(contents.STORE, place / contents.STORE)
         on_step("store", 1, 1)
-    documents = sum(_person(source, backup, user_id, on_step) for user_id in lineages)
-    runs = Sum()
-    backup.add_lines(contents.RUNS, lines(source.client, source.names.runs, runs))
-    ending = Ending(people=len(people), documents=documents + runs.n)
-    backup.add_json(contents.END, ending)
-    return ending
+        exported = behind if snapshot is None else ()
+        documents = sum(_person(source, backup, user_id, on_step) for user_id in exported)
+        runs = Sum()
+        backup.add_lines(contents.RUNS, lines(source.client, source.names.runs, runs))
+        ending = Ending(people=len(people), documents=documents + runs.n)
+        backup.add_json(contents.END, ending)
+    return msgspec.structs.replace(ending, documents=ending.documents + (snapshot.documents if snapshot else 0))
 
 
-def _lineages(source: Source, people: Sequence[str]) -> dict[str, str]:
+def _behind(source: Source, people: Sequence[str]) -> dict[str, Index]:
+    """The indices of those who have one."""
     found = {user_id: index_behind(source.client, source.names, source.names.alias(user_id)) for user_id in people}
-    return {user_id: index.lineage for user_id, index in found.items() if index is not None}
+    return {user_id: index for user_id, index in found.items() if index is not None}
+
+
+def _snapshot(
+    source: Source, folder: Path, behind: Mapping[str, Index], now: datetime, on_step: OnStep
+) -> AbstractContextManager[Snapshot | None]:
+    if source.repository is None:
+        return nullcontext()
+    on_look = partial(on_step, SNAPSHOT, 0, 1)
+    return snapshot_for(source.client, source.names, behind, source.repository, folder, now, on_look)
 
 
 def _person(source: Source, backup: Writing, user_id: str, on_step: OnStep) -> int:

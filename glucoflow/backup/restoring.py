@@ -2,7 +2,8 @@
 
 1. It is read to its end: a damaged one, or a wrong passphrase, changes nothing.
 2. The place is looked at: whoever is there already is a clear no.
-3. Documents go into indices that are marked as being restored and compared with what the backup says of them.
+3. Documents go into indices that are marked as being restored and compared with what the backup says of them; those of
+   a snapshot are brought back by Elasticsearch, and counted.
 4. Keys and store follow in one transaction, then the marks go.
 One that broke off before 4 is simply begun anew: what it left in Elasticsearch bears its mark.
 """
@@ -20,13 +21,14 @@ from pydantic import SecretStr
 from glucoflow.backup import contents
 from glucoflow.backup.contents import Counted, Ending, Manifest, Member, members, understood
 from glucoflow.backup.kept_settings import as_restored
-from glucoflow.backup.making import HOME_FILES, OnStep, one_at_a_time, working_folder
+from glucoflow.backup.making import HOME_FILES, SNAPSHOT, OnStep, one_at_a_time, working_folder
 from glucoflow.checksums import Sum
-from glucoflow.es import copies
+from glucoflow.es import copies, snapshots
 from glucoflow.es.copies import Line, content
 from glucoflow.es.error_translation import translated
-from glucoflow.es.names import Names
+from glucoflow.es.names import GENERATION, Names
 from glucoflow.es.provision import ensure_runs, provision
+from glucoflow.es.provision import place as place_of
 from glucoflow.files import private
 from glucoflow.model.errors import Fatal, Misconfigured, Unavailable
 from glucoflow.store import open_store
@@ -40,7 +42,10 @@ _LATER_SETTINGS = "settings-of-backup.env"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to: as the settings say. `env_file` is where settings go; None for nowhere."""
+    """Where to: as the settings say. `env_file` is where settings go; None for nowhere.
+
+    `repository` is what the repository of the backup's snapshot is called here; None: as it was.
+    """
 
     data_dir: Path
     database_url: SecretStr | None
@@ -48,6 +53,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     client: Elasticsearch
     names: Names
     env_file: Path | None
+    repository: str | None = None
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +130,12 @@ def refuse_used_place(place: Place, manifest: Manifest) -> None:
             for user_id in set(manifest.people) - begun
             if place.client.indices.exists_alias(name=place.names.alias(user_id))
         }
+    if manifest.snapshot is not None:
+        snapshots.look_at(place.client, manifest.snapshot, place.repository or manifest.snapshot.repository)
+        taken = {one.name for one in others}
+        for one in manifest.snapshot.indices:
+            if manifest.snapshot.restored_name(one.index, place.names) in taken:
+                there |= set(one.people)
     if there:
         raise Misconfigured(
             f"Elasticsearch has an index of {len(there)} of the {len(manifest.people)} people of this backup already.",
@@ -146,27 +158,53 @@ class _Restoring:
         self._key = SecretStr("")
         self._settings = ""
         self._filled: dict[str, str] = {}
+        self._brought_back: list[str] = []
 
     def run(self, file: BinaryIO, passphrase: SecretStr) -> Restored:
-        place = self._place
+        place, snapshot = self._place, self._manifest.snapshot
         half, _ = copies.unfinished(place.client, place.names, self._manifest.id)
         copies.discard(place.client, half)
         provision(place.client, place.names)
+        self._bring_back()
         for member in members(file, passphrase):
             self._take(member)
         for user_id, index in self._filled.items():
             lineage = self._manifest.lineages.get(user_id)
             copies.put_in_use(place.client, index, place.names.alias(user_id), lineage)
+        self._name_brought_back()
         for name in HOME_FILES:
             if (self._folder / name).exists() and not (place.data_dir / name).exists():
                 shutil.move(self._folder / name, place.data_dir / name)
         self._place_store()
-        copies.finish(place.client, self._filled.values())
+        copies.finish(place.client, [*self._filled.values(), *self._brought_back])
         return Restored(
             manifest=self._manifest,
-            documents=sum(one.documents for one in self._counted.values()),
+            documents=sum(one.documents for one in self._counted.values()) + (snapshot.documents if snapshot else 0),
             settings=self._place_settings(),
         )
+
+    def _bring_back(self) -> None:
+        """Whole indices, where a snapshot has them."""
+        place, snapshot = self._place, self._manifest.snapshot
+        if snapshot is None:
+            return
+        self._on_step(SNAPSHOT, 0, snapshot.documents)
+        repository = place.repository or snapshot.repository
+        self._brought_back = snapshots.bring_back(place.client, snapshot, repository, place.names, self._manifest.id)
+        for index in self._brought_back:
+            copies.mark(place.client, index, self._manifest.id)
+        self._on_step(SNAPSHOT, snapshot.documents, snapshot.documents)
+
+    def _name_brought_back(self) -> None:
+        """Each by the person whose it is, or, of one that many share, by all of them."""
+        place, snapshot = self._place, self._manifest.snapshot
+        if snapshot is None:
+            return
+        for one in snapshot.indices:
+            index = snapshot.restored_name(one.index, place.names)
+            alias = GENERATION.sub("", index)
+            theirs = [place_of(who, place.names.alias(who), index) for who in one.people] if one.shared else []
+            copies.put_in_use(place.client, index, alias, one.lineage, theirs)
 
     def _take(self, member: Member) -> None:
         if member.name == contents.KEY:

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from glucoflow.backup.checking import check_backup
 from glucoflow.backup.keeping import Kept, is_trial_due, note_trial, prune
 from glucoflow.backup.kept_settings import kept_settings
-from glucoflow.backup.making import Made, OnStep, Source, make_backup
+from glucoflow.backup.making import Made, OnStep, Source, make_backup, one_at_a_time
+from glucoflow.backup.snapshotting import prune_snapshots
 from glucoflow.model.words import count
 from glucoflow.service.runtime import Runtime
 from glucoflow.store.keys import Keys
@@ -45,6 +46,7 @@ def source_of(rt: Runtime) -> Source:
         names=rt.names,
         token_key=Keys(store.token_key, store.data_dir).secret(),
         settings=kept_settings(os.environ),
+        repository=rt.settings.backup.snapshot_repository,
     )
 
 
@@ -64,7 +66,13 @@ def backup_now(
     folder = settings.folder(store.data_dir)
     due = is_trial_due(folder, now) if check is None else check
     made = make_backup(source_of(rt), folder, passphrase, now, on_step=on_step)
-    tried = check_backup(made.path, passphrase, store.data_dir, rt.client, rt.names, on_step) if due else None
-    if tried is not None:
+    repository = settings.snapshot_repository
+    tried = None
+    if due:
+        tried = check_backup(made.path, passphrase, store.data_dir, rt.client, rt.names, on_step, repository)
         note_trial(folder, now)
-    return Ran(made=made, gone=tuple(prune(folder, settings)), checked=tried.documents if tried else None)
+    gone = tuple(prune(folder, settings))
+    if repository is not None:
+        with one_at_a_time(store.data_dir):
+            prune_snapshots(rt.client, rt.names, repository, folder)
+    return Ran(made=made, gone=gone, checked=tried.documents if tried else None)

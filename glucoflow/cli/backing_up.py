@@ -55,7 +55,9 @@ def put_back(settings: Settings, file: Path, passphrase_file: Path | None, check
         names = Names.below(settings.es.index)
         with closing(elasticsearch_of(settings.es, settings.store)) as client:
             if check:
-                done = check_backup(file, passphrase, data_dir, client, names, _steps(progress))
+                done = check_backup(
+                    file, passphrase, data_dir, client, names, _steps(progress), settings.backup.snapshot_repository
+                )
             else:
                 place = Place(
                     data_dir=data_dir,
@@ -64,6 +66,7 @@ def put_back(settings: Settings, file: Path, passphrase_file: Path | None, check
                     client=client,
                     names=names,
                     env_file=ENV_FILE,
+                    repository=settings.backup.snapshot_repository,
                 )
                 done = restore(file, passphrase, place, _steps(progress))
     _say_restored(done, check)

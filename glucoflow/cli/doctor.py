@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -13,6 +14,7 @@ from rich.markup import escape
 
 from glucoflow.backup.keeping import backups_in
 from glucoflow.es.client import check
+from glucoflow.es.snapshots import named
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.model.words import count
 from glucoflow.node.java import find_usable
@@ -151,6 +153,10 @@ def _disk(settings: Settings) -> str:
 
 
 def _backups(settings: Settings) -> str:
+    repository = settings.backup.snapshot_repository
+    if repository is not None:
+        with closing(elasticsearch_of(settings.es, settings.store)) as client:
+            named(client, repository, "glucoflow-*")
     made = backups_in(settings.backup.folder(settings.store.data_dir))
     if not settings.backup.scheduled:
         by_hand = f"the newest is of {made[-1].made_at:%Y-%m-%d}" if made else "there is none"

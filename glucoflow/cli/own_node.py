@@ -22,6 +22,7 @@ def own_node(settings: Settings) -> LocalNode:
         heap=es.heap,
         home=es.home,
         indices=(f"{es.index}*", "glucoflow-*"),
+        snapshots=es.snapshots.resolve() if es.snapshots else None,
     )
     return LocalNode(settings.store.data_dir.resolve(), cache_folder(settings.store.cache_dir), ports)
 

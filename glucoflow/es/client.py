@@ -119,7 +119,7 @@ def check(client: Elasticsearch) -> Health:
     try:
         with translated("ask for its health"):
             cluster = client.cluster.health(filter_path=_HEALTH).body
-            version = _version(client)
+            version = oldest_version(client)
     except Retryable as error:
         raise Unavailable(error.message, remedy=error.remedy) from error
     if version is not None and tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
@@ -135,8 +135,11 @@ def check(client: Elasticsearch) -> Health:
     )
 
 
-def _version(client: Elasticsearch) -> str | None:
-    """The oldest node's version. `GET /` is missing in the bare distribution, so the nodes are asked."""
+def oldest_version(client: Elasticsearch) -> str | None:
+    """The oldest node's version; None where our user may not ask.
+
+    `GET /` is missing in the bare distribution, so the nodes are asked.
+    """
     try:
         nodes = client.nodes.info(filter_path="nodes.*.version").body.get("nodes", {})
     except ApiError as error:
@@ -145,6 +148,11 @@ def _version(client: Elasticsearch) -> str | None:
         raise
     versions = [str(node["version"]) for node in nodes.values()]
     return min(versions, key=lambda text: [int(part) for part in text.split("-")[0].split(".")], default=None)
+
+
+def cluster_id(client: Elasticsearch) -> str:
+    """What tells this cluster from every other. Raises the driver's errors."""
+    return str(client.cluster.state(metric="version", filter_path="cluster_uuid")["cluster_uuid"])
 
 
 def _most_shards(client: Elasticsearch, nodes: int) -> int | None:

@@ -4,7 +4,7 @@ An index that is being filled says so in its `_meta` and has no alias, so nobody
 of the index that it stands for, by which checkpoints know that they speak of it: a sync goes on where it was.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ from glucoflow.checksums import Sum
 from glucoflow.es.bulk import Target, deliver
 from glucoflow.es.encode import encode_stored
 from glucoflow.es.error_translation import error_type, translated
-from glucoflow.es.indices import Index, all_indices
+from glucoflow.es.indices import ARRIVING, Index, all_indices
 from glucoflow.es.names import Names
 from glucoflow.es.retrier import Retrier
 from glucoflow.es.scan import refresh, scan
@@ -52,7 +52,7 @@ def unfinished(client: Elasticsearch, names: Names, backup: str) -> tuple[tuple[
     """The indices that a restore of this backup left half filled, and all other ones that are there."""
     with translated("look for indices"):
         found = all_indices(client, names)
-    ours = tuple(one for one in found if one.meta.get("restoring") == backup)
+    ours = tuple(one for one in found if backup in (one.meta.get("restoring"), one.arriving))
     return ours, tuple(one for one in found if one not in ours)
 
 
@@ -108,15 +108,29 @@ def tally_of(client: Elasticsearch, index: str) -> Sum:
     return seen
 
 
-def put_in_use(client: Elasticsearch, index: str, alias: str, lineage: str | None) -> None:
-    """Give a filled index its name and its lineage. It is still marked as being restored: see `finish`."""
+def mark(client: Elasticsearch, index: str, backup: str) -> None:
+    """Mark an index that came from a snapshot as the others are, and let it lie on any node."""
+    with translated("mark an index"):
+        made = _look(client, index)
+        client.indices.put_mapping(index=index, meta={**made.meta, "restoring": backup})
+        client.indices.put_settings(index=index, settings={ARRIVING: None})
+
+
+def put_in_use(
+    client: Elasticsearch, index: str, alias: str, lineage: str | None, also: Iterable[Mapping[str, Any]] = ()
+) -> None:
+    """Give a filled index its name and its lineage, and do what `also` says with names, in the same step.
+
+    It is still marked as being restored: see `finish`.
+    """
     usual = component_body("settings")["template"]["settings"]["index"]["refresh_interval"]
     with translated("put an index into use"):
         made = _look(client, index)
         if lineage is not None:
             client.indices.put_mapping(index=index, meta={**made.meta, "lineage": {"first": lineage, "to": made.uuid}})
         client.indices.put_settings(index=index, settings={"index.refresh_interval": usual})
-        client.indices.update_aliases(actions=[{"add": {"index": index, "alias": alias, "is_write_index": True}}])
+        own = {"add": {"index": index, "alias": alias, "is_write_index": True}}
+        client.indices.update_aliases(actions=[own, *also])
 
 
 def finish(client: Elasticsearch, indices: Iterable[str]) -> None:

@@ -15,14 +15,19 @@ _ASKED = (
     "*.mappings._meta",
     "*.settings.index.uuid",
     "*.settings.index.verified_before_close",
+    "*.settings.index.routing.allocation.exclude._name",
 )
+
+ARRIVING = "index.routing.allocation.exclude._name"
+"""Holds the id of the backup whose snapshot an index is just restored from: it is the one free text that a restore may
+set, and no node has this name."""
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
     """One generation of an index. `alias` is the name that points to it, None for one that nobody reaches.
 
     `made` says that whoever returned this has just created it, or made a place for a person in it. `people` are those
-    who have a place, where many share it.
+    who have a place, where many share it. `arriving` is the backup from whose snapshot it is just restored.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     made: bool = False
     shared: bool = False
     people: tuple[str, ...] = ()
+    arriving: str | None = None
 
     @property
     def lineage(self) -> str:
@@ -102,4 +108,5 @@ def _index(name: str, entry: Mapping[str, Any], names: Names, asked: str | None 
         meta=entry.get("mappings", {}).get("_meta", {}),
         shared=shared,
         people=tuple(sorted(filter(None, map(names.user_of, aliases)))) if shared else (),
+        arriving=settings.get("routing", {}).get("allocation", {}).get("exclude", {}).get("_name"),
     )

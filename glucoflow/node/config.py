@@ -19,6 +19,9 @@ USERNAME = "glucoflow"
 ROLE = "glucoflow"
 """Of that user: what docker compose gives it too, and no superuser's."""
 
+SNAPSHOTS = ("cluster:admin/snapshot/*", "cluster:admin/repository/*")
+"""What else it may on a node of its own where there is a place for snapshots."""
+
 _COPIED = ("jvm.options", "log4j2.properties")
 # A log of the garbage collector may grow to 2 GB, and a dump of the heap has readings in it.
 _LEFT_OUT = ("-Xlog:gc", "-XX:+HeapDump")
@@ -30,7 +33,8 @@ _FOR_A_LAPTOP = "-XX:TieredStopAtLevel=1\n-XX:-AlwaysPreTouch\n"
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to run it. `heap` like `1g`, None for one fitted to the machine; `home` the user's own Elasticsearch.
 
-    `role`: what its one user is; with ours, everything with these `indices`, and nothing with others.
+    `role`: what its one user is; with ours, everything with these `indices`, and nothing with others. `snapshots`: a
+    folder in which it may keep snapshots.
     """
 
     port: int
@@ -39,6 +43,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     home: Path | None = None
     role: str = ROLE
     indices: tuple[str, ...] = ("*",)
+    snapshots: Path | None = None
 
 
 class NodeFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,13 +102,17 @@ def configure(distribution: Path, files: NodeFiles, settings: NodeSettings, pass
     (files.config / "elasticsearch.yml").write_text(_yaml(distribution, files, settings))
     (files.config / "users").write_text(f"{USERNAME}:{hashed(password, secrets.token_bytes(32))}\n")
     (files.config / "users_roles").write_text(f"{settings.role}:{USERNAME}\n")
-    (files.config / "roles.yml").write_text(roles(settings.indices))
+    (files.config / "roles.yml").write_text(roles(settings.indices, snapshots=settings.snapshots is not None))
 
 
-def roles(indices: Sequence[str]) -> str:
-    """What glucoflow's user may, as YAML that is JSON: everything with these indices, and look after the node."""
+def roles(indices: Sequence[str], *, snapshots: bool = False) -> str:
+    """What glucoflow's user may, as YAML that is JSON: everything with these indices, and look after the node.
+
+    With `snapshots` also say where they are kept, take them and bring them back.
+    """
     of_indices = [{"names": list(indices), "privileges": ["all"]}]
-    return json.dumps({ROLE: {"cluster": ["monitor", "manage_index_templates"], "indices": of_indices}})
+    cluster = ["monitor", "manage_index_templates", *(SNAPSHOTS if snapshots else ())]
+    return json.dumps({ROLE: {"cluster": cluster, "indices": of_indices}})
 
 
 def fitting_heap(memory_bytes: int) -> str:
@@ -155,6 +164,8 @@ def _yaml(distribution: Path, files: NodeFiles, settings: NodeSettings) -> str:
     text = _YAML.format(
         data=json.dumps(str(files.data)), logs=json.dumps(str(files.logs)), settings=settings, most_shards=MOST_SHARDS
     )
+    if settings.snapshots is not None:
+        text += f"path.repo: {json.dumps([str(settings.snapshots)])}\n"
     for module, line in _OF_A_MODULE.items():
         if (distribution / "modules" / module).exists():
             text += line

@@ -21,7 +21,7 @@ from glucoflow.node.config import USERNAME, NodeFiles, NodeSettings, configure
 from glucoflow.node.distribution import OnBytes, find_distribution
 from glucoflow.node.java import find_java
 from glucoflow.node.supervise import Child, ProcessUser
-from glucoflow.node.user import cache_for, give, node_user, open_way, place_for, reachable
+from glucoflow.node.user import cache_for, give, make_for, node_user, open_way, place_for, reachable
 
 __all__ = ["LocalNode", "NodeSettings", "RunningNode", "find_running"]
 
@@ -132,6 +132,8 @@ class LocalNode:
         give(place, [files.data, files.logs], user)
         configure(distribution, files, self._settings, password)
         give(place, [files.config, files.temporary], user)
+        if self._settings.snapshots is not None:
+            make_for(self._settings.snapshots, user)
         child = Child(
             "elasticsearch",
             [str(distribution / "bin" / "elasticsearch")],

@@ -117,6 +117,28 @@ def give(place: Path, folders: Sequence[Path], user: ProcessUser | None) -> None
         folder.chmod(0o700)
 
 
+def make_for(folder: Path, user: ProcessUser | None) -> None:
+    """A folder for this user's files, closed to others; one that is there stays as it is.
+
+    Raises Misconfigured where it cannot be made, or the user cannot enter it.
+    """
+    if not reachable(folder.parent, user):
+        raise Misconfigured(
+            f"ES_SNAPSHOTS is {folder}, which the user {user.name if user else ''} of Elasticsearch cannot reach.",
+            remedy="Choose a folder that everybody can pass to, for example below /var/lib.",
+        )
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+        if user is not None:
+            os.chown(folder, user.uid, user.gid)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise Misconfigured(
+            f"The folder {folder} cannot be made ({error.strerror}).", remedy="Correct ES_SNAPSHOTS."
+        ) from None
+
+
 def _owned_by_another(folder: Path) -> Misconfigured:
     return Misconfigured(
         f"{folder} belongs to another user: Elasticsearch was started here by root before.",

@@ -67,7 +67,7 @@ def test_large_ones_come_in_parts() -> None:
     assert [line for _, part in names for line in part] == large
 
 
-@pytest.mark.parametrize("changed", [{"format": 2}, {"revision": "9999"}])
+@pytest.mark.parametrize("changed", [{"format": contents.FORMAT + 1}, {"revision": "9999"}])
 def test_one_of_a_newer_version_names_it(changed: dict[str, object]) -> None:
     newer = {**msgspec.to_builtins(MANIFEST), **changed, "version": "7.0.0", "unheard_of": True}
     file = backup(lambda made: made.add(contents.MANIFEST, msgspec.json.encode(newer)))

@@ -46,6 +46,7 @@ class Folder:
             "GLUCOFLOW_CACHE_DIR": str(cache_folder(None)),
             "GLUCOFLOW_DATA_DIR": str(self.data),
             "ES_PORT": str(first),
+            "ES_SNAPSHOTS": str(self.home / "snapshots"),
             "PREFECT_PORT": str(first + 30),
             "WEB_PORT": str(first + 60),
         }

@@ -279,6 +279,14 @@ def test_a_folder_that_cannot_be_written_and_a_disk_that_is_full(here: Command) 
     Path("data/simulator.json").unlink()
 
 
+def test_a_repository_that_is_not_there_is_said(here: Command) -> None:
+    """By the backup, of which nothing is left, and by the doctor."""
+    said = here("backup", "--to", "nowhere", BACKUP_SNAPSHOT_REPOSITORY="nowhere", **SECRET)
+    assert (said.code, "no snapshot repository called nowhere" in said.err) == (78, True), said.err
+    assert not list(Path("nowhere").glob("*.age*"))
+    assert "no snapshot repository called nowhere" in here("doctor", BACKUP_SNAPSHOT_REPOSITORY="nowhere").out
+
+
 @contextmanager
 def longest_file(size: int) -> Iterator[None]:
     """No file grows beyond this size meanwhile: writing fails, as on a full disk."""

@@ -335,6 +335,19 @@ def attack(page: Page, api: str, ours: dict[str, Any], shell: list[Any], deletio
         assert all(one["status"] in {0, 400, 401, 403} for one in asked), asked
 
 
+def test_backups_may_keep_documents_in_its_snapshots(up: Up) -> None:
+    """With ES_SNAPSHOTS the user of the node says where they are kept, and takes one."""
+    password = (up.folder.data / "elasticsearch.password").read_text().strip()
+    place = {"type": "fs", "settings": {"location": "home"}}
+    only_alma = {"indices": ["cgm-alma-000001"], "include_global_state": False}
+    with httpx.Client(base_url=str(up.where().elasticsearch), auth=("glucoflow", password), timeout=60) as user:
+        for path, body in (("home", place), ("home/one?wait_for_completion=true", only_alma)):
+            answer = user.put(f"/_snapshot/{path}", json=body)
+            assert answer.status_code == 200, answer.text
+        assert user.get("/_snapshot/home/*").json()["snapshots"][0]["state"] == "SUCCESS"
+        assert user.delete("/_snapshot/home/one").status_code == 200
+
+
 def test_what_reads_and_writes_is_no_superuser_of_elasticsearch(up: Up) -> None:
     """All of `up` works with this user; what it does not need it may not."""
     password = (up.folder.data / "elasticsearch.password").read_text().strip()
