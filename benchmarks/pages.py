@@ -27,6 +27,7 @@ from playwright.sync_api import sync_playwright
 
 from glucoflow.es.names import Names
 from glucoflow.es.provision import provision
+from tests.es.conftest import remove_everything
 from tests.node import kept_node, running_node
 from tests.web.serving import Site, site
 
@@ -45,7 +46,7 @@ def measured(years: float) -> dict[str, object]:
         node = kept_node() or stack.enter_context(running_node())
         client = stack.enter_context(node.client())
         names = Names.below(f"bench-{time.time_ns()}-")
-        stack.callback(lambda: client.indices.delete(index=names.first_index("anna"), ignore_unavailable=True))
+        stack.callback(remove_everything, client, names)
         served = stack.enter_context(site(folder, client, names))
         provision(client, names)
         now = datetime.now(UTC).replace(second=0, microsecond=0)
