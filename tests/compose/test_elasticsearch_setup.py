@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,9 +33,13 @@ def _taking(asked: dict[str, Any]) -> Callable[[Request], Response]:
 
 
 @pytest.fixture(scope="module")
-def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], str]]:
+def setup(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """What was asked for, and every argument that curl was given."""
-    folder = tmp_path_factory.mktemp("setup")
+    return _set_up(tmp_path_factory.mktemp("setup"))
+
+
+def _set_up(folder: Path, **more: str) -> tuple[dict[str, Any], str]:
+    """The same, with further variables."""
     curl = folder / "curl"
     curl.write_text(f'#!/usr/bin/env bash\necho "$@" >> {folder}/arguments\nexec {shutil.which("curl")} "$@"\n')
     curl.chmod(0o755)
@@ -48,6 +53,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
                 "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
                 "ES_INDEX": "glucose-",
                 "ES_ENDPOINT": listener.url_for("").rstrip("/"),
+                **more,
             },
             capture_output=True,
             text=True,
@@ -56,7 +62,13 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
         )
         assert made.returncode == 0, made.stderr
         listener.check_assertions()
-        yield asked, (folder / "arguments").read_text()
+        return asked, (folder / "arguments").read_text()
+
+
+def test_snapshots_are_a_right_only_where_backups_use_them(setup: tuple[dict[str, Any], str], tmp_path: Path) -> None:
+    usual = setup[0]["PUT /_security/role/glucoflow_writer"]["cluster"]
+    asked, _ = _set_up(tmp_path, BACKUP_SNAPSHOT_REPOSITORY="home")
+    assert asked["PUT /_security/role/glucoflow_writer"]["cluster"] == [*usual, "cluster:admin/snapshot/*"]
 
 
 def test_nobody_of_ours_is_a_superuser(setup: tuple[dict[str, Any], str]) -> None:
