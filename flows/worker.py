@@ -37,6 +37,9 @@ from glucoflow.store import new_owner
 
 log = logging.getLogger(__name__)
 
+MOST_RUNS = 3
+"""Each is a process of 140 to 230 MB: more would not fit into what compose gives the worker (docs/operations.md)."""
+
 
 class OwnConfiguration(ProcessJobConfiguration):
     """How every run is started: the interpreter, environment and folder of the worker itself."""
@@ -51,7 +54,7 @@ class OwnConfiguration(ProcessJobConfiguration):
 
 
 class OwnWorker(ProcessWorker):
-    """Runs flows of `flows/` only, and one sync of everybody at a time, so that other workers get their share."""
+    """Runs flows of `flows/` only, `MOST_RUNS` at a time, one of them a sync of everybody, which others share."""
 
     job_configuration = OwnConfiguration
 
@@ -67,17 +70,28 @@ class OwnWorker(ProcessWorker):
         return "glucoflow"
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
-        """Of what waits, all but a second sync of everybody: its run is for another worker, if there is one."""
-        fit = [entry for entry in flow_run_response if await self._has_room_for(entry.flow_run)]
-        return await super()._submit_scheduled_flow_runs(flow_run_response=fit)
+        return await super()._submit_scheduled_flow_runs(flow_run_response=await self.fitting(flow_run_response))
 
-    async def _has_room_for(self, run: FlowRun) -> bool:
-        if run.parameters.get("user_id") is not None or not await self._is_sync(run):
-            return True
-        if self._syncing not in (None, run.id):
-            return False
-        self._syncing = run.id
-        return True
+    async def fitting(self, waiting: list[WorkerFlowRunResponse]) -> list[WorkerFlowRunResponse]:
+        """Of what waits, what is begun now: one sync of everybody (a second one's run is for another worker, if there
+        is one), and others in the places beside it, which is kept free for it."""
+        begun = self._under_way | self._submitting_flow_run_ids
+        free = MOST_RUNS - 1 - len(begun - {self._syncing})
+        fit = []
+        for entry in waiting:
+            run = entry.flow_run
+            if run.id in begun:
+                continue
+            if run.parameters.get("user_id") is None and await self._is_sync(run):
+                if self._syncing not in (None, run.id):
+                    continue
+                self._syncing = run.id
+            elif free > 0:
+                free -= 1
+            else:
+                continue
+            fit.append(entry)
+        return fit
 
     async def _is_sync(self, run: FlowRun) -> bool:
         if run.flow_id not in self._names:

@@ -115,8 +115,8 @@ def difference_of_days(
     """The difference of the mean on days `having` something from that on the others.
 
     `days` are numbers of the calendar; `UNRELATED` is for values that are differences within their day already. The
-    same seed gives the same interval. Raises ValueError when a side is empty or
-    fewer than three days are there.
+    same seed gives the same interval. Raises ValueError when a side is empty, fewer than three days are there, or a day
+    has several values that are not `UNRELATED`.
     """
     mask, y = np.asarray(having, dtype=np.bool_), np.asarray(values, dtype=np.float64)
     if not mask.any() or mask.all():
@@ -141,7 +141,7 @@ def level_of_days(
     seed: int = 0,
     alike: Mapping[float, float] = NEIGHBOURS_ALIKE,
 ) -> Estimate:
-    """The mean of one value a day, against zero. Raises ValueError below two days."""
+    """The mean of one value a day (or of several that are `UNRELATED`), against zero. Raises ValueError below two."""
     y = np.asarray(values, dtype=np.float64)
     return _estimated(np.asarray(days), y, np.ones((y.size, 1)), seed, alike)
 
@@ -151,6 +151,10 @@ def _estimated(days: Ints, y: Floats, design: Floats, seed: int, alike: Mapping[
     n, k = design.shape
     if n <= k:
         raise ValueError(f"{n} days are too few")
+    order = np.argsort(days, kind="stable")
+    days, y, design = days[order], y[order], design[order]
+    if set(alike) != {0.0} and not (np.diff(days) > 0).all():
+        raise ValueError("a day has several values, which are no neighbours")
     centre, scale, weight = (np.empty(len(alike)) for _ in range(3))
     floor = 1e-12 * (1.0 + float(y @ y))
     table = np.column_stack((design, y))
@@ -172,20 +176,17 @@ def _estimated(days: Ints, y: Floats, design: Floats, seed: int, alike: Mapping[
 
 
 def _solved(days: Ints, table: Floats, rho: float) -> tuple[Floats, float]:
-    """The inverse of the correlations of the rows (one a day) times the table, and the log of their determinant.
+    """The inverse of the correlations of the rows (one a day, in order) times the table, and their determinant's log.
 
-    Days so far apart are correlated by rho to the power of that. Of days in order each depends on the one before alone
-    (a first-order autoregression), so that no matrix is needed.
+    Days so far apart are correlated by rho to the power of that: each depends on the one before alone (a first-order
+    autoregression), so that no matrix is needed.
     """
+    if rho == 0:
+        return table, 0.0
     gaps = np.diff(days)
-    if bool((gaps > 0).all()):
-        like = (np.sign(rho) ** (gaps % 2) * abs(rho) ** gaps)[:, None]
-        own = 1 - like**2
-        solved = table.copy()
-        solved[1:] = (table[1:] - like * table[:-1]) / own
-        solved[:-1] -= like * solved[1:]
-        return solved, float(np.log(own).sum())
-    apart = np.maximum(np.abs(np.subtract.outer(days, days)), 1)  # two values of one day are neighbours
-    np.fill_diagonal(apart, 0)
-    alike = np.where(apart == 0, 1.0, np.sign(rho) ** (apart % 2) * abs(rho) ** apart)
-    return np.linalg.inv(alike) @ table, float(np.linalg.slogdet(alike)[1])
+    like = (np.sign(rho) ** (gaps % 2) * abs(rho) ** gaps)[:, None]
+    own = 1 - like**2
+    solved = table.copy()
+    solved[1:] = (table[1:] - like * table[:-1]) / own
+    solved[:-1] -= like * solved[1:]
+    return solved, float(np.log(own).sum())

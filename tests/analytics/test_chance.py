@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.chance import before_and_after, by_lot, coverage, said_of_nobody
-from glucoflow.analytics.resampling import difference_of_days
+from glucoflow.analytics.resampling import UNRELATED, difference_of_days
 from glucoflow.analytics.series import Bools
 
 REPEATS = 400
@@ -24,13 +24,25 @@ def test_intervals_hold_the_truth(assign: Callable[[np.random.Generator], Bools]
     assert 0.92 <= coverage(assign, alike, REPEATS) <= 0.98
 
 
-def test_the_order_of_the_days_does_not_matter() -> None:
-    """Of days in order no matrix is made; of days in disorder one is, and it must come to the same."""
+@pytest.mark.parametrize("rho", [-0.3, 0.0, 0.6])
+def test_an_interval_is_that_of_generalized_least_squares_with_the_whole_matrix(rho: float) -> None:
+    """Where the days' correlation is known; the days in any order, and far apart ones."""
     lot = np.random.default_rng(3)
     for size in (6, 30, 180):
-        days = np.sort(lot.choice(2 * size, size, replace=False))
+        days = lot.choice(2 * size, size, replace=False)
         values, having = lot.normal(70, 12, size), np.arange(size) % 3 == 0
-        mixed = lot.permutation(size)
-        one = difference_of_days(days, values, having.tolist(), 3)
-        other = difference_of_days(days[mixed], values[mixed], having[mixed].tolist(), 3)
-        assert (one.low, one.high, one.p_value) == pytest.approx((other.low, other.high, other.p_value), rel=1e-9)
+        found = difference_of_days(days, values, having.tolist(), 3, {rho: 1.0})
+        alike = np.linalg.inv(float(rho) ** np.abs(np.subtract.outer(days, days)))
+        design = np.column_stack((np.ones(size), having))
+        spread = np.linalg.inv(design.T @ alike @ design)
+        fit = spread @ design.T @ alike @ values
+        left = values - design @ fit
+        scale = np.sqrt(left @ alike @ left / (size - 2) * spread[1, 1])
+        low, high = fit[1] + scale * np.quantile(lot.standard_t(size - 2, 400_000), (0.025, 0.975))
+        assert (found.low, found.high) == pytest.approx((low, high), abs=0.1 * scale), "by 20,000 draws"
+
+
+def test_several_values_of_a_day_are_no_neighbours() -> None:
+    with pytest.raises(ValueError, match="several values"):
+        difference_of_days([1, 1, 2, 3], [1.0, 2.0, 3.0, 4.0], [True, False, True, False])
+    assert difference_of_days([1, 1, 2, 3], [1.0, 2.0, 3.0, 4.0], [True, False, True, False], 0, UNRELATED).n_with == 2
