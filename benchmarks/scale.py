@@ -90,7 +90,7 @@ def measured(people: int, layout: str, heap: str, until: float) -> dict[str, Any
 def node(folder: Path, heap: str) -> Iterator[tuple[RunningNode, Elasticsearch]]:
     """A node of our own on this folder."""
     http, transport = free_ports(2)
-    settings = NodeSettings(port=http, transport_port=transport, heap=heap)
+    settings = NodeSettings(port=http, transport_port=transport, heap=heap, role="superuser")  # to allow shards
     with LocalNode(folder, cache_folder(None), settings) as local:
         running = local.start()
         client = make_client(running.url, running.username, running.password, timeout_s=300)

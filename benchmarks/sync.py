@@ -102,7 +102,7 @@ def place(people: int, days: int, heap: str, layout: str) -> Iterator[Place]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         folder.chmod(0o755)
         http, transport = free_ports(2)
-        settings = NodeSettings(port=http, transport_port=transport, heap=heap)
+        settings = NodeSettings(port=http, transport_port=transport, heap=heap, role="superuser")  # to allow shards
         running = stack.enter_context(LocalNode(folder / "node", cache_folder(None), settings)).start()
         node = Node(url=running.url, username=running.username, password=running.password)
         server = stack.enter_context(RunningServer())

@@ -140,9 +140,9 @@ def day_there(time: datetime, zone: str) -> Said:
     return day_said(time.astimezone(ZoneInfo(zone)).date(), year=True)
 
 
-def date_words(text: str) -> Said:
-    """`Sat 21 Nov` for 2026-11-21."""
-    return day_said(date.fromisoformat(text))
+def date_words(text: str, *, year: bool = False) -> Said:
+    """`Sat 21 Nov` for 2026-11-21, or `Sat 21 Nov 2026`."""
+    return day_said(date.fromisoformat(text), year=year)
 
 
 class HasLocalTime(Protocol):
