@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from glucoflow.backup.keeping import backups_in
 from glucoflow.es.client import check
+from glucoflow.es.names import Names
 from glucoflow.es.snapshots import named
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.model.words import count
@@ -100,7 +101,7 @@ def _consents(settings: Settings) -> str:
 def _elasticsearch(settings: Settings) -> str:
     client = elasticsearch_of(settings.es, settings.store)
     try:
-        health = check(client)
+        health = check(client, Names.below(settings.es.index).everything)
     finally:
         client.close()
     if health.flooded:

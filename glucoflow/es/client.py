@@ -111,8 +111,8 @@ def by_mimetype(kind: type[OrjsonSerializer]) -> dict[str, Serializer]:
     return {each.mimetype: each for each in (kind(), compatible)}
 
 
-def check(client: Elasticsearch) -> Health:
-    """Whether Elasticsearch answers, accepts us and is new enough; its health.
+def check(client: Elasticsearch, indices: str = "*") -> Health:
+    """Whether Elasticsearch answers, accepts us and is new enough; its health, and which of `indices` are read-only.
 
     Raises Unavailable if it cannot be reached, Misconfigured for a wrong password, address, certificate or version.
     """
@@ -131,7 +131,7 @@ def check(client: Elasticsearch) -> Health:
         status=cluster.get("status"),
         shards=sum(count for name, count in cluster.items() if name.endswith("_shards")),
         most_shards=_most_shards(client, cluster.get("number_of_data_nodes", 1)),
-        **_disk(client),
+        **_disk(client, indices),
     )
 
 
@@ -177,11 +177,11 @@ def disks(client: Elasticsearch) -> list[dict[str, Any]]:
     return [node["fs"]["total"] for node in stats.get("nodes", {}).values() if "fs" in node]
 
 
-def _disk(client: Elasticsearch) -> dict[str, Any]:
+def _disk(client: Elasticsearch, indices: str) -> dict[str, Any]:
     """Least free share of a node's disk and the read-only indices; nothing where the user may not ask."""
     try:
         totals = disks(client)
-        settings = client.indices.get_settings(name="index.blocks.*", expand_wildcards="all").body
+        settings = client.indices.get_settings(index=indices, name="index.blocks.*", expand_wildcards="all").body
     except ApiError:
         return {}
     free = [100 * t["available_in_bytes"] / t["total_in_bytes"] for t in totals if t.get("total_in_bytes")]

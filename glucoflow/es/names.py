@@ -91,6 +91,11 @@ class Names:
         return f"{self.prefix}*"
 
     @property
+    def everything(self) -> str:
+        """Matches every index of this installation, the operator's too."""
+        return f"{self.pattern},{self.runs}-*"
+
+    @property
     def runs_index(self) -> str:
         return f"{self.runs}-000001"
 

@@ -180,12 +180,16 @@ class Queries:
         """The raw answer to a search body, without hits; without `aggregations` where there is no index yet."""
         return self._search(user_id, body={"track_total_hits": False, **body, "size": 0})
 
-    def readings(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> ReadingArrays:
-        """All readings of [start, end) as arrays, superseded ones included and marked. Longer spans come in pieces of
-        an answer each, some of them at a time.
+    def readings(
+        self, user_id: str, start: datetime | None = None, end: datetime | None = None, *, at_once: bool = True
+    ) -> ReadingArrays:
+        """All readings of [start, end) as arrays, superseded ones included and marked.
+
+        Longer spans come in pieces of an answer each, some of them at a time; without `at_once` one after the other in
+        this thread, as a sync's requests must be to be gathered.
         """
         pieces = _pieces(start, end)
-        if len(pieces) == 1:
+        if len(pieces) == 1 or not at_once:
             return self._readings(user_id, start, end)
         with ThreadPoolExecutor(PIECES_AT_ONCE) as pool:
             return joined(list(pool.map(lambda piece: self._readings(user_id, *piece), pieces)))

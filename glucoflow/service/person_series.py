@@ -27,10 +27,13 @@ def subject_of(store: Store, user_id: str) -> Subject:
     return Subject(person=store.people.get(user_id), exclusions=store.exclusions.list(user_id))
 
 
-def series_of(queries: Queries, subject: Subject, first: date, end: date) -> Series:
-    """The readings of the local dates [first, end), excluded and superseded ones marked."""
+def series_of(queries: Queries, subject: Subject, first: date, end: date, *, at_once: bool = True) -> Series:
+    """The readings of the local dates [first, end), excluded and superseded ones marked.
+
+    `at_once` as for `Queries.readings`.
+    """
     start, stop = instants(first, end)
-    found = queries.readings(subject.person.id, start, stop)
+    found = queries.readings(subject.person.id, start, stop, at_once=at_once)
     series = Series.of(
         found.utc,
         found.mg_dl,

@@ -144,7 +144,7 @@ def _recent(rt: Runtime, subject: Subject, full: date, dates: Collection[date]) 
     # One day more than twice the longest: by its offset the first day's beginning is known.
     first = full - timedelta(days=2 * max(WINDOWS.values()))
     end = max((full, *dates)) + timedelta(days=REACH + 1)
-    return _Recent(first, end, series_of(rt.queries, subject, first, end))
+    return _Recent(first, end, series_of(rt.queries, subject, first, end, at_once=False))
 
 
 def _days(
@@ -156,7 +156,7 @@ def _days(
     if recent is not None and recent.first <= first and last <= recent.end:
         series = recent.series.between(first, last)
     else:
-        series = series_of(rt.queries, subject, first, last)
+        series = series_of(rt.queries, subject, first, last, at_once=False)
     end = _so_far(latest, rt.clock())
     held = set(series.dates())
     documents = [

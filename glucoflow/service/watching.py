@@ -40,7 +40,7 @@ class Watch:
         rt = self._rt
         return {
             "store": _holds(rt.store.check),
-            "elasticsearch": _holds(lambda: check(rt.client)),
+            "elasticsearch": _holds(lambda: check(rt.client, rt.names.everything)),
             "schedule": _holds(lambda: _on_time(rt)),
         }
 

@@ -144,6 +144,7 @@ def test_a_bad_span_says_what_to_do(town: Site, query: str, says: str) -> None:
 
 def test_no_data_in_the_span_leads_to_the_newest_day(town: Site, open_page: Open) -> None:
     page = open_page(f"{town.url}/people/dora?last=24h")
+    assert re.search(r"The newest is from \w{3} \d+ \w{3} 20\d\d:", page.inner_text("main"))
     page.get_by_role("link", name="show that day").click()
     page.wait_for_selector("[data-charts][data-state=done]", state="attached")
     assert page.locator('[data-chart^="last_24h"][data-state=drawn]').count() == 1

@@ -175,7 +175,7 @@ def _disk(rt: Runtime) -> Finding:
     """Too little room for the data folder, or an Elasticsearch that has stopped writing for want of room."""
     free = shutil.disk_usage(rt.settings.store.data_dir).free / 2**30
     try:
-        flooded = bool(check(rt.client).flooded)
+        flooded = bool(check(rt.client, rt.names.everything).flooded)
     except GlucoflowError:  # away: that is another cause
         flooded = False
     return Finding(cause="disk", holds=flooded or free < rt.settings.notices.disk_gib, amount=int(free))
