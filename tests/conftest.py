@@ -48,9 +48,9 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """`-n auto`: two more than there are cores, as tests often wait for others. None for a few named files."""
+    """`-n auto`: one more than there are cores, as tests sometimes wait for others. None for a few named files."""
     whole = config.args_source is not pytest.Config.ArgsSource.ARGS
-    return (os.cpu_count() or 1) + 2 if whole else 0
+    return (os.cpu_count() or 1) + 1 if whole else 0
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

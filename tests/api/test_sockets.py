@@ -34,7 +34,7 @@ class Socket:
 
     def subscribe(self, token: object, collections: object = EVERYTHING, namespace: str = STORAGE) -> Any:
         message = {"accessToken": token, "collections": collections}
-        return self.client.call("subscribe", message, namespace=namespace, timeout=30)
+        return self.client.call("subscribe", message, namespace=namespace, timeout=120)
 
     def next(self) -> Told:
         return self.told.get(timeout=60)
@@ -45,7 +45,7 @@ def socket(site: Site, namespaces: tuple[str, ...] = (STORAGE,)) -> Iterator[Soc
     """By polling first, and then by a WebSocket, as AndroidAPS's client does it."""
     client = socketio.Client(reconnection=False)
     made = Socket(client)
-    client.connect(site.url, namespaces=list(namespaces), wait_timeout=30)
+    client.connect(site.url, namespaces=list(namespaces), wait_timeout=120)
     try:
         yield made
     finally:
@@ -102,7 +102,7 @@ def test_each_is_told_of_their_own_person_and_of_what_they_asked(doors: Site, ph
 def test_without_a_good_secret_nothing_is_told(doors: Site, phone: Phone, token: object) -> None:
     with socket(doors) as one:
         assert one.subscribe(token) == BAD_TOKEN
-        assert one.client.call("subscribe", namespace=STORAGE, timeout=30) == BAD_TOKEN
+        assert one.client.call("subscribe", namespace=STORAGE, timeout=120) == BAD_TOKEN
         assert phone.post("/api/v1/entries", json=[xdrip_sgv(7, 111)]).is_success
         assert one.told.empty()
 

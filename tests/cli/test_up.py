@@ -57,7 +57,7 @@ def login(up: Up) -> tuple[str, str]:
 def prefect(up: Up, path: str, **query: Any) -> Any:
     """Prefect's API, asked again while its SQLite is busy, as Prefect's own client does."""
     address, deadline = f"{up.where().prefect}/{path}", time.monotonic() + 300
-    while (answer := httpx.post(address, json=query, timeout=20, auth=login(up))).status_code == 503:
+    while (answer := httpx.post(address, json=query, timeout=120, auth=login(up))).status_code == 503:
         assert time.monotonic() < deadline
         time.sleep(0.5)
     return answer.raise_for_status().json()
@@ -176,7 +176,7 @@ def test_a_second_up_finds_the_first(up: Up) -> None:
 
 
 def test_the_page_answers_with_the_people(up: Up) -> None:
-    page = httpx.get(str(up.where().web), timeout=20)
+    page = httpx.get(str(up.where().web), timeout=120)
     assert page.status_code == 200
     assert all(name in page.text for name in ("Alma", "Bruno", "Chiara", "Dario"))
 
@@ -212,7 +212,7 @@ def test_a_part_that_is_killed_is_started_again(up: Up) -> None:
     deadline = time.monotonic() + 300
     while "prefect ended by itself and is started again" not in up.said():
         assert time.monotonic() < deadline
-        assert httpx.get(f"{up.where().web}/healthz", timeout=20).status_code == 200
+        assert httpx.get(f"{up.where().web}/healthz", timeout=120).status_code == 200
         time.sleep(0.2)
     while True:
         assert time.monotonic() < deadline
@@ -256,7 +256,7 @@ def test_a_backfill_asked_for_on_the_page_runs_in_prefect(up: Up) -> None:
     day = str(datetime.now(UTC).date() - timedelta(days=5))
     address = str(up.where().web).replace("localhost", "127.0.0.1")  # whose cookies httpx keeps
     deadline = time.monotonic() + 300
-    with httpx.Client(base_url=address, timeout=30) as browser:
+    with httpx.Client(base_url=address, timeout=120) as browser:
         csrf = browser.get("/people/bruno/status").cookies[CSRF_COOKIE]
         asked = {"csrf": csrf, "first": day, "last": day}
         while (answer := browser.post("/people/bruno/backfill", data=asked)).status_code != 303:
@@ -318,7 +318,7 @@ def test_a_page_of_somebody_else_can_do_nothing(up: Up, browser: Browser) -> Non
         ]
     assert not [run for run in prefect(up, "flow_runs/filter") if run["parameters"].get("confirm")]
     assert not (up.folder.home / "owned").exists()
-    assert "alma" in httpx.get(str(where.web), timeout=20).text.lower()
+    assert "alma" in httpx.get(str(where.web), timeout=120).text.lower()
 
 
 def attack(page: Page, api: str, ours: dict[str, Any], shell: list[Any], deletion: dict[str, Any]) -> None:

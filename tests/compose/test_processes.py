@@ -115,7 +115,7 @@ class Composed:
 
     def api(self) -> httpx.Client:
         user = ("glucoflow", GOOD["PREFECT_PASSWORD"])
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.prefect}/api/", auth=user, timeout=20)
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.prefect}/api/", auth=user, timeout=120)
 
     def answers(self, url: str) -> bool:
         """Whether a health check's address answers well."""
@@ -203,18 +203,18 @@ def test_from_nothing_to_a_sync_by_a_worker(composed: Composed) -> None:
 def test_the_pages_ask_for_the_password_and_tell_their_health_without(composed: Composed) -> None:
     base = f"http://127.0.0.1:{composed.web}"
     with composed.running("web", lambda: composed.answers(base + composed.health_path("web"))):
-        page = httpx.get(base, headers={"Accept": "text/html"}, timeout=10)
+        page = httpx.get(base, headers={"Accept": "text/html"}, timeout=120)
         assert page.status_code == 303
         assert page.headers["location"].startswith("/login")
-        login = httpx.get(f"{base}/login", timeout=10)
+        login = httpx.get(f"{base}/login", timeout=120)
         assert "password" in login.text
 
 
 def test_a_name_of_ones_own_leaves_the_health_check_in_peace(composed: Composed) -> None:
     base, own = f"http://127.0.0.1:{composed.web}", {"WEB_ALLOWED_HOSTS": "glucose.example"}
     with composed.running("web", lambda: composed.answers(base + composed.health_path("web")), set_too=own):
-        assert httpx.get(f"{base}/login", timeout=10).status_code == 421
-        assert httpx.get(f"{base}/login", headers={"host": "glucose.example"}, timeout=10).status_code == 200
+        assert httpx.get(f"{base}/login", timeout=120).status_code == 421
+        assert httpx.get(f"{base}/login", headers={"host": "glucose.example"}, timeout=120).status_code == 200
 
 
 @pytest.mark.parametrize(("user", "database"), [("prefect", "glucoflow"), ("glucoflow", "prefect")])
@@ -233,7 +233,7 @@ def test_neither_user_of_the_database_gets_at_the_others(
 
 
 def test_prefect_refuses_whoever_has_no_password(composed: Composed) -> None:
-    answer = httpx.post(f"http://127.0.0.1:{composed.prefect}/api/flow_runs/filter", json={}, timeout=10)
+    answer = httpx.post(f"http://127.0.0.1:{composed.prefect}/api/flow_runs/filter", json={}, timeout=120)
     assert answer.status_code == 401
 
 

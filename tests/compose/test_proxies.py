@@ -151,7 +151,7 @@ def test_a_site_behind_it_knows_who_comes_and_that_by_https(
     plain, tls = free_ports(2)
     argv = program(tmp_path, certificate, upstream, plain, tls)  # type: ignore[operator]
     trust = ssl.create_default_context(cafile=str(certificate / "fullchain.pem"))
-    with running(argv, tmp_path, tls), httpx.Client(verify=trust, timeout=20) as client:
+    with running(argv, tmp_path, tls), httpx.Client(verify=trust, timeout=120) as client:
         asked = {"headers": {"Host": HOST, **FORGED}, "extensions": {"sni_hostname": HOST}}
         answer = client.get(f"https://127.0.0.1:{tls}/", **asked)  # type: ignore[arg-type]
         assert answer.json() == {"scheme": "https", "host": HOST, "client": "127.0.0.1"}, "and not what was forged"
@@ -161,6 +161,6 @@ def test_a_site_behind_it_knows_who_comes_and_that_by_https(
         assert moved.status_code in (301, 308)
         assert moved.headers["location"].startswith(f"https://{HOST}")
         raw = socket.create_connection(("127.0.0.1", tls))
-        with raw, connect(f"wss://{HOST}/socket", sock=raw, ssl=trust, server_hostname=HOST) as ws:
+        with raw, connect(f"wss://{HOST}/socket", sock=raw, ssl=trust, server_hostname=HOST, open_timeout=120) as ws:
             ws.send("hello")
-            assert ws.recv(timeout=20) == "wss hello"
+            assert ws.recv(timeout=120) == "wss hello"

@@ -30,7 +30,7 @@ def subject() -> Iterator[Subject]:
         assert isinstance(PROVIDER.auth, OAuth)
         authorizer = PROVIDER.auth.authorizer(PROVIDER.settings(), Site(region="simulator", double=double))
         page = authorizer.authorize_url("s") + "&person=bruno&auto=1"
-        consent = requests.get(page, allow_redirects=False, timeout=30)
+        consent = requests.get(page, allow_redirects=False, timeout=120)
         code = parse_qs(urlsplit(consent.headers["Location"]).query)["code"][0]
         yield Subject(
             provider=PROVIDER,

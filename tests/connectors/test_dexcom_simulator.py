@@ -91,7 +91,7 @@ def authorizer(sim: Simulator, secret: str = Client().secret) -> DexcomAuthorize
 def consent(sim: Simulator, person: str) -> Credentials:
     """Walk the code flow as a browser would."""
     url = authorizer(sim).authorize_url("the-state") + f"&person={person}&auto=1"
-    back = requests.get(url, allow_redirects=False, timeout=5).headers["Location"]
+    back = requests.get(url, allow_redirects=False, timeout=120).headers["Location"]
     query = parse_qs(urlsplit(back).query)
     assert query["state"] == ["the-state"]
     return authorizer(sim).exchange(query["code"][0], NOW)

@@ -1,6 +1,5 @@
 """How many runs a worker has at a time: as many as its memory holds, with a place for the sync of everybody."""
 
-import asyncio
 from uuid import UUID, uuid4
 
 from prefect.client.schemas.objects import FlowRun
@@ -8,6 +7,7 @@ from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 from flows.sync import sync
 from flows.worker import MOST_RUNS, OwnWorker
+from tests.api.loops import in_a_loop
 
 SYNC, OTHER = uuid4(), uuid4()
 POOL, QUEUE = uuid4(), uuid4()
@@ -27,7 +27,7 @@ def worker() -> OwnWorker:
 
 def begun(one: OwnWorker, entries: list[WorkerFlowRunResponse]) -> list[WorkerFlowRunResponse]:
     """Those that it begins, which then run."""
-    fit = asyncio.run(one.fitting(entries))
+    fit: list[WorkerFlowRunResponse] = in_a_loop(lambda: one.fitting(entries))
     one._under_way |= {entry.flow_run.id for entry in fit}
     return fit
 

@@ -95,7 +95,7 @@ def connect(rt: Runtime, user_id: str, now: datetime) -> None:
     authorizer = rt.providers.authorizer(DEMO, SIMULATOR)
     state = rt.store.oauth_states.create(user_id, DEMO, SIMULATOR, now)
     address = f"{authorizer.authorize_url(state)}&person={user_id}&auto=1"
-    location = requests.get(address, timeout=10, allow_redirects=False).headers["location"]
+    location = requests.get(address, timeout=120, allow_redirects=False).headers["location"]
     credentials = authorizer.exchange(parse_qs(urlsplit(location).query)["code"][0], now)
     rt.store.connections.add(user_id, DEMO, SIMULATOR, now, credentials)
 

@@ -131,7 +131,7 @@ class Installation:
     def browser(self) -> Iterator[httpx.Client]:
         """A visitor of the pages."""
         address = str(self.where().web).replace("localhost", "127.0.0.1")  # whose cookies httpx keeps
-        with httpx.Client(base_url=address, timeout=30) as client:
+        with httpx.Client(base_url=address, timeout=120) as client:
             yield client
 
     def status_page(self, user: str) -> str:
@@ -141,7 +141,7 @@ class Installation:
     def prefect(self, path: str, **query: Any) -> Any:
         """Prefect's API, with its login."""
         user, _, password = (self.folder.data / "prefect.login").read_text().partition(":")
-        answer = httpx.post(f"{self.where().prefect}/{path}", json=query, timeout=20, auth=(user, password))
+        answer = httpx.post(f"{self.where().prefect}/{path}", json=query, timeout=120, auth=(user, password))
         return answer.raise_for_status().json() if answer.content else None
 
     def deployment(self, name: str) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def sign_in(rt: Runtime, user: str, account: str, now: datetime) -> None:
     authorizer = rt.providers.authorizer(PROVIDER, REGION)
     again = connection_for(rt.store, user, PROVIDER)
     state = rt.store.oauth_states.create(user, PROVIDER, REGION, now, connection_id=again)
-    consent = httpx.get(f"{authorizer.authorize_url(state)}&person={account}&auto=1", timeout=10)
+    consent = httpx.get(f"{authorizer.authorize_url(state)}&person={account}&auto=1", timeout=120)
     answer = parse_qs(urlsplit(consent.headers["location"]).query)
     started = rt.store.oauth_states.consume(answer["state"][0], now)
     assert started is not None

@@ -26,7 +26,7 @@ def opened(scenario: Scenario, clock: SettableClock, calls_per_hour: int = 60_00
     """A caller of a simulator of its own."""
     with (
         running_simulator(scenario, clock=clock, calls_per_hour=calls_per_hour) as sim,
-        httpx.Client(base_url=sim.base_url, timeout=10, trust_env=False) as http,
+        httpx.Client(base_url=sim.base_url, timeout=120, trust_env=False) as http,
     ):
         yield Caller(sim, http)
 

@@ -42,7 +42,7 @@ def address(port: int, tmp_path: Path) -> Iterator[str]:
         yield _up(f"http://127.0.0.1:{port}", process)
     finally:
         process.terminate()
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=120)
     assert "Traceback" not in said
     assert re.search(rf"http://127\.0\.0\.1:{port}\b", said)
 

@@ -63,7 +63,7 @@ def refresh_at(url: str, credentials: Credentials, now: datetime) -> Credentials
     """What a connector's Authorizer does, in small."""
     form = urllib.parse.urlencode({"refresh_token": credentials["refresh"].get_secret_value()}).encode()
     try:
-        with urllib.request.urlopen(url, form, timeout=20) as response:  # noqa: S310 – our own loopback server
+        with urllib.request.urlopen(url, form, timeout=120) as response:  # noqa: S310 – our own loopback server
             answer = json.load(response)
     except urllib.error.HTTPError as error:
         with error:

@@ -55,7 +55,7 @@ MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
 def status_of(served: Site, path: str, content: Iterator[bytes], headers: dict[str, str]) -> int | None:
     """What is answered to a body that comes in pieces; None where the line is cut before."""
     try:
-        return httpx.post(served.url + path, content=content, headers=headers, timeout=30).status_code
+        return httpx.post(served.url + path, content=content, headers=headers, timeout=120).status_code
     except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
         return None
 
@@ -93,7 +93,7 @@ def test_a_form_over_the_limit_gets_words(empty_site: Site, chunked: bool) -> No
 
 def test_a_body_that_says_it_is_huge_is_not_waited_for(empty_site: Site) -> None:
     host = urlsplit(empty_site.url)
-    with socket.create_connection((host.hostname or "", host.port or 0), timeout=10) as line:
+    with socket.create_connection((host.hostname or "", host.port or 0), timeout=120) as line:
         line.sendall(
             f"POST /people HTTP/1.1\r\nHost: {host.netloc}\r\nContent-Length: {10**12}\r\n"
             "Content-Type: multipart/form-data; boundary=b\r\n\r\n".encode()
