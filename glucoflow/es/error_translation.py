@@ -66,6 +66,11 @@ def _of_status(error: ApiError, doing: str) -> GlucoflowError:
         return index_closed()
     if kind == "validation_exception" and "shards open" in reason_of(error.body):
         return too_many_shards()
+    if kind == "snapshot_in_progress_exception":
+        return Retryable(
+            f"A snapshot of Elasticsearch is taking the documents just now ({doing}).",
+            remedy="Try again when it is done.",
+        )
     if status == 401:
         return Misconfigured(
             "Elasticsearch refused the user name, password or API key.",

@@ -1,19 +1,28 @@
 """Prefect's API as far as we ask it ourselves: plain HTTP, since importing its client takes a second."""
 
 from collections.abc import Iterator
+from random import SystemRandom
 from typing import Any
 
 import msgspec
 import requests
 
 from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.retry import RetryPolicy, retrying
 from glucoflow.service import running
 from glucoflow.settings import Settings
 
 LOGIN_FILE = "prefect.login"
 """In the data folder: what a server of our own asks for, as its UI asks for it (user:password)."""
 
+BUSY = RetryPolicy(tries=5, first_wait_s=0.2, longest_wait_s=2.0)
+"""Its server answers 503 where its SQLite is locked for a moment. All that is asked here can be asked twice."""
+
 _PAGE = 200
+
+
+class _Busy(Unavailable):
+    """It answers, but not just now."""
 
 
 class PrefectApi(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +56,14 @@ class PrefectApi(msgspec.Struct, frozen=True, kw_only=True):
         self._ask("DELETE", path, None)
 
     def _ask(self, method: str, path: str, query: Any) -> Any:
+        return retrying(
+            BUSY,
+            lambda: self._once(method, path, query),
+            random=SystemRandom(),
+            again=lambda error: isinstance(error, _Busy),
+        )
+
+    def _once(self, method: str, path: str, query: Any) -> Any:
         try:
             answer = requests.request(
                 method, f"{self.address}/{path}", json=query, auth=self.login, timeout=self.timeout_s
@@ -61,7 +78,8 @@ class PrefectApi(msgspec.Struct, frozen=True, kw_only=True):
                 remedy="Set PREFECT_API_AUTH_STRING to what its server asks for.",
             )
         if not answer.ok:
-            raise self._silent(f"HTTP {answer.status_code}")
+            silent = self._silent(f"HTTP {answer.status_code}")
+            raise _Busy(silent.message, remedy=silent.remedy) if answer.status_code == 503 else silent
         return answer.json() if answer.content else None
 
     def _silent(self, why: str) -> Unavailable:

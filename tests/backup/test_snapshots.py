@@ -241,7 +241,13 @@ def test_snapshots_go_that_no_backup_names_and_no_others(own: House, tmp_path: P
     elsewhere = make_backup(source, tmp_path / "another folder", PASSPHRASE, now, work=10)
     theirs = manifest_of(elsewhere.path)[0].snapshot
     assert theirs is not None
-    source.client.snapshot.create(repository=source.repository, snapshot="glucoflow-nightly", wait_for_completion=True)
+    source.client.snapshot.create(
+        repository=source.repository,
+        snapshot="glucoflow-nightly",
+        indices=source.names.pattern,
+        include_global_state=False,
+        wait_for_completion=True,
+    )
     before = set(own.taken())
     gone, stays = (manifest_of(one.path)[0].snapshot for one in (first, second))
     assert gone is not None

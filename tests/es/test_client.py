@@ -13,10 +13,10 @@ from pytest_httpserver import HTTPServer
 
 from glucoflow.es.client import Health, check, make_client
 from glucoflow.es.names import Names
-from glucoflow.es.provision import ensure_index, provision
+from glucoflow.es.provision import delete_user, ensure_index, provision
 from glucoflow.es.queries import Queries
 from glucoflow.es.sink import ElasticsearchSink
-from glucoflow.model.errors import Fatal, Misconfigured, Unavailable
+from glucoflow.model.errors import Fatal, Misconfigured, Retryable, Unavailable
 from glucoflow.node.config import MOST_SHARDS
 from tests.es.conftest import QUICK
 from tests.es.made import NOW, documents
@@ -81,6 +81,20 @@ def test_at_the_limit_of_shards_the_words_say_what_to_do(
         ensure_index(through.options(request_timeout=30), names, "ann")
     assert "add a node" in error.value.remedy
     assert "fault in glucoflow" not in str(error.value)
+
+
+def test_an_index_that_a_snapshot_takes_is_a_matter_of_waiting(
+    proxy: Proxy, through: Elasticsearch, es: Elasticsearch, names: Names
+) -> None:
+    """The answer is Elasticsearch 9.5.0's own to a deletion while somebody's nightly snapshot is made."""
+    ensure_index(es, names, "ann")
+    reason = (
+        "Cannot delete indices that are being snapshotted: [[cgm-ann-000001/Kh]]. Try again after snapshot finishes"
+    )
+    told = {"type": "snapshot_in_progress_exception", "reason": reason}
+    proxy.faults = [Fault("status", names.first_index("ann"), status=400, error=told)]
+    with pytest.raises(Retryable, match="snapshot"):
+        delete_user(through, names, "ann")
 
 
 def test_a_closed_index_is_named_as_such(es: Elasticsearch, names: Names) -> None:
