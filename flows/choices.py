@@ -5,11 +5,7 @@ now, so any well-formed id fits as well. Ids only: names of people are no affair
 has no list, since Prefect drops its next runs with each change of its form.
 """
 
-import logging
-import threading
-import time
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from prefect import Flow
@@ -17,18 +13,15 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.exceptions import ObjectNotFound
 
+from flows.repeating import every_minute
 from glucoflow.service.runtime import store_of
 from glucoflow.settings import Settings
-
-log = logging.getLogger(__name__)
 
 Deployed = Sequence[tuple[Flow[..., Any], dict[str, Any]]]
 """Flows with the options of their deployments: `deployments.schedule`."""
 
 MOST = 500
 """Beyond so many a list helps nobody, and a form would be slow."""
-
-LOOK_EVERY = timedelta(minutes=1)
 
 PERSON = "user_id"
 
@@ -73,14 +66,7 @@ def offer(settings: Settings, deployed: Deployed) -> int:
 
 
 def keep_offering(settings: Settings, deployed: Deployed) -> None:
-    """Do so every minute from now on, in a thread that ends with the process."""
-
-    def look() -> None:
-        while True:
-            try:
-                offer(settings, deployed)
-            except Exception as error:  # noqa: BLE001 – Prefect's server or the store is away: the next look makes up for it
-                log.warning("the people of Prefect's forms were not brought up to date: %s", type(error).__name__)
-            time.sleep(LOOK_EVERY.total_seconds())
-
-    threading.Thread(target=look, name="people", daemon=True).start()
+    """Do so every minute from now on."""
+    every_minute(
+        "people", lambda: offer(settings, deployed), "the people of Prefect's forms were not brought up to date"
+    )

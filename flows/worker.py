@@ -6,11 +6,8 @@ this machine. From there this worker takes which flow is to run, and the paramet
 """
 
 import asyncio
-import logging
 import os
-import threading
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -31,11 +28,10 @@ from flows.abandoned import end_abandoned
 from flows.asking import POOL
 from flows.choices import keep_offering
 from flows.deployments import own_flow, schedule
+from flows.repeating import every_minute
 from flows.sync import sync
 from glucoflow.settings import Settings
 from glucoflow.store import new_owner
-
-log = logging.getLogger(__name__)
 
 MOST_RUNS = 3
 """Each is a process of 140 to 230 MB: more would not fit into what compose gives the worker (docs/operations.md)."""
@@ -149,9 +145,6 @@ class OwnWorker(ProcessWorker):
         return ProcessWorkerResult(status_code=result.status_code, identifier=str(result.handle.pid))
 
 
-LOOK_EVERY = timedelta(minutes=1)
-
-
 def work(*, tell_health: bool) -> None:
     """Take runs from our pool until told to stop; at the start, and every minute, end those that nobody works on.
 
@@ -161,15 +154,11 @@ def work(*, tell_health: bool) -> None:
     deployed = schedule(settings)
     flows = [flow.name for flow, _ in deployed]
 
-    def look() -> None:
-        while True:
-            try:
-                end_abandoned(flows, datetime.now(UTC), pool=POOL)
-            except Exception as error:  # noqa: BLE001 – Prefect's server is away: the next look makes up for it
-                log.warning("could not look for runs whose process is gone: %s", type(error).__name__)
-            time.sleep(LOOK_EVERY.total_seconds())
-
-    threading.Thread(target=look, name="abandoned", daemon=True).start()
+    every_minute(
+        "abandoned",
+        lambda: end_abandoned(flows, datetime.now(UTC), pool=POOL),
+        "could not look for runs whose process is gone",
+    )
     keep_offering(settings, deployed)
     setup_signal_handlers_worker(os.getpid(), "the worker", print)
     asyncio.run(OwnWorker().start(with_healthcheck=tell_health))

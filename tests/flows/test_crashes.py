@@ -1,7 +1,6 @@
 """Killed at every point between two durable writes: afterwards nothing is missing, and nothing is there twice."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from glucoflow.model.ingestion import Window
 from glucoflow.service.backfill import backfill_person
 from glucoflow.simulators.dexcom import Gap
 from tests.flows.conftest import NOW, House, OpenHouse, small_scenario
+from tests.processes import environment_of
 
 WORKER = Path(__file__).with_name("killed_worker.py")
 
@@ -25,18 +25,11 @@ def run_and_kill(house: House, point: str, nth: int, job: str = "sync") -> int:
 
 def begun(house: House, point: str, nth: int, *more: str) -> subprocess.Popen[bytes]:
     """`killed_worker` over the house, at its clock's time."""
-    es = house.rt.settings.es
-    assert es.password
-    environment = {
-        **os.environ,
-        "ES_ENDPOINT": str(es.endpoint),
-        "ES_USER": es.user or "",
-        "ES_PASSWORD": es.password.get_secret_value(),
-        "ES_INDEX": es.index,
-        "GLUCOFLOW_DATA_DIR": str(house.rt.settings.store.data_dir),
-        "DEMO_SIMULATORS": json.dumps({"dexcom": house.sim.base_url}),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
+    environment = environment_of(
+        house.rt.settings,
+        DEMO_SIMULATORS=json.dumps({"dexcom": house.sim.base_url}),
+        PYTHONPATH=str(Path(__file__).parents[2]),
+    )
     job, *how = more
     argv = [sys.executable, str(WORKER), point, str(nth), job, house.clock().isoformat(), *how]
     return subprocess.Popen(argv, env=environment)

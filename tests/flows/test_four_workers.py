@@ -21,6 +21,7 @@ from tests.flows.conftest import NOW, House, opened_house, small_scenario
 from tests.flows.test_crashes import until_stopped
 from tests.node import Node
 from tests.postgres import Server
+from tests.processes import environment_of
 from tests.stores import lay_postgres
 
 ROOT = Path(__file__).parents[2]
@@ -62,22 +63,10 @@ class Group:
 @contextmanager
 def workers(house: House, faults: Sequence[Sequence[str]], **more: str) -> Iterator[Group]:
     """As many as there are entries, once all have ended that are not stopped; gone afterwards."""
-    es, store = house.rt.settings.es, house.rt.settings.store
-    assert es.password
-    assert store.database_url
-    environment = {
-        **os.environ,
-        "ES_ENDPOINT": str(es.endpoint),
-        "ES_USER": es.user or "",
-        "ES_PASSWORD": es.password.get_secret_value(),
-        "ES_INDEX": es.index,
-        "GLUCOFLOW_DATA_DIR": str(store.data_dir),
-        "GLUCOFLOW_DATABASE_URL": store.database_url.get_secret_value(),
-        "DEMO_SIMULATORS": json.dumps({DEMO: house.sim.base_url}),
-        "SYNC_BATCH_SIZE": "1",
-        "PYTHONPATH": str(ROOT),
-        **more,
-    }
+    assert house.rt.settings.store.database_url
+    simulators = json.dumps({DEMO: house.sim.base_url})
+    usual = {"DEMO_SIMULATORS": simulators, "SYNC_BATCH_SIZE": "1", "PYTHONPATH": str(ROOT)}
+    environment = environment_of(house.rt.settings, **{**usual, **more})
     argv = [sys.executable, "-m", "tests.flows.plain_workers", house.clock().isoformat(), json.dumps(faults)]
     process = subprocess.Popen(argv, env=environment, text=True, stdout=subprocess.PIPE, start_new_session=True)
     try:

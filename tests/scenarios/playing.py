@@ -1,6 +1,5 @@
 """Plays a scenario: a cloud that holds its accounts over HTTP, a real node, a real database, and glucoflow between."""
 
-import os
 import re
 import uuid
 from collections import Counter
@@ -34,6 +33,7 @@ from glucoflow.simulators.dexcom.given import GivenArchive
 from glucoflow.simulators.fault_injection import FaultKind, Faults
 from glucoflow.simulators.faulty_wire import Asked
 from tests.node import Node
+from tests.processes import environment_of
 from tests.scenarios import written as w
 from tests.scenarios.clouds import SIGN_IN, Cloud, running_cloud
 from tests.scenarios.expecting import mistakes, words
@@ -110,21 +110,14 @@ class Stage:
 
     def process(self, point: str, nth: int, user: str, job: str) -> Job:
         """A sync (`sync`), backfill (`2026-10-01..2026-10-02`) … in a process of its own; see `killed.py`."""
-        es, store, dexcom = self.settings.es, self.settings.store, _app(self)
-        assert es.password
+        dexcom = _app(self)
         assert dexcom.client_secret
-        environment = {
-            **os.environ,
-            "ES_ENDPOINT": str(es.endpoint),
-            "ES_USER": es.user or "",
-            "ES_PASSWORD": es.password.get_secret_value(),
-            "ES_INDEX": es.index,
-            "GLUCOFLOW_DATA_DIR": str(store.data_dir),
-            "GLUCOFLOW_DATABASE_URL": store.database_url.get_secret_value() if store.database_url else "",
-            "DEXCOM_BASE_URL": str(dexcom.base_url),
-            "DEXCOM_CLIENT_ID": dexcom.client_id or "",
-            "DEXCOM_CLIENT_SECRET": dexcom.client_secret.get_secret_value(),
-        }
+        environment = environment_of(
+            self.settings,
+            DEXCOM_BASE_URL=str(dexcom.base_url),
+            DEXCOM_CLIENT_ID=dexcom.client_id or "",
+            DEXCOM_CLIENT_SECRET=dexcom.client_secret.get_secret_value(),
+        )
         return started([point, str(nth), self.here().isoformat(), user, job], environment)
 
 
