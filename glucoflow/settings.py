@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 from platformdirs import user_cache_path
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
@@ -168,6 +169,12 @@ class MailSettings(BaseSettings):
     sender: str | None = Field(None, description="address that invitations come from")
 
 
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PydanticCustomError("zone", "is a time zone as Europe/Berlin")
+    return name
+
+
 class NoticeSettings(BaseSettings):
     """Notices: to whom this installation may write, and what its operator is told of."""
 
@@ -186,6 +193,11 @@ class NoticeSettings(BaseSettings):
     disk_gib: int = Field(5, ge=1, description="the operator is told where less is free on the data folder's disk")
     failing_hours: int = Field(6, ge=1, le=168, description="and where nothing was fetched for so long")
     language: Literal["en", "de", "fr"] = Field("en", description="language of the operator's notices")
+    zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        "UTC", description="time zone by which the operator's days, Mondays and quiet hours are"
+    )
+    quiet_start: time | None = Field(None, description="from when on the operator is told nothing, by that zone")
+    quiet_end: time | None = Field(None, description="until when")
     deadline_seconds: float = Field(20, ge=1, le=120, description="longest time for sending after a sync")
 
 

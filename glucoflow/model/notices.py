@@ -137,10 +137,12 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """A message on its way to one receiver, leased by whoever sends it now. `tries` counts the ones before.
 
     `key` is the notice's: a newer message of the same one takes this one's place where it has not been read yet.
+    Without a `user_id` it is the operator's.
     """
 
     id: str
     key: str
+    user_id: str | None
     receiver_id: str
     channel: Channel
     cause: Cause

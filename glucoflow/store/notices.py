@@ -53,7 +53,8 @@ class Notices:
     def look(self, user_id: str | None, cause: Cause, decide: Callable[[State], Told], now: datetime) -> int:
         """Decide about one cause, and put what follows on its way; how many messages that are.
 
-        `decide` gets what is remembered. It runs inside a transaction, and waits for nothing.
+        `decide` gets what is remembered. It runs inside a transaction, and waits for nothing. A message of before that
+        is still on its way to the same receiver goes nowhere any more: nobody is told twice at once.
         """
         key = key_of(user_id, cause)
         first = self._database.insert(NoticeRow).values(key=key, user_id=user_id, cause=cause, times=0)
@@ -64,6 +65,9 @@ class Notices:
             row.since, row.said_at = told.state.since, told.state.said_at
             row.times, row.acknowledged_at = told.state.times, told.state.acknowledged_at
             session.flush()
+            if told.messages:
+                theirs = NoticeMessageRow.receiver_id.in_([one.receiver_id for one in told.messages])
+                _give_up(session, now, NoticeMessageRow.notice_key == key, theirs)
             session.add_all(self._outgoing(key, one, told, now) for one in told.messages)
         return len(told.messages)
 
@@ -148,6 +152,13 @@ class Notices:
         with self._database.write() as session:
             return _acknowledged(session, key_of(user_id, cause), None, now)
 
+    def put_off(self, message_id: str, owner: str, until: datetime) -> None:
+        """It is not sent before then, by whoever; that costs it no try."""
+        row = NoticeMessageRow
+        held = update(row).where(row.id == message_id, row.owner == owner)
+        with self._database.write() as session:
+            session.execute(held.values(owner=None, owner_until=None, next_try_at=until))
+
     def _outgoing(self, key: str, one: Addressed, told: Told, now: datetime) -> NoticeMessageRow:
         return NoticeMessageRow(
             id=uuid.uuid4().hex,
@@ -169,6 +180,7 @@ class Notices:
         return Outgoing(
             id=row.id,
             key=row.notice_key,
+            user_id=notice.user_id,
             receiver_id=receiver.id,
             channel=cast("Channel", receiver.channel),
             cause=cast("Cause", notice.cause),
@@ -210,9 +222,14 @@ def _acknowledged(session: Session, key: str, since: datetime | None, now: datet
     done = session.execute(update(NoticeRow).where(stands).values(acknowledged_at=now).returning(NoticeRow.key)).first()
     if done is None:
         return False
-    waiting = (NoticeMessageRow.notice_key == key, NoticeMessageRow.done_at.is_(None))
-    session.execute(update(NoticeMessageRow).where(*waiting).values(done_at=now, text=b""))
+    _give_up(session, now, NoticeMessageRow.notice_key == key)
     return True
+
+
+def _give_up(session: Session, now: datetime, *which: ColumnElement[bool]) -> None:
+    """Those of these messages that wait."""
+    waiting = update(NoticeMessageRow).where(*which, NoticeMessageRow.done_at.is_(None))
+    session.execute(waiting.values(done_at=now, text=b""))
 
 
 def _free_what_is_gone(session: Session) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from dotenv import dotenv_values
 from typer.main import get_command
 
 from glucoflow.cli.app import app
+from glucoflow.settings import Settings
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +47,17 @@ def services() -> dict[str, Any]:
 def by_default(text: str) -> str:
     """A text of the file where .env says nothing."""
     return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", text)
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """A text of the file as compose fills it in: ${X}, ${X:-default} and ${X:+instead}."""
+
+    def value(found: re.Match[str]) -> str:
+        name, how, word = found[1], found[2], found[3] or ""
+        given = values.get(name, "")
+        return (word if given else "") if how == ":+" else given or word
+
+    return re.sub(r"\$\{([A-Z_]+)(?:(:[-+])([^}]*))?\}", value, text)
 
 
 def mebibytes(text: str) -> int:
@@ -158,6 +171,40 @@ def test_every_variable_is_in_the_example() -> None:
     used = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
     shown = set(re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     assert used - shown == set()
+
+
+DECIDED_HERE = {
+    "DEMO_SIMULATORS", "ES_ENDPOINT", "ES_USER", "ES_API_KEY", "GLUCOFLOW_DATABASE_URL", "PREFECT_API_URL",
+    "PREFECT_API_AUTH_STRING", "KIBANA_URL", "KIBANA_USER",  # one another's addresses and names
+    "ES_PORT", "ES_HEAP", "ES_HOME", "ES_SNAPSHOTS", "PREFECT_PORT", "WEB_HOST", "WEB_PORT",  # of `glucoflow up`
+    "GLUCOFLOW_DATA_DIR", "GLUCOFLOW_CACHE_DIR", "BACKUP_DIR", "BACKUP_PASSPHRASE_FILE", "ES_CA_CERTS",
+    "MQTT_CA_CERTS",  # places in a container
+}  # fmt: skip
+
+
+def test_every_setting_of_the_example_gets_where_it_is_read() -> None:
+    """Compose reads .env for the file alone: what the file does not pass on is not set."""
+    passed = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    shown = set(re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+    assert shown - passed == DECIDED_HERE
+
+
+@pytest.mark.parametrize(("given", "cron"), [({"BACKUP_PASSPHRASE": "a secret sentence"}, "5 3 * * *"), ({}, None)])
+def test_backups_are_scheduled_by_whoever_makes_the_schedule(
+    services: dict[str, Any], given: dict[str, str], cron: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from flows.deployments import schedule
+
+    monkeypatch.chdir(tmp_path)
+    for name in [one for one in os.environ if one.startswith("BACKUP_")]:
+        monkeypatch.delenv(name)
+    for name, value in services["provision"]["environment"].items():
+        if name.startswith("BACKUP_"):
+            seen = filled(value, {**given, "BACKUP_AT": "03:05"})
+            assert "secret" not in seen, "it needs only to know that there is one"
+            monkeypatch.setenv(name, seen)
+    (made,) = [options for flow, options in schedule(Settings.load()) if flow.name == "backup"]
+    assert made["cron"] == cron
 
 
 def test_required_variables_are_the_ones_that_are_checked(services: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import OURS
-from tests.compose.test_file import GOOD, ROOT
+from tests.compose.test_file import GOOD, ROOT, filled
 from tests.node import Node
 from tests.ports import free_ports
 from tests.postgres import PASSWORD, Server
@@ -131,7 +131,7 @@ class Composed:
         return found[1]
 
     def _filled(self, value: str) -> str:
-        text = re.sub(r"\$\{([A-Z_]+)(?::-([^}]*))?\}", lambda m: GOOD.get(m[1], m[2] or ""), str(value))
+        text = filled(str(value), GOOD)
         for there, here in self._replaced.items():
             text = text.replace(there, here)
         return text

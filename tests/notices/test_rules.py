@@ -21,6 +21,7 @@ from glucoflow.service.notices.rules import (
     due,
     glucose_findings,
     is_quiet,
+    quiet_until,
     weekly_finding,
 )
 
@@ -140,9 +141,11 @@ def test_of_the_running_of_things_once_a_day_by_the_persons_calendar() -> None:
     state, told = due(state, low_at(True, "sync_failing"), TERMS, ZONE, evening + timedelta(minutes=2))
     assert not told, "twice a day, though it was over between"
     _, told = due(state, low_at(True, "sync_failing"), TERMS, ZONE, evening + timedelta(minutes=10))
-    assert told, "it is the next day in Berlin"
-    _, told = due(state, low_at(True, "sync_failing"), TERMS, "UTC", evening + timedelta(minutes=10))
-    assert not told, "and not in London"
+    assert not told, "it is the next day in Berlin, and nobody is woken for it"
+    morning = datetime(2026, 6, 18, 6, 0, tzinfo=UTC)  # 08:00 in Berlin
+    assert not due(state, low_at(True, "sync_failing"), TERMS, ZONE, morning - timedelta(minutes=1))[1]
+    assert due(state, low_at(True, "sync_failing"), TERMS, ZONE, morning)[1]
+    assert not due(state, low_at(True, "sync_failing"), TERMS, "UTC", morning)[1], "and not yet in London"
 
 
 def test_quiet_hours_put_off_and_an_urgent_low_comes_through() -> None:
@@ -171,6 +174,11 @@ def test_quiet_hours_are_the_minutes_from_start_to_end(start: int, end: int, min
     hush = {(start + k) % 1440 for k in range((end - start) % 1440)}
     terms = Terms(quiet_start=start, quiet_end=end)
     assert is_quiet("low", terms, zone, now) == (local.hour * 60 + local.minute in hush)
+    then = quiet_until("low", terms, zone, now)
+    assert now <= then <= now + timedelta(hours=25)
+    assert (then == now) == (not is_quiet("low", terms, zone, now))
+    if then > now:
+        assert not is_quiet("low", terms, zone, then) or then.astimezone(ZoneInfo(zone)).utcoffset() != local.utcoffset()
 
 
 @given(

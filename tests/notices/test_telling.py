@@ -3,7 +3,7 @@
 import logging
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from io import StringIO
 from time import monotonic
 from typing import Any
@@ -219,6 +219,44 @@ def test_what_was_not_taken_comes_later_while_it_is_worth_it(home: Home) -> None
     home.later(minutes=2)
     assert look_and_send(home.rt).sent == 1
     assert home.service.titles == ["Anna: nothing fetched from Dexcom Share for 8 h"]
+
+
+def test_what_did_not_get_out_waits_for_the_end_of_quiet_hours_and_comes_once(home: Home) -> None:
+    home.receiver("sync_failing", "urgent_low")
+    home.rt.store.receivers.set_terms("anna", Terms(quiet_start=22 * 60, quiet_end=7 * 60))
+    home.clock.now = NOW + timedelta(hours=7, minutes=58)  # 21:58 in Berlin
+    home.service.status = 503
+    assert look_and_send(home.rt).failed == 1
+    home.service.status = 200
+    home.later(hours=1)
+    assert look_and_send(home.rt).sent == 0, "it is night"
+    home.readings([50])
+    assert look_and_send(home.rt).sent == 1, "an urgent low is told"
+    home.service.taken.clear()
+    home.later(hours=8, minutes=5)
+    home.readings([100])
+    assert look_and_send(home.rt).sent == 1
+    assert home.service.titles == ["Anna: nothing fetched from Dexcom Share for 8 h"]
+
+
+def test_a_newer_message_takes_the_place_of_one_that_did_not_get_out(home: Home) -> None:
+    home.receiver("sync_failing")
+    home.clock.now = NOW + timedelta(hours=7)  # 21:00 in Berlin
+    home.service.status = 503
+    assert look_and_send(home.rt).failed == 1
+    home.later(hours=11)
+    home.service.status = 200
+    assert look_and_send(home.rt).sent == 1, "though that of the day before is due as well"
+    assert home.service.titles == ["Anna: nothing fetched from Dexcom Share for 18 h"]
+    assert home.rt.store.notices.count_waiting() == 0
+
+
+def test_the_operators_quiet_hours_are_by_a_zone_of_theirs(home: Home) -> None:
+    home.receiver("sync_failing", user_id=None)
+    home.clock.now = NOW + timedelta(hours=9, minutes=30)  # 23:30 in Berlin
+    night = {"zone": "Europe/Berlin", "quiet_start": time(23), "quiet_end": time(7)}
+    assert look(with_settings(home, **night)) == 0
+    assert look(with_settings(home, **night | {"zone": "UTC"})) == 1
 
 
 def test_by_mail(home: Home) -> None:

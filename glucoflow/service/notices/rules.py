@@ -5,7 +5,7 @@ known (old readings, a clock that is off) nothing is told and nothing is taken b
 """
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,7 +23,8 @@ NEIGHBOURS = timedelta(minutes=20)
 """Between readings that lie further apart, nobody knows that glucose stayed high."""
 UNKNOWN_FOR = timedelta(hours=2)
 """Where nothing was known for so long, what stood before is over: the next time is a new one."""
-MONDAY_AT = time(8)
+MORNING = time(8)
+"""When a week is told, and from when on the running of things is told again: nobody is woken by a repetition."""
 WEEKLY_FOR = timedelta(days=2)
 """A summary that could not be sent on Monday is still worth sending on Tuesday."""
 
@@ -102,6 +103,17 @@ def is_quiet(cause: Cause, terms: Terms, zone: str, now: datetime) -> bool:
     return in_daily_span(local.hour * 60 + local.minute, *terms.quiet)
 
 
+def quiet_until(cause: Cause, terms: Terms, zone: str, now: datetime) -> datetime:
+    """When the quiet hours that it is within end; `now` where it is within none."""
+    if terms.quiet is None or not is_quiet(cause, terms, zone, now):
+        return now
+    local = now.astimezone(ZoneInfo(zone))
+    end = datetime.combine(local.date(), time(*divmod(terms.quiet[1], 60)), local.tzinfo)
+    if end.time() <= local.time():
+        end += timedelta(days=1)
+    return end.astimezone(UTC)
+
+
 def weekly_finding(zone: str, now: datetime, created_at: datetime) -> Finding:
     """The case from Monday at 8 for two days, for a receiver that was there by then."""
     monday = _monday(zone, now)
@@ -124,14 +136,15 @@ def _again(cause: Cause, said_at: datetime, terms: Terms, zone: str, now: dateti
     if cause == "weekly":
         return said_at < _monday(zone, now)
     home = ZoneInfo(zone)
-    return said_at.astimezone(home).date() < now.astimezone(home).date()
+    local = now.astimezone(home)
+    return said_at.astimezone(home).date() < local.date() and local.time() >= MORNING
 
 
 def _monday(zone: str, now: datetime) -> datetime:
     """The last Monday at 8 by the person's clock."""
     home = ZoneInfo(zone)
     local = now.astimezone(home)
-    monday = datetime.combine(local.date() - timedelta(days=local.weekday()), MONDAY_AT, home)
+    monday = datetime.combine(local.date() - timedelta(days=local.weekday()), MORNING, home)
     return monday if monday <= local else monday - timedelta(days=7)
 
 

@@ -18,12 +18,14 @@ import requests
 from pydantic import SecretStr
 
 from glucoflow.model.errors import GlucoflowError
-from glucoflow.model.notices import GLUCOSE, Channel, Message, Outgoing
+from glucoflow.model.notices import GLUCOSE, Channel, Message, Outgoing, Terms
 from glucoflow.model.said import said
 from glucoflow.service.mail import mail_of
 from glucoflow.service.notices.addresses import quiet, service
 from glucoflow.service.notices.push import Gone, new_key, push
+from glucoflow.service.notices.rules import quiet_until
 from glucoflow.service.runtime import Runtime
+from glucoflow.settings import NoticeSettings
 from glucoflow.store import new_owner
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class NotTaken(Exception):
 def send_due(rt: Runtime, within: float | None = None) -> Sent:
     """Send what is due, in at most `within` seconds; what did not get done by then is failed for now."""
     owner, now = new_owner(), rt.clock()
-    claimed = rt.store.notices.claim(owner, now, LEASE, MOST)
+    claimed = _awake(rt, owner, rt.store.notices.claim(owner, now, LEASE, MOST), now)
     if not claimed:
         return Sent()
     seconds = within or rt.settings.notices.deadline_seconds
@@ -77,6 +79,35 @@ def send_test(rt: Runtime, receiver_id: str, message: Message, within: float = 1
     (result,) = all_within([send], within)
     rt.store.receivers.note(receiver_id, result.reason if result else None, rt.clock())
     return result.reason if result else None
+
+
+def _awake(rt: Runtime, owner: str, claimed: Sequence[Outgoing], now: datetime) -> list[Outgoing]:
+    """Those that may go out now. What was told before quiet hours and did not get out waits for their end."""
+    hours = {user_id: _quiet_hours(rt, user_id) for user_id in {one.user_id for one in claimed}}
+    found = []
+    for one in claimed:
+        later = quiet_until(one.cause, *hours[one.user_id], now)
+        if later > now:
+            rt.store.notices.put_off(one.id, owner, later)
+        else:
+            found.append(one)
+    return found
+
+
+def _quiet_hours(rt: Runtime, user_id: str | None) -> tuple[Terms, str]:
+    """The terms of a person, or of the operator, and the time zone that they are by."""
+    if user_id is None:
+        return operators_terms(rt.settings.notices), rt.settings.notices.zone
+    person = rt.store.people.find(user_id)
+    return (Terms(), "UTC") if person is None else (rt.store.receivers.terms(user_id), person.zone)
+
+
+def operators_terms(settings: NoticeSettings) -> Terms:
+    """The operator's, whose limits of glucose nobody needs."""
+    start, end = (
+        None if at is None else at.hour * 60 + at.minute for at in (settings.quiet_start, settings.quiet_end)
+    )
+    return Terms(quiet_start=start, quiet_end=end)
 
 
 def _settle(rt: Runtime, owner: str, one: Outgoing, result: NotTaken | None, now: datetime) -> None:

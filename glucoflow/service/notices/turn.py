@@ -14,16 +14,13 @@ from glucoflow.service.notices import texts
 from glucoflow.service.notices.alive import say_alive
 from glucoflow.service.notices.facts import operator_facts, person_facts, week_of
 from glucoflow.service.notices.rules import Finding, due, too_late, weekly_finding
-from glucoflow.service.notices.sending import Sent, send_due, send_test
+from glucoflow.service.notices.sending import Sent, operators_terms, send_due, send_test
 from glucoflow.service.runtime import Runtime
 from glucoflow.store import Person
 from glucoflow.store.notices import Addressed, Told
 from glucoflow.store.tokens import new_token
 
 log = logging.getLogger(__name__)
-
-OPERATORS_ZONE = "UTC"
-OPERATORS_TERMS = Terms()
 
 
 def look_and_send(rt: Runtime, people: Collection[str] | None = None) -> Sent:
@@ -108,17 +105,18 @@ def _person(rt: Runtime, user_id: str, receivers: Sequence[Receiver]) -> int:
 
 
 def _operator(rt: Runtime, receivers: Sequence[Receiver]) -> int:
-    now = rt.clock()
+    now, settings = rt.clock(), rt.settings.notices
     causes = {cause for one in receivers for cause in one.causes}
     states = defaultdict(State, rt.store.notices.states(None))
     findings = operator_facts(rt, causes, lambda cause: states[cause].said_at)
     if "weekly" in causes:
-        findings.append(weekly_finding(OPERATORS_ZONE, now, _first(receivers, "weekly")))
+        findings.append(weekly_finding(settings.zone, now, _first(receivers, "weekly")))
 
     def words(finding: Finding) -> Message | None:
         return _operators_week(rt) if finding.cause == "weekly" else texts.operator_message(finding)
 
-    tell = partial(_tell, rt, None, receivers, OPERATORS_TERMS, OPERATORS_ZONE, _language(rt, None), words)
+    terms = operators_terms(settings)
+    tell = partial(_tell, rt, None, receivers, terms, settings.zone, _language(rt, None), words)
     return sum(tell(one, states[one.cause]) for one in findings)
 
 
