@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from glucoflow.settings import BackupSettings
 _NAME = re.compile(r"glucoflow-(\d{8}T\d{6}Z)\.age")
 _TRIED = "last-trial"
 _FORM = "%Y%m%dT%H%M%SZ"
+_AHEAD = timedelta(hours=1)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -33,13 +35,22 @@ def backups_in(folder: Path) -> list[Kept]:
     for path in folder.glob("glucoflow-*.age"):
         matched = _NAME.fullmatch(path.name)
         if matched:
-            found.append(Kept(path, datetime.strptime(matched[1], _FORM).replace(tzinfo=UTC)))
+            with suppress(ValueError):  # of the 31st of February: not ours
+                found.append(Kept(path, datetime.strptime(matched[1], _FORM).replace(tzinfo=UTC)))
     return sorted(found, key=lambda one: one.made_at)
 
 
-def superfluous(backups: Iterable[Kept], settings: BackupSettings) -> Sequence[Kept]:
-    """Those that may go: neither the newest of a day, a week or a month that is kept. The newest of all never goes."""
-    newest_first = sorted(backups, key=lambda one: one.made_at, reverse=True)
+def made_by(backups: Iterable[Kept], now: datetime) -> list[Kept]:
+    """Those that were made by now. A clock that ran ahead left others: whole, but of a day that nobody knows."""
+    return [one for one in backups if one.made_at <= now + _AHEAD]
+
+
+def superfluous(backups: Iterable[Kept], settings: BackupSettings, now: datetime) -> Sequence[Kept]:
+    """Those that may go: neither the newest of a day, a week or a month that is kept. The newest of all never goes.
+
+    What a clock that ran ahead left takes nobody's place: it stays until its day has come.
+    """
+    newest_first = sorted(made_by(backups, now), key=lambda one: one.made_at, reverse=True)
     rules: tuple[tuple[Callable[[datetime], object], int], ...] = (
         (lambda at: at.date(), settings.keep_daily),
         (lambda at: at.isocalendar()[:2], settings.keep_weekly),
@@ -54,9 +65,9 @@ def superfluous(backups: Iterable[Kept], settings: BackupSettings) -> Sequence[K
     return [one for one in reversed(newest_first) if one not in stays]
 
 
-def prune(folder: Path, settings: BackupSettings) -> Sequence[Kept]:
+def prune(folder: Path, settings: BackupSettings, now: datetime) -> Sequence[Kept]:
     """Delete those that may go; which ones went."""
-    gone = superfluous(backups_in(folder), settings)
+    gone = superfluous(backups_in(folder), settings, now)
     for one in gone:
         one.path.unlink(missing_ok=True)
     return gone

@@ -1,5 +1,6 @@
 """Settings as a backup takes them along, and as they are laid down where it is restored."""
 
+import logging
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -7,8 +8,13 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 from pydantic_settings import BaseSettings
 
+from glucoflow.files import private
 from glucoflow.provider import ENV_FILE, installed
 from glucoflow.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LATER = "settings-of-backup.env"
 
 PLACES = frozenset(
     {
@@ -62,3 +68,30 @@ def as_restored(text: str) -> str:
             original = "".join(f"# (before) {line}" for line in original.lstrip("\n").splitlines(keepends=True))
         lines.append(original)
     return "".join(lines)
+
+
+def lay_down(text: str, env_file: Path, data_dir: Path) -> Path | None:
+    """Write settings to `env_file`, or beside the data where one is there or it cannot be written; where they are then.
+
+    None, and a warning, where they can be written nowhere: all else is in its place by then, and stays.
+    """
+    for to, mode in ((env_file, "x"), (data_dir / LATER, "w")):
+        if _written(to, mode, text):
+            return to
+    log.warning("the settings of the backup could be written nowhere; `age -d FILE | tar xz settings.env` has them")
+    return None
+
+
+def _written(to: Path, mode: str, text: str) -> bool:
+    """False where it is there, or cannot be written: in a container nobody may write beside the program."""
+    try:
+        file = open(to, mode, opener=private, encoding="utf-8")  # noqa: SIM115 – what fails later leaves half of it
+    except OSError:
+        return False
+    try:
+        with file:
+            file.write(text)
+    except OSError:
+        to.unlink(missing_ok=True)
+        return False
+    return True

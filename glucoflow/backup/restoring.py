@@ -10,7 +10,7 @@ One that broke off before 4 is simply begun anew: what it left in Elasticsearch 
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from glucoflow.backup import contents
 from glucoflow.backup.contents import Counted, Ending, Manifest, Member, members, understood
-from glucoflow.backup.kept_settings import as_restored
+from glucoflow.backup.kept_settings import as_restored, lay_down
 from glucoflow.backup.making import HOME_FILES, SNAPSHOT, OnStep, one_at_a_time, working_folder
 from glucoflow.checksums import Sum
 from glucoflow.es import copies, snapshots
@@ -37,8 +37,6 @@ from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import SQLITE_FILE, Database, database_url, is_missing
 from glucoflow.store.keys import Keys
 from glucoflow.store.migrate import canary
-
-_LATER_SETTINGS = "settings-of-backup.env"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +95,7 @@ def restore(
     Raises UnreadableFile, Misconfigured (wrong passphrase, a place in use), Unavailable, and what Elasticsearch and the
     store raise.
     """
-    with _opened(file) as source, one_at_a_time(place.data_dir):
+    with _opened(file) as source, _explained(place.data_dir), one_at_a_time(place.data_dir):
         manifest, counted = look_into(source, passphrase, on_step)
         refuse_used_place(place, manifest)
         source.seek(0)
@@ -285,14 +283,22 @@ class _Restoring:
         return Keys(SecretStr(new or old), self._folder).cipher()
 
     def _place_settings(self) -> Path | None:
-        to = self._place.env_file
-        if to is None or not self._settings.strip():
+        first = self._place.env_file
+        if first is None or not self._settings.strip():
             return None
-        if to.exists():
-            to = self._place.data_dir / _LATER_SETTINGS
-        with open(to, "w", opener=private, encoding="utf-8") as file:
-            file.write(as_restored(self._settings))
-        return to
+        return lay_down(as_restored(self._settings), first, self._place.data_dir)
+
+
+@contextmanager
+def _explained(data_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"The backup cannot be restored into {data_dir.resolve()} ({error.strerror or type(error).__name__}).",
+            remedy="Make room there, or give the account that runs glucoflow the right to write; then begin the "
+            "restore again, which clears up what is half there.",
+        ) from error
 
 
 def _opened(file: Path) -> BinaryIO:

@@ -71,7 +71,7 @@ def backup_now(
     if due:
         tried = check_backup(made.path, passphrase, store.data_dir, rt.client, rt.names, on_step, repository)
         note_trial(folder, now)
-    gone = tuple(prune(folder, settings))
+    gone = tuple(prune(folder, settings, now))
     if repository is not None:
         with one_at_a_time(store.data_dir):
             prune_snapshots(rt.client, rt.names, repository, folder)

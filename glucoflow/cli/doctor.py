@@ -12,7 +12,7 @@ import requests
 from rich.console import Console
 from rich.markup import escape
 
-from glucoflow.backup.keeping import backups_in
+from glucoflow.backup.keeping import backups_in, made_by
 from glucoflow.es.client import check
 from glucoflow.es.names import Names
 from glucoflow.es.snapshots import named
@@ -158,13 +158,14 @@ def _backups(settings: Settings) -> str:
     if repository is not None:
         with closing(elasticsearch_of(settings.es, settings.store)) as client:
             named(client, repository, "glucoflow-*")
-    made = backups_in(settings.backup.folder(settings.store.data_dir))
+    now = datetime.now(UTC)
+    made = made_by(backups_in(settings.backup.folder(settings.store.data_dir)), now)
     if not settings.backup.scheduled:
         by_hand = f"the newest is of {made[-1].made_at:%Y-%m-%d}" if made else "there is none"
         return f"none is made by itself, since no BACKUP_PASSPHRASE is set; {by_hand}"
     if not made:
         return f"none yet; the first is made at {settings.backup.at:%H:%M} UTC"
-    age = datetime.now(UTC) - made[-1].made_at
+    age = now - made[-1].made_at
     if age > OLDEST_BACKUP:
         raise Unavailable(
             f"The newest backup is {age.days} days old, though one is to be made every night.",

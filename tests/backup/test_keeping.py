@@ -12,9 +12,12 @@ from glucoflow.settings import BackupSettings
 BEGIN = datetime(2026, 1, 1, 4, 10, tzinfo=UTC)
 
 
-def kept_of(moments: list[datetime], settings: BackupSettings) -> list[datetime]:
+LATER = BEGIN + timedelta(days=3650)
+
+
+def kept_of(moments: list[datetime], settings: BackupSettings, now: datetime = LATER) -> list[datetime]:
     every = [Kept(Path(name_of(at)), at) for at in moments]
-    gone = {one.made_at for one in superfluous(every, settings)}
+    gone = {one.made_at for one in superfluous(every, settings, now)}
     return [at for at in moments if at not in gone]
 
 
@@ -43,18 +46,33 @@ def test_the_rule(hours: list[int], daily: int, weekly: int, monthly: int) -> No
     assert kept_of(kept, settings) == kept, "once is enough"
 
 
+ODD = "glucoflow-20260231T041000Z.age"
+"""Of no day."""
+
+
+def test_what_a_clock_that_ran_ahead_left_takes_nobodys_place() -> None:
+    settings, there = BackupSettings(keep_daily=3, keep_weekly=0, keep_monthly=0), list[datetime]()
+    ahead = [BEGIN + timedelta(days=4000 + day) for day in range(5)]
+    for day in range(10):
+        now = BEGIN + timedelta(days=day)
+        there = kept_of([*there, now, *(ahead if day == 0 else [])], settings, now)
+    assert [at for at in there if at not in ahead] == [BEGIN + timedelta(days=day) for day in (7, 8, 9)]
+    assert set(ahead) <= set(there), "nor do they go"
+
+
 def test_only_whole_ones_of_ours_are_looked_at(tmp_path: Path) -> None:
     old, new = BEGIN, BEGIN + timedelta(days=400)
-    for name in (name_of(old), name_of(new), name_of(old) + ".part", "glucoflow-mine.age", "other.age"):
+    for name in (name_of(old), name_of(new), name_of(old) + ".part", "glucoflow-mine.age", "other.age", ODD):
         (tmp_path / name).touch()
     assert [one.made_at for one in backups_in(tmp_path)] == [old, new]
-    gone = prune(tmp_path, BackupSettings(keep_daily=1, keep_weekly=0, keep_monthly=0))
+    gone = prune(tmp_path, BackupSettings(keep_daily=1, keep_weekly=0, keep_monthly=0), LATER)
     assert [one.made_at for one in gone] == [old]
     assert {one.name for one in tmp_path.iterdir()} == {
         name_of(new),
         name_of(old) + ".part",
         "glucoflow-mine.age",
         "other.age",
+        ODD,
     }
 
 

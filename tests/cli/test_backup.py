@@ -24,7 +24,7 @@ from glucoflow.es.scan import scan
 from glucoflow.service.runtime import elasticsearch_of, open_runtime, store_of
 from glucoflow.service.sync import REFILLED
 from glucoflow.settings import Settings
-from glucoflow.store import WrongKey
+from glucoflow.store import WrongKey, open_store
 from tests.cli.conftest import OURS, Cloud, Command, running_cloud
 from tests.node import Node
 from tests.postgres import Server
@@ -167,6 +167,31 @@ def test_into_postgresql_and_a_key_of_its_own(
                 store_of(Settings.load().store)
     finally:
         postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_where_nobody_may_write_beside_the_program_and_where_a_disk_is_full(
+    home: Home, file: str, elsewhere: Path, command: Command, clean: pytest.MonkeyPatch
+) -> None:
+    """As in a container: the settings go beside the data."""
+    clean.setenv("GLUCOFLOW_DATA_DIR", str(elsewhere / "data"))
+    clean.chdir("/proc")
+    with longest_file(40_000):
+        said = command("restore", file, **SECRET)
+    assert said.code == 69, said.err
+    assert "restore" in said.err
+    assert not (elsewhere / "data" / "glucoflow.db").exists() or not people_of(elsewhere / "data")
+    done = command("restore", file, **SECRET)
+    assert done.code == 0, done.err
+    beside = elsewhere / "data" / "settings-of-backup.env"
+    assert str(beside) in done.out.replace("\n", "")
+    assert beside.read_text().startswith("DEXCOM_LAG_DAYS=1")
+    assert beside.stat().st_mode & 0o777 == 0o600
+    assert documents() == home.held
+
+
+def people_of(data_dir: Path) -> int:
+    with open_store(data_dir) as store:
+        return len(store.people.list())
 
 
 def test_it_is_tried_out_and_nothing_of_that_stays(home: Home, here: Command) -> None:

@@ -104,9 +104,7 @@ def _quiet_hours(rt: Runtime, user_id: str | None) -> tuple[Terms, str]:
 
 def operators_terms(settings: NoticeSettings) -> Terms:
     """The operator's, whose limits of glucose nobody needs."""
-    start, end = (
-        None if at is None else at.hour * 60 + at.minute for at in (settings.quiet_start, settings.quiet_end)
-    )
+    start, end = (None if at is None else at.hour * 60 + at.minute for at in (settings.quiet_start, settings.quiet_end))
     return Terms(quiet_start=start, quiet_end=end)
 
 
