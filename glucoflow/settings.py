@@ -87,13 +87,17 @@ class SyncSettings(BaseSettings):
 
     model_config = settings_config("SYNC_")
 
-    every_minutes: int = Field(5, ge=1, description="how often the schedule looks for connections that are due")
+    every_minutes: int = Field(
+        5, ge=1, le=1440, description="how often the schedule looks for connections that are due"
+    )
     batch_size: int = Field(50, ge=1, le=500, description="people per Prefect task run")
     threads: int = Field(16, ge=1, le=64, description="people at a time within a batch")
     gather_seconds: float = Field(
         0.2, ge=0, le=60, description="longest wait for others' requests, so that they go to Elasticsearch as one"
     )
-    lease_minutes: int = Field(15, ge=1, description="how long a worker owns a connection without a sign of life")
+    lease_minutes: int = Field(
+        15, ge=1, le=1440, description="how long a worker owns a connection without a sign of life"
+    )
 
 
 def _long_enough(password: SecretStr | None) -> SecretStr | None:
@@ -286,7 +290,9 @@ class RetentionSettings(BaseSettings):
     model_config = settings_config("RETENTION_")
 
     days: str = Field("", description="days to keep by kind, as device.alert=365,runs=90; `everything` for any kind")
-    hourly_after_years: int | None = Field(None, ge=1, description="thin readings older than so many years to hourly")
+    hourly_after_years: int | None = Field(
+        None, ge=1, le=100, description="thin readings older than so many years to hourly"
+    )
 
 
 class LogSettings(BaseSettings):

@@ -3,7 +3,7 @@
 Needs no delete-by-query, which the bare node lacks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -40,11 +40,19 @@ def of_kind(dataset: str | None, before: datetime) -> dict[str, Any]:
     return {"bool": {"filter": [{"term": {"event.dataset": dataset}}, older_than(before)]}}
 
 
-def count_kind(client: Elasticsearch, names: Names, user_id: str, dataset: str | None, before: datetime) -> int:
-    """How many of them a person has, those just written included."""
+def count_kind(
+    client: Elasticsearch,
+    names: Names,
+    user_id: str,
+    dataset: str | None,
+    before: datetime,
+    but: Sequence[Mapping[str, Any]] = (),
+) -> int:
+    """How many of them a person has, those just written included; `but` those of these queries."""
     refresh(client, names.alias(user_id))
+    query = {"bool": {"filter": [of_kind(dataset, before)], "must_not": list(but)}}
     with translated("count documents"):
-        answer = client.count(index=names.alias(user_id), query=of_kind(dataset, before), ignore_unavailable=True)
+        answer = client.count(index=names.alias(user_id), query=query, ignore_unavailable=True)
     return int(answer["count"])
 
 

@@ -7,7 +7,7 @@ When it was written (`event.ingested`) stays, so that summaries of its day, made
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby, islice
 
 import msgspec
@@ -21,6 +21,7 @@ from glucoflow.es.queries import MOST_ROWS, only
 from glucoflow.es.retrier import Retrier
 from glucoflow.es.scan import Hit, refresh, scan
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.model.localtime import epoch_ms
 
 STEP_MS = 300_000
 _AT_ONCE = 500
@@ -52,15 +53,23 @@ class _Kept(msgspec.Struct):
 
 
 def thin_hourly(
-    client: Elasticsearch, names: Names, user_id: str, before: datetime, now: datetime, *, dry: bool
+    client: Elasticsearch,
+    names: Names,
+    user_id: str,
+    before: datetime,
+    now: datetime,
+    *,
+    dry: bool,
+    since: datetime | None = None,
 ) -> int:
-    """Thin a person's readings before `before`; how many go, or with `dry` would go. Repeating it changes nothing.
+    """Thin a person's readings of whole hours before `before`; how many go, or with `dry` would go. `since`: only later
+    ones. Repeating it changes nothing.
 
     Kept ones are written before others are deleted: cut short, the next run ends it, and no hour counts twice.
     """
     alias, gone = names.alias(user_id), 0
     refresh(client, alias)
-    hours = _hours(client, alias, before)
+    hours = _hours(client, alias, since, before - timedelta(milliseconds=epoch_ms(before) % HOUR_MS))
     while part := list(islice(hours, _AT_ONCE)):
         gone += sum(len(one.gone) for one in part)
         if not dry:
@@ -68,10 +77,10 @@ def thin_hourly(
     return gone
 
 
-def _hours(client: Elasticsearch, alias: str, before: datetime) -> Iterator[_Kept]:
+def _hours(client: Elasticsearch, alias: str, since: datetime | None, before: datetime) -> Iterator[_Kept]:
     """The hours that hold more than one reading of a connection, oldest first."""
     found = scan(
-        client, alias, only(["cgm.reading"], end=before), source=False, page=MOST_ROWS, fields=tuple(_NAMES.values())
+        client, alias, only(["cgm.reading"], since, before), source=False, page=MOST_ROWS, fields=tuple(_NAMES.values())
     )
     for _hour, hits in groupby(found, lambda hit: hit.sort[0] // HOUR_MS):
         groups: dict[tuple[str, bool], list[tuple[Hit, _Row]]] = {}

@@ -5,11 +5,11 @@ First a dry run says what would go; what went is told by person and kind.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
-from glucoflow.es.retention import count_kind, delete_kind, older_than
+from glucoflow.es.retention import count_kind, delete_kind, of_kind, older_than
 from glucoflow.es.run_metrics import forget
 from glucoflow.es.thinning import thin_hourly
 from glucoflow.model.documents import Dataset
@@ -20,8 +20,10 @@ from glucoflow.service.runtime import Runtime
 from glucoflow.settings import RetentionSettings
 
 EVERYTHING, RUNS, THINNED = "everything", "runs", "thinned"
+READING: Dataset = "cgm.reading"
 LEAST_DAYS = 30
 """Less would take what the next sync brings again."""
+MOST_DAYS = 36_500
 A_YEAR = timedelta(days=365.25)
 
 
@@ -67,10 +69,11 @@ def rules_of(settings: RetentionSettings) -> Rules:
     days: dict[str, int] = {}
     for part in by_comma(settings.days):
         kind, _, number = (text.strip() for text in part.partition("="))
-        if kind not in known or not number.isdecimal() or int(number) < LEAST_DAYS:
+        if kind not in known or not number.isdecimal() or not LEAST_DAYS <= int(number[:9]) <= MOST_DAYS:
             raise Misconfigured(
                 f"RETENTION_DAYS has a rule that cannot be used: {part[:40]}",
-                remedy=f"Write kind=days, with {LEAST_DAYS} days or more, by comma. Kinds: {', '.join(sorted(known))}.",
+                remedy=f"Write kind=days, with {LEAST_DAYS} to {MOST_DAYS} days, by comma. "
+                f"Kinds: {', '.join(sorted(known))}.",
             )
         days[kind] = int(number)
     return Rules(days=days, hourly_after_years=settings.hourly_after_years)
@@ -93,18 +96,24 @@ def _all(rt: Runtime, rules: Rules, dry: bool) -> Iterator[Gone]:
 
 
 def _of_person(rt: Runtime, user_id: str, rules: Rules, now: datetime, dry: bool) -> Iterator[Gone]:
+    """Each document by the first rule that takes it, in a dry run too."""
+    taken: list[dict[str, Any]] = []
     for kind, days in rules.days.items():
         if kind == RUNS:
             continue
         dataset, before = None if kind == EVERYTHING else kind, now - timedelta(days=days)
         if dry:
-            n = count_kind(rt.client, rt.names, user_id, dataset, before)
+            n = count_kind(rt.client, rt.names, user_id, dataset, before, taken)
+            taken.append(of_kind(dataset, before))
         else:
             n = delete_kind(rt.client, rt.names, user_id, dataset, before, now)
         yield Gone(user_id=user_id, kind=kind, n=n)
     if rules.hourly_after_years is not None:
         before = now - rules.hourly_after_years * A_YEAR
-        yield Gone(user_id=user_id, kind=THINNED, n=thin_hourly(rt.client, rt.names, user_id, before, now, dry=dry))
+        kept = [now - timedelta(days=rules.days[kind]) for kind in (READING, EVERYTHING) if kind in rules.days]
+        since = max(kept, default=None)
+        n = thin_hourly(rt.client, rt.names, user_id, before, now, dry=dry, since=since)
+        yield Gone(user_id=user_id, kind=THINNED, n=n)
 
 
 def _runs(rt: Runtime, before: datetime, dry: bool) -> int:

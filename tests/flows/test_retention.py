@@ -80,6 +80,26 @@ def test_rules_by_kind_take_what_is_older_and_nothing_else(house: House) -> None
     assert len(house.stored("alma")) == 12
 
 
+def test_a_dry_run_counts_each_document_once_as_the_run_does(house: House) -> None:
+    for days in (1500, 500, 380):
+        put(house, (NOW - timedelta(days=days)).replace(minute=0, second=0), 12)
+    rules = Rules(days={"cgm.reading": 400, "everything": 600}, hourly_after_years=1)
+    dry = retain(house.rt, rules, dry=True)
+    assert [(one.kind, one.n) for one in dry.gone] == [("cgm.reading", 24), ("thinned", 11)]
+    assert retain(house.rt, rules, dry=False).gone == dry.gone
+
+
+def test_an_hour_is_thinned_when_all_of_it_is_old_enough(house: House) -> None:
+    hour = (NOW - timedelta(days=365.25)).replace(minute=0, second=0, microsecond=0)
+    put(house, hour, 12)
+    house.clock.now = hour + timedelta(days=365.25, minutes=30)
+    assert retain(house.rt, Rules(hourly_after_years=1), dry=False).gone == ()
+    house.clock.advance(timedelta(hours=1))
+    assert [one.n for one in retain(house.rt, Rules(hourly_after_years=1), dry=False).gone] == [11]
+    (held,) = house.stored("alma").values()
+    assert held["annotations"][0]["value"] == "12"  # type: ignore[index]
+
+
 def test_without_a_rule_everything_is_kept(house: House) -> None:
     put(house, OLD, 12)
     done = retain(house.rt, rules_of(RetentionSettings()), dry=False)
@@ -88,7 +108,7 @@ def test_without_a_rule_everything_is_kept(house: House) -> None:
     assert len(house.stored("alma")) == 12
 
 
-@pytest.mark.parametrize("days", ["cgm.readings=400", "food", "food=5", "food=many", "food=-30"])
+@pytest.mark.parametrize("days", ["cgm.readings=400", "food", "food=5", "food=many", "food=-30", "food=9999999999"])
 def test_a_rule_that_cannot_be_meant_stops_before_anything_goes(days: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         rules_of(RetentionSettings(days=days))
