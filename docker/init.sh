@@ -20,7 +20,9 @@ fernet() { head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n'; }
 password=
 if [ -t 0 ]; then
   printf 'One password, for the pages and for backups, 12 characters or more (Enter: one is made): ' >&2
+  trap 'stty echo; exit 130' INT TERM
   stty -echo; read -r password || true; stty echo; echo >&2
+  trap - INT TERM
 fi
 if [ -z "$password" ]; then
   password=$(letters 5)-$(letters 5)-$(letters 5)-$(letters 5)
@@ -30,6 +32,9 @@ case $password in *"'"*|*\\*) echo "Without ' and \\ in it, please." >&2; exit 6
 if [ ${#password} -lt 12 ]; then echo "That has fewer than 12 characters." >&2; exit 65; fi
 
 set -C # whoever was faster keeps theirs
+: >"$file"
+set +C
+trap 'rm -f "$file"; echo "$file could not be written; nothing was left." >&2' EXIT # half of it would be taken for all
 cat >"$file" <<END
 # Written by docker/init.sh. Every other setting: .env.example. Keep a copy: data and backups need what is in here.
 
@@ -63,4 +68,5 @@ FORWARDED_ALLOW_IPS=172.16.0.0/12
 DEXCOM_REDIRECT_URI=https://$host/oauth/callback
 END
 fi
+trap - EXIT
 echo "$file is written. Next: docker compose up -d" >&2

@@ -35,7 +35,9 @@ def backfill(
     with open_runtime(Settings.load()) as rt:
         checked_window(start, end, rt.store.people.get(user_id).zone, rt.clock())
         asked = rt.store.backfills.ask(user_id, start, end, rt.clock(), provider, kinds or ())
-        progress = create_progress_artifact(0.0, key="backfill-progress")
+        progress = create_progress_artifact(
+            0.0, key="backfill-progress", description="Of the days that were asked for, how many percent are read."
+        )
         assert isinstance(progress, UUID)  # noqa: S101 – a coroutine only inside async code
 
         def show(share: float) -> None:

@@ -27,4 +27,6 @@ def backup(
     passphrase = passphrase_of(settings.backup, None, None, new=True)
     with open_runtime(settings) as rt:
         done = backup_now(rt, passphrase, rt.clock(), check=check)
-    create_markdown_artifact("\n\n".join(done.sentences()), key="backup")
+    create_markdown_artifact(
+        "\n\n".join(done.sentences()), key="backup", description="The backup that was made, its trial, and what went."
+    )

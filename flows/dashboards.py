@@ -19,7 +19,9 @@ def dashboards() -> State[None]:
     """Bring everybody's Kibana space, role and dashboards up to date. What has not changed is left alone."""
     with open_runtime(Settings.load()) as rt:
         shown = provision_dashboards(rt)
-    create_table_artifact(key="dashboards", table=[_row(one) for one in shown])
+    create_table_artifact(
+        key="dashboards", table=[_row(one) for one in shown], description="What was done in Kibana, by person."
+    )
     failed = sum(one.error is not None for one in shown)
     if failed:
         return Failed(message=f"{failed} of {len(shown)} could not be provisioned; see the artifact")

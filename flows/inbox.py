@@ -18,4 +18,8 @@ def inbox() -> None:
         taken = take_in(rt)
     if taken:
         rows = "\n".join(f"| {one.user_id} | {one.outcome} |" for one in taken)
-        create_markdown_artifact(f"| person | file |\n|---|---|\n{rows}", key="inbox")
+        create_markdown_artifact(
+            f"| person | file |\n|---|---|\n{rows}",
+            key="inbox",
+            description="Files of the inbox, and what came of them.",
+        )

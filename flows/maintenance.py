@@ -39,7 +39,9 @@ def provision_all() -> None:
     """Put templates where they are newer, make each person's index, and move those whose mapping is an older one."""
     with open_runtime(Settings.load()) as rt:
         done = provision_everything(rt)
-    create_markdown_artifact("\n\n".join(done.sentences()), key="provision")
+    create_markdown_artifact(
+        "\n\n".join(done.sentences()), key="provision", description="Indices: what was made or moved."
+    )
 
 
 @flow(name="disconnect", on_running=[sign], flow_run_name="disconnect", persist_result=False, validate_parameters=False)
@@ -60,7 +62,9 @@ def delete_user(user_id: UserId, confirm: Confirm) -> None:
         raise Rejected("confirm", "must repeat the person's id; nothing was deleted")
     with open_runtime(Settings.load()) as rt:
         receipt = delete_person(rt, user_id)
-    create_markdown_artifact("\n\n".join(receipt.sentences()), key="delete-user")
+    create_markdown_artifact(
+        "\n\n".join(receipt.sentences()), key="delete-user", description="What was deleted, and what is left."
+    )
 
 
 @flow(
@@ -78,6 +82,8 @@ def retention(dry_run: DryRun = True) -> State[None]:
         for one in done.gone[:MOST_ROWS]
     ]
     create_table_artifact(
-        key="retention", table=rows or [{"result": said}], description="What went by the rules, by person and kind."
+        key="retention",
+        table=rows or [{"result": said}],
+        description=f"What {'would go' if done.dry else 'went'} by the rules, by person and kind.",
     )
     return Completed(message=said)

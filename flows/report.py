@@ -33,4 +33,4 @@ def report_flow(
     with open_runtime(settings) as rt:
         page = clinic_page(rt.store, rt.queries, user_id, rt.clock(), first=start, last=end, large=days_page)
     said = write_pages([page], None, file, paper)
-    create_markdown_artifact(f"{said[0]}: {page.span}", key="report")
+    create_markdown_artifact(f"{said[0]}: {page.span}", key="report", description="The file that was written.")

@@ -32,7 +32,11 @@ def show_outcomes(key: str, outcomes: Sequence[Outcome]) -> None:
             rows.append({"outcome": word, "connections": classes[status], **_numbers(total)})
     bad = [outcome for outcome in outcomes if outcome.status != "ok"][:MOST_ROWS]
     rows += [_trouble(outcome) for outcome in bad]
-    create_table_artifact(key=key, table=rows or [{"outcome": "nothing was due"}])
+    create_table_artifact(
+        key=key,
+        table=rows or [{"outcome": "nothing was due"}],
+        description="Connections by outcome, their records in numbers, and what to do where something is wrong.",
+    )
 
 
 def end_state(outcomes: Sequence[Outcome]) -> State[None]:

@@ -42,7 +42,11 @@ def summarize(user_id: UserId | None = None, days: Days = NIGHTLY_DAYS) -> State
         {"person": one.user_id, "days": one.days, "written": one.written, "unchanged": one.unchanged} for one in done
     ]
     rows += [{"person": name, "what happened": str(error)} for name, error in failed.items()]
-    create_table_artifact(key="summarize", table=rows or [{"person": "nobody is here yet"}])
+    create_table_artifact(
+        key="summarize",
+        table=rows or [{"person": "nobody is here yet"}],
+        description="Summaries of days and periods that were made anew, by person.",
+    )
     people = count(len(done), "person", "people")
     written = count(sum(one.written for one in done), "document")
     if failed and not done:

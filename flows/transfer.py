@@ -74,7 +74,9 @@ def export_flow(
     file = exchanged(settings, out)
     with open_runtime(settings) as rt:
         total = sum(rt.queries.counts(user_id).values()) or 1
-        artifact = create_progress_artifact(0.0, key="export-progress", description=form)
+        artifact = create_progress_artifact(
+            0.0, key="export-progress", description=f"Of the documents, how many percent are written, as {form}."
+        )
         assert isinstance(artifact, UUID)  # noqa: S101 – a coroutine only inside async code
 
         def show(count: int, _newest: datetime) -> None:
@@ -84,7 +86,9 @@ def export_flow(
         update_progress_artifact(artifact, 100.0)
         rt.store.audit.add(Deed(who="a flow", action="exported", what=form, user_id=user_id), rt.clock())
     rows = "\n".join(f"| {dataset} | {count:,} |" for dataset, count in sorted(done.documents.items()))
-    create_markdown_artifact(f"| kind | documents |\n|---|---|\n{rows}", key="export")
+    create_markdown_artifact(
+        f"| kind | documents |\n|---|---|\n{rows}", key="export", description="Documents that were written, by kind."
+    )
 
 
 @flow(name="archive", on_running=[sign], flow_run_name="archive", persist_result=False, validate_parameters=False)
@@ -96,7 +100,9 @@ def archive_flow(user_id: UserId, out: FileName) -> None:
     with open_runtime(settings) as rt:
         documents = write_archive(rt, user_id, file)
         rt.store.audit.add(Deed(who="a flow", action="exported", what="archive", user_id=user_id), rt.clock())
-    create_markdown_artifact(f"{documents:,} documents, and what was entered here.", key="archive")
+    create_markdown_artifact(
+        f"{documents:,} documents, and what was entered here.", key="archive", description="What is in the file."
+    )
 
 
 @flow(name="import-file", on_running=[sign], persist_result=False, validate_parameters=False)
@@ -118,4 +124,5 @@ def import_flow(
         f"{done.title}: {rows}{done.n_unread:,} unread; "
         f"{done.created:,} new, {done.updated:,} changed, {done.unchanged:,} unchanged",
         key="import-file",
+        description="The file that was read, and what came of its rows.",
     )

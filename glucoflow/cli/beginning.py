@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from glucoflow.backup.passphrases import SHORTEST
-from glucoflow.model.errors import Misconfigured, Rejected
+from glucoflow.model.errors import Misconfigured, Rejected, Unavailable
 from glucoflow.provider import OAuth, installed
 from glucoflow.store.keys import KEY_FILE, Keys
 
@@ -61,7 +61,8 @@ def new_password() -> str:
 def write_settings(file: Path, password: str, host: str | None, data_dir: Path) -> None:
     """Write the file, for its owner only; the key of a store that is in `data_dir` already goes on to be the key.
 
-    Raises Misconfigured where the file is there, Rejected for a password or host name that cannot be used.
+    Raises Misconfigured where the file is there, Rejected for a password or host name that cannot be used, Unavailable
+    where it cannot be written.
     """
     if len(password) < SHORTEST or "'" in password or "\\" in password or not password.isprintable():
         raise Rejected("password", f"has {SHORTEST} characters or more, and neither ' nor \\ in it")
@@ -75,15 +76,29 @@ def write_settings(file: Path, password: str, host: str | None, data_dir: Path) 
         text += _BEHIND_A_PROXY.format(host=host)
         text += "".join(f"{one.prefix}REDIRECT_URI=https://{host}/oauth/callback\n" for one in apps)
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _write_new(file, text)
     except FileExistsError:
         raise Misconfigured(
             f"{file.resolve()} is there already, and stays as it is.",
             remedy="Move it away to begin anew, and keep it for as long as its data; or add to it by hand what is "
             "missing (.env.example).",
         ) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        handle.write(text)
+    except OSError as error:
+        raise Unavailable(
+            f"{file.resolve()} cannot be written ({error.strerror}).",
+            remedy="Make room, or go to a folder that you may write to. Nothing was left.",
+        ) from None
+
+
+def _write_new(file: Path, text: str) -> None:
+    """All of it or nothing, for its owner only."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(text)
+    except OSError:
+        file.unlink()
+        raise
 
 
 def _letters(length: int) -> str:

@@ -8,6 +8,8 @@ import msgspec
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
+from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit, glucose_unit, in_unit
+from glucoflow.model.words import number
 
 Cause = Literal[
     "urgent_low", "low", "falling", "high", "reconnect", "no_reading", "sync_failing", "rejected", "weekly", "disk"
@@ -61,17 +63,25 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         return self.quiet_start, self.quiet_end
 
 
-def checked(terms: Terms) -> Terms:
-    """The same terms. Raises Rejected, naming the field, for those that cannot be meant."""
-    if not 40 <= terms.urgent_low <= terms.low:
-        raise Rejected("urgent_low", said("lies between 40 mg/dL and the low limit"))
-    if not terms.low <= 120:
-        raise Rejected("low", said("lies between the urgent limit and 120 mg/dL"))
-    if not 140 <= terms.high <= 400:
-        raise Rejected("high", said("lies between 140 and 400 mg/dL"))
+_NEAR = MG_DL_PER_MMOL_L / 20
+"""Half a tenth of mmol/L, in mg/dL: a bound that is entered as it is shown is within."""
+
+
+def checked(terms: Terms, unit: Unit) -> Terms:
+    """The same terms. Raises Rejected, naming the field and the bounds in `unit`, for those that cannot be meant."""
+    if not 40 - _NEAR <= terms.urgent_low <= terms.low:
+        least = glucose_unit(40, unit)
+        raise Rejected("urgent_low", said("lies between %(least)s and the low limit", least=least))
+    if not terms.low <= 120 + _NEAR:
+        raise Rejected("low", said("lies between the urgent limit and %(most)s", most=glucose_unit(120, unit)))
+    if not 140 - _NEAR <= terms.high <= 400 + _NEAR:
+        least, most = glucose_unit(140, unit), glucose_unit(400, unit)
+        raise Rejected("high", said("lies between %(least)s and %(most)s", least=least, most=most))
+    if not 1 - _NEAR / 10 <= terms.falling <= 10 + _NEAR / 10:
+        slow, fast = (number(in_unit(rate, unit), 0 if unit == MG_DL else 2) for rate in (1, 10))
+        raise Rejected("falling", said("lies between %(least)s and %(most)s", least=slow, most=fast))
     bounds = (
         ("high_minutes", terms.high_minutes, 15, 240),
-        ("falling", terms.falling, 1, 10),
         ("repeat_minutes", terms.repeat_minutes, 5, 24 * 60),
         ("silent_minutes", terms.silent_minutes, 10, 7 * 24 * 60),
         ("failing_hours", terms.failing_hours, 1, 7 * 24),

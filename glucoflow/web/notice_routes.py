@@ -97,7 +97,8 @@ def set_terms(
         "quiet_start": quiet_start, "quiet_end": quiet_end, "urgent_anyway": "on" if urgent_anyway else "",
     }  # fmt: skip
     try:
-        _desk(services).set_terms(person.id, terms_of(values, unit_of(request, person)))
+        unit = unit_of(request, person)
+        _desk(services).set_terms(person.id, terms_of(values, unit), unit)
     except Rejected as error:
         return _page(request, services, person, tried("terms", values, error, {}))
     return _back(person)

@@ -2,10 +2,12 @@
 
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -358,7 +360,9 @@ def test_a_bad_value_is_named_and_not_shown(name: str, value: str, words: str) -
     assert len(value) < 2 or value not in done.stderr
 
 
-def begun(folder: Path, way: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def begun(
+    folder: Path, way: str, *arguments: str, preexec_fn: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     """.env as `glucoflow init` or docker/init.sh writes it, without anybody at a terminal."""
     argv = {"sh": ["sh", str(ROOT / "docker" / "init.sh")], "init": [sys.executable, "-m", "glucoflow", "init"]}[way]
     if way == "init" and arguments:
@@ -366,7 +370,7 @@ def begun(folder: Path, way: str, *arguments: str) -> subprocess.CompletedProces
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder)}
     return subprocess.run(
         [*argv, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        check=False,
+        check=False, preexec_fn=preexec_fn,
     )  # fmt: skip
 
 
@@ -407,6 +411,19 @@ def test_both_beginnings_write_the_same_lines(tmp_path: Path) -> None:
             [line.partition("=")[0] if line.partition("=")[0] in secret else line for line in text.splitlines()]
         )
     assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("way", ["sh", "init"])
+def test_a_beginning_on_a_full_disk_leaves_no_half(way: str, tmp_path: Path) -> None:
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, resource.RLIM_INFINITY))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    done = begun(tmp_path, way, preexec_fn=small)
+    assert done.returncode not in (0, 78), done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [], "half of it would be taken for all"
+    assert begun(tmp_path, way).returncode == 0
 
 
 @pytest.mark.parametrize("way", ["sh", "init"])

@@ -1,6 +1,8 @@
 """What Prefect's page asks for explains itself, and what is mistyped is answered in a sentence."""
 
+import ast
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import cloudpickle  # type: ignore[import-untyped]
 import pytest
 from prefect.client.schemas.objects import State
 
+import flows
 from flows.backfill import backfill
 from flows.deployments import schedule
 from flows.maintenance import delete_user
@@ -30,6 +33,16 @@ def test_every_parameter_of_every_flow_has_a_title_a_description_and_an_example(
             plain = any(part.get("type") == "boolean" for part in parts) or "enum" in said
             assert plain or "examples" in said, f"{flow.name}.{name} has no example"
     assert asked > 15
+
+
+def test_every_artifact_says_what_it_is() -> None:
+    made = 0
+    for file in sorted(Path(flows.__path__[0]).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and re.fullmatch(r"create_\w+_artifact", getattr(node.func, "id", "")):
+                made += 1
+                assert "description" in {one.arg for one in node.keywords}, f"{file.name}, line {node.lineno}"
+    assert made > 10
 
 
 def test_a_flow_can_be_brought_to_the_process_that_runs_it(tmp_path: Path) -> None:

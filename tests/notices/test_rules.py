@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from glucoflow.model.errors import Rejected
 from glucoflow.model.notices import GLUCOSE, OF_PERSON, Cause, State, Terms, causes_of, checked
 from glucoflow.model.ranges import Limit
+from glucoflow.model.units import MG_DL, MMOL_L, in_mg_dl
 from glucoflow.service.notices.rules import (
     AHEAD,
     FRESH,
@@ -244,8 +245,28 @@ def test_the_week_is_told_on_monday_once_and_on_tuesday_if_it_could_not() -> Non
 )
 def test_terms_that_cannot_be_meant(terms: Terms, field: str) -> None:
     with pytest.raises(Rejected) as refused:
-        checked(terms)
+        checked(terms, MG_DL)
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        (Terms(urgent_low=30), "2.2 mmol/L"),
+        (Terms(low=130), "6.7 mmol/L"),
+        (Terms(high=500), "7.8 mmol/L and 22.2 mmol/L"),
+        (Terms(falling=20), "0.06 and 0.56"),
+    ],
+)
+def test_bounds_are_said_in_the_unit_of_the_form_and_can_be_entered_as_they_are_said(terms: Terms, words: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        checked(terms, MMOL_L)
+    assert words in refused.value.reason
+    least, most = Terms(urgent_low=in_mg_dl(2.2, MMOL_L), high=in_mg_dl(7.8, MMOL_L)), Terms(low=in_mg_dl(6.7, MMOL_L))
+    assert checked(least, MMOL_L) == least
+    assert checked(most, MMOL_L) == most
+    steepest = Terms(falling=in_mg_dl(0.56, MMOL_L), high=in_mg_dl(22.2, MMOL_L))
+    assert checked(steepest, MMOL_L) == steepest
 
 
 def test_causes_by_name() -> None:

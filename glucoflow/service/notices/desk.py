@@ -6,6 +6,7 @@ from datetime import datetime
 from glucoflow.model.errors import Rejected
 from glucoflow.model.notices import Cause, Receiver, Standing, Terms, causes_of, checked
 from glucoflow.model.said import said
+from glucoflow.model.units import Unit
 from glucoflow.service.notices.addresses import Place, place_of
 from glucoflow.service.notices.push import new_key, place_of_browser, public_key
 from glucoflow.service.notices.turn import test_receiver
@@ -64,9 +65,9 @@ class Desk:
     def terms(self, user_id: str) -> Terms:
         return self._rt.store.receivers.terms(user_id)
 
-    def set_terms(self, user_id: str, terms: Terms) -> None:
-        """Raises Rejected naming the field that is wrong."""
-        self._rt.store.receivers.set_terms(user_id, checked(terms))
+    def set_terms(self, user_id: str, terms: Terms, unit: Unit) -> None:
+        """Raises Rejected naming the field that is wrong, with its bounds in the unit that they were entered in."""
+        self._rt.store.receivers.set_terms(user_id, checked(terms, unit))
 
     def standing(self, user_id: str | None) -> tuple[Standing, ...]:
         return self._rt.store.notices.standing(user_id)
