@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from glucoflow.model.errors import Rejected
-from glucoflow.model.said import said
+from glucoflow.model.said import Said, said
 from glucoflow.model.units import MG_DL, MG_DL_PER_MMOL_L, Unit, glucose_unit, in_unit
 from glucoflow.model.words import number
 
@@ -70,16 +70,15 @@ _NEAR = MG_DL_PER_MMOL_L / 20
 def checked(terms: Terms, unit: Unit) -> Terms:
     """The same terms. Raises Rejected, naming the field and the bounds in `unit`, for those that cannot be meant."""
     if not 40 - _NEAR <= terms.urgent_low <= terms.low:
-        least = glucose_unit(40, unit)
-        raise Rejected("urgent_low", said("lies between %(least)s and the low limit", least=least))
+        floor = glucose_unit(40, unit)
+        raise Rejected("urgent_low", said("lies between %(least)s and the low limit", least=floor))
     if not terms.low <= 120 + _NEAR:
         raise Rejected("low", said("lies between the urgent limit and %(most)s", most=glucose_unit(120, unit)))
     if not 140 - _NEAR <= terms.high <= 400 + _NEAR:
-        least, most = glucose_unit(140, unit), glucose_unit(400, unit)
-        raise Rejected("high", said("lies between %(least)s and %(most)s", least=least, most=most))
+        raise Rejected("high", _between(glucose_unit(140, unit), glucose_unit(400, unit)))
     if not 1 - _NEAR / 10 <= terms.falling <= 10 + _NEAR / 10:
         slow, fast = (number(in_unit(rate, unit), 0 if unit == MG_DL else 2) for rate in (1, 10))
-        raise Rejected("falling", said("lies between %(least)s and %(most)s", least=slow, most=fast))
+        raise Rejected("falling", _between(slow, fast))
     bounds = (
         ("high_minutes", terms.high_minutes, 15, 240),
         ("repeat_minutes", terms.repeat_minutes, 5, 24 * 60),
@@ -88,13 +87,17 @@ def checked(terms: Terms, unit: Unit) -> Terms:
     )
     for field, value, least, most in bounds:
         if not least <= value <= most:
-            raise Rejected(field, said("lies between %(least)s and %(most)s", least=least, most=most))
+            raise Rejected(field, _between(least, most))
     for field, minute in (("quiet_start", terms.quiet_start), ("quiet_end", terms.quiet_end)):
         if minute is not None and not 0 <= minute < 24 * 60:
             raise Rejected(field, said("is a time of the day"))
     if (terms.quiet_start is None) != (terms.quiet_end is None):
         raise Rejected("quiet_end", said("give both ends of the quiet hours, or neither"))
     return terms
+
+
+def _between(least: object, most: object) -> Said:
+    return said("lies between %(least)s and %(most)s", least=least, most=most)
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
