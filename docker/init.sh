@@ -61,10 +61,10 @@ END
 if [ -n "$host" ]; then
   cat >>"$file" <<END
 
-# Behind a reverse proxy on this machine (docs/operations.md): its name, and the network that it comes from.
+# Behind a reverse proxy on this machine (docs/operations.md): its name, and from where it comes.
 WEB_ALLOWED_HOSTS=$host,localhost,127.0.0.1
 WEB_ADDRESS=https://$host
-FORWARDED_ALLOW_IPS=172.16.0.0/12
+FORWARDED_ALLOW_IPS=127.0.0.1,172.16.0.0/12
 DEXCOM_REDIRECT_URI=https://$host/oauth/callback
 END
 fi

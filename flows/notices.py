@@ -18,7 +18,7 @@ from glucoflow.settings import Settings
 def notices() -> State[None]:
     """Look at everybody who wants to be told something, and send what is due."""
     with open_runtime(Settings.load()) as rt:
-        done = look_and_send(rt)
+        done = look_and_send(rt, between_syncs=True)
     said = f"{count(done.sent, 'message')} sent, {done.failed:,} not taken (tried again, or given up when too old)."
     create_markdown_artifact(said, key="notices", description="What was sent to people's receivers, in numbers.")
     return Completed(message=said)

@@ -31,6 +31,7 @@ from glucoflow.settings import Settings
 LEAST_FREE_BYTES = 2 * 2**30
 MOST_SKEW_SECONDS = 120
 OLDEST_BACKUP = timedelta(days=2)
+_NO_BACKUP = "Look at the last runs of the flow `backup` in Prefect, or make one now: `glucoflow backup`."
 
 Check = tuple[str, Callable[[], str]]
 """A part's name, and what looks at it: returns a finding in words, or raises with the cure."""
@@ -164,12 +165,16 @@ def _backups(settings: Settings) -> str:
         by_hand = f"the newest is of {made[-1].made_at:%Y-%m-%d}" if made else "there is none"
         return f"none is made by itself, since no BACKUP_PASSPHRASE is set; {by_hand}"
     if not made:
+        with store_of(settings.store) as store:
+            first = min((one.created_at for one in store.people.list()), default=now)
+        if now - first > OLDEST_BACKUP:
+            raise Unavailable("There is no backup yet, though one is to be made every night.", remedy=_NO_BACKUP)
         return f"none yet; the first is made at {settings.backup.at:%H:%M} UTC"
     age = now - made[-1].made_at
     if age > OLDEST_BACKUP:
         raise Unavailable(
             f"The newest backup is {age.days} days old, though one is to be made every night.",
-            remedy="Look at the last runs of the flow `backup` in Prefect, or make one now: `glucoflow backup`.",
+            remedy=_NO_BACKUP,
         )
     return f"{len(made)}, the newest of {made[-1].made_at:%Y-%m-%d %H:%M} UTC"
 

@@ -20,9 +20,12 @@ from glucoflow.store.future import has_come
 from glucoflow.store.notice_tables import NoticeMessageRow, NoticeRow, ReceiverRow
 from glucoflow.store.owners import is_gone
 from glucoflow.store.receivers import noted
+from glucoflow.store.tables import MetaRow
 from glucoflow.store.tokens import hash_of
 
 KEPT_FOR = timedelta(days=30)
+LOOKED = "notices_looked_at"
+"""The row of `meta` that says when everybody was looked at last."""
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -105,6 +108,14 @@ class Notices:
                 one.owner, one.owner_until = owner, now + lease_for
                 found.append(self._claimed(session, one))
             return found
+
+    def looked(self, now: datetime) -> datetime | None:
+        """Note that everybody is looked at now; when they were before, None where never."""
+        with self._database.write() as session:
+            row = session.get(MetaRow, LOOKED)
+            before = None if row is None else datetime.fromisoformat(row.value.decode())
+            session.merge(MetaRow(name=LOOKED, value=now.isoformat().encode()))
+        return before
 
     def count_waiting(self) -> int:
         """Messages that are neither sent nor given up."""

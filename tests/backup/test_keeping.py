@@ -3,11 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from glucoflow.backup.keeping import Kept, backups_in, is_trial_due, name_of, note_trial, prune, superfluous
-from glucoflow.settings import BackupSettings
+from glucoflow.cli import doctor
+from glucoflow.model.errors import Unavailable
+from glucoflow.settings import BackupSettings, Settings, StoreSettings
+from glucoflow.store import open_store
+from tests.stores import lay_store
 
 BEGIN = datetime(2026, 1, 1, 4, 10, tzinfo=UTC)
 
@@ -74,6 +80,31 @@ def test_only_whole_ones_of_ours_are_looked_at(tmp_path: Path) -> None:
         "other.age",
         ODD,
     }
+
+
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [((), "There is no backup yet"), ((timedelta(days=9), -timedelta(days=900)), "is 9 days old"), ((), "none yet")],
+)
+def test_the_doctor_misses_what_was_never_made_whatever_a_wrong_clock_left(
+    there: tuple[timedelta, ...], says: str, tmp_path: Path
+) -> None:
+    lay_store(tmp_path)
+    now = datetime.now(UTC)
+    with open_store(tmp_path) as store:
+        store.people.add("anna", "Anna", now - timedelta(hours=3 if says == "none yet" else 60))
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for age in there:
+        (folder / name_of(now - age)).touch()
+    settings = Settings(
+        store=StoreSettings(data_dir=tmp_path), backup=BackupSettings(passphrase=SecretStr("a sentence of our own"))
+    )
+    try:
+        said = doctor._backups(settings)
+    except Unavailable as error:
+        said = error.message
+    assert says in said
 
 
 def test_one_of_each_week_is_tried_out_even_where_mondays_failed(tmp_path: Path) -> None:

@@ -391,6 +391,7 @@ def test_a_beginning_has_every_secret_and_is_never_written_over(way: str, tmp_pa
     assert all(len(one) >= 23 for one in secrets)
     Fernet(values["GLUCOFLOW_TOKEN_KEY"])
     assert values["WEB_ALLOWED_HOSTS"] == "glucose.example.org,localhost,127.0.0.1"
+    assert values["FORWARDED_ALLOW_IPS"] == "127.0.0.1,172.16.0.0/12", "without compose as well as with it"
     assert values["DEXCOM_REDIRECT_URI"] == "https://glucose.example.org/oauth/callback"
     used = re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text())
     assert set(written) <= set(used)

@@ -129,6 +129,19 @@ def test_silence_and_failing(home: Home) -> None:
     ]
 
 
+def test_after_a_sleep_a_sync_is_waited_for_before_it_is_said_that_nothing_came(home: Home) -> None:
+    home.receiver("no_reading", "sync_failing")
+    home.readings([100, 100])
+    assert look(home.rt, between_syncs=True) == 0
+    home.later(hours=9)
+    assert look(home.rt, between_syncs=True) == 0, "the lid was opened a moment ago"
+    home.later(minutes=15)
+    assert look_and_send(home.rt, between_syncs=True).sent == 1, "no sync has brought anything since"
+    assert home.service.titles == ["Anna: nothing fetched from Dexcom Share for 9 h"]
+    home.later(days=1)
+    assert look_and_send(home.rt).sent == 1, "after a sync it is known"
+
+
 def test_the_week(home: Home) -> None:
     home.receiver("weekly")
     monday = datetime(2026, 6, 22, 6, 30, tzinfo=UTC)

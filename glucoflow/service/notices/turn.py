@@ -3,8 +3,10 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+
+import msgspec
 
 from glucoflow.languages import Language, language
 from glucoflow.model.errors import GlucoflowError
@@ -22,14 +24,19 @@ from glucoflow.store.tokens import new_token
 
 log = logging.getLogger(__name__)
 
+FETCHED: tuple[Cause, ...] = ("no_reading", "sync_failing")
+"""What a sync may end."""
+SLEPT = timedelta(hours=1)
+"""Where nobody was looked at for so long, this machine slept or was off: the flow looks every quarter of an hour."""
 
-def look_and_send(rt: Runtime, people: Collection[str] | None = None) -> Sent:
+
+def look_and_send(rt: Runtime, people: Collection[str] | None = None, *, between_syncs: bool = False) -> Sent:
     """Look at these people, or at everybody and at the installation itself, and send what is due.
 
     Raises nothing: notices are worth no failed sync.
     """
     try:
-        look(rt, people)
+        look(rt, people, between_syncs=between_syncs)
         return send_due(rt)
     except GlucoflowError as error:
         log.warning("notices had to be left: %s", type(error).__name__)
@@ -49,14 +56,20 @@ def tell(rt: Runtime, outcomes: Sequence[Outcome], user_id: str | None) -> Sent:
     return done
 
 
-def look(rt: Runtime, people: Collection[str] | None = None) -> int:
-    """Put on its way what is to be told now; how many messages that are. A failure of one costs nobody else's."""
+def look(rt: Runtime, people: Collection[str] | None = None, *, between_syncs: bool = False) -> int:
+    """Put on its way what is to be told now; how many messages that are. A failure of one costs nobody else's.
+
+    `between_syncs`: none has just ended. Where this machine slept until now, one is due, and before it nobody knows
+    whether anything is missing.
+    """
     told = 0
+    before = rt.store.notices.looked(rt.clock()) if people is None else None
+    unknown = FETCHED if between_syncs and before is not None and rt.clock() - before > SLEPT else ()
     for user_id, receivers in _receivers(rt).items():
         if people is not None and user_id not in people:
             continue
         try:
-            told += _operator(rt, receivers) if user_id is None else _person(rt, user_id, receivers)
+            told += _operator(rt, receivers, unknown) if user_id is None else _person(rt, user_id, receivers, unknown)
         except GlucoflowError as error:
             log.warning("nobody could be told: %s", type(error).__name__, extra={"user_id": user_id})
         except Exception:  # what nobody foresaw costs this person, and no other
@@ -81,7 +94,11 @@ def _receivers(rt: Runtime) -> dict[str | None, list[Receiver]]:
     return found
 
 
-def _person(rt: Runtime, user_id: str, receivers: Sequence[Receiver]) -> int:
+def _but(findings: Sequence[Finding], unknown: Collection[Cause]) -> list[Finding]:
+    return [msgspec.structs.replace(one, holds=None) if one.cause in unknown else one for one in findings]
+
+
+def _person(rt: Runtime, user_id: str, receivers: Sequence[Receiver], unknown: Collection[Cause]) -> int:
     person, terms, now = rt.store.people.get(user_id), rt.store.receivers.terms(user_id), rt.clock()
     causes = {cause for one in receivers for cause in one.causes}
     states = defaultdict(State, rt.store.notices.states(user_id))
@@ -97,18 +114,18 @@ def _person(rt: Runtime, user_id: str, receivers: Sequence[Receiver]) -> int:
             return None if week is None else texts.week_message(person.display_name, person.unit, week)
         return texts.person_message(finding, person.display_name)
 
-    findings = person_facts(rt, person, terms, causes, said_at)
+    findings = _but(person_facts(rt, person, terms, causes, said_at), unknown)
     if "weekly" in causes:
         findings.append(weekly_finding(person.zone, now, _first(receivers, "weekly")))
     tell = partial(_tell, rt, user_id, receivers, terms, person.zone, _language(rt, person), words)
     return sum(tell(one, states[one.cause]) for one in findings)
 
 
-def _operator(rt: Runtime, receivers: Sequence[Receiver]) -> int:
+def _operator(rt: Runtime, receivers: Sequence[Receiver], unknown: Collection[Cause]) -> int:
     now, settings = rt.clock(), rt.settings.notices
     causes = {cause for one in receivers for cause in one.causes}
     states = defaultdict(State, rt.store.notices.states(None))
-    findings = operator_facts(rt, causes, lambda cause: states[cause].said_at)
+    findings = _but(operator_facts(rt, causes, lambda cause: states[cause].said_at), unknown)
     if "weekly" in causes:
         findings.append(weekly_finding(settings.zone, now, _first(receivers, "weekly")))
 
