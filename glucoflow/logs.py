@@ -92,11 +92,15 @@ def json_formatter() -> logging.Formatter:
     return MaskingJsonFormatter()
 
 
+def text_formatter() -> logging.Formatter:
+    """The formatter of a line for eyes."""
+    return MaskingTextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
+
+
 def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     """Send every logger's lines to `stream`, or standard error. Call once, from the program's entry."""
     handler = logging.StreamHandler(stream)
-    text = MaskingTextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%H:%M:%S")
-    handler.setFormatter(json_formatter() if settings.format == "json" else text)
+    handler.setFormatter(json_formatter() if settings.format == "json" else text_formatter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level)

@@ -41,8 +41,7 @@ def worker(
     """Run flows from Prefect's work pool (several machines)."""
     from glucoflow.cli.serving import run_worker
 
-    settings_for(command_logs=True)
-    run_worker(health_port)
+    run_worker(settings_for(command_logs=True), health_port)
 
 
 def prefect_server() -> None:

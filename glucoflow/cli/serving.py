@@ -40,7 +40,7 @@ from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
 from glucoflow.service.watching import Watch
-from glucoflow.settings import PartnerSettings, Settings, SignOnSettings
+from glucoflow.settings import LogSettings, PartnerSettings, Settings, SignOnSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app
@@ -237,15 +237,15 @@ def _ask_for_backfill(asked: Backfill) -> None:
 
 def serve_flows(settings: Settings) -> None:
     """Serve the deployments from this process until told to stop."""
-    prefect_logging()
+    prefect_logging(settings.log)
     from flows.deployments import serve_here
 
     serve_here(settings)
 
 
-def run_worker(health_port: int | None) -> None:
+def run_worker(settings: Settings, health_port: int | None) -> None:
     """Run flows from our work pool until told to stop, and say on that port of loopback whether runs are looked for."""
-    prefect_logging()
+    prefect_logging(settings.log)
     if health_port is not None:  # before Prefect is imported, which reads them then
         os.environ |= {"PREFECT_WORKER_WEBSERVER_HOST": "localhost", "PREFECT_WORKER_WEBSERVER_PORT": str(health_port)}
     from flows.worker import work
@@ -277,6 +277,9 @@ def demo_now(settings: Settings) -> int:
     return sync_now(settings, None)
 
 
-def prefect_logging() -> None:
-    """Prefect's lines as our JSON, for this process and the flow runs it starts."""
+def prefect_logging(settings: LogSettings) -> None:
+    """Prefect's lines and ours by our own settings, for this process and the flow runs it starts."""
     os.environ.setdefault("PREFECT_LOGGING_CONFIG_PATH", str(LOGGING_CONFIG))
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER", settings.format)
+    for name in ("GLUCOFLOW", "CONNECTORS", "FLOWS"):
+        os.environ.setdefault(f"PREFECT_LOGGING_LOGGERS_{name}_LEVEL", settings.level)

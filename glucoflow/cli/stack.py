@@ -94,6 +94,11 @@ class Stack:
         """Parts that ended by themselves."""
         return [child for child in self._all() if not child.alive()]
 
+    def shorten_logs(self) -> None:
+        """So that no part fills the disk over the years with what it says of itself."""
+        for child in self._all():
+            child.shorten_log()
+
     def restart(self, child: Child) -> None:
         """Start a part that ended by itself again, where it was. Raises Unavailable where it cannot be."""
         if self._node is not None and child is self._node.child:

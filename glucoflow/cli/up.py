@@ -216,6 +216,7 @@ def _watch(stack: Stack, stop: threading.Event, console: Console) -> None:
     """Until somebody says stop. A part that ends by itself is started again; Unavailable where that is of no use."""
     restarts = Restarts(time.monotonic)
     while not stop.wait(0.5):
+        stack.shorten_logs()
         for child in stack.dead():
             if not restarts.due(child.name):
                 continue

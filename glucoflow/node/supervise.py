@@ -1,6 +1,7 @@
 """Child processes that never outlive us: each runs under `guard.py`, tied to this process by a pipe."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from glucoflow.files import private
 
 _GUARD = Path(__file__).with_name("guard.py")
 _GUARDS_OWN_SECONDS = 1.0
+LONGEST_LOG = 20 * 2**20
+"""Bytes: weeks of what a part says of itself."""
 _HARMLESS = frozenset({"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
 """Variables that every program may see."""
 
@@ -32,9 +35,10 @@ class Child:
     """One supervised process. Nothing happens before `start`.
 
     `env` is added to our own environment, or with `inherit_env=False` only to what any program needs, so that it does
-    not get our secrets. Output goes to `log_path`, the previous run's replaced. The child has a session of its own,
-    so a terminal's Ctrl-C reaches only us. `held_open` are file descriptors that its guard keeps until the child is
-    gone: a lock on one of them lasts exactly as long as the child, whatever becomes of us.
+    not get our secrets. Output goes to `log_path`, the previous run's replaced; `shorten_log`, called now and then,
+    keeps it short over the years. The child has a session of its own, so a terminal's Ctrl-C reaches only us.
+    `held_open` are file descriptors that its guard keeps until the child is gone: a lock on one of them lasts exactly
+    as long as the child, whatever becomes of us.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class Child:
             self._log.close()
         ids = (str(self._user.uid), str(self._user.gid)) if self._user else ("-", "-")
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        self._log = open(self.log_path, "wb", opener=private)  # noqa: SIM115 – Path.open has no opener
+        self.log_path.unlink(missing_ok=True)
+        # To be appended to, so that what is cut off in `shorten_log` leaves no hole.
+        self._log = open(self.log_path, "ab", opener=private)  # noqa: SIM115 – Path.open has no opener
         inherited = {name: value for name, value in os.environ.items() if self._inherit_env or name in _HARMLESS}
         self._told, tell = os.pipe()
         self._guard = subprocess.Popen(
@@ -135,6 +141,18 @@ class Child:
                     time.sleep(0.02)
                     os.killpg(int(group), 0)
                 os.killpg(int(group), signal.SIGKILL)
+
+    def shorten_log(self, longest: int = LONGEST_LOG) -> None:
+        """What is longer goes on anew, and is kept beside it as `….log.1` until the next time, if there is room.
+
+        A line that is written in this very moment may be lost.
+        """
+        if self._log is None or self._log.closed or os.fstat(self._log.fileno()).st_size <= longest:
+            return
+        before = self.log_path.with_name(f"{self.log_path.name}.1")
+        with suppress(OSError), self.log_path.open("rb") as log, open(before, "wb", opener=private) as kept:
+            shutil.copyfileobj(log, kept)
+        os.truncate(self._log.fileno(), 0)
 
     def tail(self, lines: int = 20) -> str:
         """The last lines of its output."""

@@ -279,7 +279,10 @@ def _assert_scheduled(composed: Composed, deployment_id: str) -> None:
 
 
 def _has_run_ids(log: str, run_id: str) -> bool:
-    """Whether some JSON line says which run it belongs to."""
+    """Whether some JSON line says which run it belongs to, and those of our own about a page whose it is."""
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert lines, log[-2000:]
+    pages = [line for line in lines if line["log"]["logger"] == "glucoflow.ingest"]
+    assert {line["user"]["id"] for line in pages} == {"alma", "bruno"}
+    assert all(line["glucoflow"]["run"]["id"] and line["glucoflow"]["connection"]["id"] for line in pages)
     return any(line.get("prefect", {}).get("flow_run_id") == run_id for line in lines)

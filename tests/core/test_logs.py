@@ -2,15 +2,21 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
 from contextvars import copy_context
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from glucoflow.logs import about, configure
 from glucoflow.settings import LogSettings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -68,3 +74,40 @@ def test_a_value_that_is_no_json_is_no_lost_line(heard: StringIO) -> None:
     logging.getLogger("x").info("odd", extra={"what": {1, 2}, "user": object()})
     (line,) = lines(heard)
     assert line["message"] == "odd"
+
+
+RUN = """
+import logging, sys
+from glucoflow.cli.serving import prefect_logging
+from glucoflow.settings import LogSettings
+prefect_logging(LogSettings(level=sys.argv[1], format=sys.argv[2]))
+from prefect.logging.configuration import setup_logging
+setup_logging()
+from glucoflow.logs import about
+with about(run_id="r1", user_id="anna", connection_id="c1"):
+    logging.getLogger("glucoflow.ingest").info("page of readings stored")
+    logging.getLogger("elsewhere").info("chatter")
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "form", "said"),
+    [
+        ("INFO", "json", '"message":"page of readings stored"'),
+        ("INFO", "text", "ingest: page"),
+        ("WARNING", "json", ""),
+    ],
+)
+def test_where_flows_run_our_lines_are_by_our_settings(level: str, form: str, said: str, tmp_path: Path) -> None:
+    """Prefect configures logging there, and its own level is not ours."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_HOME": str(tmp_path)}
+    environment |= {"PREFECT_LOGGING_EXTRA_LOGGERS": "glucoflow,connectors,flows"}
+    argv = [sys.executable, "-c", RUN, level, form]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert said in done.stderr.replace('": "', '":"')
+    assert "chatter" not in done.stderr
+    if level == "WARNING":
+        assert "page of" not in done.stderr
+    elif form == "json":
+        line = json.loads(done.stderr.strip().splitlines()[-1])
+        assert (line["user"]["id"], line["glucoflow"]["run"]["id"]) == ("anna", "r1")

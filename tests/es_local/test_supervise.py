@@ -51,6 +51,31 @@ def test_exit_codes_and_output_come_through(tmp_path: Path) -> None:
     child.stop()
 
 
+TALKATIVE = """
+for k in range(100_000):
+    print(f"line {k}", flush=True)
+print("done", flush=True)
+"""
+
+
+def test_what_it_says_for_years_fills_no_disk(tmp_path: Path) -> None:
+    child = Child("x", [sys.executable, "-c", TALKATIVE], tmp_path / "x.log")
+    child.start()
+    while child.exit_code is None:
+        child.shorten_log(100_000)
+    child.shorten_log(100_000)
+    assert child.tail(1) in ("done", ""), "it goes on where it was cut off"
+    now, before = (tmp_path / "x.log").read_bytes(), (tmp_path / "x.log.1").read_bytes()
+    assert len(now) <= 100_000
+    assert b"\0" not in now, "no hole is left"
+    assert before.count(b"\n") > 1000
+    assert (tmp_path / "x.log.1").stat().st_mode & 0o777 == 0o600
+    child.stop()
+    child.start()
+    assert (tmp_path / "x.log").stat().st_size < 100_000, "a new run begins anew"
+    child.stop()
+
+
 def test_even_a_stubborn_one_ends_with_its_own_children(tmp_path: Path) -> None:
     children = [
         Child(str(i), [sys.executable, "-c", STUBBORN], tmp_path / f"{i}.log", grace_seconds=0.5) for i in range(3)
