@@ -29,6 +29,11 @@ SHARE = "sync/share"
 BACKFILL = "backfill/backfill"
 
 
+def name_in(deployment: str) -> str:
+    """The deployment's own name, without that of its flow."""
+    return deployment.partition("/")[2]
+
+
 def ask_for(deployment: str, **parameters: Any) -> None:
     """A run of the deployment (`flow/name`), soon. Raises whatever Prefect's client raises."""
     with get_client(sync_client=True) as client:

@@ -16,7 +16,7 @@ from prefect.runner import Runner
 from prefect.types.entrypoint import EntrypointType
 
 from flows.abandoned import end_abandoned
-from flows.asking import NOW, POOL, SHARE
+from flows.asking import NOW, POOL, SHARE, name_in
 from flows.backfill import backfill
 from flows.backup import backup
 from flows.choices import keep_offering, offer
@@ -48,8 +48,8 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
     hourly = timedelta(hours=1)
     flows: list[tuple[Flow[..., Any], dict[str, Any]]] = [
         (sync, {"interval": timedelta(minutes=settings.sync.every_minutes), "concurrency_limit": ONE_AT_A_TIME}),
-        (sync, {"name": _name(SHARE)}),
-        (sync, {"name": _name(NOW), "concurrency_limit": A_FEW}),
+        (sync, {"name": name_in(SHARE)}),
+        (sync, {"name": name_in(NOW), "concurrency_limit": A_FEW}),
         (backfill, {"concurrency_limit": IN_TURN}),
         (refresh_tokens, {"interval": hourly, "concurrency_limit": ONE_AT_A_TIME}),
         (dashboards, {"interval": hourly if settings.kibana.url else None, "concurrency_limit": ONE_AT_A_TIME}),
@@ -72,10 +72,6 @@ def schedule(settings: Settings) -> Sequence[tuple[Flow[..., Any], dict[str, Any
 
 def _nightly(settings: BackupSettings) -> str | None:
     return f"{settings.at.minute} {settings.at.hour} * * *" if settings.scheduled else None
-
-
-def _name(deployment: str) -> str:
-    return deployment.partition("/")[2]
 
 
 def own_flow(name: str) -> Flow[..., Any]:

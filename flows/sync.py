@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import deployment, flow_run
 
 from flows.abandoned import sign
-from flows.asking import SHARE, ask_for, not_begun, workers_online
+from flows.asking import SHARE, ask_for, name_in, not_begun, workers_online
 from flows.backfill import take_up
 from flows.parameters import UserId
 from flows.plainly import plainly
@@ -22,10 +22,6 @@ from glucoflow.settings import Settings
 from glucoflow.store import Connection, new_owner
 
 log = logging.getLogger(__name__)
-
-
-def _deployment(full: str) -> str:
-    return full.partition("/")[2]
 
 
 def _name() -> str:
@@ -50,7 +46,7 @@ def sync(user_id: UserId | None = None) -> State[None]:
             _unless_prefect_is_away(lambda: _share_out(rt, settings.sync.batch_size))
         outcomes = sync_due(rt, owner, as_task, user_id)
         _unless_prefect_is_away(lambda: take_up(rt))
-        if user_id is not None or deployment.name != _deployment(SHARE):
+        if user_id is not None or deployment.name != name_in(SHARE):
             tell(rt, outcomes, user_id)
     show_outcomes("sync", outcomes)
     return end_state(outcomes)

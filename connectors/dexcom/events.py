@@ -11,8 +11,9 @@ as noted without an amount, an exercise of "-1" has no duration, a health event'
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -28,7 +29,6 @@ from glucoflow.model.records import (
     Basal,
     Bolus,
     Calibration,
-    Device,
     Exercise,
     Fingerstick,
     Food,
@@ -59,20 +59,31 @@ class _Event(Common, frozen=True, rename="camel", gc=False):
     unit: Word | None = None
 
 
-class _Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What a record of any kind takes from its event."""
-
-    time: datetime
-    key: str
-    offset_min: int | None
-    record_id: str | None
-    device: Device
-    payload: msgspec.Raw
-
-
 _EVENT_NEEDS = frozenset({"systemTime", "value", "eventType", "eventStatus"})
 _RANK = {"deleted": 2, "updated": 1}
 """Of several versions of one event in an answer the last word counts."""
+
+
+class _Frames:
+    """What records take from what they came in."""
+
+    def __init__(self, now: datetime, receivers: Receivers | None) -> None:
+        self._now = now
+        self._devices = Devices()
+        self._receivers = receivers or Receivers()
+
+    def time(self, wire: Common) -> datetime:
+        return instant(wire.system_time, self._now)
+
+    def of(self, wire: Common, time: datetime, key: str, payload: msgspec.Raw) -> dict[str, Any]:
+        return {
+            "time": time,
+            "key": key,
+            "offset_min": self._receivers.offset(wire.display_time, time, key, wire.display_device),
+            "record_id": wire.record_id or None,
+            "device": self._devices.of(wire),
+            "payload": payload,
+        }
 
 
 class Events:
@@ -81,9 +92,7 @@ class Events:
     endpoint, record_type = "events", "event"
 
     def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
-        self._now = now
-        self._devices = Devices()
-        self._receivers = receivers or Receivers()
+        self._frames = _Frames(now, receivers)
         self._decoder = LenientDecoder(_Event, _EVENT_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
@@ -112,19 +121,11 @@ class Events:
         version = (_RANK.get(status, 0), _recorded(wire.recorded_system_time))
         if status == "deleted" and wire.record_id:
             return wire.record_id, version, None  # whatever else it says, it is to go
-        time = instant(wire.system_time, self._now)
+        time = self._frames.time(wire)
         key = natural_key(wire, time, f"event/{kind}/{wire.event_sub_type or ''}")
         if status == "deleted":
             return key, version, None
-        frame = _Frame(
-            time=time,
-            key=key,
-            offset_min=self._receivers.offset(wire.display_time, time, key, wire.display_device),
-            record_id=wire.record_id or None,
-            device=self._devices.of(wire),
-            payload=payload,
-        )
-        return key, version, _record(wire, kind, frame)
+        return key, version, _record(wire, kind, self._frames.of(wire, time, key, payload))
 
 
 def _recorded(text: str | None) -> str:
@@ -134,8 +135,7 @@ def _recorded(text: str | None) -> str:
         return ""
 
 
-def _record(wire: _Event, kind: str, frame: _Frame) -> Record:
-    own = msgspec.structs.asdict(frame)
+def _record(wire: _Event, kind: str, own: Mapping[str, Any]) -> Record:
     sub = wire.event_sub_type
     match kind:
         case "insulin":
@@ -206,9 +206,7 @@ class Calibrations:
     endpoint, record_type = "calibrations", "calibration"
 
     def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
-        self._now = now
-        self._devices = Devices()
-        self._receivers = receivers or Receivers()
+        self._frames = _Frames(now, receivers)
         self._decoder = LenientDecoder(_Calibration, _CALIBRATION_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
@@ -217,21 +215,12 @@ class Calibrations:
     def calibration(self, raw: msgspec.Raw) -> Calibration:
         """One calibration. Raises Rejected or msgspec.DecodeError."""
         wire, payload = self._decoder.decode(raw)
-        time = instant(wire.system_time, self._now)
+        time = self._frames.time(wire)
         if wire.value is None:
             raise NoValue
         value, unit = meter_value(wire.value, wire.unit)
         key = natural_key(wire, time, "calibration", wire.transmitter_ticks)
-        return Calibration(
-            time=time,
-            key=key,
-            offset_min=self._receivers.offset(wire.display_time, time, key, wire.display_device),
-            record_id=wire.record_id or None,
-            device=self._devices.of(wire),
-            payload=payload,
-            value=value,
-            unit=unit,
-        )
+        return Calibration(**self._frames.of(wire, time, key, payload), value=value, unit=unit)
 
 
 def meter_value(value: float | None, unit_word: str | None) -> tuple[float, Unit]:
@@ -262,9 +251,7 @@ class Alerts:
     endpoint, record_type = "alerts", "alert"
 
     def __init__(self, now: datetime, receivers: Receivers | None = None) -> None:
-        self._now = now
-        self._devices = Devices()
-        self._receivers = receivers or Receivers()
+        self._frames = _Frames(now, receivers)
         self._decoder = LenientDecoder(_Alert, _ALERT_NEEDS)
 
     def page(self, window: Window, raws: Sequence[msgspec.Raw]) -> Page:
@@ -273,17 +260,8 @@ class Alerts:
     def alert(self, raw: msgspec.Raw) -> Alert:
         """One alert. Raises Rejected or msgspec.DecodeError. Names and states that we do not know are kept."""
         wire, payload = self._decoder.decode(raw)
-        time = instant(wire.system_time, self._now)
+        time = self._frames.time(wire)
         if not wire.alert_name:
             raise Rejected("alertName", "missing")
-        key = natural_key(wire, time, f"alert/{wire.alert_name}")
-        return Alert(
-            time=time,
-            key=key,
-            offset_min=self._receivers.offset(wire.display_time, time, key, wire.display_device),
-            record_id=wire.record_id or None,
-            device=self._devices.of(wire),
-            payload=payload,
-            name=wire.alert_name,
-            state=wire.alert_state or "unknown",
-        )
+        own = self._frames.of(wire, time, natural_key(wire, time, f"alert/{wire.alert_name}"), payload)
+        return Alert(**own, name=wire.alert_name, state=wire.alert_state or "unknown")

@@ -124,15 +124,18 @@ def adherence(
         dates_without=tuple(day for day, _ in lacking),
     )
     if min(len(having), len(lacking)) < FEWEST_DAYS:
-        text = said(
-            "not enough data: %(fewest)s days with and without are needed, "
-            "there are %(having)s with and %(lacking)s without",
-            fewest=FEWEST_DAYS,
-            having=len(having),
-            lacking=len(lacking),
-        )
-        return msgspec.structs.replace(result, text=text)
+        return msgspec.structs.replace(result, text=_too_few(len(having), len(lacking)))
     return _compared(result, having, lacking, unit, seed)
+
+
+def _too_few(having: int, lacking: int) -> Said:
+    return said(
+        "not enough data: %(fewest)s days with and without are needed, "
+        "there are %(having)s with and %(lacking)s without",
+        fewest=FEWEST_DAYS,
+        having=having,
+        lacking=lacking,
+    )
 
 
 def adherence_of_all(
@@ -161,15 +164,7 @@ def _compared(
     both = sorted([(day, value, True) for day, value in having] + [(day, value, False) for day, value in lacking])
     days = [day.toordinal() for day, _, _ in both]
     found = difference_of_days(days, [value for _, value, _ in both], [kept for _, _, kept in both], seed)
-    result = msgspec.structs.replace(
-        result,
-        mean_with=found.mean_with,
-        mean_without=found.mean_without,
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
-        p_value=found.p_value,
-    )
+    result = msgspec.structs.replace(result, **msgspec.structs.asdict(found))
     return _judged(result, unit, found.excludes_zero)
 
 

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from glucoflow.cli.console import print_json, say
 from glucoflow.es.names import Names
+from glucoflow.files import writing
 from glucoflow.kibana.export import export_operator, export_person
 from glucoflow.kibana.provision import space_of
-from glucoflow.model.errors import Misconfigured, Rejected, Unavailable
+from glucoflow.model.errors import Misconfigured, Rejected
 from glucoflow.service.dashboards import Shown, kibana_login, kibana_person, provision_dashboards
 from glucoflow.service.kibana_guests import bring_guests_up_to_date, make_guest
 from glucoflow.service.runtime import open_runtime, store_of
@@ -29,13 +30,8 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
     else:
         with store_of(settings.store) as store:
             content = export_person(kibana_person(store, store.people.get(user_id), names))
-    try:
+    with writing(out):
         out.write_bytes(content)
-    except OSError as error:
-        raise Unavailable(
-            f"{out} cannot be written ({error.strerror}).",
-            remedy="Choose another place with --out, or make room there.",
-        ) from error
     Console(stderr=True).print(
         f"wrote {out} ({content.count(10)} objects). In Kibana: Stack Management → Saved Objects → Import.",
         highlight=False,

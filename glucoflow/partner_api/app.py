@@ -6,7 +6,6 @@ import msgspec
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glucoflow.es.queries import Queries
 from glucoflow.partner_api import consent_routes, data_routes
@@ -66,15 +65,9 @@ def _with_routes() -> FastAPI:
     return app
 
 
-def with_partner_api(pages: ASGIApp, api: ASGIApp) -> ASGIApp:
-    """The pages, with the partner API beside them."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        ours = scope["type"] == "http" and (path.startswith(PATHS) or path == METADATA)
-        await (api if ours else pages)(scope, receive, send)
-
-    return app
+def is_partners(path: str) -> bool:
+    """Whether the partner API answers there."""
+    return path.startswith(PATHS) or path == METADATA
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glucoflow.api.access import Access
 from glucoflow.es.queries import Queries
@@ -54,12 +53,6 @@ def _with_routes() -> FastAPI:
     return app
 
 
-def with_people_api(pages: ASGIApp, api: ASGIApp) -> ASGIApp:
-    """The pages, with the API beside them."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        ours = scope["type"] == "http" and (path == PREFIX or path.startswith((f"{PREFIX}/", DESCRIPTION, DOCS)))
-        await (api if ours else pages)(scope, receive, send)
-
-    return app
+def is_peoples(path: str) -> bool:
+    """Whether the API answers there."""
+    return path == PREFIX or path.startswith((f"{PREFIX}/", DESCRIPTION, DOCS))

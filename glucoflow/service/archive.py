@@ -8,8 +8,7 @@ import msgspec
 
 from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
-from glucoflow.files import private
-from glucoflow.model.errors import Unavailable
+from glucoflow.files import private, writing
 from glucoflow.service.export import DATASETS, ExportFormat, export_forms
 from glucoflow.service.runtime import Runtime
 
@@ -41,20 +40,16 @@ def write_archive(rt: Runtime, user_id: str, out: Path) -> int:
         done = export_forms(found, places)
         unfinished = out.with_name(f"{out.name}.part")
         try:
-            with (
-                open(unfinished, "wb", opener=private) as file,
-                zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
-            ):
-                packed.writestr("README.txt", ABOUT.format(name=person.display_name, at=rt.clock()))
-                packed.writestr("about.json", msgspec.json.format(msgspec.json.encode(_about(rt, user_id))))
-                for path in (path for one in done.values() for path in one.files):
-                    packed.write(path, path.relative_to(folder))
-            unfinished.replace(out)
-        except OSError as error:
-            raise Unavailable(
-                f"{out} cannot be written ({error.strerror}).",
-                remedy="Choose another place with --out, or make room there.",
-            ) from error
+            with writing(out):
+                with (
+                    open(unfinished, "wb", opener=private) as file,
+                    zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
+                ):
+                    packed.writestr("README.txt", ABOUT.format(name=person.display_name, at=rt.clock()))
+                    packed.writestr("about.json", msgspec.json.format(msgspec.json.encode(_about(rt, user_id))))
+                    for path in (path for one in done.values() for path in one.files):
+                        packed.write(path, path.relative_to(folder))
+                unfinished.replace(out)
         finally:
             unfinished.unlink(missing_ok=True)
     return sum(done["ndjson"].documents.values())

@@ -50,9 +50,8 @@ def run_asked(
     try:
         window = checked_window(asked.first, asked.last, rt.store.people.get(asked.user_id).zone, rt.clock())
         claim = partial(_when_free, rt, asked, owner, pause)
-        outcomes = backfill_with_summaries(
-            rt, asked.user_id, window, asked.provider, asked.kinds, show, claim, asked=asked.id
-        )
+        outcomes = backfill_person(rt, asked.user_id, window, asked.provider, asked.kinds, show, claim, asked=asked.id)
+        summarized(rt, asked.user_id, window, outcomes)
     except GlucoflowError as error:
         _stopped(rt, asked, owner, error.message, error.remedy, again=isinstance(error, Retryable | Unavailable))
         raise
@@ -104,18 +103,8 @@ def backfill_person(
     return outcomes
 
 
-def backfill_with_summaries(
-    rt: Runtime,
-    user_id: str,
-    window: Window,
-    provider: str | None,
-    kinds: Sequence[Kind],
-    on_progress: OnProgress,
-    claim: Claim | None = None,
-    asked: str = "",
-) -> list[Outcome]:
-    """The backfill, then the summaries and episodes of its days, also where only a part of it came in."""
-    outcomes = backfill_person(rt, user_id, window, provider, kinds, on_progress, claim, asked)
+def summarized(rt: Runtime, user_id: str, window: Window, outcomes: list[Outcome]) -> list[Outcome]:
+    """After a backfill the summaries and episodes of its days, also where only a part of it came in."""
     if any(outcome.counts.fetched for outcome in outcomes):
         summarize_after(rt, user_id, None, window)
     return outcomes

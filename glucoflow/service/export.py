@@ -17,9 +17,9 @@ import msgspec
 
 from glucoflow.es.queries import only
 from glucoflow.es.scan import Hit, scan
-from glucoflow.files import private
+from glucoflow.files import private, writing
 from glucoflow.model.documents import Dataset, Document, Source
-from glucoflow.model.errors import Rejected, Unavailable
+from glucoflow.model.errors import Rejected
 from glucoflow.model.units import Unit
 from glucoflow.service.export_tables import DERIVED, Getter, cells, columns
 from glucoflow.service.runtime import Runtime
@@ -91,7 +91,7 @@ def export_forms(
 ) -> dict[ExportFormat, Exported]:
     """The same in several forms, each to its place, while `documents` are read once."""
     counted = {form: (Counter[str](), Counter[str]()) for form in places}
-    try:
+    with writing(*places.values()):
         with ExitStack() as stack:
             writers = {form: _writer(form, out, units, stack) for form, out in places.items()}
             for number, found in enumerate(documents, start=1):
@@ -106,11 +106,6 @@ def export_forms(
                 writer.finish()
         for file in (file for writer in writers.values() for file in writer.files):
             _part(file).replace(file)
-    except OSError as error:
-        raise Unavailable(
-            f"The export cannot be written to {', '.join(map(str, places.values()))} ({error.strerror or error}).",
-            remedy="Choose another place with --out, or make room there.",
-        ) from error
     return {
         form: Exported(documents=dict(done), omitted=dict(left), files=tuple(writers[form].files))
         for form, (done, left) in counted.items()

@@ -114,20 +114,18 @@ class Backfills:
 
     def hold(self, backfill_id: str, owner: str, message: str, now: datetime, lease_for: timedelta) -> bool:
         """It stays `owner`'s and waits, and says for what. False if it is no longer theirs."""
-        with self._database.write() as session:
-            row = _held(session, backfill_id, owner)
-            if row is None:
-                return False
-            row.state, row.message, row.owner_until = "waiting", message, now + lease_for
-            return True
+        return self._goes_on(backfill_id, owner, "waiting", message, now + lease_for)
 
     def go_on(self, backfill_id: str, owner: str, now: datetime, lease_for: timedelta) -> bool:
         """What it held for has come. False if it is no longer `owner`'s."""
+        return self._goes_on(backfill_id, owner, "running", "", now + lease_for)
+
+    def _goes_on(self, backfill_id: str, owner: str, state: BackfillState, message: str, until: datetime) -> bool:
         with self._database.write() as session:
             row = _held(session, backfill_id, owner)
             if row is None:
                 return False
-            row.state, row.message, row.owner_until = "running", "", now + lease_for
+            row.state, row.message, row.owner_until = state, message, until
             return True
 
     def wait(

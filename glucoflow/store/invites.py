@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Literal, cast
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.units import Unit
@@ -94,8 +95,8 @@ class Invites:
     def open(self, token: str, now: datetime) -> Invite | None:
         """The invitation of a link that still works; that it was opened is noted. None for any other link."""
         with self._database.write() as session:
-            row = session.scalar(select(InviteRow).where(InviteRow.hash == hash_of(token)).with_for_update())
-            if row is None or not _works(row, now):
+            row = _working(session, token, now)
+            if row is None:
                 return None
             row.opened_at = row.opened_at or now
             return _invite(row, False, now)
@@ -103,8 +104,8 @@ class Invites:
     def take(self, token: str, now: datetime) -> Invite | None:
         """Use the link up, once; None if it does not work any more."""
         with self._database.write() as session:
-            row = session.scalar(select(InviteRow).where(InviteRow.hash == hash_of(token)).with_for_update())
-            if row is None or not _works(row, now):
+            row = _working(session, token, now)
+            if row is None:
                 return None
             row.accepted_at = now
             return _invite(row, False, now)
@@ -119,16 +120,12 @@ class Invites:
     def meant(self, invite_id: str, user_id: str) -> None:
         """The person that was made for it."""
         with self._database.write() as session:
-            row = session.get(InviteRow, invite_id)
-            if row is not None:
-                row.user_id = user_id
+            session.execute(update(InviteRow).where(InviteRow.id == invite_id).values(user_id=user_id))
 
     def accepted(self, invite_id: str, account_id: str) -> None:
         """Note whose account came of it."""
         with self._database.write() as session:
-            row = session.get(InviteRow, invite_id)
-            if row is not None:
-                row.account_id = account_id
+            session.execute(update(InviteRow).where(InviteRow.id == invite_id).values(account_id=account_id))
 
     def withdraw(self, invite_id: str, now: datetime) -> None:
         """The link is worth nothing any more. An accepted one stays what it is."""
@@ -152,6 +149,11 @@ class Invites:
 
 def _works(row: InviteRow, now: datetime) -> bool:
     return row.accepted_at is None and row.withdrawn_at is None and now < row.expires_at
+
+
+def _working(session: Session, token: str, now: datetime) -> InviteRow | None:
+    row = session.scalar(select(InviteRow).where(InviteRow.hash == hash_of(token)).with_for_update())
+    return row if row is not None and _works(row, now) else None
 
 
 def _checked_email(email: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 from pydantic import SecretStr
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
@@ -88,16 +88,12 @@ class KibanaGuests:
     def made(self, guest_id: str, now: datetime) -> None:
         """The login is there: its password is forgotten here."""
         with self._database.write() as session:
-            row = session.get(KibanaGuestRow, guest_id)
-            if row is not None:
-                row.made_at, row.password = now, None
+            session.execute(update(KibanaGuestRow).filter_by(id=guest_id).values(made_at=now, password=None))
 
     def gone(self, guest_id: str, now: datetime) -> None:
         """The login is not there any more."""
         with self._database.write() as session:
-            row = session.get(KibanaGuestRow, guest_id)
-            if row is not None:
-                row.gone_at, row.password = now, None
+            session.execute(update(KibanaGuestRow).filter_by(id=guest_id).values(gone_at=now, password=None))
 
     def withdraw(self, user_id: str, guest_id: str, now: datetime) -> bool:
         """It is to see nothing any more. False if the person has none of this name."""

@@ -36,17 +36,16 @@ class Receipts:
 
     def fill(self, user_id: str, text: str) -> None:
         """The deletion is done: what was removed, in words. Its receipt no longer tells whose it was."""
-        row = ReceiptRow
-        open_ones = (row.user_key == hash_of(user_id), row.text.is_(None))
-        with self._database.write() as session:
-            session.execute(update(row).where(*open_ones).values(text=text, user_key="", so_far=None))
+        self._tell(user_id, text=text, user_key="", so_far=None)
 
     def stopped(self, user_id: str, so_far: str) -> None:
         """It stopped halfway, and can be repeated: what is done, and what stopped the rest."""
-        row = ReceiptRow
-        open_ones = (row.user_key == hash_of(user_id), row.text.is_(None))
+        self._tell(user_id, so_far=so_far)
+
+    def _tell(self, user_id: str, **values: str | None) -> None:
+        asked = (ReceiptRow.user_key == hash_of(user_id), ReceiptRow.text.is_(None))
         with self._database.write() as session:
-            session.execute(update(row).where(*open_ones).values(so_far=so_far))
+            session.execute(update(ReceiptRow).where(*asked).values(**values))
 
     def find(self, token: str) -> DeletionReceipt | None:
         with self._database.read() as session:

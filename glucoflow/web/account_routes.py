@@ -12,7 +12,7 @@ from glucoflow.store.login_sessions import Holder
 from glucoflow.web.access import InServices, OurForm
 from glucoflow.web.forms import tried
 from glucoflow.web.login_routes import let_in
-from glucoflow.web.own_account import NEW_FACTOR, account_page, own_account, proven, sessions_of
+from glucoflow.web.own_account import NEW_FACTOR, account_page, not_proven, own_account, proven, sessions_of
 from glucoflow.web.rights import SIGNED_IN, visitor
 
 router = APIRouter()
@@ -48,10 +48,8 @@ def begin_second_factor(
 ) -> Response:
     """A secret to scan. It counts once a code of it was entered."""
     own = own_account(request)
-    try:
-        proven(request, services, own, current)
-    except Rejected as error:
-        return account_page(request, services, tried("factor", {}, error, {}))
+    if wrong := not_proven(request, services, own, current, "factor"):
+        return wrong
     return account_page(request, services, secret=new_totp())
 
 
@@ -78,10 +76,8 @@ def remove_second_factor(
     request: Request, services: InServices, current: Annotated[SecretStr, Form()] = NONE
 ) -> Response:
     own = own_account(request)
-    try:
-        proven(request, services, own, current)
-    except Rejected as error:
-        return account_page(request, services, tried("factor", {}, error, {}))
+    if wrong := not_proven(request, services, own, current, "factor"):
+        return wrong
     services.store.login_accounts.set_totp(own.id, None)
     return let_in(request, services, Holder(account_id=own.id), "/account?changed=nofactor")
 

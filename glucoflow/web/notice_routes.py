@@ -15,6 +15,7 @@ from glucoflow.model.notices import CAUSE_WORDS, OF_OPERATOR, OF_PERSON, USUAL, 
 from glucoflow.model.said import joined, said
 from glucoflow.model.units import in_unit
 from glucoflow.service.notices.desk import Desk
+from glucoflow.service.notices.texts import NO_ALARM
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.forms import Tried, tried
@@ -205,6 +206,7 @@ def _link_page(request: Request, services: Services, token: str) -> Response:
         notice=found,
         name=person.display_name if person else "glucoflow",
         cause_words=CAUSE_WORDS,
+        no_alarm=NO_ALARM,
         token=token,
     )
 

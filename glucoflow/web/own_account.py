@@ -13,7 +13,7 @@ from glucoflow.store.login_accounts import LoginAccount
 from glucoflow.store.login_sessions import LoginSession
 from glucoflow.web.access import Services, passkey_host
 from glucoflow.web.app_routes import qr_svg
-from glucoflow.web.forms import Tried
+from glucoflow.web.forms import Tried, tried
 from glucoflow.web.rights import visitor
 
 NO_ACCOUNT = said("Whoever uses the site's own password, or none, has no account here.")
@@ -40,6 +40,17 @@ def proven(request: Request, services: Services, own: LoginAccount, current: Sec
         return
     if not services.passwords.fits(services.store.login_accounts.password_hash(own.id), current):
         raise Rejected("current", "is not your present password")
+
+
+def not_proven(
+    request: Request, services: Services, own: LoginAccount, current: SecretStr, form: str
+) -> Response | None:
+    """The page that says so beside the form, where the present password was not given."""
+    try:
+        proven(request, services, own, current)
+    except Rejected as error:
+        return account_page(request, services, tried(form, {}, error, {}))
+    return None
 
 
 def sessions_of(request: Request, services: Services) -> tuple[LoginSession, ...]:

@@ -25,7 +25,7 @@ from glucoflow.web.audit_trail import note
 from glucoflow.web.forms import tried
 from glucoflow.web.invite_routes import first_page, joined
 from glucoflow.web.login_routes import let_in
-from glucoflow.web.own_account import account_page, own_account, proven
+from glucoflow.web.own_account import account_page, not_proven, own_account, proven
 from glucoflow.web.rights import OPEN, SIGNED_IN
 from glucoflow.web.sealed_cookie import SealedCookie
 
@@ -71,10 +71,8 @@ def sign_on(
 def bind(request: Request, services: InServices, current: Annotated[SecretStr, Form()] = SecretStr("")) -> Response:
     """From when they are back on, the account logs in by that sign-on too."""
     own = own_account(request)
-    try:
-        proven(request, services, own, current)
-    except Rejected as error:
-        return account_page(request, services, tried("sign-on", {}, error, {}))
+    if wrong := not_proven(request, services, own, current, "sign-on"):
+        return wrong
     return _leave(request, services, account=own.id)
 
 

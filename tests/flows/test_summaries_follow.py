@@ -15,7 +15,7 @@ from glucoflow.model.documents import Document
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Window
 from glucoflow.service.annotations import Annotations, summarizing
-from glucoflow.service.backfill import backfill_with_summaries
+from glucoflow.service.backfill import backfill_person, summarized
 from glucoflow.service.deletion import delete_person
 from glucoflow.service.summaries import summarize_changes, summarize_last
 from glucoflow.simulators.dexcom import ReviseReadings, running_simulator
@@ -131,7 +131,9 @@ def test_targets_are_followed_by_every_day(house: House) -> None:
 
 def test_a_backfill_is_followed_by_the_summaries_of_its_days(house: House) -> None:
     window = Window(NOW - timedelta(days=9), NOW - timedelta(days=6))
-    (outcome,) = backfill_with_summaries(house.rt, "alma", window, None, (), lambda _share: None)
+    (outcome,) = summarized(
+        house.rt, "alma", window, backfill_person(house.rt, "alma", window, None, (), lambda _share: None)
+    )
     assert outcome.status == "ok"
     expected = {name for name in by_date(truth(house)) if "2026-06-11" <= name <= "2026-06-14"}
     assert set(days(house)) == expected

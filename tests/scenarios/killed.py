@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
-from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.backfill import backfill_person, checked_window, summarized
 from glucoflow.service.file_import import import_file
 from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.runtime import Runtime, open_runtime
@@ -48,4 +48,4 @@ def do(rt: Runtime, user: str, job: str) -> None:
     else:
         first, last = (date.fromisoformat(text) for text in job.split(".."))
         window = checked_window(first, last, rt.store.people.get(user).zone, rt.clock())
-        backfill_with_summaries(rt, user, window, None, (), lambda _share: None)
+        summarized(rt, user, window, backfill_person(rt, user, window, None, (), lambda _share: None))

@@ -21,7 +21,7 @@ from glucoflow.es.provision import delete_user
 from glucoflow.model.errors import GlucoflowError
 from glucoflow.provider import Limits
 from glucoflow.service.accounts import connection_of_person, undo_connection
-from glucoflow.service.backfill import backfill_with_summaries, checked_window
+from glucoflow.service.backfill import backfill_person, checked_window, summarized
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.jobs import SYNC_JOB, Outcome
 from glucoflow.service.providers import Providers
@@ -236,7 +236,12 @@ def _backfill(stage: Stage, step: w.Backfill, number: int) -> None:
     if step.kill:
         return _killed(stage, step.kill, step.nth, step.user, f"{step.first}..{step.last}", number)
     window = checked_window(step.first, step.last, rt.store.people.get(step.user).zone, stage.here())
-    return _tell(stage, lambda: backfill_with_summaries(rt, step.user, window, None, step.kinds, lambda _share: None))
+
+    def run() -> list[Outcome]:
+        outcomes = backfill_person(rt, step.user, window, None, step.kinds, lambda _share: None)
+        return summarized(rt, step.user, window, outcomes)
+
+    return _tell(stage, run)
 
 
 def _tell(stage: Stage, run: Callable[[], list[Outcome]]) -> None:

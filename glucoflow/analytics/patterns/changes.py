@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 
 from glucoflow.analytics.days import day_table
-from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question, interval_words
+from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question, interval_words, of_difference
 from glucoflow.analytics.resampling import difference_of_days
 from glucoflow.analytics.series import Bools, Floats, day_number
 from glucoflow.model.goals import share
@@ -57,26 +57,8 @@ def _change(question: Question, kind: PatternKind, meaningful: float) -> list[Pa
         text = said("%(what)s rose from %(before)s to %(now)s in %(n)s days (%(interval)s)", **told)
     else:
         text = said("%(what)s fell from %(before)s to %(now)s in %(n)s days (%(interval)s)", **told)
-    return [
-        Pattern(
-            kind=kind,
-            text=text,
-            days_with=found.n_with,
-            days_of=found.n_with + found.n_without,
-            rule=_rule(meaningful),
-            start=question.start,
-            end=question.end,
-            dates=(),
-            numbers={
-                "percent": found.mean_with,
-                "before": found.mean_without,
-                "difference": found.difference,
-                "low": found.low,
-                "high": found.high,
-            },
-            p_value=found.p_value,
-        )
-    ]
+    percent, before = found.mean_with, found.mean_without
+    return [of_difference(question, kind, text, _rule(meaningful), found, percent=percent, before=before)]
 
 
 def _rule(points: float) -> Said:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from glucoflow.analytics.resampling import Difference
 from glucoflow.analytics.series import Series
 from glucoflow.model.said import Said, said
 from glucoflow.model.targets import Targets
@@ -66,6 +67,30 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     sensor_starts: Sequence[datetime] = ()
     unit: Unit = MG_DL
     seed: int = 0
+
+
+def of_difference(
+    question: Question,
+    kind: PatternKind,
+    text: str,
+    rule: str,
+    found: Difference,
+    dates: tuple[date, ...] = (),
+    **numbers: float,
+) -> Pattern:
+    """Of days with something against days without."""
+    return Pattern(
+        kind=kind,
+        text=text,
+        days_with=found.n_with,
+        days_of=found.n_with + found.n_without,
+        rule=rule,
+        start=question.start,
+        end=question.end,
+        dates=dates,
+        numbers={**numbers, "difference": found.difference, "low": found.low, "high": found.high},
+        p_value=found.p_value,
+    )
 
 
 def interval_words(difference: float, low: float, high: float) -> Said:

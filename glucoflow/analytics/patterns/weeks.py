@@ -5,7 +5,7 @@ from datetime import date, datetime
 import numpy as np
 
 from glucoflow.analytics.days import DayTable, day_table
-from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question, interval_words
+from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question, interval_words, of_difference
 from glucoflow.analytics.resampling import difference_of_days
 from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Bools, date_of, day_number, epoch_ms
 from glucoflow.model.goals import share
@@ -88,20 +88,7 @@ def _differing(
         text = said(
             "%(here)s in range on days of a sensor change and %(there)s on other days (%(difference)s)", **values
         )
-    return [
-        Pattern(
-            kind=kind,
-            text=text,
-            days_with=found.n_with,
-            days_of=found.n_with + found.n_without,
-            rule=_rule(fewest),
-            start=question.start,
-            end=question.end,
-            dates=table.dates(mine),
-            numbers={"difference": found.difference, "low": found.low, "high": found.high},
-            p_value=found.p_value,
-        )
-    ]
+    return [of_difference(question, kind, text, _rule(fewest), found, table.dates(mine))]
 
 
 def _local_date(question: Question, moment: datetime) -> date:
