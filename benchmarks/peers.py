@@ -18,10 +18,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from glucoflow.installed import installed
 from glucoflow.model.ingestion import Window
 from glucoflow.model.records import Reading
 from glucoflow.nightscout.directions import nightscout_direction
-from glucoflow.provider import Double, Form, Site, Terms, installed
+from glucoflow.provider import Double, Form, Site, Terms
 from glucoflow.simulators import dexcom_share, librelinkup
 from glucoflow.simulators.people import demo_scenario
 

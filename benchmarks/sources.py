@@ -19,8 +19,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from glucoflow.ingest import plan
+from glucoflow.installed import installed
 from glucoflow.model.credentials import Credentials
-from glucoflow.provider import Double, Form, Provider, Site, Terms, installed
+from glucoflow.provider import Double, Form, Provider, Site, Terms
 from glucoflow.simulators import dexcom_share, librelinkup, nightscout, tidepool
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.settable_clock import SettableClock

@@ -12,9 +12,9 @@ from prefect import Flow
 from pydantic import AfterValidator, Field
 from pydantic.fields import FieldInfo
 
+from glucoflow.installed import installed
 from glucoflow.model.ingestion import Kind
 from glucoflow.model.person_id import PATTERN
-from glucoflow.provider import installed
 
 
 def _choices(schema: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Files of ours: those that ship beside the code, and those that nobody but their owner may read."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ def within(folder: Path, name: str) -> Path:
 
 
 @contextmanager
-def writing(*out: Path) -> Iterator[None]:
+def written_to(*out: Path) -> Iterator[None]:
     """Raises Unavailable, with what to do, where what is asked for on a command line cannot be written to `out`."""
     try:
         yield
@@ -62,3 +63,21 @@ def private_folder(path: Path) -> None:
     mine, passing = found.st_uid == os.getuid(), 0o011 if os.getuid() == 0 else 0
     if mine and found.st_mode & 0o077 & ~passing:
         path.chmod(found.st_mode & (0o700 | passing))
+
+
+def kept_secret(data_dir: Path, name: str, before: str = "") -> str:
+    """What is in the file `name`: made on first use, `before` and then what nobody can guess, for its owner only."""
+    file = data_dir / name
+    if not file.exists():
+        private_folder(data_dir)
+        made = data_dir / f"{name}.{os.getpid()}"
+        made.unlink(missing_ok=True)
+        with open(made, "x", opener=private) as handle:
+            handle.write(before + secrets.token_urlsafe(32))
+        try:
+            os.link(made, file)  # whole or not at all, and the first of two that start together wins
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return file.read_text().strip()

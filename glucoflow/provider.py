@@ -7,7 +7,6 @@ A package names its description under the entry point group `glucoflow.connector
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Generic, Protocol, TypeVar
@@ -18,13 +17,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.documents import Document
-from glucoflow.model.errors import Misconfigured
 from glucoflow.model.ingestion import Kind, RejectedRecord, Window
 from glucoflow.model.ranges import SensorLimits
 from glucoflow.model.records import Record
 from glucoflow.retry import RetryPolicy
 
-GROUP = "glucoflow.connectors"
 ENV_FILE = Path(".env")
 
 S = TypeVar("S", bound=BaseSettings)
@@ -299,44 +296,4 @@ class Provider(Generic[S]):
 
 def later(where: str) -> Callable[..., Any]:
     """What `package.module:name` is, imported when it is first called: a description loads nothing that makes calls."""
-
-    def called(*arguments: Any) -> Any:
-        return resolve_name(where)(*arguments)
-
-    return called
-
-
-class Installed(msgspec.Struct, frozen=True, kw_only=True):
-    """The providers there are, by name, and those that cannot be loaded, with the reason."""
-
-    providers: Mapping[str, Provider[Any]]
-    broken: Mapping[str, str] = {}
-
-    def get(self, name: str) -> Provider[Any]:
-        """Raises Misconfigured for a name that none has."""
-        if name in self.providers:
-            return self.providers[name]
-        if name in self.broken:
-            raise Misconfigured(
-                f"The provider {name!r} cannot be loaded: {self.broken[name]}",
-                remedy="Install its package again, or remove it.",
-            )
-        known = ", ".join(self.providers) or "none; install glucoflow again"
-        raise Misconfigured(f"There is no provider called {name!r}.", remedy=f"Known: {known}.")
-
-
-def installed() -> Installed:
-    """Every description that an installed package names. One that cannot be loaded stops nobody else's."""
-    providers: dict[str, Provider[Any]] = {}
-    broken: dict[str, str] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        try:
-            found = point.load()
-        except Exception as error:  # noqa: BLE001 – whatever another package's code raises when it is imported
-            broken[point.name] = f"{type(error).__name__}: {error}"
-            continue
-        if not isinstance(found, Provider) or found.name != point.name:
-            broken[point.name] = f"{point.value} is not the description of a provider of that name"
-        else:
-            providers[point.name] = found
-    return Installed(providers=providers, broken=broken)
+    return lambda *arguments: resolve_name(where)(*arguments)

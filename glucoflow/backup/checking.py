@@ -7,7 +7,8 @@ from cryptography.fernet import Fernet
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
-from glucoflow.backup.making import OnStep, one_at_a_time, working_folder
+from glucoflow.backup.contents import OnStep
+from glucoflow.backup.making import one_at_a_time, working_folder
 from glucoflow.backup.restoring import Place, Restored, restore
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names

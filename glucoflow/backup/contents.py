@@ -15,7 +15,7 @@ end.json                         last of all: without it the backup is none
 import gzip
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from io import BufferedReader, BytesIO
@@ -27,7 +27,7 @@ from pydantic import SecretStr
 
 from glucoflow.age import WORK, Opening, Sealing
 from glucoflow.checksums import Sum
-from glucoflow.es.copies import Line
+from glucoflow.es.copies import Line, content
 from glucoflow.es.snapshots import Snapshot
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.store.migrate import HEAD
@@ -42,6 +42,8 @@ _PART_BYTES = 4 * 2**20
 _LEVEL = 5
 _SMALL = 16 * 2**20
 T = TypeVar("T")
+OnStep = Callable[[str, int, int], None]
+"""Told what is being done, how many documents of it are done, and of how many (0 where nobody knows)."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +179,36 @@ def members(file: BinaryIO, passphrase: SecretStr) -> Iterator[Member]:
         raise not_ours() from None
     if last != END:
         raise not_ours()
+
+
+def look_into(file: BinaryIO, passphrase: SecretStr, on_step: OnStep) -> tuple[Manifest, Mapping[str, Counted]]:
+    """Read a backup to its end and compare it with what it says of itself. Changes nothing. Raises as `members`."""
+    manifest: Manifest | None = None
+    counted: dict[str, Counted] = {}
+    tally, total, ending = Sum(), 0, None
+    for member in members(file, passphrase):
+        if manifest is None:
+            manifest = understood(member)
+        elif member.name.endswith(TALLY):
+            told = member.as_(Counted)
+            counted[whose(member)] = told
+            if told != Counted.of(tally):
+                raise not_ours()
+            total, tally = total + tally.n, Sum()
+        elif member.name.endswith(".ndjson"):
+            for line in member.lines():
+                tally.add(content(line))
+            on_step("reading", total + tally.n, 0)
+        elif member.name == END:
+            ending = member.as_(Ending)
+    if manifest is None or ending is None or ending.documents != total + tally.n:
+        raise not_ours()
+    return manifest, counted
+
+
+def whose(member: Member) -> str:
+    """The person whose documents these are."""
+    return Path(member.name).parent.name
 
 
 def understood(member: Member) -> Manifest:

@@ -9,7 +9,8 @@ from dotenv.parser import parse_stream
 from pydantic_settings import BaseSettings
 
 from glucoflow.files import private
-from glucoflow.provider import ENV_FILE, installed
+from glucoflow.installed import installed
+from glucoflow.provider import ENV_FILE
 from glucoflow.settings import Settings
 
 log = logging.getLogger(__name__)

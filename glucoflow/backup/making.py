@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from glucoflow.age import WORK
 from glucoflow.backup import contents
-from glucoflow.backup.contents import Counted, Ending, Manifest, Writing, writing
+from glucoflow.backup.contents import Counted, Ending, Manifest, OnStep, Writing, writing
 from glucoflow.backup.keeping import name_of
 from glucoflow.backup.snapshotting import snapshot_for
 from glucoflow.checksums import Sum
@@ -42,9 +42,6 @@ HOME_FILES = ("web.secret", "simulator.json")
 """Files of the data folder that others depend on: the secret of cookies, and what the demo's clouds remember."""
 
 _WORKING = ".backup-"
-
-OnStep = Callable[[str, int, int], None]
-"""Told what is being done, how many documents of it are done, and of how many."""
 
 SNAPSHOT = "snapshot"
 

@@ -19,12 +19,11 @@ from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
 from glucoflow.backup import contents
-from glucoflow.backup.contents import Counted, Ending, Manifest, Member, members, understood
+from glucoflow.backup.contents import Counted, Manifest, Member, OnStep, look_into, members, whose
 from glucoflow.backup.kept_settings import as_restored, lay_down
-from glucoflow.backup.making import HOME_FILES, SNAPSHOT, OnStep, one_at_a_time, working_folder
-from glucoflow.checksums import Sum
+from glucoflow.backup.making import HOME_FILES, SNAPSHOT, one_at_a_time, working_folder
 from glucoflow.es import copies, snapshots
-from glucoflow.es.copies import Line, content
+from glucoflow.es.copies import Line
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import GENERATION, Names
 from glucoflow.es.provision import ensure_runs, provision
@@ -60,31 +59,6 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     manifest: Manifest
     documents: int
     settings: Path | None
-
-
-def look_into(file: BinaryIO, passphrase: SecretStr, on_step: OnStep) -> tuple[Manifest, Mapping[str, Counted]]:
-    """Read a backup to its end and compare it with what it says of itself. Changes nothing. Raises as `members`."""
-    manifest: Manifest | None = None
-    counted: dict[str, Counted] = {}
-    tally, total, ending = Sum(), 0, None
-    for member in members(file, passphrase):
-        if manifest is None:
-            manifest = understood(member)
-        elif member.name.endswith(contents.TALLY):
-            told = member.as_(Counted)
-            counted[_whose(member)] = told
-            if told != Counted.of(tally):
-                raise contents.not_ours()
-            total, tally = total + tally.n, Sum()
-        elif member.name.endswith(".ndjson"):
-            for line in member.lines():
-                tally.add(content(line))
-            on_step("reading", total + tally.n, 0)
-        elif member.name == contents.END:
-            ending = member.as_(Ending)
-    if manifest is None or ending is None or ending.documents != total + tally.n:
-        raise contents.not_ours()
-    return manifest, counted
 
 
 def restore(
@@ -218,9 +192,9 @@ class _Restoring:
         elif member.name.startswith(contents.RUNS):
             copies.fill(self._place.client, ensure_runs(self._place.client, self._place.names).name, member.lines())
         elif member.name.endswith(contents.TALLY):
-            self._compare(_whose(member))
+            self._compare(whose(member))
         elif member.name.startswith(contents.DOCUMENTS):
-            self._fill(_whose(member), member)
+            self._fill(whose(member), member)
 
     def _index_of(self, user_id: str) -> str:
         """Their index, made when it is first asked for."""
@@ -309,7 +283,3 @@ def _opened(file: Path) -> BinaryIO:
             f"The backup {file} cannot be opened ({error.strerror}).",
             remedy="Name a file that `glucoflow backup` wrote, and that the account that runs glucoflow may read.",
         ) from None
-
-
-def _whose(member: Member) -> str:
-    return Path(member.name).parent.name

@@ -7,9 +7,10 @@ import msgspec
 from pydantic import SecretStr
 
 from glucoflow.backup.checking import check_backup
+from glucoflow.backup.contents import OnStep
 from glucoflow.backup.keeping import Kept, is_trial_due, note_trial, prune
 from glucoflow.backup.kept_settings import kept_settings
-from glucoflow.backup.making import Made, OnStep, Source, make_backup, one_at_a_time
+from glucoflow.backup.making import Made, Source, make_backup, one_at_a_time
 from glucoflow.backup.snapshotting import prune_snapshots
 from glucoflow.model.words import count
 from glucoflow.service.runtime import Runtime

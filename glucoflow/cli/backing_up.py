@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from rich.progress import Progress, TaskID
 
 from glucoflow.backup.checking import check_backup
-from glucoflow.backup.making import OnStep
+from glucoflow.backup.contents import OnStep
 from glucoflow.backup.passphrases import passphrase_of
 from glucoflow.backup.restoring import Place, Restored, restore
 from glucoflow.backup.running import backup_now

@@ -9,8 +9,9 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from glucoflow.backup.passphrases import SHORTEST
+from glucoflow.installed import installed
 from glucoflow.model.errors import Misconfigured, Rejected, Unavailable
-from glucoflow.provider import OAuth, installed
+from glucoflow.provider import OAuth
 from glucoflow.store.keys import KEY_FILE, Keys
 
 MADE_UP = {

@@ -16,10 +16,11 @@ from glucoflow.backup.keeping import backups_in, made_by
 from glucoflow.es.client import check
 from glucoflow.es.names import Names
 from glucoflow.es.snapshots import named
+from glucoflow.installed import installed
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Unavailable
 from glucoflow.model.words import count
 from glucoflow.node.java import find_usable
-from glucoflow.provider import Provider, installed
+from glucoflow.provider import Provider
 from glucoflow.service import running
 from glucoflow.service.maintenance import nobodys, nobodys_words
 from glucoflow.service.overdue import overdue_of

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from glucoflow.cli.console import print_json, say
 from glucoflow.es.names import Names
-from glucoflow.files import writing
+from glucoflow.files import written_to
 from glucoflow.kibana.export import export_operator, export_person
 from glucoflow.kibana.provision import space_of
 from glucoflow.model.errors import Misconfigured, Rejected
@@ -30,7 +30,7 @@ def export_dashboards(settings: Settings, user_id: str | None, operator: bool, o
     else:
         with store_of(settings.store) as store:
             content = export_person(kibana_person(store, store.people.get(user_id), names))
-    with writing(out):
+    with written_to(out):
         out.write_bytes(content)
     Console(stderr=True).print(
         f"wrote {out} ({content.count(10)} objects). In Kibana: Stack Management → Saved Objects → Import.",

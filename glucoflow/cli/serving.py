@@ -17,8 +17,8 @@ from rich.console import Console
 from starlette.types import ASGIApp
 
 from glucoflow.api.site import open_site
-from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.doors import whole_site
+from glucoflow.files import kept_secret
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.model.words import by_comma
 from glucoflow.partner_api.limits import Limits
@@ -40,7 +40,8 @@ from glucoflow.service.runtime import Runtime, open_runtime, store_of
 from glucoflow.service.uploads import Uploads
 from glucoflow.service.visitors import is_open_home
 from glucoflow.service.watching import Watch
-from glucoflow.settings import LogSettings, PartnerSettings, Settings, SignOnSettings
+from glucoflow.settings import LogSettings, Settings
+from glucoflow.settings.doors import PartnerSettings, SignOnSettings
 from glucoflow.store import Backfill
 from glucoflow.web.access import WebOptions
 from glucoflow.web.app import create_app

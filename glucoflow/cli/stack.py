@@ -15,10 +15,10 @@ from pathlib import Path
 import requests
 from rich.progress import Progress
 
-from glucoflow.cli.kept_secrets import kept_secret
 from glucoflow.cli.own_node import own_node, start
 from glucoflow.cli.ports import free_port
 from glucoflow.cli.prefect_server import client_environment, server_command, server_environment, wait_ready
+from glucoflow.files import kept_secret
 from glucoflow.model.errors import Unavailable
 from glucoflow.node.local import LocalNode
 from glucoflow.node.supervise import Child, stop_all

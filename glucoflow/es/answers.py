@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from glucoflow.es.scan import Hit
-from glucoflow.model.documents import Source
+from glucoflow.model.documents import Document, Source
+from glucoflow.model.localtime import epoch_ms
 from glucoflow.model.ranges import Band, Limit
 from glucoflow.model.trends import Direction
 
@@ -78,6 +79,13 @@ class ReadingArrays(msgspec.Struct, frozen=True):
     beyond: "NDArray[np.int8]"
 
 
+class Paged(msgspec.Struct, frozen=True):
+    """A document and its place: behind which the next page begins."""
+
+    document: Document
+    place: tuple[int, int]
+
+
 def moment(aggregation: Mapping[str, Any] | None) -> datetime | None:
     """The time that a min or max aggregation found."""
     value = aggregation.get("value") if aggregation else None
@@ -87,6 +95,29 @@ def moment(aggregation: Mapping[str, Any] | None) -> datetime | None:
 def typed(hit: Mapping[str, Any]) -> Source:
     """A hit's document, from a dictionary."""
     return msgspec.convert(hit["_source"], Source)
+
+
+def latest_of(source: Source) -> Latest | None:
+    """A reading's document as the newest one; None where it holds no glucose."""
+    glucose, trend = source.glucose, source.trend
+    if glucose is None:
+        return None
+    return Latest(
+        time=source.timestamp,
+        mg_dl=glucose.mg_dl,
+        mmol_l=glucose.mmol_l,
+        range=glucose.range,
+        utc_offset_min=source.time.utc_offset_min,
+        direction=trend.direction if trend else None,
+        rate=trend.rate if trend else None,
+        limit=glucose.limit,
+    )
+
+
+def before_of(sources: Iterable[Source]) -> Before:
+    """Readings' documents, oldest first; those without glucose are passed over."""
+    rows = [(epoch_ms(one.timestamp), one.glucose.mg_dl, device_of(one)) for one in sources if one.glucose]
+    return Before([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
 
 def device_of(source: Source) -> str:

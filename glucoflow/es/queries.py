@@ -4,7 +4,7 @@ Every method answers "nothing" for a person without an index, and raises our err
 Figures leave out superseded readings: the same moment is also held from a better source.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,19 +20,22 @@ from glucoflow.es.answers import (
     EventRow,
     Intake,
     Latest,
+    Paged,
     ReadingArrays,
     arrays_of,
-    device_of,
+    before_of,
     event_of,
     joined,
+    latest_of,
     moment,
     typed,
 )
 from glucoflow.es.error_translation import error_type, translated
 from glucoflow.es.names import Names
 from glucoflow.es.overview import Overview, overview_aggs, overview_of
-from glucoflow.es.scan import refresh, scan
+from glucoflow.es.scan import BY_TIME, Hit, refresh, scan
 from glucoflow.model.documents import Dataset, Document
+from glucoflow.model.ingestion import Window
 from glucoflow.model.localtime import epoch_ms
 
 Query = Mapping[str, Any]
@@ -47,16 +50,10 @@ PIECE = timedelta(days=30)
 
 PIECES_AT_ONCE = 3
 
+NEWEST_FIRST = ({"@timestamp": "desc"}, {"_seq_no": "desc"})
 _SUPERSEDED = {"term": {"sample.superseded": True}}
 _UNTYPED = ["payload", "summary.missing"]
 _FIRST = {"first": {"min": {"field": "@timestamp"}}}
-
-
-class Paged(msgspec.Struct, frozen=True):
-    """A document and its place: behind which the next page begins."""
-
-    document: Document
-    place: tuple[int, int]
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,23 +75,8 @@ class Queries:
 
     def latest(self, user_id: str) -> Latest | None:
         """The newest reading."""
-        hits = self._hits(user_id, only(["cgm.reading"], superseded=False), size=1, order="desc")
-        if not hits:
-            return None
-        source = typed(hits[0])
-        glucose, trend = source.glucose, source.trend
-        if glucose is None:
-            return None
-        return Latest(
-            time=source.timestamp,
-            mg_dl=glucose.mg_dl,
-            mmol_l=glucose.mmol_l,
-            range=glucose.range,
-            utc_offset_min=source.time.utc_offset_min,
-            direction=trend.direction if trend else None,
-            rate=trend.rate if trend else None,
-            limit=glucose.limit,
-        )
+        hits = self._hits(user_id, only(["cgm.reading"], superseded=False), 1, NEWEST_FIRST)
+        return latest_of(typed(hits[0])) if hits else None
 
     def overview(self, user_id: str, start: datetime, end: datetime) -> Overview:
         """Figures of the readings in [start, end), by aggregations: nothing is downloaded."""
@@ -105,29 +87,21 @@ class Queries:
         """Readings in [before − span, before), of one connection if given, those just written included."""
         self._refresh(user_id)
         query = only(["cgm.reading"], before - span, before, connection_id)
-        hits = self._hits(user_id, query, size=1_000, order="asc")
+        hits = self._hits(user_id, query, 1_000, BY_TIME)
         if not hits:  # a gap: its length is measured from the last reading, however old
-            hits = self._hits(user_id, only(["cgm.reading"], None, before, connection_id), size=1, order="desc")
-        found = [typed(hit) for hit in hits]
-        rows = [(epoch_ms(s.timestamp), s.glucose.mg_dl, device_of(s)) for s in found if s.glucose]
-        return Before([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+            hits = self._hits(user_id, only(["cgm.reading"], None, before, connection_id), 1, NEWEST_FIRST)
+        return before_of(map(typed, hits))
 
     def meals(self, user_id: str, start: datetime, end: datetime) -> Intake:
         """Times of food and boluses in [start, end), those just written included."""
         self._refresh(user_id)
-        times: dict[str, list[int]] = {"food": [], "insulin.bolus": []}
-        for dataset, found in times.items():
-            query = only([dataset], start, end)
-            found += [
-                hit.sort[0] for hit in scan(self._client, self._names.alias(user_id), query, source=False, ids=False)
-            ]
-        return Intake(times["food"], times["insulin.bolus"])
+        found = (self._scan(user_id, only([one], start, end), ids=False) for one in ("food", "insulin.bolus"))
+        return Intake(*([hit.sort[0] for hit in hits] for hits in found))
 
     def counts(self, user_id: str) -> dict[str, int]:
         """Documents by dataset."""
-        answer = self.aggregate(user_id, {"aggs": {"sets": {"terms": {"field": "event.dataset", "size": 100}}}})
-        buckets = answer.get("aggregations", {}).get("sets", {}).get("buckets", [])
-        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+        sets = self._buckets(user_id, {"match_all": {}}, {"terms": {"field": "event.dataset", "size": 100}})
+        return {one["key"]: one["doc_count"] for one in sets}
 
     def newest(self, user_id: str, dataset: Dataset = "cgm.reading", end: datetime | None = None) -> datetime | None:
         """Time of the newest document of a dataset, before `end` if given, that is not superseded."""
@@ -144,8 +118,7 @@ class Queries:
         newest_first: bool = True,
     ) -> list[Document]:
         """Up to `limit` (at most 10,000) documents of [start, end), without `payload` and `summary.missing`."""
-        order = "desc" if newest_first else "asc"
-        hits = self._hits(user_id, only(datasets, start, end), size=min(limit, MOST_ROWS), order=order)
+        hits = self._hits(user_id, only(datasets, start, end), limit, NEWEST_FIRST if newest_first else BY_TIME)
         return [Document(hit["_id"], typed(hit)) for hit in hits]
 
     def page(
@@ -162,18 +135,8 @@ class Queries:
 
         Nothing is missed between two pages; what is rewritten meanwhile may come twice.
         """
-        asked: dict[str, Any] = {"search_after": list(after)} if after else {}
-        answer = self._search(
-            user_id,
-            query=query,
-            size=min(limit, MOST_ROWS),
-            track_total_hits=False,
-            source_excludes=_UNTYPED,
-            sort=[{by: "desc" if newest_first else "asc"}, {"_seq_no": "asc"}],
-            filter_path="hits.hits._id,hits.hits._source,hits.hits.sort,error.type",
-            **asked,
-        )
-        hits: list[Mapping[str, Any]] = answer.get("hits", {}).get("hits", [])
+        order: tuple[Query, Query] = ({by: "desc" if newest_first else "asc"}, {"_seq_no": "asc"})
+        hits = self._hits(user_id, query, limit, order, **({"search_after": list(after)} if after else {}))
         return [Paged(Document(hit["_id"], typed(hit)), (hit["sort"][0], hit["sort"][1])) for hit in hits]
 
     def aggregate(self, user_id: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -188,22 +151,15 @@ class Queries:
         Longer spans come in pieces of an answer each, some of them at a time; without `at_once` one after the other in
         this thread, as a sync's requests must be to be gathered.
         """
-        pieces = _pieces(start, end)
-        if len(pieces) == 1 or not at_once:
+        if start is None or end is None or end - start <= PIECE or not at_once:
             return self._readings(user_id, start, end)
         with ThreadPoolExecutor(PIECES_AT_ONCE) as pool:
-            return joined(list(pool.map(lambda piece: self._readings(user_id, *piece), pieces)))
+            pieces = Window(start, end).split(PIECE)
+            return joined(list(pool.map(lambda one: self._readings(user_id, one.start, one.end), pieces)))
 
     def _readings(self, user_id: str, start: datetime | None, end: datetime | None) -> ReadingArrays:
-        hits = scan(
-            self._client,
-            self._names.alias(user_id),
-            only(["cgm.reading"], start, end),
-            source=False,
-            ids=False,
-            page=MOST_ROWS,
-            sort=READING_ORDER,
-        )
+        query = only(["cgm.reading"], start, end)
+        hits = self._scan(user_id, query, ids=False, page=MOST_ROWS, sort=READING_ORDER)
         pieces = [arrays_of(())]
         while part := list(islice(hits, MOST_ROWS)):
             pieces.append(arrays_of(part))
@@ -211,16 +167,8 @@ class Queries:
 
     def events_between(self, user_id: str, start: datetime, end: datetime) -> list[EventRow]:
         """Meals, boluses and exercise in [start, end), by time."""
-        hits = scan(
-            self._client,
-            self._names.alias(user_id),
-            only(["food", "insulin.bolus", "exercise"], start, end),
-            source=False,
-            ids=False,
-            page=MOST_ROWS,
-            fields=EVENT_FIELDS,
-        )
-        return [event_of(hit) for hit in hits]
+        query = only(["food", "insulin.bolus", "exercise"], start, end)
+        return [event_of(hit) for hit in self._scan(user_id, query, ids=False, page=MOST_ROWS, fields=EVENT_FIELDS)]
 
     def sensor_starts(self, user_id: str, start: datetime, end: datetime, one_piece: Sequence[str]) -> list[datetime]:
         """When new sensors began in [start, end), by time, for devices whose transmitter is the sensor: those whose
@@ -231,12 +179,9 @@ class Queries:
         words = list(one_piece)
         named = [{"terms": {"device.generation": words}}, {"terms": {"device.model": words}}]
         devices = {"bool": {"should": named, "minimum_should_match": 1}}
-        body = {
-            "query": {"bool": {"filter": [only(["cgm.reading"], superseded=False), devices]}},
-            "aggs": {"sensors": {"terms": {"field": "device.transmitter_id", "size": MOST_ROWS}, "aggs": _FIRST}},
-        }
-        buckets = self.aggregate(user_id, body).get("aggregations", {}).get("sensors", {}).get("buckets", [])
-        begun = sorted(found for bucket in buckets if (found := moment(bucket["first"])))
+        query = {"bool": {"filter": [only(["cgm.reading"], superseded=False), devices]}}
+        by_sensor = {"terms": {"field": "device.transmitter_id", "size": MOST_ROWS}, "aggs": _FIRST}
+        begun = sorted(found for one in self._buckets(user_id, query, by_sensor) if (found := moment(one["first"])))
         return [one for one in begun[1:] if start <= one < end]
 
     def dates(self, user_id: str, start: datetime | None = None, end: datetime | None = None) -> list[str]:
@@ -253,18 +198,14 @@ class Queries:
 
     def ids(self, user_id: str, dataset: Dataset, first: str, last: str) -> dict[str, str]:
         """`_id` → local date of a dataset's documents of the dates first to last, included."""
-        query = only([dataset])
-        query["bool"]["filter"].append({"range": {"time.date": {"gte": first, "lte": last}}})
-        hits = scan(self._client, self._names.alias(user_id), query, source=False, fields=["time.date"])
+        hits = self._scan(user_id, _of_dates([dataset], first, last), fields=["time.date"])
         return {hit.id: msgspec.json.decode(hit.fields)["time.date"][0] for hit in hits}
 
     def versions(self, user_id: str, datasets: Sequence[Dataset], first: str, last: str) -> dict[str, Version]:
         """Documents of some datasets and of the dates first to last, included, by `_id`."""
-        query = only(datasets)
-        query["bool"]["filter"].append({"range": {"time.date": {"gte": first, "lte": last}}})
         answer = self._search(
             user_id,
-            query=query,
+            query=_of_dates(datasets, first, last),
             size=MOST_ROWS,
             track_total_hits=False,
             seq_no_primary_term=True,
@@ -273,21 +214,29 @@ class Queries:
         return {hit["_id"]: _version(hit) for hit in answer.get("hits", {}).get("hits", [])}
 
     def _dates(self, user_id: str, query: Query) -> list[str]:
-        found = {"terms": {"field": "time.date", "size": MOST_DATES, "order": {"_key": "asc"}}}
-        answer = self.aggregate(user_id, {"query": query, "aggs": {"dates": found}})
-        return [bucket["key"] for bucket in answer.get("aggregations", {}).get("dates", {}).get("buckets", [])]
+        by_date = {"terms": {"field": "time.date", "size": MOST_DATES, "order": {"_key": "asc"}}}
+        return [one["key"] for one in self._buckets(user_id, query, by_date)]
 
-    def _hits(self, user_id: str, query: Query, size: int, order: str) -> list[Mapping[str, Any]]:
+    def _buckets(self, user_id: str, query: Query, by: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        answer = self.aggregate(user_id, {"query": query, "aggs": {"by": by}})
+        found: list[Mapping[str, Any]] = answer.get("aggregations", {}).get("by", {}).get("buckets", [])
+        return found
+
+    def _scan(self, user_id: str, query: Query, **asked: Any) -> Iterator[Hit]:
+        return scan(self._client, self._names.alias(user_id), query, source=False, **asked)
+
+    def _hits(self, user_id: str, query: Query, size: int, order: Sequence[Query], **asked: Any) -> list[Query]:
         answer = self._search(
             user_id,
             query=query,
-            size=size,
+            size=min(size, MOST_ROWS),
             track_total_hits=False,
             source_excludes=_UNTYPED,
-            sort=[{"@timestamp": order}, {"_seq_no": order}],
-            filter_path="hits.hits._id,hits.hits._source,error.type",
+            sort=order,
+            filter_path="hits.hits._id,hits.hits._source,hits.hits.sort,error.type",
+            **asked,
         )
-        found: list[Mapping[str, Any]] = answer.get("hits", {}).get("hits", [])
+        found: list[Query] = answer.get("hits", {}).get("hits", [])
         return found
 
     def _search(self, user_id: str, **asked: Any) -> Mapping[str, Any]:
@@ -307,14 +256,6 @@ class Queries:
         refresh(self._client, self._names.alias(user_id))
 
 
-def _pieces(start: datetime | None, end: datetime | None) -> list[tuple[datetime | None, datetime | None]]:
-    """[start, end) cut into spans of `PIECE` at most; one that is open stays whole."""
-    if start is None or end is None or end - start <= PIECE:
-        return [(start, end)]
-    bounds = [start + n * PIECE for n in range(-(-(end - start) // PIECE))]
-    return list(zip(bounds, [*bounds[1:], end], strict=True))
-
-
 def _version(hit: Mapping[str, Any]) -> Version:
     source = hit["_source"]
     event = source["event"]
@@ -325,6 +266,12 @@ def _version(hit: Mapping[str, Any]) -> Version:
         seq_no=hit["_seq_no"],
         primary_term=hit["_primary_term"],
     )
+
+
+def _of_dates(datasets: Sequence[str], first: str, last: str) -> dict[str, Any]:
+    query = only(datasets)
+    query["bool"]["filter"].append({"range": {"time.date": {"gte": first, "lte": last}}})
+    return query
 
 
 def only(

@@ -3,7 +3,6 @@
 import fcntl
 import logging
 import os
-import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import msgspec
 import requests
 from pydantic import SecretStr
 
-from glucoflow.files import private_folder
+from glucoflow.files import kept_secret, private_folder
 from glucoflow.model.errors import Misconfigured, Unavailable
 from glucoflow.node.config import USERNAME, NodeFiles, NodeSettings, configure
 from glucoflow.node.distribution import OnBytes, find_distribution
@@ -27,6 +26,7 @@ __all__ = ["LocalNode", "NodeSettings", "RunningNode", "find_running"]
 
 log = logging.getLogger(__name__)
 
+PASSWORD_FILE = "elasticsearch.password"  # noqa: S105 – a name
 READY_SECONDS = 120
 GRACE_SECONDS = 3.0
 """Then SIGKILL, which loses nothing: each request is in the fsynced translog before it is answered."""
@@ -51,7 +51,7 @@ def find_running(data_dir: Path, timeout_seconds: float = 2) -> RunningNode | No
     """
     try:
         url, started_by = _address_file(data_dir).read_text().split()
-        password = SecretStr((data_dir / "elasticsearch.password").read_text().strip())
+        password = SecretStr((data_dir / PASSWORD_FILE).read_text().strip())
         with _lock_file(data_dir).open() as lock:
             if _lock(lock, fcntl.LOCK_SH) or lock.read() != started_by:
                 return None
@@ -127,7 +127,7 @@ class LocalNode:
             )
         distribution = find_distribution(home, cache, on_bytes)
         java = find_java(cache, bundled=distribution / "jdk", user=user)
-        password = _password(self._data_dir)
+        password = SecretStr(kept_secret(self._data_dir, PASSWORD_FILE))
         files = NodeFiles.below(place)
         give(place, [files.data, files.logs], user)
         configure(distribution, files, self._settings, password)
@@ -226,19 +226,6 @@ def _refuse_if_taken(port: int) -> None:
             ) from error
 
 
-def _password(data_dir: Path) -> SecretStr:
-    """Made at the first start, kept for its owner only."""
-    file = data_dir / "elasticsearch.password"
-    if not file.exists():
-        new = file.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_urlsafe(24))
-        new.rename(file)
-    return SecretStr(file.read_text().strip())
-
-
 def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSettings, ports: Path) -> RunningNode:
     """The node, once it answers. It is asked only when it has said that the port is its own: else another program,
     which took the port a moment before, would be sent the password."""
@@ -250,8 +237,8 @@ def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSetti
             return node
         time.sleep(0.15)
     tail = child.tail(400)
-    for sign, problem, remedy in _KNOWN:
-        if sign in tail:
+    for signs, problem, remedy in _KNOWN:
+        if any(sign in tail for sign in signs):
             raise Unavailable(f"Elasticsearch did not start: {problem.format(port=settings.port)}", remedy=remedy)
     ended = f"it did not answer within {READY_SECONDS} s" if child.alive() else f"it ended with code {child.exit_code}"
     raise Unavailable(
@@ -260,17 +247,16 @@ def _wait_ready(url: str, password: SecretStr, child: Child, settings: NodeSetti
     )
 
 
-_KNOWN: tuple[tuple[str, str, str], ...] = (
-    ("Address already in use", "another program uses port {port}.", "Set ES_PORT in .env to a free one."),
-    ("BindHttpException", "another program uses port {port}.", "Set ES_PORT in .env to a free one."),
-    ("BindTransportException", "another program uses its transport port.", "Start again; a free one is chosen."),
-    ("There is insufficient memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
-    ("Cannot allocate memory", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
-    ("Could not reserve enough space", "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
-    ("java.lang.OutOfMemoryError", "its heap is too small.", "Set ES_HEAP=1g (or more) in .env."),
-    ("cannot downgrade a node", "the data were written by a newer Elasticsearch.", "Use that version (ES_HOME)."),
-    ("No space left on device", "the disk is full.", "Free some space and start again; nothing is lost."),
-    ("failed to obtain node locks", "another node already runs on the same data.", "Stop that one first."),
+_PORT_TAKEN = ("Address already in use", "BindHttpException")
+_NO_MEMORY = ("There is insufficient memory", "Cannot allocate memory", "Could not reserve enough space")
+_KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (_PORT_TAKEN, "another program uses port {port}.", "Set ES_PORT in .env to a free one."),
+    (("BindTransportException",), "another program uses its transport port.", "Start again; a free one is chosen."),
+    (_NO_MEMORY, "there is not enough memory.", "Close programs, or set ES_HEAP=512m in .env."),
+    (("java.lang.OutOfMemoryError",), "its heap is too small.", "Set ES_HEAP=1g (or more) in .env."),
+    (("cannot downgrade a node",), "the data were written by a newer Elasticsearch.", "Use that version (ES_HOME)."),
+    (("No space left on device",), "the disk is full.", "Free some space and start again; nothing is lost."),
+    (("failed to obtain node locks",), "another node already runs on the same data.", "Stop that one first."),
 )
 """What the log says, what it means, what to do."""
 

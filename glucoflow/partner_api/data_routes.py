@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from glucoflow.es.queries import Paged, Queries, only
+from glucoflow.es.answers import Paged
+from glucoflow.es.queries import Queries, only
 from glucoflow.model.documents import Dataset
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.partner_api.limits import Limits, Rate

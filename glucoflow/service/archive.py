@@ -8,7 +8,7 @@ import msgspec
 
 from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
-from glucoflow.files import private, writing
+from glucoflow.files import private, written_to
 from glucoflow.service.export import DATASETS, ExportFormat, export_forms
 from glucoflow.service.runtime import Runtime
 
@@ -40,7 +40,7 @@ def write_archive(rt: Runtime, user_id: str, out: Path) -> int:
         done = export_forms(found, places)
         unfinished = out.with_name(f"{out.name}.part")
         try:
-            with writing(out):
+            with written_to(out):
                 with (
                     open(unfinished, "wb", opener=private) as file,
                     zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,

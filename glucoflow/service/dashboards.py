@@ -7,13 +7,13 @@ import msgspec
 from pydantic import SecretStr
 
 from glucoflow.es.names import Names
+from glucoflow.installed import installed
 from glucoflow.kibana.api import KibanaCredentials
 from glucoflow.kibana.export import OPERATOR
 from glucoflow.kibana.person import KibanaPerson
 from glucoflow.kibana.provision import Provisioned, ReaderUser, provision_operator, provision_person
 from glucoflow.languages import ENGLISH_TAG
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable, Unavailable
-from glucoflow.provider import installed
 from glucoflow.service.runtime import Runtime
 from glucoflow.settings import KibanaSettings, Settings
 from glucoflow.store import Person, Store

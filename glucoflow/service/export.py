@@ -17,7 +17,7 @@ import msgspec
 
 from glucoflow.es.queries import only
 from glucoflow.es.scan import Hit, scan
-from glucoflow.files import private, writing
+from glucoflow.files import private, written_to
 from glucoflow.model.documents import Dataset, Document, Source
 from glucoflow.model.errors import Rejected
 from glucoflow.model.units import Unit
@@ -91,7 +91,7 @@ def export_forms(
 ) -> dict[ExportFormat, Exported]:
     """The same in several forms, each to its place, while `documents` are read once."""
     counted = {form: (Counter[str](), Counter[str]()) for form in places}
-    with writing(*places.values()):
+    with written_to(*places.values()):
         with ExitStack() as stack:
             writers = {form: _writer(form, out, units, stack) for form, out in places.items()}
             for number, found in enumerate(documents, start=1):

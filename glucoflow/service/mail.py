@@ -9,7 +9,7 @@ import msgspec
 from pydantic import SecretStr
 
 from glucoflow.model.errors import Misconfigured, Unavailable
-from glucoflow.settings import MailSettings
+from glucoflow.settings.doors import MailSettings
 
 ANSWER_WITHIN = 20.0
 """Seconds. A server that hangs holds up one request, and the link is there to copy."""

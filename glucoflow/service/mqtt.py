@@ -21,7 +21,7 @@ from glucoflow.http import is_loopback
 from glucoflow.model.errors import GlucoflowError, Misconfigured
 from glucoflow.service.answers import LatestAnswer
 from glucoflow.service.home_assistant import OFFLINE, Message, Topics, farewell, introductions, news, welcome
-from glucoflow.settings import MqttSettings
+from glucoflow.settings.doors import MqttSettings
 from glucoflow.store import Person
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from glucoflow.analytics.one_moment import superseded
 from glucoflow.es.moments import Life, Moments, ReadingMoments, Route
+from glucoflow.installed import Installed
 from glucoflow.model.ingestion import Window
 from glucoflow.model.localtime import epoch_ms
-from glucoflow.provider import Installed
 from glucoflow.service.runtime import Runtime
 from glucoflow.store import Connection
 

@@ -9,6 +9,7 @@ import msgspec
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from glucoflow.installed import Installed, installed
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Retryable
 from glucoflow.provider import (
@@ -16,7 +17,6 @@ from glucoflow.provider import (
     Connector,
     CredentialSource,
     Double,
-    Installed,
     Limits,
     OAuth,
     Polling,
@@ -24,7 +24,6 @@ from glucoflow.provider import (
     Site,
     Terms,
     Uploader,
-    installed,
 )
 from glucoflow.service.call_budget import CallBudget, Used
 from glucoflow.simulators.scenario import Client

@@ -12,7 +12,8 @@ import msgspec
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.series import Series, epoch_ms
 from glucoflow.analytics.summary import summarize_day
-from glucoflow.es.queries import Paged, Queries, only
+from glucoflow.es.answers import Paged
+from glucoflow.es.queries import Queries, only
 from glucoflow.model.documents import EVENT_DATASETS, Dataset
 from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
 from glucoflow.model.units import Unit

@@ -20,7 +20,7 @@ from glucoflow.service.answers import LatestAnswer, ReadingAnswer
 from glucoflow.service.home_assistant import OFFLINE, ONLINE, Topics, news
 from glucoflow.service.mqtt import Publishing
 from glucoflow.service.questions import Questions
-from glucoflow.settings import MqttSettings
+from glucoflow.settings.doors import MqttSettings
 from glucoflow.store import Person
 from tests.api.conftest import NAMES
 from tests.api.loops import in_a_loop

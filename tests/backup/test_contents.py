@@ -11,9 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from glucoflow.backup import contents
-from glucoflow.backup.contents import Counted, Ending, Manifest, Writing, understood, writing
+from glucoflow.backup.contents import Counted, Ending, Manifest, Writing, look_into, understood, writing
 from glucoflow.backup.kept_settings import PLACES, as_restored, kept_settings, variables
-from glucoflow.backup.restoring import look_into
 from glucoflow.checksums import Sum
 from glucoflow.es.copies import Line, content
 from glucoflow.model.errors import UnreadableFile

@@ -16,9 +16,9 @@ from pytest_httpserver import HTTPServer
 
 from glucoflow.backup import contents
 from glucoflow.backup.checking import check_backup, remove_all, trial_names
-from glucoflow.backup.contents import Manifest, members, understood
+from glucoflow.backup.contents import Manifest, OnStep, members, understood
 from glucoflow.backup.keeping import name_of
-from glucoflow.backup.making import Made, OnStep, Source, make_backup
+from glucoflow.backup.making import Made, Source, make_backup
 from glucoflow.backup.restoring import Place, Restored, restore
 from glucoflow.backup.snapshotting import prune_snapshots
 from glucoflow.es import snapshots

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from glucoflow.provider import installed
+from glucoflow.installed import installed
 from glucoflow.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ from glucoflow.provider import Double, Limits, Site, Terms
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.settable_clock import SettableClock
 from glucoflow.simulators.tidepool import running_cloud
-from glucoflow.simulators.tidepool.app import Cloud, user_id
+from glucoflow.simulators.tidepool.cloud import Cloud, user_id
 from glucoflow.simulators.wallclock import epoch, moment
 from tests.connectors.conftest import Answer, Provider
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from glucoflow.provider import installed
+from glucoflow.installed import installed
 
 ROOT = Path(__file__).parents[2]
 OFFERED = {"nightscout", "tidepool"}

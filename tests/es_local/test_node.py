@@ -15,8 +15,9 @@ import httpx
 import pytest
 from pytest_httpserver import HTTPServer
 
+from glucoflow.files import kept_secret
 from glucoflow.model.errors import Unavailable
-from glucoflow.node.local import LocalNode, NodeSettings, _password, find_running
+from glucoflow.node.local import PASSWORD_FILE, LocalNode, NodeSettings, find_running
 from glucoflow.settings import cache_folder
 from tests.node import Node
 from tests.ports import free_ports
@@ -138,7 +139,7 @@ def listener() -> Iterator[HTTPServer]:
 def test_an_address_that_a_killed_node_left_behind_gets_no_password(
     folder: Path, listener: HTTPServer, lock: str
 ) -> None:
-    _password(folder)
+    kept_secret(folder, PASSWORD_FILE)
     (folder / "elasticsearch.url").write_text(f"http://127.0.0.1:{listener.port}\n4711\n")
     with ExitStack() as stack:
         if lock != "absent":
@@ -163,10 +164,10 @@ def test_a_program_that_took_the_port_a_moment_before_gets_no_password(
 
 
 def test_the_password_is_for_its_owner_only(elasticsearch_node: Node, folder: Path) -> None:
-    password = _password(folder).get_secret_value()
+    password = kept_secret(folder, PASSWORD_FILE)
     assert oct((folder / "elasticsearch.password").stat().st_mode & 0o777) == "0o600"
     assert len(password) >= 24
-    assert _password(folder).get_secret_value() == password != elasticsearch_node.password.get_secret_value()
+    assert kept_secret(folder, PASSWORD_FILE) == password != elasticsearch_node.password.get_secret_value()
 
 
 def _closed_to_others(folder: Path) -> bool:

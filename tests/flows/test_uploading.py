@@ -12,7 +12,7 @@ from glucoflow.es.scan import scan
 from glucoflow.model.errors import Unavailable
 from glucoflow.service.jobs import Outcome
 from glucoflow.simulators.tidepool import running_cloud
-from glucoflow.simulators.tidepool.app import Cloud
+from glucoflow.simulators.tidepool.cloud import Cloud
 from glucoflow.store import Connection
 from glucoflow.tidepool import document_id_of, tidepool_id
 from tests.flows.conftest import NOW, House, OpenHouse, small_scenario

@@ -18,12 +18,11 @@ from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import (
     DemoSettings,
     ElasticsearchSettings,
-    MailSettings,
-    NoticeSettings,
     Settings,
     StoreSettings,
     WebSettings,
 )
+from glucoflow.settings.doors import MailSettings, NoticeSettings
 from glucoflow.simulators.dexcom import SettableClock
 from tests.node import Node
 from tests.notices.doubles import Browser, Inbox, Service, running_mail, running_service

@@ -26,10 +26,10 @@ from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.queries import Queries
 from glucoflow.es.retention import delete_of_connection
 from glucoflow.es.sink import ElasticsearchSink
+from glucoflow.installed import Installed, installed
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import Reauthorize
 from glucoflow.model.ingestion import Counts, RejectedRecord
-from glucoflow.provider import Installed, installed
 from glucoflow.service.annotations import Annotations
 from glucoflow.service.connect import SiteConnect
 from glucoflow.service.derived_documents import episode_document

@@ -16,7 +16,7 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.notices import Channel
 from glucoflow.model.said import said
 from glucoflow.model.words import by_comma
-from glucoflow.settings import NoticeSettings
+from glucoflow.settings.doors import NoticeSettings
 
 if TYPE_CHECKING:  # half a second, and a hundred modules, for whoever sends
     from apprise import NotifyBase

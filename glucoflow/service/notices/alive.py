@@ -6,7 +6,7 @@ import requests
 from pydantic import SecretStr
 
 from glucoflow.service.notices.sending import NotTaken, all_within
-from glucoflow.settings import NoticeSettings
+from glucoflow.settings.doors import NoticeSettings
 
 log = logging.getLogger(__name__)
 

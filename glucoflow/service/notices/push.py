@@ -19,7 +19,7 @@ from glucoflow.model.said import said
 from glucoflow.model.words import by_comma
 from glucoflow.provider import Limits
 from glucoflow.service.notices.addresses import Place
-from glucoflow.settings import NoticeSettings
+from glucoflow.settings.doors import NoticeSettings
 
 LIMITS = Limits(connect_s=5.0, read_s=10.0, answer_s=10.0, max_bytes=2**16)
 

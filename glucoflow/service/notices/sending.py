@@ -25,7 +25,7 @@ from glucoflow.service.notices.addresses import quiet, service
 from glucoflow.service.notices.push import Gone, new_key, push
 from glucoflow.service.notices.rules import quiet_until
 from glucoflow.service.runtime import Runtime
-from glucoflow.settings import NoticeSettings
+from glucoflow.settings.doors import NoticeSettings
 from glucoflow.store import new_owner
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp
 from glucoflow.simulators.scenario import Scenario
 from glucoflow.simulators.serving import AppOptions, running
 from glucoflow.simulators.settable_clock import Clock, real_clock
-from glucoflow.simulators.tidepool.app import Cloud, create_app
+from glucoflow.simulators.tidepool.app import create_app
+from glucoflow.simulators.tidepool.cloud import Cloud
 
 
 def running_cloud(scenario: Scenario, clock: Clock = real_clock) -> AbstractContextManager[tuple[str, Cloud]]:
