@@ -93,12 +93,7 @@ class Series:
             superseded=int((valid & old).sum()),
         )
         if given is None:
-            given, copies = np.zeros(size, dtype=np.int64), np.zeros(keep.size, dtype=np.bool_)
-            for hides in (False, True):  # what does not count says nothing about what does
-                mine = (out | old)[keep] == hides
-                given[keep[mine]] = infer_intervals(times[keep[mine]])
-                if not hides:
-                    copies[mine] = second_streams(times[keep[mine]], given[keep[mine]])
+            given, copies = _own_spacing(times, keep, out | old)
             keep = keep[~copies]
             counts = msgspec.structs.replace(counts, duplicate=counts.duplicate + int(copies.sum()))
         return Series(times[keep], offsets[keep], values[keep], given[keep], out[keep], old[keep], said[keep], counts)
@@ -214,6 +209,17 @@ def day_number(day: date) -> int:
 def date_of(number: int) -> date:
     """The date of `day_number`."""
     return EPOCH + timedelta(days=int(number))
+
+
+def _own_spacing(times: Ints, keep: Ints, hidden: Bools) -> tuple[Ints, Bools]:
+    """The readings' own intervals, and which of those to keep are a second stream of a sensor."""
+    given, copies = np.zeros(times.size, dtype=np.int64), np.zeros(keep.size, dtype=np.bool_)
+    for hides in (False, True):  # what does not count says nothing about what does
+        mine = hidden[keep] == hides
+        given[keep[mine]] = infer_intervals(times[keep[mine]])
+        if not hides:
+            copies[mine] = second_streams(times[keep[mine]], given[keep[mine]])
+    return given, copies
 
 
 def _beyond(values: Floats, limits: SensorLimits) -> NDArray[np.int8]:

@@ -98,11 +98,7 @@ class Uploads:
         alive = {one.own_id: one.stored.written_ms for one in known if not one.deleted}
         written = {} if changed else alive
         return [
-            Put(
-                document=latest[own_id].document,
-                is_new=own_id not in alive,
-                written_ms=written.get(own_id, now_ms),
-            )
+            Put(document=latest[own_id].document, is_new=own_id not in alive, written_ms=written.get(own_id, now_ms))
             for own_id in ids[: len(wholes)]
         ]
 

@@ -74,12 +74,7 @@ def take(
     if not indices:  # asked for none, Elasticsearch takes all that there are
         return None
     before = _operations(client, names)
-    people: dict[str, dict[str, int]] = {index: {} for index in indices}
-    with translated("count documents"):
-        for user_id, one in behind.items():
-            refresh(client, names.alias(user_id))
-            found = client.count(index=names.alias(user_id), ignore_unavailable=True)
-            people[one.name][user_id] = int(found["count"])
+    people = _counted(client, names, behind)
     with explained(repository, name, "take a snapshot"):
         client.snapshot.create(
             repository=repository,
@@ -89,12 +84,7 @@ def take(
             include_global_state=False,
             metadata={"taken_by": "glucoflow"},
         )
-    try:
-        taken = _ended(client, repository, name, on_look)
-    except BaseException:
-        with suppress(GlucoflowError):
-            forget(client, repository, [name])
-        raise
+    taken = _whole(client, repository, name, on_look)
     after = _operations(client, names)
     return Snapshot(
         repository=repository,
@@ -113,6 +103,17 @@ def take(
             if index in taken["indices"]
         ),
     )
+
+
+def _counted(client: Elasticsearch, names: Names, behind: Mapping[str, Index]) -> dict[str, dict[str, int]]:
+    """How many documents each person has, by the index that they are in."""
+    people: dict[str, dict[str, int]] = {one.name: {} for one in behind.values()}
+    with translated("count documents"):
+        for user_id, one in behind.items():
+            refresh(client, names.alias(user_id))
+            found = client.count(index=names.alias(user_id), ignore_unavailable=True)
+            people[one.name][user_id] = int(found["count"])
+    return people
 
 
 def look_at(client: Elasticsearch, snapshot: Snapshot, repository: str) -> None:
@@ -254,6 +255,16 @@ def _ended(client: Elasticsearch, repository: str, name: str, on_look: Callable[
             "were.",
         )
     return found
+
+
+def _whole(client: Elasticsearch, repository: str, name: str, on_look: Callable[[], None]) -> Mapping[str, Any]:
+    """The same, and one that does not become whole is gone."""
+    try:
+        return _ended(client, repository, name, on_look)
+    except BaseException:
+        with suppress(GlucoflowError):
+            forget(client, repository, [name])
+        raise
 
 
 def _operations(client: Elasticsearch, names: Names) -> dict[str, int]:

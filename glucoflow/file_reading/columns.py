@@ -12,7 +12,7 @@ from glucoflow.analytics.series import moment_of
 from glucoflow.file_reading.contents import Person, RowCounts, sensor_of
 from glucoflow.file_reading.dates import DAY_MONTH, DAY_MS, LOCAL, Moment, unpacked
 from glucoflow.file_reading.findings import SAMPLES, TEXT, Findings, PersonFound, UnreadRow
-from glucoflow.file_reading.merging import merge
+from glucoflow.file_reading.merging import Merged, merge
 from glucoflow.file_reading.placing import place
 from glucoflow.file_reading.units import Decided, in_mg_dl
 from glucoflow.model import records as r
@@ -131,16 +131,20 @@ def person_of(
         devices=findings.devices,
         ticks=columns.ticks[rows],
         second_sensor=merged.second_sensor[order],
-        counts=RowCounts(
-            rows=found.rows,
-            read=int(order.size),
-            merged=dict(found.merged + merged.why),
-            unread=dict(found.unread),
-            second_sensor=int(merged.second_sensor[order].sum()),
-            other=dict(sorted(found.aside.items())),
-        ),
+        counts=_counts(found, merged, order),
         records={number[row]: record for row, record in found.records.items() if row in number},
         events=[_event(event, units, zone, day_first) for event in found.events],
+    )
+
+
+def _counts(found: PersonFound, merged: Merged, order: Ints) -> RowCounts:
+    return RowCounts(
+        rows=found.rows,
+        read=int(order.size),
+        merged=dict(found.merged + merged.why),
+        unread=dict(found.unread),
+        second_sensor=int(merged.second_sensor[order].sum()),
+        other=dict(sorted(found.aside.items())),
     )
 
 

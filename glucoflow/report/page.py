@@ -159,12 +159,6 @@ def _main_cells(figures: Figures, about: About, unit: Unit) -> tuple[Cell, ...]:
     if beyond:
         at_limits = count(beyond, "reading")
         mean_note = said("%(unit)s; holds %(readings)s at the sensor's limits", unit=unit, readings=at_limits)
-    shares = time_in_ranges(figures.used)
-    parts = gri_parts(shares) if shares is not None and metrics.gri is not None else None
-    gri_note = ""
-    if parts is not None:
-        lows, highs = number(parts.hypo), number(parts.hyper)
-        gri_note = said("zone %(zone)s; lows %(lows)s, highs %(highs)s", zone=metrics.gri_zone, lows=lows, highs=highs)
     spread = None
     if metrics.p75_mg_dl is not None and metrics.p25_mg_dl is not None:
         spread = metrics.p75_mg_dl - metrics.p25_mg_dl
@@ -179,7 +173,7 @@ def _main_cells(figures: Figures, about: About, unit: Unit) -> tuple[Cell, ...]:
         ),
         Cell(said("SD"), glucose(metrics.sd_mg_dl, unit), unit, why.get("sd_mg_dl", "")),
         Cell(said("IQR"), glucose(spread, unit), said("%(unit)s, middle half", unit=unit)),
-        Cell("GRI", number(metrics.gri), gri_note, why.get("gri", "")),
+        Cell("GRI", number(metrics.gri), _gri_note(figures), why.get("gri", "")),
         Cell(said("Tight range"), share(metrics.titr_percent), _tight(unit), why.get("titr_percent", "")),
         Cell(said("Sensor active"), active_words(metrics.active_percent), count(metrics.n, "reading")),
         Cell(
@@ -195,6 +189,15 @@ def _main_cells(figures: Figures, about: About, unit: Unit) -> tuple[Cell, ...]:
         carbs = digits(f"{about.carbs_a_day:.0f} g")
         cells.append(Cell(said("Carbohydrate a day"), carbs, said("as noted, by day")))
     return tuple(cells)
+
+
+def _gri_note(figures: Figures) -> str:
+    shares, metrics = time_in_ranges(figures.used), figures.metrics
+    if shares is None or metrics.gri is None:
+        return ""
+    parts = gri_parts(shares)
+    lows, highs = number(parts.hypo), number(parts.hyper)
+    return said("zone %(zone)s; lows %(lows)s, highs %(highs)s", zone=metrics.gri_zone, lows=lows, highs=highs)
 
 
 def _gmi_note(metrics: Metrics) -> str:

@@ -44,10 +44,7 @@ def clinic_page(
     person, today = subject.person, now.astimezone(ZoneInfo(subject.person.zone)).date()
     end = last or newest_full_day(queries.latest(user_id), now) or today
     start = first or end - timedelta(days=DAYS - 1)
-    if start > end:
-        raise Rejected("dates", f"{start} is after {end}; the first day comes first")
-    if (end - start).days >= LONGEST_DAYS:
-        raise Rejected("dates", f"{start} to {end} is more than a year; choose a shorter span")
+    _refuse_no_span(start, end)
     # One day more, so that the offset at which the first one begins is known.
     series = series_of(queries, subject, start - timedelta(days=1), end + timedelta(days=1))
     insulin, carbs = _a_day(queries, user_id, start, end)
@@ -64,6 +61,13 @@ def clinic_page(
     return page_of(
         about, figures, unit or person.unit, large, language or language_of_tag(person.language or ENGLISH_TAG)
     )
+
+
+def _refuse_no_span(start: date, end: date) -> None:
+    if start > end:
+        raise Rejected("dates", f"{start} is after {end}; the first day comes first")
+    if (end - start).days >= LONGEST_DAYS:
+        raise Rejected("dates", f"{start} to {end} is more than a year; choose a shorter span")
 
 
 def _devices(queries: Queries, user_id: str, first: date, last: date) -> tuple[str, ...]:

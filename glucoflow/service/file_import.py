@@ -90,11 +90,7 @@ def import_file(
     contents, zone_note = contents_for(path, choices, owning, name)
     person = person_meant(contents, who, name)
     if is_somebody_else(contents, person, owning) and not anyway:
-        raise LeftOpen(
-            f"{name} is of somebody called {person.name}, and this is {owning.display_name}.",
-            remedy="If it is theirs all the same, give --anyway.",
-            about="whose",
-        )
+        raise _whose(name, person, owning)
     if not (person.counts.read or person.events):
         raise holds_no_trace(contents, name)
     total, rejected = _write(rt, owning, _documents(contents, person, owning), progress)
@@ -111,6 +107,14 @@ def import_file(
         notes=tuple(contents.notes),
         unread=tuple(contents.unread[:20]),
         rejected_file=_kept([*rejected, *unread], path.with_name(path.name + ".rejected.ndjson")),
+    )
+
+
+def _whose(name: str, person: Person, owning: Owning) -> LeftOpen:
+    return LeftOpen(
+        f"{name} is of somebody called {person.name}, and this is {owning.display_name}.",
+        remedy="If it is theirs all the same, give --anyway.",
+        about="whose",
     )
 
 

@@ -79,6 +79,15 @@ OPEN_PATHS = (
 """What is seen before somebody logs in: the routes of `rights.OPEN`."""
 
 
+ROUTES = (
+    *(login_routes, sign_on_routes, passkey_routes, watch_routes, language_routes),
+    *(account_routes, accounts_routes, key_routes, invite_routes, oauth_routes, connect_routes),
+    *(insight_routes, protocol_routes, report_routes, settings_routes),
+    *(app_routes, upload_routes, share_routes, notice_routes, person_routes),
+)
+"""The pages of a person come last: theirs is any name that no other route has."""
+
+
 def create_app(
     store: Store,
     queries: Queries,
@@ -135,28 +144,7 @@ def create_app(
     app.add_exception_handler(GlucoflowError, _our_error)
     mimetypes.add_type(MANIFEST, ".webmanifest")  # not in every system's list
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
-    # The pages of a person come last: theirs is any name that no other route has.
-    own = (
-        insight_routes,
-        protocol_routes,
-        report_routes,
-        settings_routes,
-        app_routes,
-        upload_routes,
-        share_routes,
-        notice_routes,
-    )
-    log_ins = (login_routes, sign_on_routes, passkey_routes)
-    people = (
-        *log_ins,
-        watch_routes,
-        language_routes,
-        account_routes,
-        accounts_routes,
-        key_routes,
-        invite_routes,
-    )
-    for routes in (*people, oauth_routes, connect_routes, *own, person_routes):
+    for routes in ROUTES:
         app.include_router(routes.router)
     return app
 

@@ -100,9 +100,7 @@ def _data_routes(
         calls[hour] += 1
         if calls[hour] > calls_per_hour:
             raise _fault(429, "Rate limit quota violation", "policies.ratelimit.QuotaViolation")
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise _fault(401, "Failed to resolve API Key variable", "steps.oauth.v2.FailedToResolveAPIKey")
+        token = _bearer(request)
         try:
             family = grants.opened(token, now)
             if getattr(request.state, "revoke", False):
@@ -130,6 +128,13 @@ def _data_routes(
         envelope = orjson.dumps(_envelope(RECORD_TYPE[kind], family, scenario.seed))
         records = archive.page(family.person, known, start, end, clock(), family.client)
         return _json(envelope[:-1] + b',"records":' + records + b"}")
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _fault(401, "Failed to resolve API Key variable", "steps.oauth.v2.FailedToResolveAPIKey")
+    return token
 
 
 def _window(request: Request) -> tuple[datetime, datetime]:
