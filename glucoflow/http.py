@@ -22,7 +22,7 @@ from requests.auth import AuthBase
 
 from glucoflow.bounded_http import TooMuch, bounded_session
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable
+from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unreadable
 from glucoflow.provider import CredentialSource, Terms
 from glucoflow.retry import may_pass, retrying
 
@@ -229,6 +229,15 @@ def understood(title: str, body: bytes, form: type[T], what: str) -> T:
     if found is None:
         raise not_understood(title, body, what)
     return found
+
+
+def changed_interface(title: str, answer: Answer, *, narrower: bool = False) -> Unreadable:
+    """A request that a provider, whose interface is not official, calls wrong."""
+    return Unreadable(
+        f"{title} refuses the request ({answer.status}).",
+        remedy="Its interface may have changed: look for a newer glucoflow, or report it.",
+        narrower=narrower,
+    )
 
 
 def not_understood(title: str, body: bytes, what: str) -> Retryable:

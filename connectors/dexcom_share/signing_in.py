@@ -12,9 +12,18 @@ from pydantic import SecretStr
 
 from connectors.dexcom_share import DexcomShareSettings
 from glucoflow.bounded_http import bounded_session
-from glucoflow.http import Answer, Signature, ask, decoded, not_understood, refuse_plain_http, transient
+from glucoflow.http import (
+    Answer,
+    Signature,
+    ask,
+    changed_interface,
+    decoded,
+    not_understood,
+    refuse_plain_http,
+    transient,
+)
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Retryable, Unreadable
+from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Retryable
 from glucoflow.provider import Limits, Site
 
 TITLE = "Dexcom Share"
@@ -84,10 +93,7 @@ def log_in(settings: DexcomShareSettings, site: Site, values: Mapping[str, Secre
 
 def refusal(answer: Answer) -> GlucoflowError:
     """What a 4xx to a read means."""
-    return Unreadable(
-        f"{TITLE} refuses the request ({answer.status}).",
-        remedy="Its interface may have changed: look for a newer glucoflow, or report it.",
-    )
+    return changed_interface(TITLE, answer)
 
 
 def code_of(answer: Answer) -> str:

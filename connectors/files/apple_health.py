@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from xml.parsers import expat
 
+from connectors.files.json_records import BROKEN
 from connectors.files.table import number
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.dates import Moment
@@ -20,7 +21,7 @@ from glucoflow.file_reading.units import unit_in
 from glucoflow.model import records as r
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.model.ranges import WIDEST_LIMITS
-from glucoflow.model.units import MG_DL, Unit
+from glucoflow.model.units import MG_DL
 
 GLUCOSE = "HKQuantityTypeIdentifierBloodGlucose"
 CHUNK = 1 << 20
@@ -74,7 +75,7 @@ def _read(source: Source, found: Findings, _choices: Choices) -> None:
                 parser.Parse(chunk, False)
             parser.Parse(b"", True)
     except expat.ExpatError as error:
-        found.broken_off = "The file breaks off or is damaged: what stands behind that place is not here."
+        found.broken_off = BROKEN
         found.unread_other(error.lineno, "the file breaks off here", "")
     for kind, count in collected.others.items():
         found.person.aside[kind] += count
@@ -104,7 +105,7 @@ def _hand_over(records: list[_Record], found: Findings) -> None:
     device = found.device(r.Device(id=records[0].source, name=records[0].source))
     for record in records:
         unit = unit_in(_MOLAR.sub("", record.unit))
-        found.section = _section(found, unit)
+        found.section = found.section_of(unit)
         if sensor and not record.entered:
             found.reading(record.line, record.time, record.value, device)
         elif value := number(record.value):
@@ -120,11 +121,6 @@ def _is_sensor(moments: list[Moment]) -> bool:
     times = sorted(moment[0] for moment in moments)
     gaps = sorted(b - a for a, b in pairwise(times))
     return len(gaps) >= FEWEST - 1 and gaps[len(gaps) // 2] <= SENSOR_GAP_MS
-
-
-def _section(found: Findings, unit: Unit | None) -> int:
-    known = [k for k, one in enumerate(found.sections) if one.unit == unit]
-    return known[0] if known else found.begin_section(unit, 1)
 
 
 FORMAT = FileFormat(

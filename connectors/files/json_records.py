@@ -7,10 +7,8 @@ from typing import Any
 import msgspec
 
 from glucoflow.file_reading.findings import Findings
-from glucoflow.file_reading.source import Source, encoding_of
-from glucoflow.model.errors import UnreadableFile
+from glucoflow.file_reading.source import Source, encoding_of, whole
 
-LARGEST = 512 * 2**20
 BROKEN = "The file breaks off or is damaged: what stands behind that place is not here."
 _PLAIN_TYPES = ("$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$oid", "$date")
 
@@ -21,12 +19,7 @@ def records_of(source: Source, found: Findings) -> Iterator[tuple[int, dict[str,
     Raises UnreadableFile for a file too large to be read whole.
     """
     with source.open() as stream:
-        body = stream.read(LARGEST + 1)
-    if len(body) > LARGEST:
-        raise UnreadableFile(
-            f"{source.name} is larger than {LARGEST >> 20} MiB.",
-            remedy="Export a shorter span, for example a year at a time.",
-        )
+        body = whole(stream, source.name)
     for number, record in enumerate(_records(body, found), 1):
         yield number, simple(record)
 

@@ -112,19 +112,12 @@ def _record(number: int, fields: dict[str, Any], export: bool, found: Findings) 
         return
     moment = (epoch_ms(record.time), INSTANT if record.offset_min is None else record.offset_min)
     if isinstance(record, r.Reading):
-        found.section = _section(found, record)
+        found.section = found.section_of(parse_unit(record.unit))
         found.person.rows += 1
         device = found.device(record.device or r.Device())
         found.take(number, moment, record.value, device, record=record)
     else:
         found.happened(moment, record, f"records of the type {kind}")
-
-
-def _section(found: Findings, record: r.Reading) -> int:
-    """Of the unit that the record says."""
-    unit = parse_unit(record.unit)
-    known = [k for k, one in enumerate(found.sections) if one.unit == unit]
-    return known[0] if known else found.begin_section(unit, 1)
 
 
 FORMAT = FileFormat(

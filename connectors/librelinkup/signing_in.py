@@ -18,6 +18,7 @@ from glucoflow.http import (
     Signature,
     SignedHeaders,
     ask,
+    changed_interface,
     decoded,
     not_understood,
     refuse_plain_http,
@@ -25,7 +26,7 @@ from glucoflow.http import (
     understood,
 )
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable, Unreadable
+from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable
 from glucoflow.provider import Limits, Site
 
 TITLE = "LibreLinkUp"
@@ -142,10 +143,7 @@ def refusal(answer: Answer) -> GlucoflowError:
             remedy="It is asked again later by itself. Nothing else should poll the same account.",
             retry_after=3600.0,
         )
-    return Unreadable(
-        f"{TITLE} refuses the request ({answer.status}).",
-        remedy="Its interface may have changed: look for a newer glucoflow, or report it.",
-    )
+    return changed_interface(TITLE, answer)
 
 
 def _sign_in(

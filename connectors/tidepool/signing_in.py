@@ -11,9 +11,18 @@ from pydantic import SecretStr
 from connectors.people import names, one_named
 from connectors.tidepool import TidepoolSettings
 from glucoflow.bounded_http import bounded_session
-from glucoflow.http import Answer, Signature, SignedHeaders, ask, refuse_plain_http, transient, understood
+from glucoflow.http import (
+    Answer,
+    Signature,
+    SignedHeaders,
+    ask,
+    changed_interface,
+    refuse_plain_http,
+    transient,
+    understood,
+)
 from glucoflow.model.credentials import Credentials
-from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable, Unreadable
+from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable
 from glucoflow.provider import Limits, Site
 
 TITLE = "Tidepool"
@@ -93,11 +102,7 @@ def log_in(settings: TidepoolSettings, site: Site, values: Mapping[str, SecretSt
 
 def refusal(answer: Answer) -> GlucoflowError:
     """What a 4xx to a request for data means."""
-    return Unreadable(
-        f"{TITLE} refuses the request ({answer.status}).",
-        remedy="Its interface may have changed: look for a newer glucoflow, or report it.",
-        narrower=answer.status == HTTPStatus.BAD_REQUEST,
-    )
+    return changed_interface(TITLE, answer, narrower=answer.status == HTTPStatus.BAD_REQUEST)
 
 
 def _sharer(session: requests.Session, base: str, user: str, token: str, wanted: str) -> str:

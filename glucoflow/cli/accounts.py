@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
-from glucoflow.cli.console import Json, print_json, say, settings_for
+from glucoflow.cli.console import Json, last_time, print_json, say, settings_for, show_table
 from glucoflow.model.errors import Rejected
 
 if TYPE_CHECKING:
@@ -53,14 +51,12 @@ def list_accounts(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table(title="Accounts", title_justify="left")
-    for heading in ("name", "sees", "second factor", "last log-in (UTC)"):
-        table.add_column(heading)
+    rows = []
     for one in found:
         sees = ", ".join(f"{grant.user_id} ({grant.level})" for grant in one.grants.values())
-        last = f"{one.last_login_at:%Y-%m-%d %H:%M}" if one.last_login_at else "never"
-        table.add_row(one.name, "everybody" if one.operator else sees, "yes" if one.has_totp else "no", last)
-    Console().print(table)
+        factor, last = "yes" if one.has_totp else "no", last_time(one.last_login_at)
+        rows.append((one.name, "everybody" if one.operator else sees, factor, last))
+    show_table("Accounts", ("name", "sees", "second factor", "last log-in (UTC)"), rows)
 
 
 @app.command()

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from glucoflow.cli.console import Json, User, listed, print_json, say, settings_for
+from glucoflow.cli.console import Json, User, listed, print_json, say, settings_for, show_table
 from glucoflow.model.errors import Rejected
 from glucoflow.model.units import glucose
 from glucoflow.model.words import count
@@ -57,14 +55,15 @@ def exclude(
             say(f"{count(made.n, 'reading')} excluded from all figures. `--undo {made.id}` brings them back.")
         elif start is not None or end is not None:
             raise Rejected("--from and --to", "are needed together")
-        table = Table(title="Excluded", title_justify="left")
-        for heading in ("number", "from", "to", "reason", "readings", "undone"):
-            table.add_column(heading)
+        rows = []
         for one in opened.annotations.exclusions(user):
             undone = "" if one.undone_at is None else _local(one.undone_at, person)
-            row = (str(one.id), _local(one.start, person), _local(one.end, person), one.reason, f"{one.n:,}", undone)
-            table.add_row(*row)
-        Console().print(table if table.row_count else "Nothing is excluded.")
+            span = _local(one.start, person), _local(one.end, person)
+            rows.append((str(one.id), *span, one.reason, f"{one.n:,}", undone))
+        if rows:
+            show_table("Excluded", ("number", "from", "to", "reason", "readings", "undone"), rows)
+        else:
+            say("Nothing is excluded.")
 
 
 def protocol(

@@ -4,10 +4,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from glucoflow.cli.console import Json, User, print_json, say, settings_for
+from glucoflow.cli.console import Json, User, last_time, print_json, say, settings_for, show_table
 
 app = typer.Typer(help="Apps that upload or read a person's data by Nightscout's ways.", no_args_is_help=True)
 
@@ -48,14 +46,11 @@ def list_apps(
     if as_json:
         print_json(found)
         return
-    table = Table(title="Apps", title_justify="left")
-    for heading in ("id", "person", "name", "may", "last used (UTC)", "state"):
-        table.add_column(heading)
+    rows = []
     for one in found:
-        used = f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at else "never"
         state = f"revoked {one.revoked_at:%Y-%m-%d}" if one.revoked_at else "in use"
-        table.add_row(one.id, one.user_id, one.name, one.rights, used, state)
-    Console().print(table)
+        rows.append((one.id, one.user_id, one.name, one.rights, last_time(one.last_used_at), state))
+    show_table("Apps", ("id", "person", "name", "may", "last used (UTC)", "state"), rows)
 
 
 @app.command()

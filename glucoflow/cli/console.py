@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -51,6 +52,22 @@ def print_json(value: object) -> None:
     """One line of JSON on standard output."""
     sys.stdout.write(json.dumps(msgspec.to_builtins(value, enc_hook=plain)) + "\n")
     sys.stdout.flush()
+
+
+def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """What there is, a row each, for the person who watches."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*headings, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def last_time(moment: datetime | None) -> str:
+    """When something was done last (UTC)."""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "never"
 
 
 def bars() -> "Progress":

@@ -3,10 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from glucoflow.cli.console import Json, listed, print_json, say, settings_for
+from glucoflow.cli.console import Json, last_time, listed, print_json, say, settings_for, show_table
 
 app = typer.Typer(
     help="Notices by mail, messengers and push: who is told what. No medical alarms.", no_args_is_help=True
@@ -26,14 +24,11 @@ def list_receivers(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table(title="Receivers", title_justify="left")
-    for heading in ("id", "person", "name", "address", "told of", "last sent (UTC)", "trouble"):
-        table.add_column(heading)
+    rows = []
     for one in found:
-        sent = f"{one.last_sent_at:%Y-%m-%d %H:%M}" if one.last_sent_at else "never"
-        whose = one.user_id or "(operator)"
-        table.add_row(one.id, whose, one.name, one.shown, ", ".join(one.causes), sent, one.last_error or "")
-    Console().print(table)
+        causes, sent = ", ".join(one.causes), last_time(one.last_sent_at)
+        rows.append((one.id, one.user_id or "(operator)", one.name, one.shown, causes, sent, one.last_error or ""))
+    show_table("Receivers", ("id", "person", "name", "address", "told of", "last sent (UTC)", "trouble"), rows)
 
 
 @app.command()

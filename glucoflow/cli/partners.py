@@ -4,10 +4,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from glucoflow.cli.console import Json, print_json, say, settings_for
+from glucoflow.cli.console import Json, print_json, say, settings_for, show_table
 
 app = typer.Typer(
     help="Programs of others that fetch people's data with their consent (OAuth 2).", no_args_is_help=True
@@ -47,13 +45,11 @@ def list_partners(as_json: Json = False) -> None:
     if as_json:
         print_json(shown)
         return
-    table = Table(title="Partners", title_justify="left")
-    for heading in ("client id", "name", "redirect", "state"):
-        table.add_column(heading)
+    rows = []
     for one in found:
         state = f"removed {one.revoked_at:%Y-%m-%d}" if one.revoked_at else "in use"
-        table.add_row(one.id, one.name, "\n".join(one.redirect_uris), state)
-    Console().print(table)
+        rows.append((one.id, one.name, "\n".join(one.redirect_uris), state))
+    show_table("Partners", ("client id", "name", "redirect", "state"), rows)
 
 
 @app.command()

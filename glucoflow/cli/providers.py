@@ -1,17 +1,15 @@
 """`providers` and `connect`: which sources there are, and signing a person in at one without the pages."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import typer
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
 
-from glucoflow.cli.console import print_json, say
+from glucoflow.cli.console import print_json, say, show_table
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Kind
 from glucoflow.model.words import length
@@ -42,7 +40,7 @@ def show_providers(settings: Settings, as_json: bool) -> int:
     if as_json:
         print_json(found)
     else:
-        Console().print(_table(found))
+        show_table("Providers", ("name", "title", "kinds", "sign-in", "delay", "set up"), map(_row, found))
     for name, reason in providers.installed.broken.items():
         say(f"{name} cannot be loaded: {reason}", error=True)
     return 1 if providers.installed.broken else 0
@@ -76,15 +74,10 @@ def _status(providers: Providers, provider: Provider[Any]) -> ProviderStatus:
     )
 
 
-def _table(found: list[ProviderStatus]) -> Table:
-    table = Table(title="Providers", title_justify="left")
-    for heading in ("name", "title", "kinds", "sign-in", "delay", "set up"):
-        table.add_column(heading)
-    for one in found:
-        delay = datetime.fromtimestamp(one.delay_seconds, UTC) - datetime.fromtimestamp(0, UTC)
-        said = "yes" if one.usable else f"no: {one.missing}"
-        table.add_row(one.name, one.title, ", ".join(one.kinds), one.sign_in, length(delay), said)
-    return table
+def _row(one: ProviderStatus) -> tuple[str, ...]:
+    delay = length(timedelta(seconds=one.delay_seconds))
+    said = "yes" if one.usable else f"no: {one.missing}"
+    return one.name, one.title, ", ".join(one.kinds), one.sign_in, delay, said
 
 
 def _by_consent(

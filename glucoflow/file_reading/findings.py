@@ -145,6 +145,11 @@ class Findings:
         self.section = len(self.sections) - 1
         return self.section
 
+    def section_of(self, unit: Unit | None) -> int:
+        """The number of the first heading with this unit, which is made where there is none."""
+        known = next((k for k, one in enumerate(self.sections) if one.unit == unit), None)
+        return self.begin_section(unit, 1) if known is None else known
+
     def device(self, device: r.Device) -> int:
         """The number of a device; the same one always has the same."""
         found = self._known.get(device)

@@ -22,6 +22,8 @@ LARGEST_UNPACKED = 8 * 2**30
 """Bytes of all members of a ZIP together: more is no export, it is a bomb."""
 LARGEST_WORKBOOK = 2**29
 """The same of a workbook, whose texts are all held at once."""
+LARGEST_WHOLE = 512 * 2**20
+"""Bytes of a file that is no record a line, and has to be read whole."""
 MOST_LINES_IN_A_ROW = 8
 """A note may have a few lines. More means a quotation mark that is never closed: the lines are rows of their own."""
 
@@ -31,6 +33,17 @@ Rows = Iterator[tuple[int, list[str]]]
 _DATE = re.compile(r"\d[-/.]\d{1,2}[-/.]\d")
 _MISSING_FIELDS = 2
 """Rows of some exports are a field shorter than others; a last one that lacks more was cut off."""
+
+
+def whole(stream: BinaryIO, name: str) -> bytes:
+    """All of it. Raises UnreadableFile for one larger than `LARGEST_WHOLE`."""
+    body = stream.read(LARGEST_WHOLE + 1)
+    if len(body) > LARGEST_WHOLE:
+        raise UnreadableFile(
+            f"{name} is larger than {LARGEST_WHOLE >> 20} MiB.",
+            remedy="Export a shorter span, for example a year at a time.",
+        )
+    return body
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ is seen; what follows is counted here, and written once a minute at most and bef
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,6 +19,15 @@ from glucoflow.store.login_waits import place
 
 log = logging.getLogger(__name__)
 WRITTEN_EVERY = timedelta(minutes=1)
+
+
+@contextmanager
+def stopping_nobody() -> Iterator[None]:
+    """A trail that cannot be written is logged, and stops nobody."""
+    try:
+        yield
+    except GlucoflowError as error:
+        log.warning("the audit trail could not be written: %s", type(error).__name__)
 
 
 class _Counted(msgspec.Struct):
@@ -69,12 +79,9 @@ class ProgramTrail:
             self._write(held)
 
     def _write(self, counted: _Counted) -> None:
-        """A trail that cannot be written is logged, and stops nobody."""
         with self._lock:
             times, counted.times, counted.written_at = counted.times, 0, counted.at
         if not times:
             return
-        try:
+        with stopping_nobody():
             self._store.audit.add(counted.deed, counted.at, times)
-        except GlucoflowError as error:
-            log.warning("the audit trail could not be written: %s", type(error).__name__)

@@ -12,7 +12,7 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.units import Unit
 from glucoflow.store.access_tables import InviteRow
 from glucoflow.store.database import Database
-from glucoflow.store.login_accounts import LEVELS, Level, checked_name
+from glucoflow.store.login_accounts import LEVELS, Level, checked_name, refuse_past
 from glucoflow.store.tables import ConnectionRow
 from glucoflow.store.tokens import hash_of, new_token
 
@@ -73,6 +73,8 @@ class Invites:
         """A new invitation. Raises Rejected for a name, address or level that cannot be."""
         if asked.level not in LEVELS:
             raise Rejected("level", f"is one of {', '.join(LEVELS)}")
+        if asked.until is not None:
+            refuse_past(asked.until, now)
         token = new_token()
         row = InviteRow(
             id=uuid.uuid4().hex, hash=hash_of(token), name=checked_name(asked.name), email=_checked_email(asked.email),

@@ -7,12 +7,10 @@ import msgspec
 from pydantic import SecretStr
 from sqlalchemy import or_, select, update
 
-from glucoflow.model.errors import Rejected
-from glucoflow.model.said import said
 from glucoflow.store.access_tables import KibanaGuestRow
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
-from glucoflow.store.login_accounts import checked_name
+from glucoflow.store.login_accounts import checked_name, refuse_past
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import PersonRow
 
@@ -50,8 +48,7 @@ class KibanaGuests:
 
     def ask(self, user_id: str, name: str, until: datetime, created_by: str, now: datetime) -> NewKibanaGuest:
         """A login to be made. Raises Rejected for an unknown person, a bad name, or an end that has passed."""
-        if until <= now:
-            raise Rejected("until", said("lies in the past; choose a day to come"))
+        refuse_past(until, now)
         password = secrets.token_urlsafe(15)
         row = KibanaGuestRow(
             id=f"guest-{secrets.token_hex(5)}", user_id=user_id, name=checked_name(name), until=until,

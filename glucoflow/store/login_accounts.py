@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.said import said
 from glucoflow.store.access_tables import GrantRow, LoginAccountRow, LoginSessionRow
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
@@ -204,6 +205,12 @@ class LoginAccounts:
 def name_key(name: str) -> str:
     """A name as it is compared: compatible forms and cases of letters are one."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
+def refuse_past(until: datetime, now: datetime) -> None:
+    """Raises Rejected for an end that has come already."""
+    if until <= now:
+        raise Rejected("until", said("lies in the past; choose a day to come"))
 
 
 def checked_name(name: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from glucoflow.model.errors import Rejected
 from glucoflow.store.access_tables import AuditRow, ShareRow
 from glucoflow.store.database import Database
-from glucoflow.store.login_accounts import checked_name
+from glucoflow.store.login_accounts import checked_name, refuse_past
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import PersonRow
 from glucoflow.store.tokens import hash_of, new_token
@@ -56,8 +56,7 @@ class Shares:
         """A new link. Raises Rejected for an unknown person, no page, a bad name, or an end that has passed."""
         if not pages:
             raise Rejected("pages", "choose at least one")
-        if until <= now:
-            raise Rejected("until", "lies in the past; choose a day to come")
+        refuse_past(until, now)
         token = new_token()
         row = ShareRow(
             id=uuid.uuid4().hex, hash=hash_of(token), user_id=user_id, name=checked_name(name), pages=",".join(pages),

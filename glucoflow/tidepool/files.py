@@ -16,6 +16,7 @@ import msgspec
 
 from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner, document_id
+from glucoflow.file_reading.source import whole
 from glucoflow.model import records as r
 from glucoflow.model.documents import Document, Source
 from glucoflow.model.errors import Rejected, UnreadableFile
@@ -26,8 +27,6 @@ from glucoflow.tidepool import read_exactly, to_record, type_of, unstrung
 log = logging.getLogger(__name__)
 
 BATCH = 2_000
-LARGEST_ARRAY = 512 * 2**20
-"""Bytes of an array that is not one record a line: such a file is read whole (Tidepool gives out 90 days at most)."""
 
 DERIVED = ("summary.", "episode", "insight")
 _OURS = b'"glucoflow":'
@@ -146,12 +145,7 @@ def _lines(file: BinaryIO, user_id: str) -> Iterator[Item]:
 
 
 def _whole(file: BinaryIO, path: Path) -> Sequence[msgspec.Raw]:
-    body = file.read(LARGEST_ARRAY + 1)
-    if len(body) > LARGEST_ARRAY:
-        raise UnreadableFile(
-            f"{path.name} is larger than {LARGEST_ARRAY // 2**20} MiB.",
-            remedy="Export a shorter span, for example a year at a time.",
-        )
+    body = whole(file, path.name)
     try:
         return msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

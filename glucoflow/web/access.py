@@ -133,6 +133,5 @@ def local_path(path: str) -> str:
 
 
 InServices = Annotated[Services, Depends(services_of)]
-InParts = InServices
 InPerson = Annotated[Person, Depends(person_of)]
 OurForm = Depends(checked_form)

@@ -1,17 +1,14 @@
 """What of the requests goes into the audit trail: looks at a person's pages, and everything that changes something."""
 
-import logging
-
 import msgspec
 from fastapi import Request
 
 from glucoflow.model.errors import GlucoflowError
+from glucoflow.service.program_trail import stopping_nobody
 from glucoflow.service.visitors import OPEN_HOME, Visitor
 from glucoflow.store.audit import Action, Deed
 from glucoflow.store.login_waits import place
 from glucoflow.web.access import address_of, services_of
-
-log = logging.getLogger(__name__)
 
 EXPORTS = {"/people/{user_id}/report.pdf", "/people/{user_id}/archive.zip"}
 UNTOLD = {"/people/{user_id}/unit", "/logout", "/account/passkeys/begin", "/language"}
@@ -48,10 +45,8 @@ def tell(request: Request, who: Visitor, action: Action, what: str, user_id: str
         account_id=who.account.id if who.account else None,
         share_id=who.share.id if who.share else None,
     )
-    try:
+    with stopping_nobody():
         note(request, deed)
-    except GlucoflowError as error:
-        log.warning("the audit trail could not be written: %s", type(error).__name__)
 
 
 def note(request: Request, deed: Deed) -> None:

@@ -12,7 +12,7 @@ from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.said import said
 from glucoflow.service.connect import ConnectForm
 from glucoflow.store import Person
-from glucoflow.web.access import InParts, InPerson, OurForm, Services
+from glucoflow.web.access import InPerson, InServices, OurForm, Services
 from glucoflow.web.forms import day_of, tried
 from glucoflow.web.oauth_routes import leave
 from glucoflow.web.pages import unit_of
@@ -24,12 +24,22 @@ router = APIRouter()
 
 
 @router.get("/people/{user_id}/connect/{provider}", dependencies=[CHANGE])
-def begin(request: Request, parts: InParts, person: InPerson, provider: str) -> Response:
+def begin(request: Request, services: InServices, person: InPerson, provider: str) -> Response:
     """The form of a provider that has one. Others are begun by a form of ours (POST), never by an address."""
-    form = _form_of(parts, provider)
+    form = _form_of(services, provider)
     if form is None:
-        return RedirectResponse(f"/people/{person.id}/status", 303)
-    return _form_page(request, parts, person, form, {}, form.region)
+        return _back(person)
+    return _form_page(request, services, person, form, {}, form.region)
+
+
+def known_connection(services: InServices, person: InPerson, connection_id: str) -> str:
+    """One of the person's. Raises HTTPException (404)."""
+    if connection_id not in {one.id for one in services.store.connections.for_user(person.id)}:
+        raise HTTPException(404, said("This connection is not there any more."))
+    return connection_id
+
+
+KnownConnection = Annotated[str, Depends(known_connection)]
 
 
 async def typed(request: Request) -> dict[str, str]:
@@ -40,32 +50,36 @@ async def typed(request: Request) -> dict[str, str]:
 
 @router.post("/people/{user_id}/connect/{provider}", dependencies=[CHANGE, OurForm])
 def connect(
-    request: Request, parts: InParts, person: InPerson, provider: str, sent: Annotated[dict[str, str], Depends(typed)]
+    request: Request,
+    services: InServices,
+    person: InPerson,
+    provider: str,
+    sent: Annotated[dict[str, str], Depends(typed)],
 ) -> Response:
     """To the provider's own page, or sign in with what was filled in: what is refused is said over the form, and
     nothing secret comes back."""
-    form = _form_of(parts, provider)
+    form = _form_of(services, provider)
     if form is None:
-        return leave(request, parts, person, provider)
+        return leave(request, services, person, provider)
     region = sent.get("region", form.region)
     values = {one.name: SecretStr(sent[one.name].strip()) for one in form.fields if sent.get(one.name, "").strip()}
     try:
-        parts.connect.log_in(person.id, provider, region, values, parts.clock())
+        services.connect.log_in(person.id, provider, region, values, services.clock())
     except GlucoflowError as error:
         log.info("A sign-in by form failed: %s", type(error).__name__)
-        return _form_page(request, parts, person, form, sent, region, error)
+        return _form_page(request, services, person, form, sent, region, error)
     return RedirectResponse(f"/people/{person.id}/status?connected={provider}", 303)
 
 
-def _form_of(parts: Services, provider: str) -> ConnectForm | None:
-    if provider not in parts.connect.titles:
+def _form_of(services: Services, provider: str) -> ConnectForm | None:
+    if provider not in services.connect.titles:
         raise HTTPException(404, said("There is no provider called “%(name)s” to connect.", name=provider[:40]))
-    return parts.connect.form(provider)
+    return services.connect.form(provider)
 
 
 def _form_page(
     request: Request,
-    parts: Services,
+    services: Services,
     person: Person,
     form: ConnectForm,
     sent: Mapping[str, str],
@@ -73,10 +87,10 @@ def _form_page(
     error: GlucoflowError | None = None,
 ) -> Response:
     shown = {one.name: sent.get(one.name, "") for one in form.fields if not one.secret}
-    page = parts.pages.render(
+    page = services.pages.render(
         request,
         "connect.html",
-        parts.clock(),
+        services.clock(),
         200,  # a refused sign-in is no wrong request
         person=person,
         unit=unit_of(request, person),
@@ -91,76 +105,72 @@ def _form_page(
 
 
 @router.post("/people/{user_id}/sync", dependencies=[CHANGE, OurForm])
-def sync(parts: InParts, person: InPerson) -> Response:
+def sync(services: InServices, person: InPerson) -> Response:
     """Ask for a sync; the page that answers at once shows how it goes."""
-    parts.connect.sync(person.id, parts.clock())
+    services.connect.sync(person.id, services.clock())
     return RedirectResponse(f"/people/{person.id}/status?syncing=1", 303)
 
 
 @router.post("/people/{user_id}/backfill", dependencies=[CHANGE, OurForm])
 def backfill(
     request: Request,
-    parts: InParts,
+    services: InServices,
     person: InPerson,
     first: Annotated[str, Form()] = "",
     last: Annotated[str, Form()] = "",
 ) -> Response:
     """Read days again, both included; how far it is shows among the runs."""
     try:
-        parts.connect.backfill(person.id, day_of("first", first), day_of("last", last), parts.clock())
+        services.connect.backfill(person.id, day_of("first", first), day_of("last", last), services.clock())
     except Rejected as error:
         fields = {"start": "first", "end": "last", "person": "first"}
         wrong = tried("backfill", {"first": first, "last": last}, error, fields)
-        return status_page(request, parts, person, wrong=wrong)
+        return status_page(request, services, person, wrong=wrong)
     return RedirectResponse(f"/people/{person.id}/status?loading=1", 303)
 
 
 @router.post("/people/{user_id}/connections/{connection_id}/disconnect", dependencies=[CHANGE, OurForm])
-def disconnect(parts: InParts, person: InPerson, connection_id: str) -> Response:
-    _known(parts, person, connection_id)
-    parts.connect.disconnect(person.id, connection_id)
-    return RedirectResponse(f"/people/{person.id}/status", 303)
+def disconnect(services: InServices, person: InPerson, connection: KnownConnection) -> Response:
+    services.connect.disconnect(person.id, connection)
+    return _back(person)
 
 
 @router.post("/people/{user_id}/connections/{connection_id}/confirm", dependencies=[CHANGE, OurForm])
-def confirm(parts: InParts, person: InPerson, connection_id: str) -> Response:
+def confirm(services: InServices, person: InPerson, connection: KnownConnection) -> Response:
     """Another account than before is meant."""
-    _known(parts, person, connection_id)
-    parts.connect.confirm_account(person.id, connection_id, parts.clock())
-    return RedirectResponse(f"/people/{person.id}/status", 303)
+    services.connect.confirm_account(person.id, connection, services.clock())
+    return _back(person)
 
 
 @router.post("/people/{user_id}/connections/{connection_id}/first", dependencies=[CHANGE, OurForm])
-def first(parts: InParts, person: InPerson, connection_id: str) -> Response:
+def first(services: InServices, person: InPerson, connection: KnownConnection) -> Response:
     """This connection's readings count first."""
-    _known(parts, person, connection_id)
-    parts.connect.prefer(person.id, connection_id)
-    return RedirectResponse(f"/people/{person.id}/status", 303)
+    services.connect.prefer(person.id, connection)
+    return _back(person)
 
 
 @router.post("/people/{user_id}/connections/{connection_id}/upload", dependencies=[CHANGE, OurForm])
-def upload(parts: InParts, person: InPerson, connection_id: str, on: Annotated[bool, Form()] = False) -> Response:
+def upload(
+    services: InServices, person: InPerson, connection: KnownConnection, on: Annotated[bool, Form()] = False
+) -> Response:
     """Whether what the person has from elsewhere goes to this account too."""
-    _known(parts, person, connection_id)
-    parts.connect.upload(person.id, connection_id, on, parts.clock())
-    return RedirectResponse(f"/people/{person.id}/status", 303)
+    services.connect.upload(person.id, connection, on, services.clock())
+    return _back(person)
 
 
 @router.post("/people/{user_id}/sensor", dependencies=[CHANGE, OurForm])
-def sensor(parts: InParts, person: InPerson, newer: Annotated[bool, Form()] = False) -> Response:
+def sensor(services: InServices, person: InPerson, newer: Annotated[bool, Form()] = False) -> Response:
     """Which of two sensors worn at once counts."""
-    parts.connect.prefer_sensor(person.id, newer)
-    return RedirectResponse(f"/people/{person.id}/status", 303)
+    services.connect.prefer_sensor(person.id, newer)
+    return _back(person)
 
 
 @router.post("/people/{user_id}/connections/{connection_id}/undo", dependencies=[CHANGE, OurForm])
-def undo(parts: InParts, person: InPerson, connection_id: str) -> Response:
+def undo(services: InServices, person: InPerson, connection: KnownConnection) -> Response:
     """Take back all that came by a connection."""
-    _known(parts, person, connection_id)
-    gone = parts.connect.undo(person.id, connection_id)
+    gone = services.connect.undo(person.id, connection)
     return RedirectResponse(f"/people/{person.id}/status?gone={gone}", 303)
 
 
-def _known(parts: Services, person: Person, connection_id: str) -> None:
-    if connection_id not in {one.id for one in parts.store.connections.for_user(person.id)}:
-        raise HTTPException(404, said("This connection is not there any more."))
+def _back(person: Person) -> RedirectResponse:
+    return RedirectResponse(f"/people/{person.id}/status", 303)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from glucoflow.model.errors import Misconfigured, Reauthorize, Retryable
 from glucoflow.model.said import joined, said
 from glucoflow.store import Person
-from glucoflow.web.access import InParts, Services, origin_of
+from glucoflow.web.access import InServices, Services, origin_of
 from glucoflow.web.browser_bond import LONGEST_CODE, SignIn, tag_of
 from glucoflow.web.rights import SIGNED_IN, visitor
 
@@ -26,85 +26,85 @@ BEGIN_HERE = said("Open the person's page in this browser and connect from there
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-def leave(request: Request, parts: Services, person: Person, provider: str) -> Response:
+def leave(request: Request, services: Services, person: Person, provider: str) -> Response:
     """The answer to *Connect*: on to the provider's own login. The state is single-use and bound to this browser.
 
     A page of ours leads there: as the answer to a form, a redirect to another host would be stopped by our own policy.
     """
-    now = parts.clock()
+    now = services.clock()
     try:
-        leaving = parts.connect.begin(person.id, provider, now)
+        leaving = services.connect.begin(person.id, provider, now)
     except Misconfigured as missing:
-        title = said("%(provider)s cannot be connected yet", provider=parts.connect.titles[provider])
+        title = said("%(provider)s cannot be connected yet", provider=services.connect.titles[provider])
         remedy = joined(" ", [missing.remedy, said("Then connect again; nothing needs to be restarted.")])
-        return _page(request, parts, person.id, title, missing.message, remedy, status=409)
+        return _page(request, services, person.id, title, missing.message, remedy, status=409)
     here = request.headers.get("host", "")
-    answer = parts.pages.render(
+    answer = services.pages.render(
         request,
         "leaving.html",
         now,
         person=person,
-        title=parts.connect.titles[provider],
+        title=services.connect.titles[provider],
         host=urlsplit(leaving.address).netloc,
         address=leaving.address,
         back_at=other_loopback(leaving.back_at, here),
         base=origin_of(request),
         same_port=urlsplit(leaving.back_at).port == urlsplit(f"//{here}").port,
     )
-    parts.bond.tie(request, answer, SignIn(leaving.state), now)
+    services.bond.tie(request, answer, SignIn(leaving.state), now)
     return answer
 
 
 @router.get("/oauth/callback", dependencies=[SIGNED_IN])
-def callback(request: Request, parts: InParts, state: str = "", code: str = "", error: str = "") -> Response:
+def callback(request: Request, services: InServices, state: str = "", code: str = "", error: str = "") -> Response:
     """Back from the provider. The code goes on in this browser's cookie, to an address without code and state."""
-    now = parts.clock()
+    now = services.clock()
     tag = tag_of(state)
-    begun_here = parts.bond.read(request, tag, now)
+    begun_here = services.bond.read(request, tag, now)
     if error:
-        return _failed(request, parts, parts.connect.cancel(state, now) if begun_here else None, error)
+        return _failed(request, services, services.connect.cancel(state, now) if begun_here else None, error)
     if not state or not code or len(code) > LONGEST_CODE:
-        return _page(request, parts, None, said("This address is not complete"), INCOMPLETE, START_AGAIN)
+        return _page(request, services, None, said("This address is not complete"), INCOMPLETE, START_AGAIN)
     if begun_here is None:
-        return _page(request, parts, None, said("Not connected"), NOT_BEGUN_HERE, BEGIN_HERE)
+        return _page(request, services, None, said("Not connected"), NOT_BEGUN_HERE, BEGIN_HERE)
     answer = RedirectResponse(f"/oauth/finish/{tag}", 303)
-    parts.bond.tie(request, answer, SignIn(state, code), now)
+    services.bond.tie(request, answer, SignIn(state, code), now)
     return answer
 
 
 @router.get("/oauth/finish/{tag}", dependencies=[SIGNED_IN])
-def finish(request: Request, parts: InParts, tag: str) -> Response:
+def finish(request: Request, services: InServices, tag: str) -> Response:
     """Exchange the code that waits in this browser. Where the provider cannot be reached, this can be asked again."""
-    now = parts.clock()
-    sign_in = parts.bond.read(request, tag, now)
-    if sign_in is None or sign_in.code is None or not _their_own(request, parts, sign_in):
-        return _page(request, parts, None, said("Not connected"), NOT_BEGUN_HERE, BEGIN_HERE)
+    now = services.clock()
+    sign_in = services.bond.read(request, tag, now)
+    if sign_in is None or sign_in.code is None or not _their_own(request, services, sign_in):
+        return _page(request, services, None, said("Not connected"), NOT_BEGUN_HERE, BEGIN_HERE)
     answer: Response
     try:
-        done = parts.connect.complete(sign_in.state, sign_in.code, now)
+        done = services.connect.complete(sign_in.state, sign_in.code, now)
     except Retryable as fault:
         remedy = said("Nothing is lost: try again now, or within ten minutes. If that is too late, connect again.")
-        return _page(request, parts, None, said("Not connected yet"), fault.message, remedy, status=503, again=tag)
+        return _page(request, services, None, said("Not connected yet"), fault.message, remedy, status=503, again=tag)
     except Reauthorize as refused:
         log.info("An authorization was refused: %s", type(refused).__name__)
-        answer = _page(request, parts, None, said("Not connected"), refused.message, refused.remedy or START_AGAIN)
+        answer = _page(request, services, None, said("Not connected"), refused.message, refused.remedy or START_AGAIN)
     else:
         answer = RedirectResponse(f"/people/{done.user_id}/status?connected={done.provider}", 303)
-    parts.bond.untie(answer, tag)
+    services.bond.untie(answer, tag)
     return answer
 
 
-def _their_own(request: Request, parts: Services, sign_in: SignIn) -> bool:
+def _their_own(request: Request, services: Services, sign_in: SignIn) -> bool:
     """Whether whoever is logged in now may connect the person that the sign-in was begun for."""
-    began = parts.store.oauth_states.find(sign_in.state, parts.clock())
+    began = services.store.oauth_states.find(sign_in.state, services.clock())
     return began is None or visitor(request).may_change(began.user_id)  # an unknown state says so itself
 
 
-def _failed(request: Request, parts: Services, user_id: str | None, error: str) -> Response:
+def _failed(request: Request, services: Services, user_id: str | None, error: str) -> Response:
     if error == DENIED:
         return _page(
             request,
-            parts,
+            services,
             user_id,
             said("Not connected"),
             said("The provider says that access was not allowed, so nothing was stored."),
@@ -112,7 +112,7 @@ def _failed(request: Request, parts: Services, user_id: str | None, error: str) 
         )
     return _page(
         request,
-        parts,
+        services,
         user_id,
         said("Not connected"),
         said("The provider answered with the error “%(error)s”.", error=error[:60]),
@@ -122,7 +122,7 @@ def _failed(request: Request, parts: Services, user_id: str | None, error: str) 
 
 def _page(
     request: Request,
-    parts: Services,
+    services: Services,
     user_id: str | None,
     title: str,
     message: str,
@@ -133,7 +133,7 @@ def _page(
 ) -> Response:
     """`again`: the tag of a sign-in that can be finished by another try."""
     values = {"title": title, "message": message, "remedy": remedy, "user_id": user_id, "again": again}
-    return parts.pages.render(request, "problem.html", parts.clock(), status, **values)
+    return services.pages.render(request, "problem.html", services.clock(), status, **values)
 
 
 def other_loopback(back_at: str, host: str) -> str | None:
