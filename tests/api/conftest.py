@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from tests.api.sent import NOW, clock_since
 from tests.web.serving import Site, site
 from tests.workers import own_name
 
+END = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=4)
 NAMES = Names.below(f"api-{own_name()}-")
 
 
@@ -36,6 +38,13 @@ def doors(es: Elasticsearch, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield served
         for person in served.store.people.list():
             delete_user(es, NAMES, person.id)
+
+
+def moves_in(doors: Site, user_id: str, days: int, seed: int, **facts: Any) -> str:
+    """Somebody with readings until `END`; their id."""
+    doors.store.people.add(user_id, user_id.title(), datetime.now(UTC), zone="Europe/Berlin", **facts)
+    doors.put(user_id, days=days, seed=seed, end=END)
+    return user_id
 
 
 _count = iter(range(10_000))

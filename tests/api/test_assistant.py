@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,12 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from glucoflow.store import open_store
-from tests.api.conftest import NAMES, Phone
+from tests.api.conftest import NAMES, Phone, moves_in
 from tests.api.loops import in_a_loop
 from tests.node import Node
 from tests.web.serving import Site
 
 ROOT = Path(__file__).parents[2]
-END = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=4)
 SMALL = 40_000
 """Characters of the largest answer."""
 
@@ -45,9 +44,7 @@ SOME: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def olga(doors: Site) -> str:
-    doors.store.people.add("olga", "Olga", datetime.now(UTC), zone="Europe/Berlin")
-    doors.put("olga", days=31, seed=11, end=END)
-    return "olga"
+    return moves_in(doors, "olga", days=31, seed=11)
 
 
 @asynccontextmanager

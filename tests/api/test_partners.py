@@ -22,9 +22,9 @@ from glucoflow.partner_api.scopes import SCOPES
 from glucoflow.provider import Double, Terms
 from glucoflow.provider import Site as ProviderSite
 from glucoflow.store import NewPartner
+from tests.api.conftest import END, moves_in
 from tests.web.serving import Site
 
-END = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=4)
 BACK = "http://localhost:9/back"
 DAY = timedelta(days=1)
 
@@ -36,9 +36,7 @@ def on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def paul(doors: Site) -> str:
-    doors.store.people.add("paul", "Paul", datetime.now(UTC), zone="Europe/Berlin")
-    doors.put("paul", days=12, seed=21, end=END)
-    return "paul"
+    return moves_in(doors, "paul", days=12, seed=21)
 
 
 @pytest.fixture

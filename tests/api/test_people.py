@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,19 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from glucoflow.analytics.summary import metrics_of
 from glucoflow.es.queries import Queries
 from glucoflow.service.person_series import series_of, subject_of
-from tests.api.conftest import Phone
+from tests.api.conftest import END, Phone, moves_in
 from tests.web.serving import Site
 
 BOTH_WAYS = schemathesis.checks.positive_data_acceptance
 """Not asked: a span may be said in several ways, and saying it in two at once is refused."""
-END = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=4)
 
 
 @pytest.fixture(scope="module")
 def nora(doors: Site) -> str:
-    doors.store.people.add("nora", "Nora", datetime.now(UTC), zone="Europe/Berlin", unit="mmol/L")
-    doors.put("nora", days=20, seed=9, end=END)
-    return "nora"
+    return moves_in(doors, "nora", days=20, seed=9, unit="mmol/L")
 
 
 @pytest.fixture

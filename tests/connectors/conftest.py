@@ -8,6 +8,17 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from pydantic import SecretStr
+
+from glucoflow.provider import Double, Limits, Site
+
+PATIENT = Limits(read_s=30, first_wait_s=0.01, longest_wait_s=0.05, tries=2)
+"""Short waits, and time enough on a busy machine."""
+
+
+def site_at(url: str, region: str) -> Site:
+    """A double's, where people sign in by a form."""
+    return Site(region=region, double=Double(url=url, client_id="", client_secret=SecretStr(""), redirect_uri=""))
 
 
 class Request(NamedTuple):

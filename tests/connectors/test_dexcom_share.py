@@ -16,22 +16,17 @@ from connectors.dexcom_share.signing_in import log_in
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import LoginRefused, Misconfigured, Retryable
 from glucoflow.model.ingestion import Window
-from glucoflow.provider import Double, Limits, Site, Terms
+from glucoflow.provider import Site, Terms
 from glucoflow.simulators.dexcom_share import running_cloud
 from glucoflow.simulators.dexcom_share.app import Cloud
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.settable_clock import SettableClock
 from glucoflow.simulators.wallclock import epoch, moment
-from tests.connectors.conftest import Answer, Provider
+from tests.connectors.conftest import PATIENT, Answer, Provider, site_at
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
-PATIENT = Limits(read_s=30, first_wait_s=0.01, longest_wait_s=0.05, tries=2)
 SETTINGS = DexcomShareSettings()
 SIGNED_OUT = Reply(500, b'{"Code":"SessionIdNotFound","Message":"m","SubCode":"s","TypeName":"t"}')
-
-
-def site_of(url: str, region: str = "us") -> Site:
-    return Site(region=region, double=Double(url=url, client_id="", client_secret=SecretStr(""), redirect_uri=""))
 
 
 class Running:
@@ -42,12 +37,14 @@ class Running:
 
     def credentials(self, person: str = "alma", user: str = "", password: str = "") -> Credentials:
         typed = {"user": user or f"{person}@example.org", "password": password or self.cloud.password(person)}
-        return log_in(SETTINGS, site_of(self.url), {name: SecretStr(one) for name, one in typed.items()}, self.clock())
+        return log_in(
+            SETTINGS, site_at(self.url, "us"), {name: SecretStr(one) for name, one in typed.items()}, self.clock()
+        )
 
     def connector(self, person: str = "alma", credentials: Credentials | None = None) -> DexcomShareConnector:
         held = credentials or self.credentials(person)
         terms = Terms(now=self.clock(), limits=PATIENT)
-        return DexcomShareConnector(SETTINGS, site_of(self.url), lambda _new: held, terms)
+        return DexcomShareConnector(SETTINGS, site_at(self.url, "us"), lambda _new: held, terms)
 
     def read(self, person: str = "alma", back: timedelta = HELD) -> list[Any]:
         window = Window(self.clock() - back, self.clock() + timedelta(seconds=1))
@@ -137,7 +134,7 @@ def answered(provider: Provider, *rows: dict[str, object]) -> list[Any]:
     provider.script = lambda _: Answer(json.dumps(rows).encode())
     held = Credentials(values={"account": SecretStr("a"), "session": SecretStr("s")})
     connector = DexcomShareConnector(
-        SETTINGS, site_of(provider.base_url), lambda _new: held, Terms(now=now, limits=PATIENT)
+        SETTINGS, site_at(provider.base_url, "us"), lambda _new: held, Terms(now=now, limits=PATIENT)
     )
     return [one for page in connector.pages("readings", Window(now - HELD, now)) for one in page.records]
 
@@ -195,7 +192,7 @@ def test_the_words_of_the_service(provider: Provider, code: str, message: str, f
     body = f'{{"Code":"{code}","Message":"{message}","SubCode":"","TypeName":"Fault"}}'.encode()
     provider.script = lambda _: Answer(body, 500)
     with pytest.raises(fate) as told:
-        log_in(SETTINGS, site_of(provider.base_url), {"user": SecretStr("u"), "password": SecretStr("p")}, NOW)
+        log_in(SETTINGS, site_at(provider.base_url, "us"), {"user": SecretStr("u"), "password": SecretStr("p")}, NOW)
     assert type(told.value) is fate
     assert len(provider.requests) == 1
 
@@ -208,7 +205,7 @@ def test_a_session_that_ended_is_begun_again_once(running: Running) -> None:
         asked.append(new)
         return running.credentials() if new else credentials
 
-    connector = DexcomShareConnector(SETTINGS, site_of(running.url), source, Terms(now=NOW, limits=PATIENT))
+    connector = DexcomShareConnector(SETTINGS, site_at(running.url, "us"), source, Terms(now=NOW, limits=PATIENT))
     assert next(connector.pages("readings", Window(NOW - HELD, NOW))).records
     assert asked.count(True) == 1
 
@@ -219,7 +216,7 @@ def test_regions_have_hosts_and_applications_of_their_own(running: Running) -> N
         with pytest.raises(LoginRefused, match="cannot read"):
             running.credentials()
         typed = {"user": SecretStr("alma@example.org"), "password": SecretStr(running.cloud.password("alma"))}
-        assert log_in(SETTINGS, site_of(running.url, "jp"), typed, NOW)["session"]
+        assert log_in(SETTINGS, site_at(running.url, "jp"), typed, NOW)["session"]
     finally:
         running.cloud.region = "us"
     with pytest.raises(Misconfigured, match="no region"):

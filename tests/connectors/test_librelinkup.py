@@ -16,15 +16,15 @@ from glucoflow.model import records as r
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import LoginRefused, Misconfigured, Reauthorize, Retryable, Unreadable
 from glucoflow.model.ingestion import Kind, Window
-from glucoflow.provider import Double, Limits, Page, Site, Terms
+from glucoflow.provider import Page, Site, Terms
 from glucoflow.simulators.librelinkup import running_cloud
 from glucoflow.simulators.librelinkup.app import Cloud, patient_id
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.settable_clock import SettableClock
 from glucoflow.simulators.wallclock import epoch, moment
+from tests.connectors.conftest import PATIENT, site_at
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
-PATIENT = Limits(read_s=30, first_wait_s=0.01, longest_wait_s=0.05, tries=2)
 SETTINGS = LibreLinkUpSettings()
 
 
@@ -35,8 +35,7 @@ class Running:
         self.url = url
         self.cloud = cloud
         self.clock = clock
-        double = Double(url=url, client_id="", client_secret=SecretStr(""), redirect_uri="")
-        self.site = Site(region="world", double=double)
+        self.site = site_at(url, "world")
 
     def credentials(self, email: str = "alma@example.org", password: str = "", **more: str) -> Credentials:
         typed = {"email": email, "password": password or f"{email.partition('@')[0]}-libre", **more}

@@ -15,18 +15,17 @@ from glucoflow.model import records as r
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import LoginRefused, Misconfigured, Retryable
 from glucoflow.model.ingestion import Kind, Window
-from glucoflow.provider import Double, Limits, Site, Terms
+from glucoflow.provider import Site, Terms
 from glucoflow.simulators.fault_injection import Fault
 from glucoflow.simulators.nightscout import running_sites
 from glucoflow.simulators.nightscout.app import Sites
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.settable_clock import SettableClock
 from glucoflow.simulators.wallclock import epoch
-from tests.connectors.conftest import Answer, Provider
+from tests.connectors.conftest import PATIENT, Answer, Provider, site_at
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-PATIENT = Limits(read_s=30, first_wait_s=0.01, longest_wait_s=0.05, tries=2)
 
 
 class Running:
@@ -38,9 +37,7 @@ class Running:
 
     @property
     def site(self) -> Site:
-        return Site(
-            region="site", double=Double(url=self.url, client_id="", client_secret=SecretStr(""), redirect_uri="")
-        )
+        return site_at(self.url, "site")
 
     def credentials(self, person: str = "alma", token: str | None = None) -> Credentials:
         said = self.sites.token(person) if token is None else token

@@ -21,17 +21,16 @@ from glucoflow.model.documents import Document
 from glucoflow.model.errors import LoginRefused, Misconfigured, Reauthorize, Retryable
 from glucoflow.model.ingestion import Kind, Window
 from glucoflow.model.ranges import WIDEST_LIMITS
-from glucoflow.provider import Double, Limits, Site, Terms
+from glucoflow.provider import Double, Site, Terms
 from glucoflow.simulators.people import demo_scenario
 from glucoflow.simulators.settable_clock import SettableClock
 from glucoflow.simulators.tidepool import running_cloud
 from glucoflow.simulators.tidepool.cloud import Cloud, user_id
 from glucoflow.simulators.wallclock import epoch, moment
-from tests.connectors.conftest import Answer, Provider
+from tests.connectors.conftest import PATIENT, Answer, Provider, site_at
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-PATIENT = Limits(read_s=30, first_wait_s=0.01, longest_wait_s=0.05, tries=2)
 SETTINGS = TidepoolSettings()
 CANNOT_VIEW = Reply(403, b'{"code":"data_cant_view","message":"user is not authorized to view data"}')
 
@@ -40,9 +39,7 @@ class Running:
     def __init__(self, url: str, cloud: Cloud) -> None:
         self.url = url
         self.cloud = cloud
-        self.site = Site(
-            region="us", double=Double(url=url, client_id="", client_secret=SecretStr(""), redirect_uri="")
-        )
+        self.site = site_at(url, "us")
 
     def credentials(self, person: str = "alma", password: str = "", **more: str) -> Credentials:
         typed = {"email": f"{person}@example.org", "password": password or self.cloud.password(person), **more}

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -43,12 +44,19 @@ def fresh(es: Elasticsearch) -> Iterator[Names]:
     remove_everything(es, names)
 
 
-@pytest.fixture(scope="package")
-def provisioned(es: Elasticsearch) -> Iterator[Names]:
+@contextmanager
+def with_templates(es: Elasticsearch) -> Iterator[Names]:
+    """Names of a layout with an index a person, with templates."""
     names = own_names()
     provision(es, names)
     yield names
     remove_everything(es, names)
+
+
+@pytest.fixture(scope="package")
+def provisioned(es: Elasticsearch) -> Iterator[Names]:
+    with with_templates(es) as names:
+        yield names
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from elasticsearch._sync.client.indices import IndicesClient
 from glucoflow.es.indices import all_indices, index_behind, owners
 from glucoflow.es.migrate import migrate, move_to_shared
 from glucoflow.es.names import Names
-from glucoflow.es.provision import delete_user, ensure_index, provision
+from glucoflow.es.provision import delete_user, ensure_index
 from glucoflow.es.queries import Queries
 from glucoflow.es.retention import delete_kind
 from glucoflow.es.scan import refresh, scan
 from glucoflow.es.sink import ElasticsearchSink
 from glucoflow.es.sizes import sizes
 from glucoflow.model.errors import Retryable
-from tests.es.conftest import QUICK, own_names, remove_everything
+from tests.es.conftest import QUICK, with_templates
 from tests.es.made import NOW, START, documents
 
 PEOPLE = ("ann", "ben", "cleo")
@@ -28,11 +28,8 @@ PEOPLE = ("ann", "ben", "cleo")
 
 @pytest.fixture(scope="module")
 def own(es: Elasticsearch) -> Iterator[Names]:
-    """Names of a layout with an index a person, with templates."""
-    names = own_names()
-    provision(es, names)
-    yield names
-    remove_everything(es, names)
+    with with_templates(es) as names:
+        yield names
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Every scenario of `cases/`, on SQLite and on PostgreSQL.
 
-What only reads an account again and again sends a database nothing that the others do not send: an ordinary run plays
-it on SQLite, `pytest -m slow tests/scenarios` on PostgreSQL too.
+What only reads an account again and again, and what changes how Elasticsearch works, sends a database nothing that the
+others do not send: an ordinary run plays it on SQLite, `pytest -m slow tests/scenarios` on PostgreSQL too.
 """
 
 from pathlib import Path
@@ -29,7 +29,8 @@ def _played() -> list[ParameterSet]:
         found.append(pytest.param(file, "sqlite", id=f"{name}-sqlite", marks=marks))
         if scenario.provider != "dexcom":
             continue  # what other clouds do is the store's concern no more than what Dexcom's does
-        more = [pytest.mark.slow] if _only_reads(scenario) else []
+        about_elasticsearch = "/_cluster/" in file.read_text()  # and a node of its own, which is dear
+        more = [pytest.mark.slow] if about_elasticsearch or _only_reads(scenario) else []
         found.append(pytest.param(file, "postgresql", id=f"{name}-postgresql", marks=[*marks, *more]))
     return found
 
