@@ -2,11 +2,9 @@
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from glucoflow.model.errors import Rejected, Unavailable
+from glucoflow.model.errors import Rejected
 
 _INSTALLED = Path(__file__).parent / "_data"
 _IN_TREE = Path(__file__).parents[1]
@@ -32,18 +30,6 @@ def within(folder: Path, name: str) -> Path:
     if found == inside or not found.is_relative_to(inside):
         raise Rejected("path", f"must name a file in {inside}; nothing outside of it is read or written from here")
     return found
-
-
-@contextmanager
-def written_to(*out: Path) -> Iterator[None]:
-    """Raises Unavailable, with what to do, where what is asked for on a command line cannot be written to `out`."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(
-            f"{', '.join(map(str, out))} cannot be written ({error.strerror or error}).",
-            remedy="Choose another place with --out, or make room there.",
-        ) from error
 
 
 def private(path: str, flags: int) -> int:

@@ -26,7 +26,7 @@ from glucoflow.people_api.app import people_description
 ROOT = Path(__file__).parent.parent
 SAID_TO_PEOPLE = (
     "connectors/*.py", "connectors/[!c]*/*.py", "glucoflow/http.py", "glucoflow/bounded_http.py", "glucoflow/ingest.py",
-    "glucoflow/identity.py", "glucoflow/provider.py", "glucoflow/analytics/*.py", "glucoflow/model/errors.py",
+    "glucoflow/identity.py", "glucoflow/installed.py", "glucoflow/analytics/*.py", "glucoflow/model/errors.py",
     "glucoflow/es/bulk.py", "glucoflow/es/error_translation.py", "glucoflow/es/re*.py", "glucoflow/es/s*.py",
     "glucoflow/file_reading/*.py", "glucoflow/partner_api/*.py", "glucoflow/service/*.py",
     "glucoflow/store/connection*.py", "glucoflow/store/l*.py", "glucoflow/store/p*.py", "glucoflow/store/r*.py",

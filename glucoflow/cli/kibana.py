@@ -9,11 +9,11 @@ from rich.console import Console
 
 from glucoflow.cli.console import print_json, say
 from glucoflow.es.names import Names
-from glucoflow.files import written_to
 from glucoflow.kibana.export import export_operator, export_person
 from glucoflow.kibana.provision import space_of
 from glucoflow.model.errors import Misconfigured, Rejected
 from glucoflow.service.dashboards import Shown, kibana_login, kibana_person, provision_dashboards
+from glucoflow.service.export import written_to
 from glucoflow.service.kibana_guests import bring_guests_up_to_date, make_guest
 from glucoflow.service.runtime import open_runtime, store_of
 from glucoflow.settings import Settings

@@ -22,7 +22,7 @@ LARGEST_UNPACKED = 8 * 2**30
 """Bytes of all members of a ZIP together: more is no export, it is a bomb."""
 LARGEST_WORKBOOK = 2**29
 """The same of a workbook, whose texts are all held at once."""
-LARGEST_WHOLE = 512 * 2**20
+LARGEST = 512 * 2**20
 """Bytes of a file that is no record a line, and has to be read whole."""
 MOST_LINES_IN_A_ROW = 8
 """A note may have a few lines. More means a quotation mark that is never closed: the lines are rows of their own."""
@@ -36,11 +36,11 @@ _MISSING_FIELDS = 2
 
 
 def whole(stream: BinaryIO, name: str) -> bytes:
-    """All of it. Raises UnreadableFile for one larger than `LARGEST_WHOLE`."""
-    body = stream.read(LARGEST_WHOLE + 1)
-    if len(body) > LARGEST_WHOLE:
+    """All of it. Raises UnreadableFile for one larger than `LARGEST`."""
+    body = stream.read(LARGEST + 1)
+    if len(body) > LARGEST:
         raise UnreadableFile(
-            f"{name} is larger than {LARGEST_WHOLE >> 20} MiB.",
+            f"{name} is larger than {LARGEST >> 20} MiB.",
             remedy="Export a shorter span, for example a year at a time.",
         )
     return body

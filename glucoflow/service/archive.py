@@ -8,8 +8,8 @@ import msgspec
 
 from glucoflow.es.queries import only
 from glucoflow.es.scan import scan
-from glucoflow.files import private, written_to
-from glucoflow.service.export import DATASETS, ExportFormat, export_forms
+from glucoflow.files import private
+from glucoflow.service.export import DATASETS, ExportFormat, export_forms, written_to
 from glucoflow.service.runtime import Runtime
 
 ABOUT = """What glucoflow holds of {name}, written {at:%Y-%m-%d %H:%M} UTC.

@@ -6,8 +6,8 @@ until then it is `<name>.part`. `docs/document.md` describes the forms field by 
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, get_args
@@ -17,9 +17,9 @@ import msgspec
 
 from glucoflow.es.queries import only
 from glucoflow.es.scan import Hit, scan
-from glucoflow.files import private, written_to
+from glucoflow.files import private
 from glucoflow.model.documents import Dataset, Document, Source
-from glucoflow.model.errors import Rejected
+from glucoflow.model.errors import Rejected, Unavailable
 from glucoflow.model.units import Unit
 from glucoflow.service.export_tables import DERIVED, Getter, cells, columns
 from glucoflow.service.runtime import Runtime
@@ -110,6 +110,18 @@ def export_forms(
         form: Exported(documents=dict(done), omitted=dict(left), files=tuple(writers[form].files))
         for form, (done, left) in counted.items()
     }
+
+
+@contextmanager
+def written_to(*out: Path) -> Iterator[None]:
+    """Raises Unavailable, with what to do, where what is asked for on a command line cannot be written to `out`."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"{', '.join(map(str, out))} cannot be written ({error.strerror or error}).",
+            remedy="Choose another place with --out, or make room there.",
+        ) from error
 
 
 def _part(file: Path) -> Path:

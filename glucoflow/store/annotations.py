@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
+from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.tables import ExclusionRow, PersonRow, ProtocolDayRow, ProtocolRow
@@ -141,12 +142,4 @@ def _known(session: Session, user_id: str) -> None:
 
 
 def _exclusion(row: ExclusionRow) -> Exclusion:
-    return Exclusion(
-        id=row.id,
-        user_id=row.user_id,
-        start=row.start,
-        end=row.end,
-        reason=row.reason,
-        created_at=row.created_at,
-        undone_at=row.undone_at,
-    )
+    return made_of(row, Exclusion)

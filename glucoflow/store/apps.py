@@ -9,13 +9,14 @@ import re
 import secrets
 import uuid
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 from sqlalchemy import or_, select, update
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
+from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.program_tables import AppRow
@@ -161,12 +162,4 @@ def _hash(digest: str) -> str:
 
 
 def _app(row: AppRow) -> App:
-    return App(
-        id=row.id,
-        user_id=row.user_id,
-        name=row.name,
-        rights=cast("AppRights", row.rights),
-        created_at=row.created_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
+    return made_of(row, App)

@@ -1,11 +1,12 @@
 """The audit trail: who looked at, changed, exported, shared or deleted what, and when. Kept for a year."""
 
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, select
 
+from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import AuditRow
 from glucoflow.store.database import Database
 
@@ -90,8 +91,4 @@ def _once(deed: Deed, now: datetime) -> str:
 
 
 def _entry(row: AuditRow) -> AuditEntry:
-    deed = Deed(
-        who=row.who, action=cast("Action", row.action), what=row.what, user_id=row.user_id,
-        account_id=row.account_id, share_id=row.share_id, place=row.place,
-    )  # fmt: skip
-    return AuditEntry(at=row.at, deed=deed, times=row.times)
+    return AuditEntry(at=row.at, deed=made_of(row, Deed), times=row.times)

@@ -3,13 +3,14 @@
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Kind
+from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
 from glucoflow.store.future import has_come
 from glucoflow.store.owners import is_gone
@@ -179,19 +180,4 @@ def _held(session: Session, backfill_id: str, owner: str) -> BackfillRow | None:
 
 
 def _backfill(row: BackfillRow) -> Backfill:
-    return Backfill(
-        id=row.id,
-        user_id=row.user_id,
-        provider=row.provider,
-        kinds=tuple(cast("Kind", kind) for kind in row.kinds.split(",") if kind),
-        first=row.first,
-        last=row.last,
-        state=cast("BackfillState", row.state),
-        progress=row.progress,
-        message=row.message,
-        remedy=row.remedy,
-        tries=row.tries,
-        asked_at=row.asked_at,
-        next_try_at=row.next_try_at,
-        finished_at=row.finished_at,
-    )
+    return made_of(row, Backfill, kinds=tuple(kind for kind in row.kinds.split(",") if kind))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
 
 import msgspec
 from pydantic import SecretStr
@@ -10,39 +9,20 @@ from sqlalchemy.orm import Session
 
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Rejected
+from glucoflow.model.same_names import made_of
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.tables import ConnectionRow
-from glucoflow.store.values import Connection, ConnectionState
+from glucoflow.store.values import Connection
 
 
 def connection_of(row: ConnectionRow) -> Connection:
     """The value of a row."""
-    return Connection(
-        id=row.id,
-        user_id=row.user_id,
-        provider=row.provider,
-        region=row.region,
-        state=cast("ConnectionState", row.state),
+    return made_of(
+        row,
+        Connection,
         has_credentials=row.credentials is not None,
-        expires_at=row.expires_at,
-        last_error=row.last_error,
-        last_remedy=row.last_remedy,
-        last_error_at=row.last_error_at,
-        failures=row.failures,
-        last_success_at=row.last_success_at,
-        last_deep_at=row.last_deep_at,
-        next_poll_at=row.next_poll_at,
-        lease_owner=row.lease_owner,
-        lease_until=row.lease_until,
-        clock_ahead_s=row.clock_ahead_s,
-        records_until=row.records_until,
-        rank=row.rank,
         known=_known(row),
-        uploads=row.uploads,
-        data_set=row.data_set,
-        uploaded_until=row.uploaded_until,
         asks_account=row.account_found is not None,
-        created_at=row.created_at,
     )
 
 

@@ -2,13 +2,14 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.same_names import made_of
 from glucoflow.model.units import Unit
 from glucoflow.store.access_tables import InviteRow
 from glucoflow.store.database import Database
@@ -176,9 +177,4 @@ def _state(row: InviteRow, connected: bool, now: datetime) -> InviteState:
 
 
 def _invite(row: InviteRow, connected: bool, now: datetime) -> Invite:
-    return Invite(
-        id=row.id, name=row.name, email=row.email, unit=cast("Unit", row.unit), zone=row.zone,
-        level=cast("Level", row.level), until=row.until, user_id=row.user_id, account_id=row.account_id,
-        created_by=row.created_by, created_at=row.created_at, expires_at=row.expires_at,
-        state=_state(row, connected, now),
-    )  # fmt: skip
+    return made_of(row, Invite, state=_state(row, connected, now))

@@ -7,6 +7,7 @@ import msgspec
 from pydantic import SecretStr
 from sqlalchemy import or_, select, update
 
+from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import KibanaGuestRow
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
@@ -108,7 +109,4 @@ class KibanaGuests:
 
 
 def _guest(row: KibanaGuestRow) -> KibanaGuest:
-    return KibanaGuest(
-        id=row.id, user_id=row.user_id, name=row.name, until=row.until, created_by=row.created_by,
-        created_at=row.created_at, made_at=row.made_at, withdrawn_at=row.withdrawn_at, gone_at=row.gone_at,
-    )  # fmt: skip
+    return made_of(row, KibanaGuest)

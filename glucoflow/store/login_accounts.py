@@ -4,7 +4,7 @@ import unicodedata
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 from pydantic import SecretStr
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
+from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import GrantRow, LoginAccountRow, LoginSessionRow
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
@@ -262,16 +263,10 @@ def _holds(now: datetime) -> ColumnElement[bool]:
 def _account(session: Session, row: LoginAccountRow, now: datetime) -> LoginAccount:
     held = select(GrantRow).where(GrantRow.account_id == row.id, _holds(now))
     grants = session.scalars(held.order_by(GrantRow.user_id)).all()
-    return LoginAccount(
-        id=row.id,
-        name=row.name,
-        operator=row.operator,
+    return made_of(
+        row,
+        LoginAccount,
         has_password=row.password_hash is not None,
         has_totp=row.totp_secret is not None,
-        subject=row.subject,
-        created_at=row.created_at,
-        last_login_at=row.last_login_at,
-        grants={
-            one.user_id: Grant(user_id=one.user_id, level=cast("Level", one.level), until=one.until) for one in grants
-        },
+        grants={one.user_id: made_of(one, Grant) for one in grants},
     )

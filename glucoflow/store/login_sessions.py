@@ -1,11 +1,12 @@
 """Browsers that are logged in. Only the hash of what their cookie says is stored; a row that is gone is logged out."""
 
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, select, update
 
+from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import LoginSessionRow
 from glucoflow.store.database import Database
 from glucoflow.store.tokens import hash_of, new_token
@@ -113,13 +114,4 @@ def _whose(account_id: str | None) -> tuple[ColumnElement[bool], ...]:
 
 
 def _session(row: LoginSessionRow) -> LoginSession:
-    return LoginSession(
-        id=row.hash,
-        holder=Holder(account_id=row.account_id, share_id=row.share_id, password=row.password),
-        way=cast("Way", row.way),
-        browser=row.browser,
-        place=row.place,
-        created_at=row.created_at,
-        seen_at=row.seen_at,
-        expires_at=row.expires_at,
-    )
+    return made_of(row, LoginSession, id=row.hash, holder=made_of(row, Holder))

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.notices import Cause, Channel, Message, Outgoing, Standing, State
+from glucoflow.model.same_names import made_of
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.future import has_come
@@ -253,4 +254,4 @@ def _free_what_is_gone(session: Session) -> None:
 
 
 def _state(row: NoticeRow) -> State:
-    return State(since=row.since, said_at=row.said_at, times=row.times, acknowledged_at=row.acknowledged_at)
+    return made_of(row, State)

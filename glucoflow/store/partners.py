@@ -17,6 +17,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
 from glucoflow.store.people import unknown_person
 from glucoflow.store.program_tables import PartnerCodeRow, PartnerGrantRow, PartnerRow, PartnerTokenRow
@@ -244,14 +245,7 @@ def _check_redirect(uri: str) -> None:
 
 
 def _partner(row: PartnerRow) -> Partner:
-    return Partner(
-        id=row.id,
-        name=row.name,
-        redirect_uris=tuple(json.loads(row.redirect_uris)),
-        created_at=row.created_at,
-        revoked_at=row.revoked_at,
-        secret_hash=row.secret_hash,
-    )
+    return made_of(row, Partner, redirect_uris=tuple(json.loads(row.redirect_uris)))
 
 
 def _used_once(
@@ -267,13 +261,4 @@ def _used_once(
 
 
 def _grant(row: PartnerGrantRow, partner_name: str) -> PartnerGrant:
-    return PartnerGrant(
-        id=row.id,
-        partner_id=row.partner_id,
-        partner_name=partner_name,
-        user_id=row.user_id,
-        scope=row.scope,
-        granted_at=row.granted_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
+    return made_of(row, PartnerGrant, partner_name=partner_name)

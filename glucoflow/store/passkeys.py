@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import delete, select, update
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import LoginAccountRow, PasskeyRow
 from glucoflow.store.database import Database
 from glucoflow.store.login_accounts import checked_name
@@ -85,7 +86,4 @@ class Passkeys:
 
 
 def _passkey(row: PasskeyRow) -> Passkey:
-    return Passkey(
-        id=row.id, account_id=row.account_id, name=row.name, host=row.host, public_key=row.public_key, uses=row.uses,
-        created_at=row.created_at, last_used_at=row.last_used_at,
-    )  # fmt: skip
+    return made_of(row, Passkey)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -13,6 +12,7 @@ from glucoflow.languages import NAMES
 from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import why_not
 from glucoflow.model.said import said
+from glucoflow.model.same_names import made_of
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store import owned
@@ -152,18 +152,8 @@ def unknown_person(user_id: str, known: Sequence[str] = ()) -> Rejected:
 
 def _person(row: PersonRow) -> Person:
     low, high = row.target_low_mg_dl, row.target_high_mg_dl
-    return Person(
-        id=row.id,
-        display_name=row.display_name,
-        unit=cast("Unit", row.unit),
-        zone=row.zone,
-        profile=row.profile,
-        own_targets=None if low is None or high is None else OwnTargets(low=low, high=high),
-        born=row.born,
-        newer_sensor=row.newer_sensor,
-        language=row.language,
-        created_at=row.created_at,
-    )
+    own = None if low is None or high is None else OwnTargets(low=low, high=high)
+    return made_of(row, Person, own_targets=own)
 
 
 def _fill(row: PersonRow, person: Person) -> None:

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import cast
 
 import msgspec
 from pydantic import SecretStr
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from glucoflow.model.errors import Rejected
 from glucoflow.model.notices import Cause, Channel, Receiver, Terms
 from glucoflow.model.said import said
+from glucoflow.model.same_names import made_of
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.notice_tables import ReceiverRow, TermsRow
@@ -146,15 +146,4 @@ def rotate_push_key(session: Session, cipher: Cipher) -> None:
 
 
 def receiver_of(row: ReceiverRow) -> Receiver:
-    return Receiver(
-        id=row.id,
-        user_id=row.user_id,
-        name=row.name,
-        channel=cast("Channel", row.channel),
-        shown=row.shown,
-        causes=tuple(cast("Cause", one) for one in row.causes.split(",") if one),
-        created_at=row.created_at,
-        last_sent_at=row.last_sent_at,
-        last_error=row.last_error,
-        last_error_at=row.last_error_at,
-    )
+    return made_of(row, Receiver, causes=tuple(one for one in row.causes.split(",") if one))

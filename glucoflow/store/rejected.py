@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Fatal, Rejected
 from glucoflow.model.ingestion import Kind, RejectedRecord, Seen, Window
+from glucoflow.model.same_names import made_of
 from glucoflow.store import unread
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
@@ -171,15 +172,4 @@ def _fingerprint(rejected: RejectedRecord, kind: Kind) -> str:
 
 
 def _stored(row: RejectedRecordRow) -> StoredRejectedRecord:
-    return StoredRejectedRecord(
-        id=row.id,
-        run_id=row.run_id,
-        connection_id=row.connection_id,
-        user_id=row.user_id,
-        kind=cast("Kind", row.kind),
-        key=row.key,
-        field=row.field,
-        reason=row.reason,
-        at=row.at,
-        last_seen_at=row.last_seen_at,
-    )
+    return made_of(row, StoredRejectedRecord)

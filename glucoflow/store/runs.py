@@ -2,12 +2,13 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal
 
 from sqlalchemy import func, or_, select, update
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Counts, Kind, Window
+from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
 from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.tables import RunRow
@@ -167,19 +168,4 @@ def _run(row: RunRow) -> Run:
     window = None
     if row.window_start is not None and row.window_end is not None:
         window = Window(row.window_start, row.window_end)
-    return Run(
-        id=row.id,
-        flow=row.flow,
-        user_id=row.user_id,
-        connection_id=row.connection_id,
-        kind=cast("Kind | None", row.kind),
-        window=window,
-        state=cast("RunState", row.state),
-        counts=Counts(**{name: getattr(row, name) for name in _COUNTS}),
-        progress=row.progress,
-        message=row.message,
-        remedy=row.remedy,
-        started_at=row.started_at,
-        updated_at=row.updated_at,
-        finished_at=row.finished_at,
-    )
+    return made_of(row, Run, window=window, counts=made_of(row, Counts))

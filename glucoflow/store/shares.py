@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from glucoflow.model.errors import Rejected
+from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import AuditRow, ShareRow
 from glucoflow.store.database import Database
 from glucoflow.store.login_accounts import checked_name, refuse_past
@@ -101,8 +102,4 @@ class Shares:
 
 
 def _share(row: ShareRow, uses: int = 0, last_used_at: datetime | None = None) -> Share:
-    return Share(
-        id=row.id, user_id=row.user_id, name=row.name, pages=tuple(row.pages.split(",")), until=row.until,
-        created_by=row.created_by, created_at=row.created_at, revoked_at=row.revoked_at, uses=uses,
-        last_used_at=last_used_at,
-    )  # fmt: skip
+    return made_of(row, Share, pages=tuple(row.pages.split(",")), uses=uses, last_used_at=last_used_at)

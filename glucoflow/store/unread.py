@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import cast
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import GlucoflowError, Retryable
 from glucoflow.model.ingestion import Kind, Window
+from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
 from glucoflow.store.tables import ConnectionRow, UnreadRow
 from glucoflow.store.values import Unread
@@ -107,19 +107,7 @@ def rows_of(session: Session, connection_id: str, kind: Kind | None = None) -> S
 
 def unread_of(row: UnreadRow) -> Unread:
     """The value of a row."""
-    return Unread(
-        id=row.id,
-        connection_id=row.connection_id,
-        kind=cast("Kind", row.kind),
-        start=row.start,
-        end=row.end,
-        reason=row.reason,
-        remedy=row.remedy,
-        tries=row.tries,
-        first_at=row.first_at,
-        last_at=row.last_at,
-        next_try_at=row.next_try_at,
-    )
+    return made_of(row, Unread)
 
 
 def _joined(holes: Sequence[tuple[Window, GlucoflowError]]) -> list[tuple[Window, GlucoflowError]]:
