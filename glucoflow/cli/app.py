@@ -3,6 +3,7 @@
 Each command opens what it needs, calls plain functions, and says how it went.
 """
 
+import errno
 import importlib.metadata
 import os
 import sys
@@ -13,8 +14,14 @@ import typer
 
 from glucoflow.cli import accounts, annotations, apps, backups, connections, files, notices, partners, processes, upkeep
 from glucoflow.cli.console import Json, say_error, settings_for
-from glucoflow.model.errors import GlucoflowError
+from glucoflow.model.errors import GlucoflowError, Unavailable
 from glucoflow.simulators.__main__ import main as simulate
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_ENTRY = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EIO}
+)
+"""What files and folders can be, for the steps that have no words of their own for it."""
 
 app = typer.Typer(
     name="glucoflow",
@@ -36,13 +43,43 @@ def run() -> None:
         code = 130
     except typer.Exit as end:
         code = end.exit_code
+    except OSError as error:
+        if error.errno not in _NO_ROOM | _NO_ENTRY:
+            raise
+        code = _say_file(error)
     except Exception as error:  # click's own usage errors know how to show themselves
         if not hasattr(error, "show"):
             raise
         error.show()
         code = getattr(error, "exit_code", 2)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on: `| head`
+        _drop_output()
+    except OSError as error:
+        code = _say_file(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say_file(error: OSError) -> int:
+    """What could not be written, opened or made, and the exit code."""
+    where = f"{error.filename} " if error.filename else "A file "
+    if error.errno in _NO_ROOM:
+        remedy = "Free some space on that disk; then do it again."
+    else:
+        remedy = (
+            "See that it is there and that the account that runs glucoflow may use it, or choose another place: the "
+        )
+        remedy += "data folder is GLUCOFLOW_DATA_DIR."
+    said = Unavailable(f"{where}cannot be used ({error.strerror}).", remedy=remedy)
+    say_error(said)
+    _drop_output()
+    return said.exit_code
+
+
+def _drop_output() -> None:
+    """What still waits for standard output."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.callback()

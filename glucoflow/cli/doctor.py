@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -50,6 +50,11 @@ def examine(settings: Settings, quick: bool) -> int:
             if error.remedy:
                 console.print(f"  {'':<14} → {error.remedy}", highlight=False, markup=False, soft_wrap=True)
             code = code or error.exit_code
+        except OSError as error:
+            where = f"{error.filename} " if error.filename else ""
+            words = escape(f"{where}cannot be used ({error.strerror or type(error).__name__}).")
+            console.print(f"[red]✗[/] {name:<14} {words}", highlight=False, soft_wrap=True)
+            code = code or Unavailable.exit_code
     return code
 
 
@@ -227,11 +232,12 @@ def _clock(settings: Settings) -> str:
     for provider in providers.all():
         usable = providers.missing(provider.name) is None
         region = providers.region(provider.name) if usable or provider.name not in providers.doubles else SIMULATOR
-        answer = _ask(providers, provider, region)
-        stamp = answer.headers.get("date") if answer is not None else None
+        stamp = None
+        with suppress(Unavailable):  # said by its own line, if anybody uses it
+            stamp = _told_time(_ask(providers, provider, region))
         if stamp is None:
             continue
-        skew = (datetime.now(UTC) - parsedate_to_datetime(stamp)).total_seconds()
+        skew = (datetime.now(UTC) - stamp).total_seconds()
         if abs(skew) > MOST_SKEW_SECONDS:
             raise Misconfigured(
                 f"This machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} {provider.title}'s.",
@@ -239,6 +245,15 @@ def _clock(settings: Settings) -> str:
             )
         return f"{abs(skew):.0f} s from {provider.title}'s"
     return "no provider tells a time to compare with"
+
+
+def _told_time(answer: requests.Response | None) -> datetime | None:
+    """By its `Date`; None where it has none, or one that is none."""
+    try:
+        told = parsedate_to_datetime(answer.headers["date"]) if answer is not None else None
+    except (KeyError, ValueError):
+        return None
+    return told if told is None or told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
 def _providers(settings: Settings) -> Providers:

@@ -1,5 +1,6 @@
 """What a user can get wrong, and what can be broken around them: words with the cure, the right exit code, no loss."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -251,3 +252,33 @@ def test_kibana_that_is_not_set_or_not_there(cloud: Cloud, command: Command) -> 
     assert said.code in (UNAVAILABLE, TEMPORARY)
     assert_says(said, said.code, "Kibana")
     assert_says(command("kibana", "export", "--out", "out"), CONFIG, "--user", "--operator")
+
+
+def test_what_cannot_be_written_out_is_said_and_no_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "glucoflow", "keys", "new"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, "Traceback" in done.stderr) == (69, False), done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Free some space" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "people", "doctor"])
+def test_a_data_folder_that_cannot_be(command: str, tmp_path: Path) -> None:
+    """Each says which it is, and the doctor looks at all else as well."""
+    place = {"GLUCOFLOW_DATA_DIR": "/dev/null/data", "BACKUP_PASSPHRASE": "a sentence of our own"}
+    done = subprocess.run(
+        [sys.executable, "-m", "glucoflow", command], env={**os.environ, **place}, cwd=tmp_path, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert (done.returncode, "Traceback" in said) == (69, False), said
+    assert "/dev/null/data" in said
+    if command == "doctor":
+        assert "Elasticsearch" in said
+        assert "clock" in said
