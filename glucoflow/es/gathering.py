@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from elastic_transport import HttpHeaders, SerializerCollection, Transport, TransportApiResponse
@@ -41,7 +41,7 @@ class _Waiting:
 
     part: Part
     send: Send
-    answered: bool = False
+    answered: threading.Event = field(default_factory=threading.Event)
     answer: TransportApiResponse | None = None
     error: BaseException | None = None
 
@@ -59,7 +59,7 @@ class Table:
 
     def __init__(self, linger_s: float, to_come: int = 0, at_a_time: int = 0) -> None:
         self._linger_s = linger_s
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # only those wait for it who lead a group: waking all costs more
         self._groups: dict[Hashable, _Group] = {}
         self._taking_part = 0
         self._to_come = to_come
@@ -104,20 +104,19 @@ class Table:
             group.append(mine)
             if _rows(group) >= MOST_ROWS:
                 del self._groups[part.group]
+            if self._waiting >= self._expected or _rows(group) >= MOST_ROWS:
+                self._changed.notify_all()
             leads = len(group) == 1
-            self._changed.notify_all()
             if leads:
                 self._gather(part.group, group)
-            else:
-                self._changed.wait_for(lambda: mine.answered)
         if leads:
             try:
                 _deliver(group)
             finally:
-                with self._changed:
-                    for one in group:
-                        one.answered = True
-                    self._changed.notify_all()
+                for one in group:
+                    one.answered.set()
+        else:
+            mine.answered.wait()
         if mine.error is not None:
             raise mine.error
         assert mine.answer is not None  # noqa: S101 – for the type: one of the two is there

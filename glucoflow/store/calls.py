@@ -19,16 +19,17 @@ class Calls:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, app: str, per_hour: int, now: datetime) -> None:
-        """Count a call. Raises Retryable, saying when the next one fits, where the hour's `per_hour` are spent."""
+    def take(self, app: str, per_hour: int, now: datetime, calls: int = 1) -> None:
+        """Count a call, or several. Raises Retryable, saying when the next one fits, where the hour's `per_hour` would
+        be exceeded; nothing is counted then."""
         minute = int(now.timestamp() // 60)
         with self._database.write() as session:
-            row = self._database.insert(CallsRow).values(app=app, minute=minute, calls=1)
-            one_more = {"calls": CallsRow.calls + 1}
+            row = self._database.insert(CallsRow).values(app=app, minute=minute, calls=calls)
+            more = {"calls": CallsRow.calls + calls}
             first = session.scalar(
-                row.on_conflict_do_update(index_elements=["app", "minute"], set_=one_more).returning(CallsRow.calls)
+                row.on_conflict_do_update(index_elements=["app", "minute"], set_=more).returning(CallsRow.calls)
             )
-            if first == 1:
+            if first == calls:
                 session.execute(delete(CallsRow).where(CallsRow.app == app, CallsRow.minute < minute - _HOUR))
             used, oldest = _hour(session, app, minute)
             if used > per_hour:  # leaving by an error takes the count back

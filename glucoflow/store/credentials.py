@@ -35,6 +35,9 @@ MARGIN = timedelta(minutes=5)
 SAVE_PATIENCE = 120.0
 """Seconds for which renewed credentials are tried to be stored while the database fails: they exist nowhere else."""
 _SIBLING_SECONDS = 1.0
+_KEPT_FOR = timedelta(seconds=10)
+"""So long a run uses credentials without asking the store again. Whoever lost its connection meanwhile is stopped by
+the lease before anything is written; credentials renewed elsewhere are found when the old ones are refused."""
 
 
 def nothing_happens(_point: str) -> None:
@@ -108,20 +111,23 @@ class CredentialStore:
         It is for one run: a renewal that failed is not repeated in it, whoever asks, but fails again as it did.
         """
         last: Credentials | None = None
+        found_at: datetime | None = None
         failed: GlucoflowError | None = None
 
         def credentials(force: bool) -> Credentials:
-            nonlocal last, failed
+            nonlocal last, found_at, failed
             if failed is not None:
                 raise failed
-            rejected = last if force else None
+            now, rejected = clock(), last if force else None
+            kept = found_at is not None and timedelta(0) <= now - found_at < _KEPT_FOR
+            if last is not None and kept and not force and last.good_for(margin, now):
+                return last
             try:
-                last = self.current(
-                    connection_id, clock(), renew, margin, force=force and rejected is None, rejected=rejected
-                )
+                last = self.current(connection_id, now, renew, margin, force=force and not rejected, rejected=rejected)
             except GlucoflowError as error:
                 failed = error
                 raise
+            found_at = now
             return last
 
         return credentials

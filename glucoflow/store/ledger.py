@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import GlucoflowError, Retryable
@@ -20,6 +20,9 @@ from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.rejected import keep, sealed, settle
 from glucoflow.store.tables import CheckpointRow, ConnectionRow, RejectedRecordRow, RunRow
 from glucoflow.store.values import Unread
+
+_AS_IT_IS = {"synchronize_session": False}
+"""No row of a transaction is held in memory before its UPDATE, so that none has to be looked through after it."""
 
 
 class StoreLedger:
@@ -174,7 +177,10 @@ class StoreLedger:
                     unread.close_stopped(session, connection.id, kind)
             mine = {"connection_id": self._connection_id, "scope": self._scope}
             rows = update(CheckpointRow).filter_by(**mine).where(CheckpointRow.kind.in_(kinds))
-            session.execute(rows.values(read_at=read_at))
+            session.execute(rows.values(read_at=read_at), execution_options=_AS_IT_IS)
+        if not stopped:
+            known.read_at |= {kind: read_at for kind in kinds if kind in known.positions}
+            self._known = known
 
     def stopped_until(self, kind: Kind) -> datetime | None:
         """When a kind that stopped shall be tried again; None if it did not stop."""
@@ -199,18 +205,22 @@ class StoreLedger:
             session.execute(delete(CheckpointRow).filter_by(connection_id=self._connection_id, scope=self._scope))
 
     def _held(self, session: Session, now: datetime) -> ConnectionRow:
-        row = session.get(ConnectionRow, self._connection_id, with_for_update={"key_share": True})
-        if row is None or row.lease_owner != self._owner:
+        """The connection, locked, its lease renewed."""
+        mine = {"id": self._connection_id, "lease_owner": self._owner}
+        if self._lease_for is None:
+            row = session.scalar(select(ConnectionRow).filter_by(**mine).with_for_update(key_share=True))
+        else:
+            renewed = update(ConnectionRow).filter_by(**mine).values(lease_until=now + self._lease_for)
+            row = session.scalar(renewed.returning(ConnectionRow), execution_options=_AS_IT_IS)
+        if row is None:
             raise _lost()
-        if self._lease_for is not None:
-            row.lease_until = now + self._lease_for
         return row
 
     def _add(self, session: Session, counts: Counts, now: datetime) -> None:
         """To the run's row."""
         more = {name: getattr(RunRow, name) + getattr(counts, name) for name in counts.__struct_fields__}
         row = update(RunRow).where(RunRow.id == self._run_id).values(**more, updated_at=now)
-        if session.execute(row.returning(RunRow.id)).first() is None:
+        if session.execute(row.returning(RunRow.id), execution_options=_AS_IT_IS).first() is None:
             raise Retryable("The run's record is gone.", remedy="Start the run again; the checkpoints are safe.")
 
     def _now_known(self) -> "_Known":
@@ -229,11 +239,10 @@ class StoreLedger:
 
     def _move(self, session: Session, kind: Kind, to: datetime, now: datetime) -> None:
         place = self._place(kind)
-        row = session.get(CheckpointRow, place)  # the connection's row is locked, so nobody else moves it
-        if row is None:
-            session.add(CheckpointRow(**place, position=to, updated_at=now, lineage=self._lineage))
-        elif to > row.position or row.position > now + FAR_AHEAD:
-            row.position, row.updated_at = to, now
+        moved = {"position": to, "updated_at": now}
+        behind = or_(CheckpointRow.position < to, CheckpointRow.position > now + FAR_AHEAD)
+        first = self._database.insert(CheckpointRow).values(**place, **moved, lineage=self._lineage)
+        session.execute(first.on_conflict_do_update(index_elements=list(place), set_=moved, where=behind))
 
     def _place(self, kind: Kind) -> dict[str, str]:
         return {"connection_id": self._connection_id, "scope": self._scope, "kind": kind}
