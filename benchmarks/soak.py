@@ -25,8 +25,8 @@ from elasticsearch import Elasticsearch
 
 from benchmarks.places import DATABASES, place, say
 from glucoflow.model.errors import GlucoflowError
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.jobs import SYNC_JOB
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.simulators.dexcom import Fault
 from glucoflow.simulators.dexcom.given import GivenRecord
 from glucoflow.simulators.fault_injection import FaultKind

@@ -32,10 +32,10 @@ from benchmarks.cloud import HOUR, running_cloud, scenario_of
 from benchmarks.requests_of_node import requests_of
 from glucoflow.es.provision import provision
 from glucoflow.node.local import LocalNode, NodeSettings
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.demo import connect
 from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import DemoSettings, ElasticsearchSettings, IndexSettings, Settings, StoreSettings, cache_folder
 from glucoflow.simulators import DEMO
 from glucoflow.store import new_owner

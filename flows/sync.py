@@ -14,10 +14,10 @@ from flows.backfill import take_up
 from flows.parameters import UserId
 from flows.plainly import plainly
 from flows.reports import end_state, show_outcomes
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.notices.turn import tell
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import Connection, new_owner
 

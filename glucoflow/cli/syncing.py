@@ -11,13 +11,13 @@ from glucoflow.model.ingestion import KINDS, Kind
 from glucoflow.model.words import count
 from glucoflow.service.accounts import connection_of_person, undo_connection
 from glucoflow.service.backfill import checked_window, run_asked
+from glucoflow.service.batches import replay, run_batch, sync_due
 from glucoflow.service.deletion import delete_person
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.maintenance import disconnect_person
 from glucoflow.service.notices.turn import tell
 from glucoflow.service.ranking import prefer, prefer_sensor
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import replay, run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import new_owner
 

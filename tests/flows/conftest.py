@@ -17,11 +17,11 @@ from pydantic import HttpUrl, SecretStr
 from glucoflow.es.provision import ensure_index, provision
 from glucoflow.es.scan import scan
 from glucoflow.provider import Limits
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.demo import connect
 from glucoflow.service.jobs import SYNC_JOB, SYNC_NOW, Outcome
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import DemoSettings, ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.simulators import DEMO
 from glucoflow.simulators.dexcom import Scenario, SettableClock, Simulator, demo_scenario, running_simulator

@@ -12,10 +12,11 @@ from datetime import datetime
 
 from glucoflow.model.ingestion import Window
 from glucoflow.service.backfill import backfill_person
+from glucoflow.service.batches import sync_due
 from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import open_runtime
-from glucoflow.service.sync import run_job, sync_due
+from glucoflow.service.sync import run_job
 from glucoflow.settings import Settings
 
 

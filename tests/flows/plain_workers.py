@@ -21,9 +21,9 @@ from multiprocessing.synchronize import Barrier
 import psycopg
 from pydantic import SecretStr
 
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.runtime import open_runtime
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import new_owner
 

@@ -12,9 +12,9 @@ from glucoflow.ingest import Sink
 from glucoflow.model.errors import Unavailable
 from glucoflow.model.ingestion import Window
 from glucoflow.service.backfill import backfill_person
+from glucoflow.service.batches import run_batch
 from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.runtime import Runtime
-from glucoflow.service.sync import run_batch
 from glucoflow.simulators.dexcom import Fault, demo_scenario
 from glucoflow.store import Connection
 from tests.flows.conftest import NOW, House, OpenHouse, small_scenario

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from glucoflow.es.client import make_client
 from glucoflow.es.queries import Queries
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.jobs import SYNC_JOB
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.store import new_owner
 from tests.es.proxy import proxied
 from tests.flows.conftest import House, OpenHouse, small_scenario

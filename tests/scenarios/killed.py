@@ -9,10 +9,10 @@ from datetime import date, datetime
 from pathlib import Path
 
 from glucoflow.service.backfill import backfill_person, checked_window, summarized
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.file_import import import_file
 from glucoflow.service.jobs import SYNC_JOB
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.settings import Settings
 from glucoflow.store import new_owner
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from glucoflow.service.batches import run_batch, sync_due
 from glucoflow.service.file_import import import_file
 from glucoflow.service.jobs import SYNC_JOB, Outcome
-from glucoflow.service.sync import run_batch, sync_due
 from glucoflow.simulators.dexcom.given import GivenRecord
 from glucoflow.store import new_owner
 from tests.scenarios.expecting import documents

@@ -22,11 +22,11 @@ from glucoflow.model.errors import GlucoflowError
 from glucoflow.provider import Limits
 from glucoflow.service.accounts import connection_of_person, undo_connection
 from glucoflow.service.backfill import backfill_person, checked_window, summarized
+from glucoflow.service.batches import replay, run_batch, sync_due
 from glucoflow.service.connect import connect_account, connection_for
 from glucoflow.service.jobs import SYNC_JOB, Outcome
 from glucoflow.service.providers import Providers
 from glucoflow.service.runtime import Runtime, open_runtime
-from glucoflow.service.sync import replay, run_batch, sync_due
 from glucoflow.settings import ElasticsearchSettings, Settings, StoreSettings
 from glucoflow.simulators.dexcom import Client, Fault, SettableClock, Simulator, running_simulator
 from glucoflow.simulators.dexcom.given import GivenArchive
