@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
 from authlib.oauth2.rfc6749.errors import OAuth2Error
-from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -12,6 +12,7 @@ from glucoflow.partner_api.oauth import AUTH_METHODS, OAuthServer, Said
 from glucoflow.partner_api.scopes import SCOPES, parts_of
 from glucoflow.service.visitors import Visitor
 from glucoflow.web.access import InServices, OurForm, Services, origin_of, visitor_here
+from glucoflow.web.forms import Text
 from glucoflow.web.security import HEADERS, host_ok, same_origin
 
 AUTHORIZE, TOKEN, REVOKE = "/oauth2/authorize", "/oauth2/token", "/oauth2/revoke"
@@ -51,12 +52,7 @@ def ask(request: Request, services: InServices, server: InServer, asked: InSaid)
 
 @router.post(AUTHORIZE, include_in_schema=False, dependencies=[OurForm])
 def decide(
-    request: Request,
-    services: InServices,
-    server: InServer,
-    asked: InSaid,
-    person: Annotated[str, Form()] = "",
-    answer: Annotated[str, Form()] = "no",
+    request: Request, services: InServices, server: InServer, asked: InSaid, person: Text = "", answer: Text = "no"
 ) -> Response:
     """A yes leads back to the partner with a code, a no with `access_denied`."""
     who = _here(request, services)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from fastapi import Depends, Form, HTTPException, Request
+from fastapi import Depends, HTTPException, Request
 from pydantic import SecretStr
 
 from glucoflow.model.said import said
@@ -28,6 +28,7 @@ from glucoflow.service.watching import Watch
 from glucoflow.store import Person, Store
 from glucoflow.web.browser_bond import BrowserBond
 from glucoflow.web.charts import Chart
+from glucoflow.web.forms import Text
 from glucoflow.web.pages import Pages
 from glucoflow.web.sealed_cookie import SealedCookie
 from glucoflow.web.security import CSRF_COOKIE, SESSION_COOKIE, Signer, csrf_ok
@@ -109,7 +110,7 @@ def person_of(request: Request, user_id: str) -> Person:
     return person
 
 
-def checked_form(request: Request, csrf: Annotated[str, Form()] = "") -> None:
+def checked_form(request: Request, csrf: Text = "") -> None:
     """Refuses a form without this browser's own token."""
     if not csrf_ok(services_of(request).signer, request.cookies.get(CSRF_COOKIE), csrf):
         raise HTTPException(

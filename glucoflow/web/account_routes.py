@@ -10,7 +10,7 @@ from glucoflow.model.errors import Rejected
 from glucoflow.service.passwords import new_totp, totp_step
 from glucoflow.store.login_sessions import Holder
 from glucoflow.web.access import InServices, OurForm
-from glucoflow.web.forms import tried
+from glucoflow.web.forms import Text, tried
 from glucoflow.web.login_routes import let_in
 from glucoflow.web.own_account import NEW_FACTOR, account_page, not_proven, own_account, proven, sessions_of
 from glucoflow.web.rights import SIGNED_IN, visitor
@@ -54,9 +54,7 @@ def begin_second_factor(
 
 
 @router.post("/account/second-factor/confirm", dependencies=[SIGNED_IN, OurForm])
-def confirm_second_factor(
-    request: Request, services: InServices, secret: Annotated[str, Form()], code: Annotated[str, Form()]
-) -> Response:
+def confirm_second_factor(request: Request, services: InServices, secret: Text, code: Text) -> Response:
     """From now on a log-in asks for a code too."""
     own = own_account(request)
     account_id, _, plain = (services.signer.verified(NEW_FACTOR, secret) or "").partition("|")
@@ -83,7 +81,7 @@ def remove_second_factor(
 
 
 @router.post("/account/sessions/end", dependencies=[SIGNED_IN, OurForm])
-def end_session(request: Request, services: InServices, session: Annotated[str, Form()]) -> Response:
+def end_session(request: Request, services: InServices, session: Text) -> Response:
     """Log one browser out; `session` is one of one's own."""
     if session not in {one.id for one in sessions_of(request, services)}:
         raise HTTPException(404, "This browser is not logged in any more.")

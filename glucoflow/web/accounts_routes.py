@@ -12,7 +12,7 @@ from glucoflow.service.visitors import is_open_home
 from glucoflow.store.invites import Asked, NewInvite
 from glucoflow.store.login_sessions import Holder
 from glucoflow.web.access import InServices, OurForm, Services
-from glucoflow.web.forms import Tried, tried, unit_chosen, zones
+from glucoflow.web.forms import Text, Tried, tried, unit_chosen, zones
 from glucoflow.web.invite_routes import invite_link, sent_by_mail
 from glucoflow.web.login_routes import let_in
 from glucoflow.web.rights import OPERATE, visitor
@@ -28,10 +28,7 @@ def accounts(request: Request, services: InServices) -> Response:
 
 @router.post("/accounts/operator", dependencies=[OPERATE, OurForm])
 def make_operator(
-    request: Request,
-    services: InServices,
-    name: Annotated[str, Form()] = "",
-    password: Annotated[SecretStr, Form()] = SecretStr(""),
+    request: Request, services: InServices, name: Text = "", password: Annotated[SecretStr, Form()] = SecretStr("")
 ) -> Response:
     """An operator's account. Where it is the first, everybody logs in from now on, and this browser is logged in."""
     try:
@@ -63,12 +60,7 @@ def log_out(services: InServices, account_id: str) -> Response:
 
 @router.post("/invites", dependencies=[OPERATE, OurForm])
 def invite(
-    request: Request,
-    services: InServices,
-    name: Annotated[str, Form()] = "",
-    email: Annotated[str, Form()] = "",
-    unit: Annotated[str, Form()] = MG_DL,
-    zone: Annotated[str, Form()] = "UTC",
+    request: Request, services: InServices, name: Text = "", email: Text = "", unit: Text = MG_DL, zone: Text = "UTC"
 ) -> Response:
     """A link with which a new person makes an account, connects, and sees nobody else."""
     try:

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from glucoflow.model.said import said
 from glucoflow.store import AppRights, Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services, origin_of
+from glucoflow.web.forms import Text
 from glucoflow.web.rights import CHANGE
 
 router = APIRouter()
@@ -28,11 +29,7 @@ def apps(request: Request, services: InServices, person: InPerson) -> Response:
 
 @router.post("/people/{user_id}/apps", dependencies=[CHANGE, OurForm])
 def add(
-    request: Request,
-    services: InServices,
-    person: InPerson,
-    name: Annotated[str, Form()],
-    rights: Annotated[AppRights, Form()] = "both",
+    request: Request, services: InServices, person: InPerson, name: Text, rights: Annotated[AppRights, Form()] = "both"
 ) -> Response:
     """The only answer that ever holds the secret; it is not kept by the browser."""
     made = services.store.apps.add(person.id, name, rights, services.clock())

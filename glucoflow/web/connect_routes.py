@@ -13,7 +13,7 @@ from glucoflow.model.said import said
 from glucoflow.service.connect import ConnectForm
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
-from glucoflow.web.forms import day_of, tried
+from glucoflow.web.forms import Text, day_of, tried
 from glucoflow.web.oauth_routes import leave
 from glucoflow.web.pages import unit_of
 from glucoflow.web.person_routes import status_page
@@ -112,13 +112,7 @@ def sync(services: InServices, person: InPerson) -> Response:
 
 
 @router.post("/people/{user_id}/backfill", dependencies=[CHANGE, OurForm])
-def backfill(
-    request: Request,
-    services: InServices,
-    person: InPerson,
-    first: Annotated[str, Form()] = "",
-    last: Annotated[str, Form()] = "",
-) -> Response:
+def backfill(request: Request, services: InServices, person: InPerson, first: Text = "", last: Text = "") -> Response:
     """Read days again, both included; how far it is shows among the runs."""
     try:
         services.connect.backfill(person.id, day_of("first", first), day_of("last", last), services.clock())

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from math import isfinite
+from typing import Annotated
 from zoneinfo import available_timezones
 
 import msgspec
+from fastapi import Form
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
+
+Text = Annotated[str, Form()]
+"""A field of a form."""
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):

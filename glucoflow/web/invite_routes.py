@@ -13,7 +13,7 @@ from glucoflow.store.invites import NewInvite
 from glucoflow.store.login_sessions import Holder
 from glucoflow.web.access import InServices, OurForm, Services, origin_of
 from glucoflow.web.audit_trail import note
-from glucoflow.web.forms import Tried, tried
+from glucoflow.web.forms import Text, Tried, tried
 from glucoflow.web.login_routes import let_in
 from glucoflow.web.rights import OPEN
 
@@ -39,7 +39,7 @@ def accept(
     request: Request,
     services: InServices,
     token: str,
-    name: Annotated[str, Form()] = "",
+    name: Text = "",
     password: Annotated[SecretStr, Form()] = SecretStr(""),
 ) -> Response:
     """Make an account; whoever made it is logged in, on the page of the person whom it is to."""

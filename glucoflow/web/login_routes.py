@@ -14,6 +14,7 @@ from glucoflow.service.visitors import is_open_home
 from glucoflow.store.login_sessions import SESSION_LASTS, Holder, Way
 from glucoflow.store.login_waits import place
 from glucoflow.web.access import InServices, OurForm, Services, address_of, local_path, origin_of, passkey_host
+from glucoflow.web.forms import Text
 from glucoflow.web.rights import OPEN, SIGNED_IN, visitor
 from glucoflow.web.security import SESSION_COOKIE
 
@@ -33,8 +34,8 @@ def login(
     request: Request,
     services: InServices,
     password: Annotated[SecretStr, Form()],
-    name: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
+    name: Text = "",
+    next: Text = "/",  # noqa: A002 - the form's word
 ) -> Response:
     """By the site's own password, or with a name by that account's."""
     if is_open_home(services.store, services.options.password):
@@ -47,9 +48,9 @@ def login(
 def login_code(
     request: Request,
     services: InServices,
-    halfway: Annotated[str, Form()],
-    code: Annotated[str, Form()] = "",
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
+    halfway: Text,
+    code: Text = "",
+    next: Text = "/",  # noqa: A002 - the form's word
 ) -> Response:
     """The second factor, within five minutes of the right password."""
     now = services.clock()

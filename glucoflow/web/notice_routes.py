@@ -18,7 +18,7 @@ from glucoflow.service.notices.desk import Desk
 from glucoflow.service.notices.texts import NO_ALARM
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
-from glucoflow.web.forms import Tried, tried
+from glucoflow.web.forms import Text, Tried, tried
 from glucoflow.web.notice_forms import terms_of
 from glucoflow.web.pages import unit_of
 from glucoflow.web.rights import CHANGE, OPEN, OPERATE, visitor
@@ -27,7 +27,6 @@ router = APIRouter()
 LINK = "/notice/"
 
 Causes = Annotated[list[str] | None, Form()]
-Text = Annotated[str, Form()]
 Deed = Literal["test", "choose", "remove"]
 
 
@@ -44,12 +43,7 @@ def notices(request: Request, services: InServices, person: InPerson) -> Respons
 
 @router.post("/people/{user_id}/notices", dependencies=[CHANGE, OurForm])
 def add(
-    request: Request,
-    services: InServices,
-    person: InPerson,
-    name: Text = "",
-    address: Text = "",
-    causes: Causes = None,
+    request: Request, services: InServices, person: InPerson, name: Text = "", address: Text = "", causes: Causes = None
 ) -> Response:
     """A mail address, or one of Apprise; which ones are allowed is said in docs/security.md."""
     return _added(request, services, person, name, address, causes)
@@ -113,12 +107,7 @@ def acknowledge(services: InServices, person: InPerson, cause: Annotated[Cause, 
 
 @router.post("/people/{user_id}/notices/{receiver_id}/{deed}", dependencies=[CHANGE, OurForm])
 def do(
-    request: Request,
-    services: InServices,
-    person: InPerson,
-    receiver_id: str,
-    deed: Deed,
-    causes: Causes = None,
+    request: Request, services: InServices, person: InPerson, receiver_id: str, deed: Deed, causes: Causes = None
 ) -> Response:
     """Try a receiver, change what it is told of, or remove it."""
     return _done(request, services, person, receiver_id, deed, causes)
@@ -139,11 +128,7 @@ def operators_add(
 
 @router.post("/notices/{receiver_id}/{deed}", dependencies=[OPERATE, OurForm])
 def operators_do(
-    request: Request,
-    services: InServices,
-    receiver_id: str,
-    deed: Deed,
-    causes: Causes = None,
+    request: Request, services: InServices, receiver_id: str, deed: Deed, causes: Causes = None
 ) -> Response:
     return _done(request, services, None, receiver_id, deed, causes)
 
@@ -174,12 +159,7 @@ def _added(
 
 
 def _done(
-    request: Request,
-    services: Services,
-    person: Person | None,
-    receiver_id: str,
-    deed: Deed,
-    causes: list[str] | None,
+    request: Request, services: Services, person: Person | None, receiver_id: str, deed: Deed, causes: list[str] | None
 ) -> Response:
     desk, user_id = _desk(services), _id(person)
     try:

@@ -18,7 +18,7 @@ from glucoflow.service.passkeys import AskedOf, Place, account_proven, ask_for_l
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.login_waits import place as place_of_address
 from glucoflow.web.access import InServices, OurForm, Services, address_of, origin_of, passkey_host
-from glucoflow.web.forms import tried
+from glucoflow.web.forms import Text, tried
 from glucoflow.web.login_routes import let_in, login_answer
 from glucoflow.web.own_account import account_page, own_account, proven
 from glucoflow.web.pages import language_of
@@ -60,10 +60,7 @@ def begin_new(
 
 @router.post("/account/passkeys", dependencies=[SIGNED_IN, OurForm])
 def add(
-    request: Request,
-    services: InServices,
-    answer: Annotated[str, Form(max_length=LONGEST_ANSWER)],
-    name: Annotated[str, Form()] = "",
+    request: Request, services: InServices, answer: Annotated[str, Form(max_length=LONGEST_ANSWER)], name: Text = ""
 ) -> Response:
     """Keep the key that the authenticator made."""
     own = own_account(request)
@@ -77,12 +74,7 @@ def add(
 
 
 @router.post("/account/passkeys/rename", dependencies=[SIGNED_IN, OurForm])
-def rename(
-    request: Request,
-    services: InServices,
-    passkey: Annotated[str, Form()],
-    name: Annotated[str, Form()] = "",
-) -> Response:
+def rename(request: Request, services: InServices, passkey: Text, name: Text = "") -> Response:
     own = own_account(request)
     try:
         if not services.store.passkeys.rename(own.id, passkey, name):
@@ -93,7 +85,7 @@ def rename(
 
 
 @router.post("/account/passkeys/remove", dependencies=[SIGNED_IN, OurForm])
-def remove(request: Request, services: InServices, passkey: Annotated[str, Form()]) -> Response:
+def remove(request: Request, services: InServices, passkey: Text) -> Response:
     """It opens nothing from now on. The last way into an account is not removed."""
     own = own_account(request)
     held = services.store.passkeys.list(own.id)
@@ -114,7 +106,7 @@ def log_in(
     request: Request,
     services: InServices,
     answer: Annotated[str, Form(max_length=LONGEST_ANSWER)],
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
+    next: Text = "/",  # noqa: A002 - the form's word
 ) -> Response:
     """A key with its finger or PIN is two factors, so no code is asked for."""
     now, address = services.clock(), address_of(request)

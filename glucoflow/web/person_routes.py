@@ -23,7 +23,7 @@ from glucoflow.web.access import InPerson, InServices, OurForm, Services, local_
 from glucoflow.web.charts import View, meta_for
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES, DashboardPage, dashboard_page, placed, too_short
 from glucoflow.web.extras import part_of
-from glucoflow.web.forms import Tried, tried, unit_chosen, zones
+from glucoflow.web.forms import Text, Tried, tried, unit_chosen, zones
 from glucoflow.web.metrics import Lately, look, metrics_agg, read_metrics
 from glucoflow.web.pages import UNIT_CODES, YEAR, language_of, unit_cookie, unit_of
 from glucoflow.web.rights import OPERATE, READ, SIGNED_IN, visitor
@@ -80,13 +80,7 @@ def _front(
 
 
 @router.post("/people", dependencies=[OPERATE, OurForm])
-def add(
-    request: Request,
-    services: InServices,
-    name: Annotated[str, Form()] = "",
-    unit: Annotated[str, Form()] = MG_DL,
-    zone: Annotated[str, Form()] = "UTC",
-) -> Response:
+def add(request: Request, services: InServices, name: Text = "", unit: Text = MG_DL, zone: Text = "UTC") -> Response:
     try:
         person = add_person(services.store, name, unit_chosen(unit), zone, services.clock())
     except Rejected as error:
@@ -97,7 +91,7 @@ def add(
 
 
 @router.post("/people/{user_id}/unit", dependencies=[READ, OurForm])
-def choose_unit(person: InPerson, unit: Annotated[Unit, Form()], back: Annotated[str, Form()] = "/") -> Response:
+def choose_unit(person: InPerson, unit: Annotated[Unit, Form()], back: Text = "/") -> Response:
     """Remember the unit for this person in this browser."""
     response = RedirectResponse(local_path(back), 303)
     response.set_cookie(unit_cookie(person.id), UNIT_CODES[unit], max_age=YEAR, httponly=True, samesite="lax")

@@ -12,6 +12,7 @@ from glucoflow.service.annotations import ImportedDays
 from glucoflow.store import Person
 from glucoflow.web import sufficiency
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
+from glucoflow.web.forms import Text
 from glucoflow.web.pages import unit_of
 from glucoflow.web.rights import CHANGE, READ
 
@@ -73,7 +74,7 @@ def import_days(
 
 
 @router.post("/people/{user_id}/protocols/forget", dependencies=[CHANGE, OurForm])
-def forget(services: InServices, person: InPerson, name: Annotated[str, Form()]) -> Response:
+def forget(services: InServices, person: InPerson, name: Text) -> Response:
     if not services.annotations.forget(person.id, name):
         raise HTTPException(404, said("This protocol is not there any more."))
     return _back(person)

@@ -14,7 +14,7 @@ from glucoflow.model.said import said
 from glucoflow.model.targets import PROFILES
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
-from glucoflow.web.forms import Tried, day_of, number_of, time_of, tried, unit_chosen, zones
+from glucoflow.web.forms import Text, Tried, day_of, number_of, time_of, tried, unit_chosen, zones
 from glucoflow.web.pages import unit_cookie, unit_of
 from glucoflow.web.rights import CHANGE, OPEN
 
@@ -38,11 +38,11 @@ def change_details(
     request: Request,
     services: InServices,
     person: InPerson,
-    name: Annotated[str, Form()] = "",
-    zone: Annotated[str, Form()] = "",
-    unit: Annotated[str, Form()] = "",
-    born: Annotated[str, Form()] = "",
-    language: Annotated[str, Form()] = "",
+    name: Text = "",
+    zone: Text = "",
+    unit: Text = "",
+    born: Text = "",
+    language: Text = "",
 ) -> Response:
     """Name, birth date, zone, unit and language; the id, and so the address, stays.
 
@@ -67,10 +67,10 @@ def choose_targets(
     request: Request,
     services: InServices,
     person: InPerson,
-    profile: Annotated[str, Form()] = "",
+    profile: Text = "",
     limits: Annotated[Literal["profile", "own"], Form()] = "profile",
-    low: Annotated[str, Form()] = "",
-    high: Annotated[str, Form()] = "",
+    low: Text = "",
+    high: Text = "",
 ) -> Response:
     """The profile's range, or own limits in the unit that the page showed."""
     try:
@@ -84,12 +84,7 @@ def choose_targets(
 
 @router.post("/people/{user_id}/exclusions", dependencies=[CHANGE, OurForm])
 def exclude(
-    request: Request,
-    services: InServices,
-    person: InPerson,
-    start: Annotated[str, Form()] = "",
-    end: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "",
+    request: Request, services: InServices, person: InPerson, start: Text = "", end: Text = "", reason: Text = ""
 ) -> Response:
     """Exclude a span, given by the home clock."""
     try:
@@ -128,7 +123,7 @@ def archive(services: InServices, person: InPerson) -> Response:
 
 
 @router.post("/people/{user_id}/delete", dependencies=[CHANGE, OurForm])
-def delete(request: Request, services: InServices, person: InPerson, confirm: Annotated[str, Form()] = "") -> Response:
+def delete(request: Request, services: InServices, person: InPerson, confirm: Text = "") -> Response:
     """Have the person deleted with all that is held of them, once their name was repeated."""
     if confirm.strip() != person.display_name:
         wrong = Rejected("confirm", said("enter the name as it is: %(name)s", name=person.display_name))

@@ -19,7 +19,7 @@ from glucoflow.store.shares import NewShare
 from glucoflow.web.access import InPerson, InServices, OurForm, Services, origin_of
 from glucoflow.web.accounts_routes import NOT_YET
 from glucoflow.web.audit_trail import note
-from glucoflow.web.forms import Tried, day_of, tried
+from glucoflow.web.forms import Text, Tried, day_of, tried
 from glucoflow.web.invite_routes import invite_link, sent_by_mail
 from glucoflow.web.login_routes import let_in
 from glucoflow.web.rights import CHANGE, OPEN, PAGES, visitor
@@ -40,10 +40,10 @@ def invite_guest(
     request: Request,
     services: InServices,
     person: InPerson,
-    name: Annotated[str, Form()] = "",
-    email: Annotated[str, Form()] = "",
-    may: Annotated[str, Form()] = "read",
-    until: Annotated[str, Form()] = "",
+    name: Text = "",
+    email: Text = "",
+    may: Text = "read",
+    until: Text = "",
 ) -> Response:
     """A link to an account that sees this person: to read until a day, or like the person themselves for good."""
     try:
@@ -64,9 +64,7 @@ def invite_guest(
 
 
 @router.post("/people/{user_id}/guests/withdraw", dependencies=[CHANGE, OurForm])
-def withdraw_guest(
-    request: Request, services: InServices, person: InPerson, account: Annotated[str, Form()]
-) -> Response:
+def withdraw_guest(request: Request, services: InServices, person: InPerson, account: Text) -> Response:
     """The account sees this person no more. Nobody shuts themselves out."""
     own = visitor(request).account
     if own is not None and own.id == account:
@@ -76,7 +74,7 @@ def withdraw_guest(
 
 
 @router.post("/people/{user_id}/invites/withdraw", dependencies=[CHANGE, OurForm])
-def withdraw_invite(services: InServices, person: InPerson, invite: Annotated[str, Form()]) -> Response:
+def withdraw_invite(services: InServices, person: InPerson, invite: Text) -> Response:
     if invite not in {one.id for one in services.store.invites.of_person(person.id, services.clock())}:
         raise HTTPException(404, "This invitation is not there any more.")
     services.store.invites.withdraw(invite, services.clock())
@@ -88,9 +86,9 @@ def share(
     request: Request,
     services: InServices,
     person: InPerson,
-    name: Annotated[str, Form()] = "",
+    name: Text = "",
     pages: Annotated[list[str] | None, Form()] = None,
-    until: Annotated[str, Form()] = "",
+    until: Text = "",
 ) -> Response:
     """A link to some pages, for whoever has it."""
     now = services.clock()
@@ -116,11 +114,7 @@ def revoke(services: InServices, person: InPerson, share_id: str) -> Response:
 
 @router.post("/people/{user_id}/kibana-guests", dependencies=[CHANGE, OurForm])
 def kibana_guest(
-    request: Request,
-    services: InServices,
-    person: InPerson,
-    name: Annotated[str, Form()] = "",
-    until: Annotated[str, Form()] = "",
+    request: Request, services: InServices, person: InPerson, name: Text = "", until: Text = ""
 ) -> Response:
     """A login in Kibana, for whoever works there. Whoever may make logins makes it; the pages may not."""
     if services.request_guests is None:

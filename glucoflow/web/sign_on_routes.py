@@ -22,7 +22,7 @@ from glucoflow.service.signing_on import recognise
 from glucoflow.store.login_sessions import Holder
 from glucoflow.web.access import InServices, OurForm, Services, address_of, local_path, origin_of
 from glucoflow.web.audit_trail import note
-from glucoflow.web.forms import tried
+from glucoflow.web.forms import Text, tried
 from glucoflow.web.invite_routes import first_page, joined
 from glucoflow.web.login_routes import let_in
 from glucoflow.web.own_account import account_page, not_proven, own_account, proven
@@ -58,7 +58,7 @@ def bond_of(secret: SecretStr) -> SealedCookie[Begun]:
 def sign_on(
     request: Request,
     services: InServices,
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's word
+    next: Text = "/",  # noqa: A002 - the form's word
     invitation: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """To the provider's own page. With an `invitation`, which then needs no password."""

@@ -13,6 +13,7 @@ from glucoflow.model.units import Unit
 from glucoflow.service.uploads import Chosen, Uploads
 from glucoflow.store import Person
 from glucoflow.web.access import InPerson, InServices, OurForm, Services
+from glucoflow.web.forms import Text
 from glucoflow.web.pages import unit_of
 from glucoflow.web.rights import CHANGE
 
@@ -76,12 +77,12 @@ def choose(
     services: InServices,
     person: InPerson,
     token: str,
-    zone: Annotated[str, Form()] = "",
+    zone: Text = "",
     dates: Annotated[Dates, Form()] = "",
     unit: Annotated[Unit | Literal[""], Form()] = "",
-    time: Annotated[str, Form()] = "",
-    glucose: Annotated[str, Form()] = "",
-    who: Annotated[str, Form()] = "",
+    time: Text = "",
+    glucose: Text = "",
+    who: Text = "",
     others: Annotated[list[str], Form(max_length=MOST_FILES)] = [],  # noqa: B006
 ) -> Response:
     """Keep what is said about a file, and look into it again. Nothing is written to the index."""
