@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
-from glucoflow.cli.console import Json, last_time, print_json, say, settings_for, show_table
+from glucoflow.cli.console import Json, last_time, opened_store, print_json, say, show_table
 from glucoflow.model.errors import Rejected
 
 if TYPE_CHECKING:
@@ -26,14 +26,13 @@ def add(
 ) -> None:
     """Make an account. The password is asked for. With the first one, everybody has to log in from then on."""
     from glucoflow.service.passwords import Passwords
-    from glucoflow.service.runtime import store_of
     from glucoflow.store.login_accounts import Grant
 
     if not (operator or user):
         raise Rejected("account", "is an operator's (--operator) or sees somebody (--user); say which")
     hashed = Passwords().hash(_new_password(), name)
     now = datetime.now(UTC)
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         people = [store.people.get(one) for one in user or []]
         made = store.login_accounts.add(name, hashed, now, operator=operator)
         for one in people:
@@ -44,9 +43,7 @@ def add(
 @app.command("list")
 def list_accounts(as_json: Json = False) -> None:
     """Who has an account, what each may, and when they last logged in."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         found = store.login_accounts.list(datetime.now(UTC))
     if as_json:
         print_json(found)
@@ -63,9 +60,8 @@ def list_accounts(as_json: Json = False) -> None:
 def password(name: Name) -> None:
     """Set a new password for whoever forgot theirs. Their second factor, passkeys and every session end."""
     from glucoflow.service.passwords import Passwords
-    from glucoflow.service.runtime import store_of
 
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         account = _named(store, name)
         store.login_accounts.set_password(account.id, Passwords().hash(_new_password(), name))
         store.login_accounts.set_totp(account.id, None)
@@ -76,9 +72,7 @@ def password(name: Name) -> None:
 @app.command()
 def remove(name: Name) -> None:
     """Take an account away, and log it out everywhere. The people whom it saw stay."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         account = _named(store, name)
         store.login_accounts.remove(account.id)
     say(f"{account.name} cannot log in any more.")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from glucoflow.cli.console import Json, User, listed, print_json, say, settings_for, show_table
+from glucoflow.cli.console import Json, User, listed, opened_runtime, print_json, say, show_table
 from glucoflow.model.errors import Rejected
 from glucoflow.model.units import glucose
 from glucoflow.model.words import count
@@ -117,9 +117,8 @@ def summarize(
 ) -> int:
     """Compute daily figures, periods and episodes again. Repeating it changes nothing."""
     from flows.summarize import summarize_people
-    from glucoflow.service.runtime import open_runtime
 
-    with open_runtime(settings_for()) as rt:
+    with opened_runtime() as rt:
         done, failed = summarize_people(rt, user, days)
     for one in done:
         written = f"{one.written} written, {one.unchanged} unchanged, {one.deleted} deleted"
@@ -138,9 +137,8 @@ class _Open(NamedTuple):
 @contextmanager
 def _open() -> Iterator[_Open]:
     from glucoflow.service.annotations import Annotations, summarizing
-    from glucoflow.service.runtime import open_runtime
 
-    with open_runtime(settings_for()) as rt:
+    with opened_runtime() as rt:
         yield _Open(rt.store, Annotations(rt.store, rt.queries, summarizing(rt)), rt.clock())
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from glucoflow.cli.console import Json, User, last_time, print_json, say, settings_for, show_table
+from glucoflow.cli.console import Json, User, last_time, opened_store, print_json, say, show_table
 
 app = typer.Typer(help="Apps that upload or read a person's data by Nightscout's ways.", no_args_is_help=True)
 
@@ -20,10 +20,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a secret for an app. It is shown this once, and names the person."""
-    from glucoflow.service.runtime import store_of
-
-    settings = settings_for()
-    with store_of(settings.store) as store:
+    with opened_store() as store:
         made = store.apps.add(user, name, rights, datetime.now(UTC))
     if as_json:
         print_json({"id": made.app.id, "name": made.app.name, "rights": made.app.rights, "secret": made.secret})
@@ -39,9 +36,7 @@ def list_apps(
     user: Annotated[str | None, typer.Option("--user", help="Only this person's.")] = None, as_json: Json = False
 ) -> None:
     """Everybody's apps, what they may do and when they were last used."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         found = store.apps.list(user)
     if as_json:
         print_json(found)
@@ -56,8 +51,6 @@ def list_apps(
 @app.command()
 def revoke(app_id: Annotated[str, typer.Argument(help="Its id, as in `glucoflow apps list`.")]) -> None:
     """Take an app's rights away, now and for good."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         gone = store.apps.revoke(app_id, datetime.now(UTC))
     say(f"{gone.name} of {gone.user_id} can neither read nor upload any more.")

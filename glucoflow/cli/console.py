@@ -14,9 +14,13 @@ from glucoflow.model.said import plain
 from glucoflow.model.words import by_comma
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.progress import Progress
 
+    from glucoflow.service.runtime import Runtime
     from glucoflow.settings import Settings
+    from glucoflow.store import Store
 
 User = Annotated[str, typer.Argument(help="Id of the person, as in `glucoflow people`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -31,6 +35,20 @@ def settings_for(command_logs: bool = False) -> "Settings":
     quiet = LogSettings(level="WARNING", format="text")
     logs.configure(settings.log if command_logs else quiet)
     return settings
+
+
+def opened_store() -> "AbstractContextManager[Store]":
+    """The store that the settings name, for a command that a person watches."""
+    from glucoflow.service.runtime import store_of  # with all that `--help` does without
+
+    return store_of(settings_for().store)
+
+
+def opened_runtime() -> "AbstractContextManager[Runtime]":
+    """All that the settings name, for a command that a person watches."""
+    from glucoflow.service.runtime import open_runtime
+
+    return open_runtime(settings_for())
 
 
 def say(text: str, *, error: bool = False, bold: bool = False) -> None:

@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from glucoflow.cli.console import Json, last_time, listed, print_json, say, settings_for, show_table
+from glucoflow.cli.console import (
+    Json,
+    last_time,
+    listed,
+    opened_runtime,
+    opened_store,
+    print_json,
+    say,
+    settings_for,
+    show_table,
+)
 
 app = typer.Typer(
     help="Notices by mail, messengers and push: who is told what. No medical alarms.", no_args_is_help=True
@@ -17,9 +27,7 @@ ReceiverId = Annotated[str, typer.Argument(help="Its id, as in `glucoflow notice
 @app.command("list")
 def list_receivers(as_json: Json = False) -> None:
     """Everybody's receivers, what each is told, and how the last message went. Addresses are never shown whole."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         found = store.receivers.all()
     if as_json:
         print_json(found)
@@ -58,9 +66,7 @@ def add(
 @app.command()
 def remove(receiver_id: ReceiverId) -> None:
     """Forget a receiver and its address."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         name = store.receivers.get(receiver_id).name
         store.receivers.remove(receiver_id)
     say(f"{name} is told nothing any more.")
@@ -70,9 +76,8 @@ def remove(receiver_id: ReceiverId) -> None:
 def test(receiver_id: ReceiverId) -> int:
     """Send a test to a receiver; exit code 1 where it was not taken."""
     from glucoflow.service.notices.turn import test_receiver
-    from glucoflow.service.runtime import open_runtime
 
-    with open_runtime(settings_for()) as rt:
+    with opened_runtime() as rt:
         trouble = test_receiver(rt, receiver_id)
     say(trouble or "Sent.", error=trouble is not None)
     return 1 if trouble else 0
@@ -82,9 +87,8 @@ def test(receiver_id: ReceiverId) -> int:
 def send() -> int:
     """Look at everybody now and send what is due, as each sync does; exit code 1 where something was not taken."""
     from glucoflow.service.notices.turn import look_and_send
-    from glucoflow.service.runtime import open_runtime
 
-    with open_runtime(settings_for()) as rt:
+    with opened_runtime() as rt:
         done = look_and_send(rt)
     say(f"{done.sent:,} sent, {done.failed:,} not taken.")
     return 1 if done.failed else 0

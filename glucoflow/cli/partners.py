@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from glucoflow.cli.console import Json, print_json, say, settings_for, show_table
+from glucoflow.cli.console import Json, opened_store, print_json, say, show_table
 
 app = typer.Typer(
     help="Programs of others that fetch people's data with their consent (OAuth 2).", no_args_is_help=True
@@ -19,9 +19,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Register a partner. Its secret is shown this once."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         made = store.partners.add(name, redirect, datetime.now(UTC))
     if as_json:
         print_json({"client_id": made.partner.id, "client_secret": made.secret})
@@ -35,9 +33,7 @@ def add(
 @app.command("list")
 def list_partners(as_json: Json = False) -> None:
     """All partners and where their people come back to."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         found = store.partners.list()
     shown = [
         {"id": one.id, "name": one.name, "redirect": one.redirect_uris, "removed": one.revoked_at} for one in found
@@ -55,8 +51,6 @@ def list_partners(as_json: Json = False) -> None:
 @app.command()
 def remove(client_id: Annotated[str, typer.Argument(help="Its client id, as in `glucoflow partners list`.")]) -> None:
     """End everything that was shared with a partner, now and for good."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         gone = store.partners.remove(client_id, datetime.now(UTC))
     say(f"{gone.name} fetches nothing any more.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glucoflow.cli.console import Json, User, print_json, say, settings_for
+from glucoflow.cli.console import Json, User, opened_runtime, opened_store, print_json, say, settings_for
 from glucoflow.model.words import count
 
 keys_app = typer.Typer(help="The keys that encrypt tokens.", no_args_is_help=True)
@@ -115,9 +115,8 @@ def retention(
 def share_indices() -> int:
     """Move everybody from an index of their own to the shared ones (INDEX_LAYOUT=shared), while all goes on."""
     from glucoflow.service.layout import share_indices as move
-    from glucoflow.service.runtime import open_runtime
 
-    with open_runtime(settings_for()) as rt:
+    with opened_runtime() as rt:
         moved = move(rt)
     for sentence in moved.sentences():
         typer.echo(sentence)
@@ -135,9 +134,7 @@ def new_key() -> None:
 @keys_app.command("rotate")
 def rotate_keys() -> None:
     """Encrypt everything anew with the first of the keys in GLUCOFLOW_TOKEN_KEY; the others can go afterwards."""
-    from glucoflow.service.runtime import store_of
-
-    with store_of(settings_for().store) as store:
+    with opened_store() as store:
         done = store.rotate()
     what = f"{count(done.connections, 'connection')} and {count(done.rejected_records, 'rejected record')}"
     typer.echo(f"Encrypted anew: {what}. Older keys can go now.")
