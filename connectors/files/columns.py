@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from connectors.files.table import at, plain, plain_words
-from glucoflow.file_reading.choices import Choices, Columns
+from glucoflow.file_reading.choices import Choices, ColumnNames
 from glucoflow.file_reading.dates import TimeReader
 from glucoflow.file_reading.findings import Findings
 from glucoflow.file_reading.format import FileFormat
@@ -186,7 +186,7 @@ def _known(value: str) -> str:
     return "" if value.strip().lower() in ("na", "nan", "null", "none") else value
 
 
-def _header(source: Source, wanted: Columns | None, rows: Rows) -> tuple[int, _Layout, str]:
+def _header(source: Source, wanted: ColumnNames | None, rows: Rows) -> tuple[int, _Layout, str]:
     """The line of the header, the places of the columns, and the name in a title above it. Takes rows up to it."""
     time, glucose = (plain(wanted.time), plain(wanted.glucose)) if wanted else STUDY[1:]
     seen: list[str] = []

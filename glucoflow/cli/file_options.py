@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from glucoflow.file_reading.choices import Choices, Columns
+from glucoflow.file_reading.choices import Choices, ColumnNames
 from glucoflow.model.errors import UnreadableFile
 
 Zone = Annotated[str | None, typer.Option("--zone", help="Time zone of the file's local times (IANA name).")]
@@ -32,5 +32,5 @@ def choices(
     """The options together. Raises UnreadableFile where one column is named without the other."""
     if (time is None) != (glucose is None):
         raise UnreadableFile("One column is named without the other.", remedy="Give both --time and --glucose.")
-    columns = Columns(time=time, glucose=glucose, unit=unit) if time and glucose else None
+    columns = ColumnNames(time=time, glucose=glucose, unit=unit) if time and glucose else None
     return Choices(zone=zone, day_first=day_first, columns=columns, unit=unit)

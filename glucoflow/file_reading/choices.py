@@ -5,7 +5,7 @@ import msgspec
 from glucoflow.model.units import Unit
 
 
-class Columns(msgspec.Struct, frozen=True, kw_only=True):
+class ColumnNames(msgspec.Struct, frozen=True, kw_only=True):
     """Columns of any CSV by their headings; `unit` where no heading says it."""
 
     time: str
@@ -18,5 +18,5 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
 
     zone: str | None = None
     day_first: bool | None = None
-    columns: Columns | None = None
+    columns: ColumnNames | None = None
     unit: Unit | None = None

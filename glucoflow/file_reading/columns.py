@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glucoflow.analytics.series import moment_of
-from glucoflow.file_reading.contents import Person, RowCounts, sensor_of
+from glucoflow.file_reading.contents import FilePerson, RowCounts, sensor_of
 from glucoflow.file_reading.dates import DAY_MONTH, DAY_MS, LOCAL, Moment, unpacked
 from glucoflow.file_reading.findings import SAMPLES, TEXT, Findings, PersonFound, UnreadRow
 from glucoflow.file_reading.merging import Merged, merge
@@ -104,7 +104,7 @@ def person_of(
     zone: ZoneInfo | None,
     day_first: bool,
     limits: SensorLimits,
-) -> Person:
+) -> FilePerson:
     """The person of the columns: values in their unit, times placed, rows that are one reading merged."""
     mg_dl, is_limit = _glucose(columns, findings, units, limits)
     keep = np.flatnonzero(columns.good)
@@ -119,7 +119,7 @@ def person_of(
     is_mmol &= ~is_limit[rows]
     found = columns.found
     number = {int(row): k for k, row in enumerate(rows)} if found.records else {}
-    return Person(
+    return FilePerson(
         name=found.name,
         utc=placed.utc[order],
         offset_min=placed.offset_min[order],

@@ -42,7 +42,7 @@ class RowCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Person:
+class FilePerson:
     """One person of a file: their readings in ascending time, and their events. `name` as the file has it.
 
     `value` is as received, in mmol/L where `is_mmol_l`; `zoned` says whether the offset is known.
@@ -100,7 +100,7 @@ class Contents:
     """A file that was read. `zoned`: its times are true instants. `decisions` say what was decided and why."""
 
     format: FileFormat
-    people: Sequence[Person]
+    people: Sequence[FilePerson]
     zoned: bool
     unit: Unit | None
     """None where parts of the file differ."""

@@ -8,7 +8,7 @@ import numpy as np
 from glucoflow.analytics.series import moment_of
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.columns import Columns, person_of
-from glucoflow.file_reading.contents import Contents, Person
+from glucoflow.file_reading.contents import Contents, FilePerson
 from glucoflow.file_reading.dates import DAY_MS, FIRST_YEAR, LAST_YEAR, Order, order_of
 from glucoflow.file_reading.findings import Findings
 from glucoflow.file_reading.format import FileFormat
@@ -96,7 +96,7 @@ def _check_something_was_found(kind: FileFormat, found: Findings, name: str) -> 
         )
 
 
-def _check_something_was_read(kind: FileFormat, found: Findings, people: Sequence[Person], name: str) -> None:
+def _check_something_was_read(kind: FileFormat, found: Findings, people: Sequence[FilePerson], name: str) -> None:
     """Raises UnreadableFile where there are rows, and not one of them could be read."""
     if any(one.counts.read for one in people):
         return
@@ -146,7 +146,7 @@ def _decisions(
 def _notes(
     found: Findings,
     columns: Sequence[Columns],
-    people: Sequence[Person],
+    people: Sequence[FilePerson],
     units: Mapping[int, Decided],
     zone: str | None,
 ) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from glucoflow.analytics.series import HIGHEST, LOWEST, Series
 from glucoflow.file_reading.choices import Choices
-from glucoflow.file_reading.contents import Contents, Person, RowCounts
+from glucoflow.file_reading.contents import Contents, FilePerson, RowCounts
 from glucoflow.file_reading.deciding import holds_no_trace
 from glucoflow.file_reading.recognise import read_contents
 from glucoflow.model.errors import UnreadableFile
@@ -58,7 +58,7 @@ def read_people(path: Path, choices: Choices | None = None) -> tuple[PersonInFil
     return found
 
 
-def _series(person: Person, limits: SensorLimits) -> Series:
+def _series(person: FilePerson, limits: SensorLimits) -> Series:
     series = Series.of(person.utc, person.mg_dl, person.offset_min, superseded=person.second_sensor, limits=limits)
     counted = series.excluded_counts
     counts = ExcludedCounts(

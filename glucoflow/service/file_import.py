@@ -17,7 +17,7 @@ from glucoflow.context import Meals
 from glucoflow.enrich import Enricher, Owner
 from glucoflow.es.provision import ensure_index
 from glucoflow.file_reading.choices import Choices
-from glucoflow.file_reading.contents import Contents, Person, RowCounts
+from glucoflow.file_reading.contents import Contents, FilePerson, RowCounts
 from glucoflow.file_reading.deciding import holds_no_trace
 from glucoflow.file_reading.findings import UnreadRow
 from glucoflow.file_reading.recognise import read_contents
@@ -31,7 +31,7 @@ from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.model.words import count
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.summaries import summarize_after
-from glucoflow.store import Person as Owning
+from glucoflow.store import Person
 from glucoflow.tidepool.files import is_records, read_file
 
 BATCH = 2_000
@@ -110,7 +110,7 @@ def import_file(
     )
 
 
-def _whose(name: str, person: Person, owning: Owning) -> LeftOpen:
+def _whose(name: str, person: FilePerson, owning: Person) -> LeftOpen:
     return LeftOpen(
         f"{name} is of somebody called {person.name}, and this is {owning.display_name}.",
         remedy="If it is theirs all the same, give --anyway.",
@@ -118,7 +118,7 @@ def _whose(name: str, person: Person, owning: Owning) -> LeftOpen:
     )
 
 
-def is_somebody_else(contents: Contents, person: Person, owning: Owning) -> bool:
+def is_somebody_else(contents: Contents, person: FilePerson, owning: Person) -> bool:
     """Whether the file names its person, and not one name of theirs is one of whom it is brought to."""
     if contents.names_are_ids:
         return False
@@ -132,7 +132,7 @@ def _names(text: str) -> set[str]:
     return {word for word in words if len(word) > 1}
 
 
-def contents_for(path: Path, choices: Choices | None, owning: Owning, name: str) -> tuple[Contents, dict[str, str]]:
+def contents_for(path: Path, choices: Choices | None, owning: Person, name: str) -> tuple[Contents, dict[str, str]]:
     """What the file holds, local times by the person's zone unless another is given; and what is said of that."""
     choices = choices or Choices()
     given = choices.zone
@@ -142,7 +142,7 @@ def contents_for(path: Path, choices: Choices | None, owning: Owning, name: str)
     return contents, {"zone": f"{owning.zone} (the person's)"}
 
 
-def person_meant(contents: Contents, who: str | None, name: str) -> Person:
+def person_meant(contents: Contents, who: str | None, name: str) -> FilePerson:
     people = [one for one in contents.people if one.counts.rows or one.events] or list(contents.people)
     if not people:
         raise holds_no_trace(contents, name)
@@ -159,7 +159,7 @@ def person_meant(contents: Contents, who: str | None, name: str) -> Person:
     )
 
 
-def _documents(contents: Contents, person: Person, owning: Owning) -> Iterator[Document]:
+def _documents(contents: Contents, person: FilePerson, owning: Person) -> Iterator[Document]:
     """Events first, then the readings in ascending time, since a reading's context needs its meals."""
     form = contents.format
     owner = Owner(
@@ -185,7 +185,7 @@ def _times(records: Iterable[r.Record], kind: type[r.Record]) -> list[int]:
 
 
 def _write(
-    rt: Runtime, owning: Owning, documents: Iterator[Document], progress: Progress
+    rt: Runtime, owning: Person, documents: Iterator[Document], progress: Progress
 ) -> tuple[Counter[str], list[RejectedRecord]]:
     ensure_index(rt.client, rt.names, owning.id)
     sink = rt.sink(owning.id)
@@ -206,7 +206,7 @@ def _write(
     return total, rejected
 
 
-def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress, name: str) -> Imported:
+def _import_records(rt: Runtime, owning: Person, path: Path, progress: Progress, name: str) -> Imported:
     """glucoflow's own documents, exactly as they were."""
     owner = owner_of_records(owning)
     refused: list[RejectedRecord] = []
@@ -238,7 +238,7 @@ def _import_records(rt: Runtime, owning: Owning, path: Path, progress: Progress,
     )
 
 
-def owner_of_records(owning: Owning) -> Owner:
+def owner_of_records(owning: Person) -> Owner:
     return Owner(
         user_id=owning.id, connection_id="import", provider="tidepool", zone=owning.zone, sensor_limits=WIDEST_LIMITS
     )

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from glucoflow.analytics.series import moment_of
 from glucoflow.es.moments import ReadingMoments
 from glucoflow.file_reading.choices import Choices
-from glucoflow.file_reading.contents import Person, RowCounts
+from glucoflow.file_reading.contents import FilePerson, RowCounts
 from glucoflow.file_reading.findings import UnreadRow
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.model.units import Unit
 from glucoflow.service.file_import import contents_for, is_somebody_else, owner_of_records, person_meant
 from glucoflow.service.runtime import Runtime
-from glucoflow.store import Person as Owning
+from glucoflow.store import Person
 from glucoflow.tidepool.files import is_records, read_file
 
 READING = "cgm.reading"
@@ -77,7 +77,7 @@ def preview(
     )
 
 
-def _preview_records(rt: Runtime, owning: Owning, path: Path, name: str) -> Preview:
+def _preview_records(rt: Runtime, owning: Person, path: Path, name: str) -> Preview:
     """A file of our own: each document comes back as it was."""
     times: list[int] = []
     read = 0
@@ -123,5 +123,5 @@ def _already_there(rt: Runtime, user_id: str, utc: NDArray[np.int64]) -> int:
     return int((apart < NEAR_MS).sum())
 
 
-def _moment(person: Person, place: int) -> datetime | None:
+def _moment(person: FilePerson, place: int) -> datetime | None:
     return moment_of(int(person.utc[place])) if person.utc.size else None

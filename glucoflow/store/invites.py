@@ -52,7 +52,7 @@ class NewInvite(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewInvite({self.invite!r})"
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class Invited(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to invite, and to what."""
 
     name: str
@@ -70,7 +70,7 @@ class Invites:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, asked: Asked, created_by: str, now: datetime) -> NewInvite:
+    def add(self, asked: Invited, created_by: str, now: datetime) -> NewInvite:
         """A new invitation. Raises Rejected for a name, address or level that cannot be."""
         if asked.level not in LEVELS:
             raise Rejected("level", f"is one of {', '.join(LEVELS)}")

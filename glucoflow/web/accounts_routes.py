@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.units import MG_DL
 from glucoflow.service.visitors import is_open_home
-from glucoflow.store.invites import Asked, NewInvite
+from glucoflow.store.invites import Invited, NewInvite
 from glucoflow.store.login_sessions import Holder
 from glucoflow.web.access import InServices, OurForm, Services
 from glucoflow.web.forms import Text, Tried, tried, unit_chosen, zones
@@ -69,7 +69,7 @@ def invite(
             raise Rejected("zone", "is an IANA name such as Europe/Berlin")
         if is_open_home(services.store, services.options.password):
             raise Rejected("name", NOT_YET)
-        asked = Asked(name=name, email=email, unit=chosen, zone=zone)
+        asked = Invited(name=name, email=email, unit=chosen, zone=zone)
         made = services.store.invites.add(asked, visitor(request).name, services.clock())
     except Rejected as error:
         values = {"name": name, "email": email, "unit": unit, "zone": zone}

@@ -156,11 +156,11 @@ def chart_folder() -> Path:
 
 async def _guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
     """Every request: our host name, our own forms, somebody who was let in; every answer: our headers."""
-    parts = services_of(request)
+    services = services_of(request)
     path = request.url.path
     # A health check knows this machine by a name of its own, and what it is told helps nobody; a monitor has a token.
     monitor = path == METRICS and is_monitor(request)
-    if not (path in PROBES or monitor or host_ok(request.headers.get("host"), parts.options.allowed_hosts)):
+    if not (path in PROBES or monitor or host_ok(request.headers.get("host"), services.options.allowed_hosts)):
         return _refusal(421, "This name is not one of this site's. Add it to WEB_ALLOWED_HOSTS, or use localhost.")
     if request.method not in {"GET", "HEAD"} and not same_origin(request.headers):
         return _refusal(403, "This form was sent from another site, so nothing was done.")

@@ -12,7 +12,7 @@ from glucoflow.model.said import said
 from glucoflow.service.visitors import is_open_home
 from glucoflow.store import Person
 from glucoflow.store.audit import Deed
-from glucoflow.store.invites import Asked, NewInvite
+from glucoflow.store.invites import Invited, NewInvite
 from glucoflow.store.kibana_guests import NewKibanaGuest
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.shares import NewShare
@@ -52,7 +52,7 @@ def invite_guest(
         ends = _end_of(person, until) if until else None
         if may == "read" and ends is None:
             raise Rejected("until", "choose the last day")
-        asked = Asked(
+        asked = Invited(
             name=name, email=email, unit=person.unit, zone=person.zone, level="own" if may == "own" else "read",
             until=ends, user_id=person.id,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Request, Upload
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import QueryParams
 
-from glucoflow.file_reading.choices import Choices, Columns
+from glucoflow.file_reading.choices import Choices, ColumnNames
 from glucoflow.file_reading.format import FileFormat, installed_formats
 from glucoflow.model.said import said
 from glucoflow.model.units import Unit
@@ -26,7 +26,7 @@ Dates = Literal["", "day", "month"]
 
 def chosen_of(zone: str, dates: Dates, unit: Unit | Literal[""], time: str, glucose: str, who: str) -> Chosen:
     """What a form says about a file; what is left empty the file has to say."""
-    columns = Columns(time=time.strip(), glucose=glucose.strip()) if time.strip() and glucose.strip() else None
+    columns = ColumnNames(time=time.strip(), glucose=glucose.strip()) if time.strip() and glucose.strip() else None
     choices = Choices(
         zone=zone.strip() or None,
         day_first={"day": True, "month": False}.get(dates),

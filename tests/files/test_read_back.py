@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from glucoflow.file_reading.choices import Choices
-from glucoflow.file_reading.contents import Contents, Person
+from glucoflow.file_reading.contents import Contents, FilePerson
 from glucoflow.file_reading.recognise import read_contents
 from glucoflow.model.errors import UnreadableFile
 from tests.files import writing as w
@@ -58,7 +58,7 @@ def contents_of(text: str, choices: Choices = BERLIN, encoding: str = "utf-8", n
         return read_contents(path, choices)
 
 
-def check(contents: Contents, truth: Truth, kind: str, high: float = 401.0) -> Person:
+def check(contents: Contents, truth: Truth, kind: str, high: float = 401.0) -> FilePerson:
     """All of the truth, once, and nothing else."""
     assert contents.format.name == kind
     (person,) = [one for one in contents.people if one.counts.rows]

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from glucoflow.es.scan import scan
-from glucoflow.file_reading.choices import Choices, Columns
+from glucoflow.file_reading.choices import Choices, ColumnNames
 from glucoflow.model.errors import UnreadableFile
 from glucoflow.service.export import export
 from glucoflow.service.file_import import import_file
@@ -186,7 +186,7 @@ def test_what_only_a_person_knows_is_asked_and_then_taken(house: House, tmp_path
     path.write_text("\n".join(["when,sugar", *rows]))
     with pytest.raises(UnreadableFile, match="Its columns are called 'when', 'sugar'"):
         import_file(house.rt, "alma", path)
-    columns = Columns(time="When", glucose="Sugar")
+    columns = ColumnNames(time="When", glucose="Sugar")
     with pytest.raises(UnreadableFile, match="both as month-day and as day-month"):
         import_file(house.rt, "alma", path, choices=Choices(columns=columns))
     done = import_file(house.rt, "alma", path, choices=Choices(columns=columns, day_first=True, zone="UTC"))

@@ -11,11 +11,11 @@ from glucoflow.service.program_trail import ProgramTrail
 from glucoflow.simulators.settable_clock import SettableClock
 from glucoflow.store import Store
 from glucoflow.store.audit import Deed
-from glucoflow.store.invites import INVITE_LASTS, Asked
+from glucoflow.store.invites import INVITE_LASTS, Invited
 from glucoflow.store.login_accounts import Grant
 from tests.store.conftest import NOW
 
-ASKED = Asked(name="Nadia", unit="mg/dL", zone="UTC")
+ASKED = Invited(name="Nadia", unit="mg/dL", zone="UTC")
 
 
 def test_a_link_works_for_one_of_twenty_at_once(store: Store) -> None:
@@ -40,7 +40,7 @@ def test_an_invitation_ends_by_itself(store: Store) -> None:
 )
 def test_what_an_address_cannot_be(store: Store, email: str) -> None:
     with pytest.raises(Rejected, match="is an address"):
-        store.invites.add(Asked(name="Nadia", unit="mg/dL", zone="UTC", email=email), "Olga", NOW)
+        store.invites.add(Invited(name="Nadia", unit="mg/dL", zone="UTC", email=email), "Olga", NOW)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\u202eb", "a\x00b", "line\nbreak"])

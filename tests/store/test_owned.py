@@ -8,7 +8,7 @@ from sqlalchemy import select
 from glucoflow.store import Store
 from glucoflow.store.access_tables import AuditRow
 from glucoflow.store.audit import Deed
-from glucoflow.store.invites import Asked
+from glucoflow.store.invites import Invited
 from glucoflow.store.login_accounts import Grant
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.owned import counts
@@ -53,7 +53,7 @@ def fill(store: Store) -> None:
     store.apps.add("anna", "Phone", "both", NOW)
     share = store.shares.add("anna", "School", ["now"], later, "Anna", NOW)
     store.login_sessions.create(Holder(share_id=share.share.id), NOW)
-    store.invites.add(Asked(name="Ott", unit="mg/dL", zone="UTC", user_id="anna"), "Anna", NOW)
+    store.invites.add(Invited(name="Ott", unit="mg/dL", zone="UTC", user_id="anna"), "Anna", NOW)
     store.kibana_guests.ask("anna", "Ott", later, "Anna", NOW)
     partner = store.partners.add("Study", ["https://study.example/back"], NOW).partner
     code = store.partners.consent(partner.id, "anna", "glucose", "https://study.example/back", "c", NOW)

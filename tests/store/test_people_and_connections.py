@@ -12,7 +12,7 @@ from glucoflow.model.ingestion import Counts, RejectedRecord, Window
 from glucoflow.model.notices import Message, State, Terms
 from glucoflow.store import Connection, OwnTargets, Person, ProtocolDay, Store
 from glucoflow.store.audit import Deed
-from glucoflow.store.invites import Asked as Invited
+from glucoflow.store.invites import Invited
 from glucoflow.store.login_accounts import Grant
 from glucoflow.store.notices import Addressed, Told
 from glucoflow.store.passkeys import Passkey

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable
 from glucoflow.model.ingestion import Counts, RejectedRecord
 from glucoflow.store import Store, WrongKey, open_store
-from glucoflow.store.invites import Asked
+from glucoflow.store.invites import Invited
 from glucoflow.store.login_sessions import Holder
 from glucoflow.store.tables import Base
 from tests.postgres import PASSWORD, Server
@@ -53,7 +53,7 @@ def _letting_in(store: Store) -> tuple[list[object], list[str]]:
     store.login_accounts.set_totp(account.id, SecretStr("JBSWY3DPEHPK3PXPJBSWY3DP"))
     session = store.login_sessions.create(Holder(account_id=account.id), NOW)
     share = store.shares.add("anna", "School", ["now"], later, "Anna", NOW)
-    invite = store.invites.add(Asked(name="Ott", unit="mg/dL", zone="UTC", user_id="anna"), "Anna", NOW)
+    invite = store.invites.add(Invited(name="Ott", unit="mg/dL", zone="UTC", user_id="anna"), "Anna", NOW)
     app = store.apps.add("anna", "Phone", "both", NOW)
     guest = store.kibana_guests.ask("anna", "Ott", later, "Anna", NOW)
     partner = store.partners.add("Study", ["https://study.example/back"], NOW)

@@ -22,7 +22,7 @@ from glucoflow.es.provision import provision
 from glucoflow.partner_api.app import DOCS as PARTNER_DOCS
 from glucoflow.partner_api.consent_routes import AUTHORIZE
 from glucoflow.people_api.app import DOCS
-from glucoflow.store.invites import Asked
+from glucoflow.store.invites import Invited
 from glucoflow.web.dashboard_pages import DASHBOARD_PAGES
 from glucoflow.web.rights import PAGES
 from tests.web.conftest import NAMES
@@ -76,7 +76,7 @@ def lived_in(es: Elasticsearch, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def _values(served: Site) -> dict[str, tuple[str, ...]]:
     """What stands in addresses, by its name there."""
     store = served.store
-    invited = store.invites.add(Asked(name="Nadia", unit="mg/dL", zone="UTC"), "Olga", NOW)
+    invited = store.invites.add(Invited(name="Nadia", unit="mg/dL", zone="UTC"), "Olga", NOW)
     shared = store.shares.add("axel", "Dr. Berger", tuple(PAGES), NOW + timedelta(days=1), "Olga", NOW)
     return {
         "/invite/{token}": (f"/invite/{invited.token}",),
