@@ -153,12 +153,10 @@ class _Api:
         return _json({"status": 0, "data": [self._connection(follower, person) for person in follower.follows]})
 
     async def graph(self, request: Request) -> Response:
-        follower = self._opened(request)
-        if isinstance(follower, Response):
-            return follower
-        person = self._person(follower, request.path_params["patient"])
-        if person is None:
-            return _json({"status": 4, "error": {"message": "couldNotLoadPatient"}})
+        found = self._followed(request)
+        if isinstance(found, Response):
+            return found
+        follower, person = found
         now = epoch(self._cloud.clock())
         points = [] if follower.never_synced else self._points(person, now - int(HELD.total_seconds()), now)
         graph = [self._item(follower, person, at, value, 0) for at, value, _ in points[:-1]]
@@ -166,12 +164,10 @@ class _Api:
         return _json({"status": 0, "data": data, "ticket": _ticket(request)})
 
     async def logbook(self, request: Request) -> Response:
-        follower = self._opened(request)
-        if isinstance(follower, Response):
-            return follower
-        person = self._person(follower, request.path_params["patient"])
-        if person is None:
-            return _json({"status": 4, "error": {"message": "couldNotLoadPatient"}})
+        found = self._followed(request)
+        if isinstance(found, Response):
+            return found
+        follower, person = found
         now = epoch(self._cloud.clock())
         points = self._points(person, now - int(LOGBOOK.total_seconds()), now)
         alarms = [self._item(follower, person, at, value, 2) for at, value, _ in points if value < 70][::6]
@@ -192,8 +188,13 @@ class _Api:
             return _json({"message": "RequiredHeaderMissing"}, 400)
         return follower
 
-    def _person(self, follower: Follower, patient: str) -> str | None:
-        return next((one for one in follower.follows if patient_id(one) == patient), None)
+    def _followed(self, request: Request) -> tuple[Follower, str] | Response:
+        """Who asks, and the person of the address whom they follow."""
+        follower = self._opened(request)
+        if isinstance(follower, Response):
+            return follower
+        person = next((one for one in follower.follows if patient_id(one) == request.path_params["patient"]), None)
+        return (follower, person) if person else _json({"status": 4, "error": {"message": "couldNotLoadPatient"}})
 
     def _points(self, person: str, start: int, end: int) -> list[tuple[int, int, float]]:
         """The sensor's grid of five minutes."""
