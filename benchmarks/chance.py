@@ -20,7 +20,8 @@ import numpy as np
 from glucoflow.analytics import Series
 from glucoflow.analytics.patterns import find_patterns
 from glucoflow.analytics.resampling import difference_of_days
-from glucoflow.analytics.series import MINUTE_MS, Bools, Floats, day_number, moment_of
+from glucoflow.analytics.series import Bools, Floats, day_number, moment_of
+from glucoflow.model.localtime import MINUTE_MS
 
 START = date(2026, 2, 2)
 FIVE = 5 * MINUTE_MS

@@ -5,9 +5,8 @@ from itertools import pairwise
 
 import msgspec
 
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.records import Reading
-
-MINUTE_MS = 60_000
 
 
 def with_intervals(readings: list[Reading]) -> list[Reading]:

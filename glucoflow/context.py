@@ -3,10 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from glucoflow.model.localtime import HOUR_MS
 from glucoflow.model.ranges import Context
 from glucoflow.model.trends import rate_of
 
-HOUR_MS = 3_600_000
 FASTING_MS = 8 * HOUR_MS
 POST_MEAL_MS = 2 * HOUR_MS
 TAIL_MS = 20 * 60_000

@@ -23,7 +23,7 @@ from requests.auth import AuthBase
 from glucoflow.bounded_http import TooMuch, bounded_session
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, Misconfigured, Reauthorize, Retryable, Unreadable
-from glucoflow.provider import CredentialSource, Terms
+from glucoflow.provider import CredentialSource, Limits, Terms
 from glucoflow.retry import may_pass, retrying
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 LONGEST_RETRY_AFTER = timedelta(hours=6)
 """A longer `Retry-After` is taken as this, which is also the longest wait after failures."""
+SIGN_IN = Limits(read_s=20.0, answer_s=30.0, max_bytes=2**20)
+"""How patient somebody who waits before a form can be."""
 LOOK = "Check the address, if one was given, and that this machine reaches the internet."
 
 

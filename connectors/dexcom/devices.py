@@ -20,11 +20,11 @@ from connectors.lenient import LenientDecoder
 from connectors.understanding import EARLIEST, Word, page, rejected_record, sized
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.records import DeviceSettings, DeviceStatus, LevelAlert, OutOfRangeAlert, RateAlert, Record
 from glucoflow.model.units import MG_DL, in_mg_dl, parse_unit
 from glucoflow.provider import Page
 
-MINUTE_MS = 60_000
 LONGEST_MIN = 7 * 1440.0
 
 

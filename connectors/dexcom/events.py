@@ -24,7 +24,12 @@ from connectors.lenient import LenientDecoder
 from connectors.understanding import NoValue, Word, page, rejected_record, sized, understand
 from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import RejectedRecord, Window
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.records import (
+    LONGEST_MIN,
+    LONGEST_NOTE,
+    MOST_CARBS_G,
+    MOST_UNITS,
     Alert,
     Basal,
     Bolus,
@@ -42,11 +47,6 @@ from glucoflow.provider import Page
 LOWEST, HIGHEST = 10.0, 1000.0
 """mg/dL that a blood-glucose meter can show."""
 
-MOST_UNITS = 250.0
-MOST_CARBS_G = 1000.0
-LONGEST_EXERCISE_MIN = 7 * 1440.0
-LONGEST_NOTE = 10_000
-MINUTE_MS = 60_000
 UNITS, GRAMS, MINUTES = ("units", "unit", "u", "iu"), ("grams", "gram", "g"), ("minutes", "minute", "min", "mins")
 
 
@@ -146,7 +146,7 @@ def _record(wire: _Event, kind: str, own: Mapping[str, Any]) -> Record:
         case "carbs":
             return Food(**own, carbs_g=_amount(wire, GRAMS, MOST_CARBS_G))
         case "exercise":
-            minutes = _amount(wire, MINUTES, LONGEST_EXERCISE_MIN, minus_is_none=True)
+            minutes = _amount(wire, MINUTES, LONGEST_MIN, minus_is_none=True)
             duration = None if minutes is None else round(minutes * MINUTE_MS)
             return Exercise(**own, intensity=sub, duration_ms=duration)
         case "health":

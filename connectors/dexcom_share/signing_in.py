@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from connectors.dexcom_share import DexcomShareSettings
 from glucoflow.bounded_http import bounded_session
 from glucoflow.http import (
+    SIGN_IN,
     Answer,
     Signature,
     ask,
@@ -24,10 +25,9 @@ from glucoflow.http import (
 )
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Retryable
-from glucoflow.provider import Limits, Site
+from glucoflow.provider import Site
 
 TITLE = "Dexcom Share"
-LIMITS = Limits(read_s=20.0, answer_s=30.0, max_bytes=2**20)
 HOSTS = {
     "us": "https://share2.dexcom.com",
     "ous": "https://shareous1.dexcom.com",
@@ -80,7 +80,7 @@ def log_in(settings: DexcomShareSettings, site: Site, values: Mapping[str, Secre
     application = APPLICATION_JP if site.region == "jp" else APPLICATION
     said = {"password": values["password"].get_secret_value(), "applicationId": application}
     user = values["user"].get_secret_value()
-    with bounded_session(LIMITS, TITLE) as session:
+    with bounded_session(SIGN_IN, TITLE) as session:
         account = _account_id(user)
         if account is None:
             named = {"accountName": user, **said}

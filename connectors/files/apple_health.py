@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from xml.parsers import expat
 
+from connectors.files.columns import SENSOR_GAP_MS
 from connectors.files.json_records import BROKEN
 from connectors.files.table import number
 from glucoflow.file_reading.choices import Choices
@@ -25,7 +26,6 @@ from glucoflow.model.units import MG_DL
 
 GLUCOSE = "HKQuantityTypeIdentifierBloodGlucose"
 CHUNK = 1 << 20
-SENSOR_GAP_MS = 16 * 60_000
 FEWEST = 12
 _MOLAR = re.compile(r"<[^>]*>")
 

@@ -15,11 +15,11 @@ from glucoflow.file_reading.findings import UNPLACED, Findings
 from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.source import Head, Source
 from glucoflow.model import records as r
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.ranges import WIDEST_LIMITS
 from glucoflow.model.units import MG_DL, MMOL_L
 
 LEAST = 39
-MINUTE_MS = 60_000
 _SIGNS = ('"sgv"', '"mbg"', '"dateString"', '"eventType"')
 
 

@@ -14,6 +14,7 @@ from connectors.librelinkup import LibreLinkUpSettings
 from connectors.people import names, one_named
 from glucoflow.bounded_http import bounded_session
 from glucoflow.http import (
+    SIGN_IN,
     Answer,
     Signature,
     SignedHeaders,
@@ -27,10 +28,9 @@ from glucoflow.http import (
 )
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable
-from glucoflow.provider import Limits, Site
+from glucoflow.provider import Site
 
 TITLE = "LibreLinkUp"
-LIMITS = Limits(read_s=20.0, answer_s=30.0, max_bytes=2**20)
 OTHER_HOSTS = {"ru": "https://api.libreview.ru", "cn": "https://api-cn.myfreestyle.cn"}
 ODD_LIFETIME = timedelta(hours=24)
 STEPS = {
@@ -109,7 +109,7 @@ def log_in(settings: LibreLinkUpSettings, site: Site, values: Mapping[str, Secre
     """
     first = site.double.url if site.double else settings.base_url.rstrip("/")
     refuse_plain_http(first, "LIBRELINKUP_BASE_URL")
-    with bounded_session(LIMITS, TITLE) as session:
+    with bounded_session(SIGN_IN, TITLE) as session:
         host, data = _sign_in(session, settings, site, first, values)
         if data.ticket is None or data.user is None:
             raise Retryable(f"{TITLE} signed in without a session.", remedy="Try again in a few minutes.")

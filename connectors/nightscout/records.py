@@ -17,6 +17,9 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.ingestion import Window
 from glucoflow.model.ranges import SensorLimits
 from glucoflow.model.records import (
+    LONGEST_MIN,
+    MOST_CARBS_G,
+    MOST_UNITS,
     NO_PAYLOAD,
     Device,
     DeviceSettings,
@@ -26,16 +29,7 @@ from glucoflow.model.records import (
     Record,
 )
 from glucoflow.model.units import MG_DL
-from glucoflow.nightscout.treatments import (
-    HIGHEST,
-    LONGEST_MIN,
-    MOST_CARBS_G,
-    MOST_UNITS,
-    MOST_UNITS_PER_HOUR,
-    Treatment,
-    treated,
-    unit_in,
-)
+from glucoflow.nightscout.treatments import HIGHEST, MOST_UNITS_PER_HOUR, Treatment, treated, unit_in
 from glucoflow.provider import Page
 
 LOWEST = 39.0

@@ -12,6 +12,7 @@ from connectors.people import names, one_named
 from connectors.tidepool import TidepoolSettings
 from glucoflow.bounded_http import bounded_session
 from glucoflow.http import (
+    SIGN_IN,
     Answer,
     Signature,
     SignedHeaders,
@@ -23,10 +24,9 @@ from glucoflow.http import (
 )
 from glucoflow.model.credentials import Credentials
 from glucoflow.model.errors import GlucoflowError, LoginRefused, Misconfigured, Reauthorize, Retryable
-from glucoflow.provider import Limits, Site
+from glucoflow.provider import Site
 
 TITLE = "Tidepool"
-LIMITS = Limits(read_s=20.0, answer_s=30.0, max_bytes=2**20)
 HOSTS = {"us": "https://api.tidepool.org", "integration": "https://external.integration.tidepool.org"}
 CLIENT = "org.glucoflow"
 """What glucoflow calls itself in the data that it uploads: those are never read back."""
@@ -82,7 +82,7 @@ def log_in(settings: TidepoolSettings, site: Site, values: Mapping[str, SecretSt
     del now
     base = base_url(settings, site)
     basic = (values["email"].get_secret_value().encode(), values["password"].get_secret_value().encode())
-    with bounded_session(LIMITS, TITLE) as session:
+    with bounded_session(SIGN_IN, TITLE) as session:
         answer = ask(session, TITLE, "POST", f"{base}/auth/login", auth=basic)
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST):
             raise LoginRefused(

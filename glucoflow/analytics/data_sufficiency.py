@@ -9,9 +9,10 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from glucoflow.analytics.series import DAY_MS, Series
+from glucoflow.analytics.series import Series
 from glucoflow.model.glycemia import GlycemicMetrics, Sufficiency
 from glucoflow.model.goals import Goal, share
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.model.said import Said, digits, said
 from glucoflow.model.targets import Targets
 from glucoflow.model.words import count, number

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from glucoflow.analytics.series import MINUTE_MS, Bools, Floats, Ints, Series, day_number
+from glucoflow.analytics.series import Bools, Floats, Ints, Series, day_number
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.targets import Targets
 
 BLOCKS = 12

@@ -11,8 +11,9 @@ import numpy as np
 
 from glucoflow.analytics.episode_detection import Bounds, contains, detect
 from glucoflow.analytics.grid import STEP_MIN, Grid, grid_of
-from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, NIGHT_END_HOUR, Series, epoch_ms, moment_of
+from glucoflow.analytics.series import NIGHT_END_HOUR, Series, epoch_ms, moment_of
 from glucoflow.model.glycemia import EPISODE_KINDS, Episode, EpisodeKind, Nearby, NotedKind
+from glucoflow.model.localtime import DAY_MS, HOUR_MS, MINUTE_MS
 from glucoflow.model.targets import PROFILES, Targets
 
 AROUND_MS = 2 * HOUR_MS

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Floats, Ints, Series
+from glucoflow.analytics.series import Floats, Ints, Series
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 
 STEP_MS = 5 * MINUTE_MS
 STEP_MIN = 5

@@ -16,11 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from glucoflow.analytics.intervals import infer_intervals, second_streams
 from glucoflow.model.glycemia import ExcludedCounts, ExcludedSpan
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 from glucoflow.model.ranges import USUAL_LIMITS, SensorLimits
 
-MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
-DAY_MS = 86_400_000
 NIGHT_END_HOUR = 6
 """Night is 00:00–05:59 local (consensus 2019)."""
 

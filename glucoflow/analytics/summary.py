@@ -22,10 +22,11 @@ from glucoflow.analytics.grid import Grid, grid_of
 from glucoflow.analytics.mage import mage
 from glucoflow.analytics.quantiles import quantiles
 from glucoflow.analytics.risk import adrr, gri, gri_zone, risk_indices
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Series, day_number, epoch_ms, moment_of
+from glucoflow.analytics.series import Series, day_number, epoch_ms, moment_of
 from glucoflow.analytics.time_in_ranges import time_in_ranges, time_in_target
 from glucoflow.analytics.variability import conga, ea1c, gmi, j_index, mag, mean_of, modd, sd_of
 from glucoflow.model.glycemia import ComparedMetrics, EpisodeCounts, GlycemicMetrics, Sufficiency
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 from glucoflow.model.targets import PROFILES, Targets
 
 WINDOWS = {"7d": 7, "14d": 14, "30d": 30, "90d": 90}

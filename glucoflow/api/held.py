@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 from glucoflow.es.encode import decode
 from glucoflow.es.error_translation import translated
 from glucoflow.es.names import Names
+from glucoflow.es.queries import SUPERSEDED
 from glucoflow.es.scan import Hit, refresh, scan
 from glucoflow.model.localtime import epoch_ms
 from glucoflow.nightscout.criteria import Criteria, Moments, span_of
@@ -26,7 +27,6 @@ MOST = 200_000
 """Documents of one answer: more than a year of readings each five minutes, or 90 days of them each minute."""
 
 _NOT_DELETED = {"term": {"app.deleted": True}}
-_SUPERSEDED = {"term": {"sample.superseded": True}}
 _BY_APP = {"exists": {"field": "app.collection"}}
 
 Query = Mapping[str, Any]
@@ -187,7 +187,7 @@ def _query(
         if deleted:
             kept = {"bool": {"filter": [{"term": {"event.dataset": "app.document"}}], "must_not": [_NOT_DELETED]}}
             every.append({"bool": {"must_not": [kept]}})
-    without = [*([] if deleted else [_NOT_DELETED]), *([] if superseded else [_SUPERSEDED])]
+    without = [*([] if deleted else [_NOT_DELETED]), *([] if superseded else [SUPERSEDED])]
     return {"bool": {"filter": every, "must_not": without}}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from glucoflow.api.exchange import Answer, Asked, as_json
 from glucoflow.api.held import Found
 from glucoflow.api.site import Site, reader
-from glucoflow.model.localtime import epoch_ms
+from glucoflow.model.localtime import HOUR_MS, epoch_ms
 from glucoflow.model.units import MMOL_L, to_mmol_l
 from glucoflow.nightscout.criteria import Condition, Criteria
 from glucoflow.nightscout.directions import ARROWS, NUMBERS
@@ -18,7 +18,6 @@ from glucoflow.store import App
 
 BUCKET_MS = 300_000
 BUCKETS = 4
-HOUR_MS = 3_600_000
 
 
 def token(site: Site, asked: Asked, given: str) -> Answer:

@@ -8,7 +8,7 @@ import msgspec
 
 from glucoflow.es.scan import Hit
 from glucoflow.model.documents import Document, Source
-from glucoflow.model.localtime import epoch_ms
+from glucoflow.model.localtime import MINUTE_MS, epoch_ms
 from glucoflow.model.ranges import Band, Limit
 from glucoflow.model.trends import Direction
 
@@ -163,7 +163,6 @@ EVENT_FIELDS = (
     "insulin.amount",
     "exercise.duration_ms",
 )
-_MINUTE_MS = 60_000
 
 
 def event_of(hit: Hit) -> EventRow:
@@ -174,6 +173,6 @@ def event_of(hit: Hit) -> EventRow:
             return EventRow("meal", hit.sort[0], fields.get("food.carbs_g"))
         case "exercise":
             length = fields.get("exercise.duration_ms")
-            return EventRow("exercise", hit.sort[0], None if length is None else length / _MINUTE_MS)
+            return EventRow("exercise", hit.sort[0], None if length is None else length / MINUTE_MS)
     parts = [fields[name] for name in ("insulin.normal", "insulin.extended") if name in fields]
     return EventRow("bolus", hit.sort[0], fields.get("insulin.amount", sum(parts) if parts else None))

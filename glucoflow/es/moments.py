@@ -13,7 +13,7 @@ import numpy as np
 from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
-from glucoflow.es.answers import moment
+from glucoflow.es.answers import USUAL_INTERVAL_MS, moment
 from glucoflow.es.bulk import Target, replace_unchanged, slices
 from glucoflow.es.encode import encode_time, marked
 from glucoflow.es.names import Names
@@ -29,7 +29,6 @@ _FIELDS = (
     "device.id",
     "device.display",
 )
-_USUAL_INTERVAL_MS = 300_000
 _AT_ONCE = 500
 
 
@@ -64,7 +63,7 @@ _NAMES = dict(zip(("interval", "superseded", "connection", "transmitter", "devic
 
 
 class _Row(msgspec.Struct, rename=_NAMES):
-    interval: tuple[int, ...] = (_USUAL_INTERVAL_MS,)
+    interval: tuple[int, ...] = (USUAL_INTERVAL_MS,)
     superseded: tuple[bool, ...] = (False,)
     connection: tuple[str, ...] = ("",)
     transmitter: tuple[str, ...] = ("",)

@@ -51,7 +51,7 @@ PIECE = timedelta(days=30)
 PIECES_AT_ONCE = 3
 
 NEWEST_FIRST = ({"@timestamp": "desc"}, {"_seq_no": "desc"})
-_SUPERSEDED = {"term": {"sample.superseded": True}}
+SUPERSEDED = {"term": {"sample.superseded": True}}
 _UNTYPED = ["payload", "summary.missing"]
 _FIRST = {"first": {"min": {"field": "@timestamp"}}}
 
@@ -294,5 +294,5 @@ def only(
         filters.append({"term": {"connection.id": connection_id}})
     query: dict[str, Any] = {"filter": filters}
     if not superseded:
-        query["must_not"] = [_SUPERSEDED]
+        query["must_not"] = [SUPERSEDED]
     return {"bool": query}

@@ -13,7 +13,6 @@ from itertools import groupby, islice
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.analytics.series import HOUR_MS
 from glucoflow.es.bulk import Target, replace_unchanged
 from glucoflow.es.encode import thinned
 from glucoflow.es.names import Names
@@ -21,7 +20,7 @@ from glucoflow.es.queries import MOST_ROWS, only
 from glucoflow.es.retrier import Retrier
 from glucoflow.es.scan import Hit, refresh, scan
 from glucoflow.es.sink import ElasticsearchSink
-from glucoflow.model.localtime import epoch_ms
+from glucoflow.model.localtime import HOUR_MS, epoch_ms
 
 STEP_MS = 300_000
 _AT_ONCE = 500

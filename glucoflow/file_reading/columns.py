@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from glucoflow.analytics.series import moment_of
 from glucoflow.file_reading.contents import FilePerson, RowCounts, sensor_of
-from glucoflow.file_reading.dates import DAY_MONTH, DAY_MS, LOCAL, Moment, unpacked
+from glucoflow.file_reading.dates import DAY_MONTH, LOCAL, Moment, unpacked
 from glucoflow.file_reading.findings import SAMPLES, TEXT, Findings, PersonFound, UnreadRow
 from glucoflow.file_reading.merging import Merged, merge
 from glucoflow.file_reading.placing import place
 from glucoflow.file_reading.units import Decided, in_mg_dl
 from glucoflow.model import records as r
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.model.ranges import SensorLimits
 from glucoflow.model.units import MMOL_L
 

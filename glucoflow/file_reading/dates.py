@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from glucoflow.file_reading.unusual_times import as_usual
 from glucoflow.model.errors import LeftOpen, UnreadableFile
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.model.words import count
 
 LOCAL, INSTANT, DAY_MONTH = -32768, -32767, -32766
@@ -27,7 +28,6 @@ FIRST_YEAR, LAST_YEAR = 1999, 2099
 EARLIEST_YEAR, LATEST_YEAR = 1910, 2199
 """Studies shift whole files by decades, so that nobody is known by a date. A clock further off is broken."""
 
-DAY_MS = 86_400_000
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 

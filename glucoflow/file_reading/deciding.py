@@ -9,13 +9,14 @@ from glucoflow.analytics.series import moment_of
 from glucoflow.file_reading.choices import Choices
 from glucoflow.file_reading.columns import Columns, person_of
 from glucoflow.file_reading.contents import Contents, FilePerson
-from glucoflow.file_reading.dates import DAY_MS, FIRST_YEAR, LAST_YEAR, Order, order_of
+from glucoflow.file_reading.dates import FIRST_YEAR, LAST_YEAR, Order, order_of
 from glucoflow.file_reading.findings import Findings
 from glucoflow.file_reading.format import FileFormat
 from glucoflow.file_reading.merging import OTHER_VALUE
 from glucoflow.file_reading.units import Decided, decide
 from glucoflow.file_reading.wallclock import zone_named
 from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.model.words import count
 
 STRAY_DAYS = 3653

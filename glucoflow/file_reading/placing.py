@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from glucoflow.file_reading.dates import INSTANT, LOCAL
 from glucoflow.file_reading.wallclock import offsets, offsets_at, possible_offsets
+from glucoflow.model.localtime import MINUTE_MS
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-MINUTE_MS = 60_000
 QUARTER_MS = 15 * MINUTE_MS
 FARTHEST_MS = 26 * 60 * MINUTE_MS
 """No two clocks on earth are further apart: a counter that begins later is another transmitter's."""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 
-DAY_MS, MINUTE_MS = 86_400_000, 60_000
 Ints = NDArray[np.int64]
 
 SORTED_SHARE = 0.8

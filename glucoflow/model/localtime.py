@@ -9,6 +9,7 @@ from glucoflow.model.documents import TimeFields
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 Moment = TypeVar("Moment", time, int)
 

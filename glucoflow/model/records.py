@@ -17,6 +17,10 @@ NO_PAYLOAD = msgspec.Raw()
 """One object everywhere, since encoding leaves out a default only where it is the same object."""
 
 
+MOST_UNITS, MOST_CARBS_G, LONGEST_MIN, LONGEST_NOTE = 250.0, 1000.0, 7 * 1440.0, 10_000
+"""What a dose, a meal, an activity (minutes) and a text (characters) can come to: more was mistyped."""
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The device behind a record, as far as the provider names it."""
 

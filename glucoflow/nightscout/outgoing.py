@@ -7,12 +7,11 @@ from typing import Any
 import msgspec
 
 from glucoflow.model.documents import EVENT_DATASETS, Dataset, Source
-from glucoflow.model.localtime import epoch_ms
+from glucoflow.model.localtime import MINUTE_MS, epoch_ms
 from glucoflow.nightscout.directions import NUMBERS, nightscout_direction
 from glucoflow.nightscout.incoming import Collection, Doc
 from glucoflow.nightscout.moments import utc_text
 
-MINUTE_MS = 60_000
 DATASETS: Mapping[Collection, tuple[Dataset, ...]] = {
     "entries": ("cgm.reading",),
     "treatments": (*EVENT_DATASETS, "cgm.calibration"),

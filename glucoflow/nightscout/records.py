@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 
 from glucoflow.model.records import (
+    LONGEST_MIN,
+    MOST_CARBS_G,
+    MOST_UNITS,
     Device,
     DeviceSettings,
     DeviceStatus,
@@ -22,16 +25,7 @@ from glucoflow.model.records import (
 from glucoflow.model.units import MG_DL
 from glucoflow.nightscout.incoming import Doc, Whole
 from glucoflow.nightscout.moments import instant
-from glucoflow.nightscout.treatments import (
-    HIGHEST,
-    LONGEST_MIN,
-    MOST_CARBS_G,
-    MOST_UNITS,
-    MOST_UNITS_PER_HOUR,
-    Treatment,
-    treated,
-    unit_in,
-)
+from glucoflow.nightscout.treatments import HIGHEST, MOST_UNITS_PER_HOUR, Treatment, treated, unit_in
 
 LOWEST = 39.0
 """mg/dL. Below are error codes of old receivers (lib/plugins/errorcodes.js) or mmol/L."""

@@ -5,15 +5,14 @@ from typing import Any
 
 import msgspec
 
-from glucoflow.model.records import Basal, Bolus, Exercise, Fingerstick, Food, Note, Record
+from glucoflow.model.localtime import MINUTE_MS
+from glucoflow.model.records import LONGEST_NOTE, Basal, Bolus, Exercise, Fingerstick, Food, Note, Record
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 
-MOST_UNITS, MOST_CARBS_G, LONGEST_MIN, MOST_UNITS_PER_HOUR = 250.0, 1000.0, 7 * 1440.0, 100.0
+MOST_UNITS_PER_HOUR = 100.0
 HIGHEST = 1000.0
 """mg/dL: above measures no sensor and no meter."""
 
-MINUTE_MS = 60_000
-LONGEST_NOTE = 10_000
 LOWEST_SHOWN_MG_DL = 20.0
 """No meter shows less in mg/dL: a smaller number is mmol/L, whatever is said."""
 

@@ -19,6 +19,7 @@ from glucoflow.partner_api.records import SharedRecord, shared_record
 from glucoflow.partner_api.scopes import SCOPES, datasets_of
 from glucoflow.people_api.asked import cursor_of, place_of
 from glucoflow.service.answers import Problem
+from glucoflow.service.uploading import SETTLES
 from glucoflow.store import PartnerGrant
 from glucoflow.store.partners import ACCESS_LASTS, REFRESH_LASTS
 from glucoflow.web.access import InServices, address_of
@@ -26,8 +27,6 @@ from glucoflow.web.access import InServices, address_of
 SESSION = "x-tidepool-session-token"
 """Where Tidepool's own programs put a token."""
 
-SETTLES = timedelta(minutes=10)
-"""What was written may be seen later than it says, by no more than this."""
 
 DOOR = "the partner API"
 """As the audit trail calls it."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from glucoflow.analytics.data_sufficiency import ACTIVE_NEEDED, active_percent
 from glucoflow.analytics.profile import Profile
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Floats, Series, day_number
+from glucoflow.analytics.series import Floats, Series, day_number
 from glucoflow.languages import ENGLISH, Language
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 from glucoflow.model.ranges import Band
 from glucoflow.model.said import said
 from glucoflow.model.targets import Targets

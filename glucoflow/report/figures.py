@@ -6,11 +6,12 @@ import msgspec
 
 from glucoflow.analytics.data_sufficiency import borne, covered_ms, sufficiency, why_no_variability
 from glucoflow.analytics.episodes import find_episodes
-from glucoflow.analytics.series import DAY_MS, Series, date_of
+from glucoflow.analytics.series import Series, date_of
 from glucoflow.analytics.summary import Metrics, day_start_ms, metrics_of, span_ms
 from glucoflow.analytics.time_in_ranges import target_bands
 from glucoflow.model.glycemia import EPISODE_KINDS, Episode, EpisodeKind, Sufficiency
 from glucoflow.model.goals import ShownShares, shown_shares
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.model.targets import PROFILES, Targets
 
 

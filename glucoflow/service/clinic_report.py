@@ -9,6 +9,7 @@ from glucoflow.languages import ENGLISH_TAG, Language
 from glucoflow.languages import language as language_of_tag
 from glucoflow.model.documents import Dataset, Document, InsulinFields
 from glucoflow.model.errors import Rejected
+from glucoflow.model.localtime import HOUR_MS
 from glucoflow.model.units import Unit
 from glucoflow.report.figures import figures_of
 from glucoflow.report.page import page_of
@@ -19,7 +20,6 @@ from glucoflow.store import Store
 DAYS = 14
 LONGEST_DAYS = 366
 MOST_EVENTS = 10_000
-HOUR_MS = 3_600_000
 
 
 def clinic_page(

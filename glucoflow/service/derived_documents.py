@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from glucoflow.analytics.insights import Insight
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, day_number
+from glucoflow.analytics.series import day_number
 from glucoflow.analytics.summary import DaySummary, PeriodSummary
 from glucoflow.enrich import document_id
 from glucoflow.model.documents import (
@@ -25,7 +25,7 @@ from glucoflow.model.documents import (
     TimeFields,
 )
 from glucoflow.model.glycemia import Episode
-from glucoflow.model.localtime import epoch_ms, time_fields
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS, epoch_ms, time_fields
 from glucoflow.model.records import NO_PAYLOAD
 from glucoflow.model.said import plain
 from glucoflow.model.units import to_mmol_l

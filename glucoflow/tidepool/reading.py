@@ -11,22 +11,14 @@ import msgspec
 
 from glucoflow.model import records as r
 from glucoflow.model.errors import Rejected
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.ranges import WIDEST_LIMITS, SensorLimits, limit
+from glucoflow.model.records import LONGEST_MIN, MOST_CARBS_G, MOST_UNITS
 from glucoflow.model.units import MG_DL, Unit, in_mg_dl, parse_unit, to_mg_dl
 from glucoflow.tidepool import cgm_settings
-from glucoflow.tidepool.wire import (
-    INTENSITIES,
-    MINUTE_MS,
-    STATES,
-    TREND_WORDS,
-    Quantity,
-    TidepoolRecord,
-)
+from glucoflow.tidepool.wire import INTENSITIES, STATES, TREND_WORDS, Quantity, TidepoolRecord
 
 HIGHEST_MG_DL = 1000.0
-MOST_UNITS = 250.0
-MOST_CARBS_G = 1000.0
-LONGEST_MINUTES = 7 * 24 * 60
 
 NOT_HELD = frozenset(
     {
@@ -293,6 +285,6 @@ def unstrung(raw: bytes | msgspec.Raw) -> bytes:
     if fields.get("type") in ("basal", "bolus"):
         for name in ("duration", "expectedDuration"):
             length = fields.get(name)
-            if isinstance(length, int | float) and 0 <= length <= LONGEST_MINUTES:  # more are milliseconds already
+            if isinstance(length, int | float) and 0 <= length <= LONGEST_MIN:  # more are milliseconds already
                 fields[name] = round(length * MINUTE_MS)
     return msgspec.json.encode(fields)

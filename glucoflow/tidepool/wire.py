@@ -102,6 +102,5 @@ STATES = {
     "highSymptoms": "hyperglycemiaSymptoms",
     "lowSymptoms": "hypoglycemiaSymptoms",
 }
-MINUTE_MS = 60_000
 MG_DL_PER_MINUTE = "mg/dL/minute"
 MMOL_L_PER_MINUTE = "mmol/L/minute"

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from glucoflow.model.documents import Document, InsulinFields, SettingsFields, Source
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.records import Device, DeviceSettings
 from glucoflow.model.units import MG_DL, Unit, to_mmol_l
 from glucoflow.tidepool import cgm_settings
@@ -20,7 +21,6 @@ from glucoflow.tidepool.cgm_settings.schema import CgmSettings, Origin
 from glucoflow.tidepool.wire import (
     INTENSITIES,
     MG_DL_PER_MINUTE,
-    MINUTE_MS,
     MMOL_L_PER_MINUTE,
     STATES,
     TREND_WORDS,

@@ -11,6 +11,7 @@ from glucoflow.es.answers import USUAL_INTERVAL_MS
 from glucoflow.model import episode_words
 from glucoflow.model.documents import EVENT_DATASETS
 from glucoflow.model.goals import ShownShares, shown_shares
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.model.ranges import BANDS, Band
 from glucoflow.model.said import digits, joined, said
 from glucoflow.model.target_bands import band_ranges
@@ -23,7 +24,6 @@ from glucoflow.web.metrics import READING
 from glucoflow.web.settings_history import changes, settings_agg
 from glucoflow.web.span import Span
 
-DAY_MS = 86_400_000
 MOST = 100
 """Rows of a list: what Elasticsearch gives in one top_hits."""
 

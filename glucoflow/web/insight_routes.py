@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from glucoflow.service.insights import SPANS
 from glucoflow.web import sufficiency
 from glucoflow.web.access import InPerson, InServices
 from glucoflow.web.pages import unit_of
 from glucoflow.web.rights import READ
 
 router = APIRouter()
-SPANS = (14, 30, 90)
 
 
 @router.get("/people/{user_id}/insights", dependencies=[READ])

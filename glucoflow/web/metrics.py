@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 
 from glucoflow.analytics.data_sufficiency import sufficiency_of, why_no_estimate, why_no_variability
-from glucoflow.analytics.series import DAY_MS
 from glucoflow.analytics.variability import gmi
 from glucoflow.es.overview import Overview, overview_aggs, overview_of
+from glucoflow.es.queries import SUPERSEDED
 from glucoflow.model.glycemia import Sufficiency
 from glucoflow.model.goals import ShownShares, shown_shares
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.model.person_id import fits
 from glucoflow.model.targets import Targets
 from glucoflow.service.excluding import ExcludingQueries
@@ -23,8 +24,7 @@ from glucoflow.web.newest import Delays, Newest, newest_agg, read_newest
 from glucoflow.web.span import minute_after, rolling
 
 _IS_READING = {"term": {"event.dataset": "cgm.reading"}}
-_SUPERSEDED = {"term": {"sample.superseded": True}}
-READING = {"bool": {"filter": [_IS_READING], "must_not": [_SUPERSEDED]}}
+READING = {"bool": {"filter": [_IS_READING], "must_not": [SUPERSEDED]}}
 
 
 class SpanMetrics(Overview, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ def metrics_agg(start: datetime, end: datetime, targets: Targets) -> dict[str, A
 
 def readings_in(start: datetime, end: datetime) -> dict[str, Any]:
     """A filter for the readings that count in figures, from `start` until before `end`."""
-    return {"bool": {"filter": [_IS_READING, _in(start, end)], "must_not": [_SUPERSEDED]}}
+    return {"bool": {"filter": [_IS_READING, _in(start, end)], "must_not": [SUPERSEDED]}}
 
 
 def _in(start: datetime, end: datetime | None = None) -> dict[str, Any]:

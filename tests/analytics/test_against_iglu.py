@@ -6,7 +6,7 @@ import pytest
 from glucoflow.analytics import Metrics, Series, metrics_of
 from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.grid import grid_of
-from glucoflow.analytics.series import MINUTE_MS
+from glucoflow.model.localtime import MINUTE_MS
 from tests.analytics.iglu import table, theirs
 from tests.analytics.traces import MIDNIGHT, walk
 

@@ -10,7 +10,7 @@ import pytest
 from glucoflow.analytics import Series, metrics_of, summarize_day, summarize_period
 from glucoflow.analytics.episodes import find_episodes
 from glucoflow.analytics.profile import profile_of
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 from glucoflow.model.said import plain
 from tests.analytics.traces import MIDNIGHT, walk
 

@@ -9,8 +9,8 @@ from glucoflow.analytics import PROFILES, Series, metrics_of, own_targets, targe
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.intervals import infer_intervals
 from glucoflow.analytics.risk import gri_zone, symmetric
-from glucoflow.analytics.series import HOUR_MS, MINUTE_MS
 from glucoflow.analytics.variability import gmi
+from glucoflow.model.localtime import HOUR_MS, MINUTE_MS
 from glucoflow.model.ranges import SensorLimits
 from tests.analytics.traces import MIDNIGHT, series
 

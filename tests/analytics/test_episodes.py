@@ -12,8 +12,8 @@ from glucoflow.analytics import Series, targets_for
 from glucoflow.analytics.episode_detection import count_detected, detect
 from glucoflow.analytics.episodes import Event, find_episodes
 from glucoflow.analytics.grid import Grid, grid_of
-from glucoflow.analytics.series import MINUTE_MS
 from glucoflow.model.glycemia import EPISODE_KINDS, EpisodeKind
+from glucoflow.model.localtime import MINUTE_MS
 from tests.analytics.traces import MIDNIGHT, series, walk
 
 RULES: dict[EpisodeKind, tuple[float, float, int, int]] = {

@@ -9,7 +9,7 @@ from glucoflow.analytics import Series, summarize_period, targets_for
 from glucoflow.analytics.adherence import Entry, adherence, adherence_of_all, read_entries
 from glucoflow.analytics.insights import Insight, insights_of
 from glucoflow.analytics.patterns import find_patterns
-from glucoflow.analytics.series import MINUTE_MS
+from glucoflow.model.localtime import MINUTE_MS
 from tests.analytics.traces import MIDNIGHT
 
 START = date(2026, 2, 2)

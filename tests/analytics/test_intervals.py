@@ -5,7 +5,7 @@ import pytest
 
 from glucoflow.analytics import Series, metrics_of
 from glucoflow.analytics.profile import profile_of
-from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS
+from glucoflow.model.localtime import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.analytics.traces import MIDNIGHT
 
 FIVE = 5 * MINUTE_MS

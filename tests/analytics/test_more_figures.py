@@ -8,7 +8,7 @@ import pytest
 from glucoflow.analytics import Series
 from glucoflow.analytics.grid import grid_of
 from glucoflow.analytics.more_figures import MoreFigures, by_clock_period, more_figures, rates
-from glucoflow.analytics.series import MINUTE_MS
+from glucoflow.model.localtime import MINUTE_MS
 from tests.analytics.iglu import theirs
 from tests.analytics.traces import MIDNIGHT, series, walk
 

@@ -10,7 +10,8 @@ import pytest
 from glucoflow.analytics import Series
 from glucoflow.analytics.patterns import Pattern, find_patterns, meal_responses
 from glucoflow.analytics.resampling import at_least, at_least_of, difference_of_days, drawn_at_least, holm
-from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, Floats
+from glucoflow.analytics.series import Floats
+from glucoflow.model.localtime import HOUR_MS, MINUTE_MS
 from tests.analytics.traces import MIDNIGHT
 
 START = date(2026, 2, 2)

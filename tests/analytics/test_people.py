@@ -9,8 +9,9 @@ import pytest
 from glucoflow.analytics import Series, metrics_of, summarize_period
 from glucoflow.analytics.insights import insights_of
 from glucoflow.analytics.patterns import find_patterns
-from glucoflow.analytics.series import MINUTE_MS, epoch_ms
+from glucoflow.analytics.series import epoch_ms
 from glucoflow.analytics.time_in_ranges import time_in_ranges
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.simulators.dexcom import demo_scenario
 from glucoflow.simulators.dexcom.archive import Archive
 from tests.analytics.iglu import theirs

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glucoflow.analytics import Metrics, Series, metrics_of
-from glucoflow.analytics.series import MINUTE_MS
 from glucoflow.analytics.time_in_ranges import time_in_ranges
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.model.units import to_mg_dl, to_mmol_l
 from tests.analytics.traces import MIDNIGHT
 

@@ -7,7 +7,7 @@ import pytest
 
 from glucoflow.analytics import Series, metrics_of, summarize_period, targets_for
 from glucoflow.analytics.data_sufficiency import active_words, borne, covered_ms, sufficiency
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 from tests.analytics.traces import MIDNIGHT, series, walk
 
 FIVE = 5 * MINUTE_MS

@@ -7,7 +7,8 @@ import pytest
 
 from glucoflow.analytics import ExcludedSpan, Series, metrics_of, summarize_day, summarize_period, summarize_windows
 from glucoflow.analytics.profile import profile_of
-from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, epoch_ms
+from glucoflow.analytics.series import epoch_ms
+from glucoflow.model.localtime import HOUR_MS, MINUTE_MS
 from tests.analytics.traces import MIDNIGHT, walk
 
 FIVE = 5 * MINUTE_MS

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from glucoflow.analytics.series import MINUTE_MS, Floats, Ints, Series, epoch_ms
+from glucoflow.analytics.series import Floats, Ints, Series, epoch_ms
+from glucoflow.model.localtime import MINUTE_MS
 
 MIDNIGHT = epoch_ms(datetime(2026, 2, 2, tzinfo=UTC))
 """A Monday."""

@@ -13,8 +13,9 @@ from pypdf import PdfReader
 
 from glucoflow.analytics import PROFILES, Series, metrics_of, targets_for
 from glucoflow.analytics.profile import profile_of
-from glucoflow.analytics.series import DAY_MS, moment_of
+from glucoflow.analytics.series import moment_of
 from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.localtime import DAY_MS
 from glucoflow.report.charts import ceiling, days_svg, profile_svg, smoothed
 from glucoflow.report.reading import read_people
 from glucoflow.report.run import Wanted, report, report_on

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from glucoflow.analytics.series import MINUTE_MS, epoch_ms, moment_of
+from glucoflow.analytics.series import epoch_ms, moment_of
 from glucoflow.file_reading.choices import Choices
 from glucoflow.model.errors import UnreadableFile
+from glucoflow.model.localtime import MINUTE_MS
 from glucoflow.report.reading import read_people
 from tests.report.conftest import LIBRE_HEADER, Files, egv, every, libre_row
 

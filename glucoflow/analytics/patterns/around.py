@@ -10,7 +10,8 @@ from glucoflow.analytics.grid import STEP_MIN, grid_of
 from glucoflow.analytics.patterns.meals import MealEffect, MealResponse, Sitting, meal_effect, meal_responses
 from glucoflow.analytics.patterns.pattern import SIGNIFICANT, Pattern, Question
 from glucoflow.analytics.resampling import at_least
-from glucoflow.analytics.series import HOUR_MS, MINUTE_MS, Series, date_of, day_number, epoch_ms
+from glucoflow.analytics.series import Series, date_of, day_number, epoch_ms
+from glucoflow.model.localtime import HOUR_MS, MINUTE_MS
 from glucoflow.model.said import Said, listed, said, said_n
 from glucoflow.model.units import glucose_unit
 

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from glucoflow.analytics.resampling import UNRELATED, difference_of_days, level_of_days
-from glucoflow.analytics.series import DAY_MS, HOUR_MS, MINUTE_MS, Ints, Series, epoch_ms
+from glucoflow.analytics.series import Ints, Series, epoch_ms
+from glucoflow.model.localtime import DAY_MS, HOUR_MS, MINUTE_MS
 
 Sitting = Literal["breakfast", "lunch", "dinner", "other"]
 BEFORE_MS, AFTER_MS = 15 * MINUTE_MS, 3 * HOUR_MS

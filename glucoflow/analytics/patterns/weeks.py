@@ -7,8 +7,9 @@ import numpy as np
 from glucoflow.analytics.days import DayTable, day_table
 from glucoflow.analytics.patterns.pattern import Pattern, PatternKind, Question, interval_words, of_difference
 from glucoflow.analytics.resampling import difference_of_days
-from glucoflow.analytics.series import DAY_MS, MINUTE_MS, Bools, date_of, day_number, epoch_ms
+from glucoflow.analytics.series import Bools, date_of, day_number, epoch_ms
 from glucoflow.model.goals import share
+from glucoflow.model.localtime import DAY_MS, MINUTE_MS
 from glucoflow.model.said import Said, long_day_said, said
 
 FEWEST_EACH = 4
