@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.orm import Session
 
 from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
 from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
-from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import ExclusionRow, PersonRow, ProtocolDayRow, ProtocolRow
+from glucoflow.store.people import refuse_unknown
+from glucoflow.store.tables import ExclusionRow, ProtocolDayRow, ProtocolRow
 from glucoflow.store.values import Exclusion, Protocol, ProtocolDay
 
 _DAYS_A_STATEMENT = 1000
@@ -31,7 +30,7 @@ class Exclusions:
             raise Rejected("reason", said("has 1 to 500 characters"))
         row = ExclusionRow(user_id=user_id, start=start, end=end, reason=reason.strip(), created_at=now)
         with self._database.write() as session:
-            _known(session, user_id)
+            refuse_unknown(session, user_id)
             session.add(row)
             session.flush()
             return _exclusion(row)
@@ -81,7 +80,7 @@ class Protocols:
             raise Rejected("protocol", said("has a name of 1 to 100 characters"))
         by_day = {each.day: each.kept for each in days}
         with self._database.write() as session:
-            _known(session, user_id)
+            refuse_unknown(session, user_id)
             made = self._database.insert(ProtocolRow).values(user_id=user_id, name=name, created_at=now)
             session.execute(made.on_conflict_do_nothing(index_elements=["user_id", "name"]))
             number = session.scalars(select(ProtocolRow.id).filter_by(user_id=user_id, name=name)).one()
@@ -134,11 +133,6 @@ class Protocols:
                 return False
             session.delete(row)
         return True
-
-
-def _known(session: Session, user_id: str) -> None:
-    if session.get(PersonRow, user_id) is None:
-        raise unknown_person(user_id)
 
 
 def _exclusion(row: ExclusionRow) -> Exclusion:

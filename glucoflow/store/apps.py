@@ -18,9 +18,9 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.said import said
 from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
-from glucoflow.store.people import unknown_person
+from glucoflow.store.people import add_of_person
 from glucoflow.store.program_tables import AppRow
-from glucoflow.store.tables import ConnectionRow, PersonRow
+from glucoflow.store.tables import ConnectionRow
 
 AppRights = Literal["read", "upload", "both"]
 RIGHTS: tuple[AppRights, ...] = ("read", "upload", "both")
@@ -87,10 +87,7 @@ class Apps:
             created_at=now,
         )
         with self._database.write() as session:
-            if session.get(PersonRow, user_id) is None:
-                raise unknown_person(user_id)
-            session.add(row)
-            session.flush()
+            add_of_person(session, row, user_id)
             return NewApp(app=_app(row), secret=secret)
 
     def by_secret(self, given: str) -> App | None:

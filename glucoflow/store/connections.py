@@ -23,9 +23,9 @@ from glucoflow.store.connection_rows import (
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.owners import is_gone
-from glucoflow.store.people import unknown_person
+from glucoflow.store.people import add_of_person
 from glucoflow.store.refusals import judged, waves
-from glucoflow.store.tables import CheckpointRow, ConnectionRow, PersonRow, RejectedRecordRow
+from glucoflow.store.tables import CheckpointRow, ConnectionRow, RejectedRecordRow
 from glucoflow.store.values import Checkpoint, Connection, RefusalWave
 
 SYNC = "sync"
@@ -65,10 +65,7 @@ class Connections:
         if credentials is not None:
             put_credentials(row, credentials, self._cipher, now)
         with self._database.write() as session:
-            if session.get(PersonRow, user_id) is None:
-                raise unknown_person(user_id)
-            session.add(row)
-            session.flush()
+            add_of_person(session, row, user_id)
             return connection_of(row)
 
     def reconnect(self, connection_id: str, region: str, now: datetime, credentials: Credentials) -> Connection:

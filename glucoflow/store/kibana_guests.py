@@ -12,8 +12,7 @@ from glucoflow.store.access_tables import KibanaGuestRow
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.login_accounts import checked_name, refuse_past
-from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import PersonRow
+from glucoflow.store.people import add_of_person
 
 
 class KibanaGuest(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,10 +55,7 @@ class KibanaGuests:
             password=self._cipher.seal(password.encode()), created_by=created_by, created_at=now,
         )  # fmt: skip
         with self._database.write() as session:
-            if session.get(PersonRow, user_id) is None:
-                raise unknown_person(user_id)
-            session.add(row)
-            session.flush()
+            add_of_person(session, row, user_id)
             return NewKibanaGuest(guest=_guest(row), password=SecretStr(password))
 
     def list(self, user_id: str) -> tuple[KibanaGuest, ...]:

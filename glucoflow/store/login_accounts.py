@@ -17,8 +17,7 @@ from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import GrantRow, LoginAccountRow, LoginSessionRow
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
-from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import PersonRow
+from glucoflow.store.people import refuse_unknown
 
 Level = Literal["own", "read"]
 LEVELS: tuple[Level, ...] = ("own", "read")
@@ -241,8 +240,7 @@ def _refuse_taken(session: Session, subject: str | None, account_id: str | None)
 def _put_grant(session: Session, account_id: str, grant: Grant, now: datetime) -> None:
     if grant.level not in LEVELS:
         raise Rejected("level", f"is one of {', '.join(LEVELS)}")
-    if session.get(PersonRow, grant.user_id) is None:
-        raise unknown_person(grant.user_id)
+    refuse_unknown(session, grant.user_id)
     session.merge(
         GrantRow(account_id=account_id, user_id=grant.user_id, level=grant.level, until=grant.until, created_at=now)
     )

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Row, delete, select
 
 from glucoflow.store.database import Database
-from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import OAuthStateRow, PersonRow
+from glucoflow.store.people import refuse_unknown
+from glucoflow.store.tables import OAuthStateRow
 from glucoflow.store.tokens import hash_of, new_token
 from glucoflow.store.values import OAuthState
 
@@ -35,8 +35,7 @@ class OAuthStates:
         """
         state = new_token()
         with self._database.write() as session:
-            if session.get(PersonRow, user_id) is None:
-                raise unknown_person(user_id)
+            refuse_unknown(session, user_id)
             session.execute(delete(OAuthStateRow).where(OAuthStateRow.expires_at <= now))
             session.add(
                 OAuthStateRow(

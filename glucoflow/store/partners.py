@@ -19,9 +19,8 @@ from sqlalchemy.orm import Session
 from glucoflow.model.errors import Rejected
 from glucoflow.model.same_names import made_of
 from glucoflow.store.database import Database
-from glucoflow.store.people import unknown_person
+from glucoflow.store.people import refuse_unknown
 from glucoflow.store.program_tables import PartnerCodeRow, PartnerGrantRow, PartnerRow, PartnerTokenRow
-from glucoflow.store.tables import PersonRow
 from glucoflow.store.tokens import hash_of, new_token
 
 CODE_LASTS = timedelta(minutes=5)
@@ -136,8 +135,7 @@ class Partners:
             id=uuid.uuid4().hex, partner_id=partner_id, user_id=user_id, scope=scope, granted_at=now
         )
         with self._database.write() as session:
-            if session.get(PersonRow, user_id) is None:
-                raise unknown_person(user_id)
+            refuse_unknown(session, user_id)
             before = (
                 PartnerGrantRow.partner_id == partner_id,
                 PartnerGrantRow.user_id == user_id,

@@ -18,7 +18,7 @@ from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store import owned
 from glucoflow.store.access_tables import AuditRow, LoginAccountRow
 from glucoflow.store.database import Database
-from glucoflow.store.tables import PersonRow
+from glucoflow.store.tables import Base, PersonRow
 from glucoflow.store.values import OwnTargets, Person
 
 
@@ -141,6 +141,19 @@ def _forget_deeds(session: Session, accounts: Sequence[str]) -> None:
     session.execute(delete(row).where(row.account_id.in_(accounts), row.user_id.is_(None)))
     nobody = {"who": "a deleted account", "account_id": None, "once": None}
     session.execute(update(row).where(row.account_id.in_(accounts)).values(**nobody))
+
+
+def refuse_unknown(session: Session, user_id: str) -> None:
+    """Raises Rejected for an id that nobody has."""
+    if session.get(PersonRow, user_id) is None:
+        raise unknown_person(user_id)
+
+
+def add_of_person(session: Session, row: Base, user_id: str) -> None:
+    """A new row of a person's, as it is then. Raises Rejected for an id that nobody has."""
+    refuse_unknown(session, user_id)
+    session.add(row)
+    session.flush()
 
 
 def unknown_person(user_id: str, known: Sequence[str] = ()) -> Rejected:

@@ -16,7 +16,7 @@ from glucoflow.model.same_names import made_of
 from glucoflow.store.crypto import Cipher
 from glucoflow.store.database import Database
 from glucoflow.store.notice_tables import ReceiverRow, TermsRow
-from glucoflow.store.people import unknown_person
+from glucoflow.store.people import refuse_unknown, unknown_person
 from glucoflow.store.tables import MetaRow, PersonRow
 
 PUSH_KEY = "push_key"
@@ -110,8 +110,7 @@ class Receivers:
     def set_terms(self, user_id: str, terms: Terms) -> None:
         """Raises Rejected for an unknown person."""
         with self._database.write() as session:
-            if session.get(PersonRow, user_id) is None:
-                raise unknown_person(user_id)
+            refuse_unknown(session, user_id)
             session.merge(TermsRow(user_id=user_id, terms=msgspec.json.encode(terms).decode()))
 
     def push_key(self, make: Callable[[], SecretStr]) -> SecretStr:

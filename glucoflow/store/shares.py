@@ -12,8 +12,7 @@ from glucoflow.model.same_names import made_of
 from glucoflow.store.access_tables import AuditRow, ShareRow
 from glucoflow.store.database import Database
 from glucoflow.store.login_accounts import checked_name, refuse_past
-from glucoflow.store.people import unknown_person
-from glucoflow.store.tables import PersonRow
+from glucoflow.store.people import add_of_person
 from glucoflow.store.tokens import hash_of, new_token
 
 
@@ -64,10 +63,7 @@ class Shares:
             until=until, created_by=created_by, created_at=now,
         )  # fmt: skip
         with self._database.write() as session:
-            if session.get(PersonRow, user_id) is None:
-                raise unknown_person(user_id)
-            session.add(row)
-            session.flush()
+            add_of_person(session, row, user_id)
             return NewShare(share=_share(row), token=token)
 
     def of_token(self, token: str, now: datetime) -> Share | None:
