@@ -9,6 +9,7 @@ import typer
 from glucoflow.file_reading.choices import Choices
 from glucoflow.languages import ENGLISH, Language, language
 from glucoflow.model.errors import Rejected
+from glucoflow.model.same_names import made_of
 from glucoflow.model.targets import Targets, own_targets, targets_for
 from glucoflow.model.units import Unit, in_mg_dl
 from glucoflow.settings import Settings
@@ -56,20 +57,9 @@ def report_file(
     from glucoflow.report.run import Wanted, report_on
 
     people = read_people(file, choices)
-    asked = Wanted(
-        unit=unit,
-        targets=targets,
-        first=wanted.first,
-        last=wanted.last,
-        as_json=as_json,
-        html=wanted.html,
-        pdf=wanted.pdf,
-        paper=wanted.paper,
-        large=wanted.large,
-        printed=date.today(),  # noqa: DTZ011 - printed on this machine's own date
-        born=wanted.born,
-        language=wanted.spoken or ENGLISH,
-    )
+    today = date.today()  # noqa: DTZ011 - printed on this machine's own date
+    judged = {"unit": unit, "targets": targets, "as_json": as_json}
+    asked = made_of(wanted, Wanted, **judged, printed=today, language=wanted.spoken or ENGLISH)
     typer.echo(report_on(people, asked))
     return 1 if any(one.rows.n_unread for one in people) else 0
 

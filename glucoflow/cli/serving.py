@@ -20,6 +20,7 @@ from glucoflow.api.site import open_site
 from glucoflow.doors import whole_site
 from glucoflow.files import kept_secret
 from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.same_names import made_of
 from glucoflow.model.words import by_comma
 from glucoflow.partner_api.limits import Limits
 from glucoflow.service.accounts import undo_connection
@@ -171,12 +172,7 @@ def sign_on_of(settings: SignOnSettings) -> OpenIdProvider | None:
             "OIDC_ISSUER is set, and not how glucoflow is called there.",
             remedy="Register glucoflow at your sign-on, and set OIDC_CLIENT_ID (and OIDC_CLIENT_SECRET).",
         )
-    return OpenIdProvider(
-        issuer=settings.issuer,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret,
-        title=settings.title,
-    )
+    return made_of(settings, OpenIdProvider)
 
 
 def request_sync(user_id: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from pydantic import SecretStr
 
 from glucoflow.model.errors import Misconfigured, Unavailable
+from glucoflow.model.same_names import made_of
 from glucoflow.settings.doors import MailSettings
 
 ANSWER_WITHIN = 20.0
@@ -59,11 +60,4 @@ def mail_of(settings: MailSettings) -> Mail | None:
         return None
     if not settings.sender:
         raise Misconfigured("SMTP_HOST is set, and nobody to send from.", remedy="Set SMTP_SENDER to an address.")
-    return Mail(
-        host=settings.host,
-        port=settings.port,
-        sender=settings.sender,
-        username=settings.username,
-        password=settings.password,
-        tls=settings.tls,
-    )
+    return made_of(settings, Mail)
