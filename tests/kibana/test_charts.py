@@ -5,7 +5,7 @@ Kibana 8.12 bundles vega 5.24.0 and vega-lite 5.2.0 (in `vendor/`); the newest a
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 
 from glucoflow.model.targets import PROFILES
 from glucoflow.model.units import MG_DL, MMOL_L
-from glucoflow.web.charts import View, load_charts
+from glucoflow.web.charts import Chart, View, load_charts
 from glucoflow.web.charts import filled as filled_chart
 from tests.kibana import mapping, people
 from tests.kibana.conftest import EMPTY, INDEX, LONE, LONG
@@ -124,10 +124,12 @@ def drawing_board(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def spec_on(es: Elasticsearch, name: str, index: str, days: float, unit: Any = MG_DL) -> dict[str, Any]:
+def spec_on(
+    es: Elasticsearch, name: str, index: str, days: float, unit: Any = MG_DL, charts: Mapping[str, Chart] = CHARTS
+) -> dict[str, Any]:
     end = people.END + timedelta(minutes=1)
     view = View(start=end - timedelta(days=days), end=end, unit=unit, targets=PROFILES["adult"])
-    spec = filled_chart(CHARTS[name], view, lambda body: json.loads(_answer(es, index, json.dumps(body))))
+    spec = filled_chart(charts[name], view, lambda body: json.loads(_answer(es, index, json.dumps(body))))
     spec["config"].pop("kibana", None)
     return spec
 

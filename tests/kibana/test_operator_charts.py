@@ -1,7 +1,6 @@
 """The operator's two Vega-Lite charts, drawn by the oldest and the newest bundled libraries on what runs tell."""
 
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +8,8 @@ import vl_convert
 from elasticsearch import Elasticsearch
 from playwright.sync_api import Page
 
-from glucoflow.model.targets import PROFILES
-from glucoflow.model.units import MG_DL
-from glucoflow.web.charts import View, load_charts
-from glucoflow.web.charts import filled as filled_chart
-from tests.kibana import mapping, people
+from glucoflow.web.charts import load_charts
+from tests.kibana import mapping, test_charts
 from tests.kibana.conftest import EMPTY, RUNS_INDEX, runs
 from tests.kibana.objects import values_of
 from tests.kibana.test_charts import AGGREGATIONS, DRAW, NEWEST, drawing_board
@@ -24,11 +20,7 @@ __all__ = ["drawing_board"]
 
 
 def spec_on(es: Elasticsearch, name: str, index: str) -> dict[str, Any]:
-    end = people.END + timedelta(minutes=1)
-    view = View(start=end - timedelta(days=15), end=end, unit=MG_DL, targets=PROFILES["adult"])
-    spec = filled_chart(CHARTS[name], view, lambda body: es.search(index=index, **body).body)
-    spec["config"].pop("kibana", None)
-    return spec
+    return test_charts.spec_on(es, name, index, 15, charts=CHARTS)
 
 
 @NAMES
