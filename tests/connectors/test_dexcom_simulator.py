@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,46 +22,24 @@ from glucoflow.model.ingestion import Kind, Window
 from glucoflow.provider import Double, Limits, Page, Site, Terms
 from glucoflow.simulators.dexcom import (
     Client,
-    DeleteEvents,
     Fault,
-    Offline,
-    ReviseReadings,
     Scenario,
     SettableClock,
     Simulator,
-    UpdateEvents,
     demo_scenario,
     running_simulator,
 )
+from tests.bruno import DAY, ENDPOINTS, NOW, OFFLINE, offline
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(days=90)
-OFFLINE = Offline(NOW - timedelta(days=28), NOW)
 REDIRECT = Client().redirect_uris[0]
-ENDPOINTS: dict[Kind, Any] = {
-    "readings": "egvs",
-    "events": "events",
-    "calibrations": "calibrations",
-    "alerts": "alerts",
-    "devices": "devices",
-}
-DAY = timedelta(days=1)
 PATIENT = Limits(read_s=3, first_wait_s=0.01, longest_wait_s=0.05, max_bytes=8 * 2**20)
 
 
 def scenario() -> Scenario:
     """The demo's people; bruno's phone was offline for four weeks, then he revises and deletes."""
     demo = demo_scenario(NOW, days=90)
-    bruno = demo.person("bruno")
-    changed = (
-        ReviseReadings(at=NOW + DAY, start=NOW - 20 * DAY, end=NOW - 19 * DAY),
-        UpdateEvents(at=NOW + DAY, start=NOW - 12 * DAY, end=NOW - 10 * DAY),
-        DeleteEvents(at=NOW + 2 * DAY, start=NOW - 11 * DAY, end=NOW - 9 * DAY),
-    )
-    people = tuple(
-        replace(bruno, offline=(OFFLINE,), changes=changed) if one.id == "bruno" else one for one in demo.people
-    )
-    return replace(demo, people=people)
+    return replace(demo, people=tuple(offline(one) if one.id == "bruno" else one for one in demo.people))
 
 
 @pytest.fixture(scope="module")

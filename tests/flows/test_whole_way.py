@@ -6,7 +6,7 @@ each sync the index is what the cloud holds; and what is exported, deleted and i
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,33 +19,16 @@ from glucoflow.es.scan import refresh, scan
 from glucoflow.model.ingestion import Counts, Kind
 from glucoflow.service.export import ExportFormat, export
 from glucoflow.simulators.dexcom import (
-    DeleteEvents,
-    Offline,
-    ReviseReadings,
     Scenario,
     SettableClock,
-    UpdateEvents,
     demo_scenario,
 )
 from glucoflow.tidepool.files import read_file
+from tests.bruno import DAY, ENDPOINTS, NOW, offline
 from tests.flows.conftest import House, opened_house
 from tests.node import Node
 
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-OFFLINE = Offline(NOW - 28 * DAY, NOW)
-CHANGES = (
-    ReviseReadings(at=NOW + DAY, start=NOW - 20 * DAY, end=NOW - 19 * DAY),
-    UpdateEvents(at=NOW + DAY, start=NOW - 12 * DAY, end=NOW - 10 * DAY),
-    DeleteEvents(at=NOW + 2 * DAY, start=NOW - 11 * DAY, end=NOW - 9 * DAY),
-)
-ENDPOINTS: dict[Kind, Any] = {
-    "readings": "egvs",
-    "events": "events",
-    "calibrations": "calibrations",
-    "alerts": "alerts",
-}
 DATASETS: dict[Kind, list[str]] = {
     "readings": ["cgm.reading"],
     "calibrations": ["cgm.calibration"],
@@ -57,8 +40,7 @@ DERIVED = ["summary.day", "summary.period", "episode", "insight"]
 
 def scenario() -> Scenario:
     demo = demo_scenario(NOW, days=32)
-    bruno = replace(demo.person("bruno"), offline=(OFFLINE,), changes=CHANGES)
-    return replace(demo, people=(bruno,))
+    return replace(demo, people=(offline(demo.person("bruno")),))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +77,7 @@ def test_four_weeks_offline_then_back_then_revised_and_deleted(house: House) -> 
     told: list[Counts] = []
     for now in (NOW - 29 * DAY, NOW - 14 * DAY, NOW + MINUTE, NOW + DAY + MINUTE, NOW + 2 * DAY + MINUTE):
         told.append(synced(house, now))
-        for kind in ENDPOINTS:
+        for kind in DATASETS:
             assert held(house, kind) == truth(house, kind), (kind, now)
     first, quiet, back, revised, deleted = told
     assert first.created > 700
