@@ -112,10 +112,12 @@ class Notices:
 
     def looked(self, now: datetime) -> datetime | None:
         """Note that everybody is looked at now; when they were before, None where never."""
+        moment = now.isoformat().encode()
+        note = self._database.insert(MetaRow).values(name=LOOKED, value=moment)
         with self._database.write() as session:
             row = session.get(MetaRow, LOOKED)
             before = None if row is None else datetime.fromisoformat(row.value.decode())
-            session.merge(MetaRow(name=LOOKED, value=now.isoformat().encode()))
+            session.execute(note.on_conflict_do_update(index_elements=["name"], set_={"value": moment}))
         return before
 
     def count_waiting(self) -> int:
