@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import SecretStr
 from rich.progress import Progress, TaskID
 
+from glucoflow.age import Opening
 from glucoflow.backup.checking import check_backup
 from glucoflow.backup.contents import OnStep
 from glucoflow.backup.passphrases import passphrase_of
@@ -48,7 +49,7 @@ def make(settings: Settings, to: Path | None, passphrase_file: Path | None, chec
 
 def put_back(settings: Settings, file: Path, passphrase_file: Path | None, check: bool) -> None:
     """Restore a backup, or only try it out, and say what came."""
-    passphrase = _passphrase(settings.backup, passphrase_file, new=False)
+    passphrase = _passphrase_of(settings.backup, file, passphrase_file)
     data_dir = settings.store.data_dir
     lock = nullcontext() if check else running.only_one(data_dir)
     with lock, bars() as progress, node_for_a_while(settings, progress, locked=not check):
@@ -112,6 +113,22 @@ def _bring_up_to_date(store: StoreSettings, to: Literal["postgresql", "sqlite"])
 
 def _passphrase(settings: BackupSettings, file: Path | None, *, new: bool) -> SecretStr:
     return passphrase_of(settings, file, partial(ask, new) if can_ask() else None, new=new)
+
+
+def _passphrase_of(settings: BackupSettings, backup: Path, file: Path | None) -> SecretStr:
+    """The same for a backup that is there. On another machine the settings have another one: then it is asked for."""
+    found = _passphrase(settings, file, new=False)
+    if file is not None or not settings.scheduled or not can_ask():
+        return found
+    try:
+        with backup.open("rb") as source:
+            Opening(source, found)
+    except OSError:  # said where it is read
+        return found
+    except Misconfigured:
+        say("The passphrase of the settings is not the one of this backup.", error=True)
+        return SecretStr(ask(False))
+    return found
 
 
 def _steps(progress: Progress) -> OnStep:

@@ -1,13 +1,14 @@
 """A backup as its user has it: made while all works, restored elsewhere, and everything goes on from there."""
 
 import os
+import pty
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -256,6 +257,25 @@ def test_a_wrong_passphrase_and_none(file: str, elsewhere: Path, command: Comman
     assert_untouched(elsewhere)
     Path("right").write_text(PASSPHRASE + "\n")
     assert command("restore", file, "--passphrase-file", "right").code == 0
+
+
+def test_the_passphrase_of_another_machine_is_asked_for(file: str, elsewhere: Path) -> None:
+    """Where somebody sits at a terminal, and the settings have a new one."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "BACKUP_PASSPHRASE": "one of this machine's own"}
+        os.execve(sys.executable, [sys.executable, "-m", "glucoflow", "restore", file], environment)
+    said, answered = b"", False
+    with suppress(OSError):  # how a terminal ends
+        while part := os.read(terminal, 4096):
+            said += part
+            if not answered and b"Passphrase of the backup: " in said:  # the blank comes once nothing is echoed
+                answered = bool(os.write(terminal, PASSPHRASE.encode() + b"\n"))
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, said
+    assert b"is not the one of this backup" in said
+    assert PASSPHRASE.encode() not in said
+    assert (elsewhere / "data" / "glucoflow.db").exists()
 
 
 @pytest.mark.parametrize("point", ["documents", "store"])
