@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from elasticsearch import Elasticsearch
 
-from glucoflow.es.answers import Before, Intake, device_of, typed
+from glucoflow.es.answers import Before, Intake, before_of, typed
 from glucoflow.es.error_translation import OVERLOADED, translated
 from glucoflow.es.names import Names
 from glucoflow.es.queries import MOST_ROWS, only
@@ -139,7 +139,7 @@ def look(
         held=Held({hit["_id"]: _stored(hit) for hit in held}, reached),
         readings_from=readings_from,
         intake=_intake(meals),
-        before=_before(short or last),
+        before=before_of(map(typed, short or last)),
     )
 
 
@@ -202,12 +202,6 @@ def _intake(hits: Sequence[Mapping[str, Any]]) -> Intake:
     for hit in hits:
         times[hit["_source"]["event"]["dataset"]].append(hit["sort"][0])
     return Intake(times["food"], times["insulin.bolus"])
-
-
-def _before(hits: Sequence[Mapping[str, Any]]) -> Before:
-    found = [typed(hit) for hit in hits]
-    rows = [(epoch_ms(one.timestamp), one.glucose.mg_dl, device_of(one)) for one in found if one.glucose]
-    return Before([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
 
 def _moment(hit: Mapping[str, Any]) -> datetime:
