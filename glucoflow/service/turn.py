@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from glucoflow.ingest import Parts, Stopwatch, ingest, plan, progress
+from glucoflow.ingest import Parts, Stopwatch, ingest, progress
 from glucoflow.model.errors import GlucoflowError, Reauthorize, Retryable, Unavailable, Unreadable
 from glucoflow.model.ingestion import Counts, Kind, Window
 from glucoflow.provider import Connector, CredentialSource, Polling, Provider
@@ -20,6 +20,7 @@ from glucoflow.service.renewing import never_asked_twice
 from glucoflow.service.run_metrics import RunUsage
 from glucoflow.service.runtime import Runtime
 from glucoflow.service.uploading import Uploading
+from glucoflow.service.windows import Windows, deep_due
 from glucoflow.store import Connection, Run
 from glucoflow.store.future import FAR_AHEAD
 from glucoflow.store.ledger import StoreLedger
@@ -63,6 +64,7 @@ class Turn:
         self._person = rt.store.people.get(connection.user_id)
         self._provider: Provider[Any]
         self._polling: Polling
+        self._windows: Windows
         self._ledger: StoreLedger = rt.store.ledger(connection.id, run.id, owner, scope=job.scope, lease_for=rt.lease)
         self._extents = Extents(connection.records_until, self._started)
         self._answered = False
@@ -117,7 +119,10 @@ class Turn:
     def work(self) -> None:
         """Read every kind. Raises ConnectionStopped, and what is everybody's: Unavailable, or of the sink or store."""
         with closing(self._connector()) as connector:
-            self.deep = self._job.window is None and _deep_due(self._connection, self._started, self._polling)
+            self.deep = self._job.window is None and deep_due(self._connection, self._started, self._polling)
+            self._windows = Windows(
+                self._job, self._connection, self._ledger, self._extents, self._polling, self._started, self.deep
+            )
             self._destination.prepare(self._ledger)
             if self.refilled:
                 log.warning(
@@ -206,9 +211,9 @@ class Turn:
             report(progress(window, page.end))
 
         try:
-            window, move = self._window(connector, kind)
+            window, move = self._windows.of(connector, kind)
             if window is not None:
-                for part in self._without_unread(kind, window):
+                for part in self._windows.without_unread(kind, window):
                     ingest(self._parts(connector, kind, part, partial(on_page, window)), part, watch, move=move)
                 self._finished(kind, window, move)
                 self.kinds_read += 1
@@ -258,36 +263,6 @@ class Turn:
                 return  # an outage began: the others wait for the next turn
             self._ledger.tried_again(unread, [(one.window, one.error) for one in holes], self._rt.clock())
 
-    def _without_unread(self, kind: Kind, window: Window) -> list[Window]:
-        """What of a window was not passed over before: a sync tries that again by itself. A backfill tries all."""
-        if self._job.window is not None:
-            return [window]
-        known = [Window(one.start, one.end) for one in self._ledger.unread(kind) if one.end is not None]
-        return window.without(known)
-
-    def _window(self, connector: Connector, kind: Kind) -> tuple[Window | None, bool]:
-        """What to ask for, and whether the checkpoint follows: not where nobody knows where the records begin."""
-        checkpoint = self._ledger.checkpoint(kind)
-        if self._job.window is not None:
-            start = max(self._job.window.start, checkpoint or self._job.window.start)
-            end = min(self._job.window.end, self._started)
-            return Window(start, end) if start < end else None, True
-        polling, deep = self._polling, self.deep
-        if checkpoint is None:
-            extent = self._extents.of(connector, kind, None)
-            return plan(polling, extent, None, None, self._started, deep), extent is not None
-        if deep:  # once a day all is looked at, for records from the future
-            self._extents.of(connector, kind, None)
-        since = self._updated_since(kind)
-        updated = None if since is None else self._extents.of(connector, kind, since)
-        return plan(polling, None, updated, checkpoint, self._started, deep), True
-
-    def _updated_since(self, kind: Kind) -> datetime | None:
-        since = self._ledger.read_at(kind)
-        if since is None and self._connection.last_success_at is not None:
-            since = self._connection.last_success_at - timedelta(hours=1)
-        return None if since is None else min(since, self._started)
-
     def _parts(
         self,
         connector: Connector,
@@ -321,12 +296,6 @@ class Turn:
             self._rt.store.runs.update_progress(self._run.id, share, now)
         if self._on_progress:
             self._on_progress(share)
-
-
-def _deep_due(connection: Connection, now: datetime, polling: Polling) -> bool:
-    """A time in the future was left by a clock that was wrong."""
-    last = connection.last_deep_at
-    return last is None or not now - polling.deep_every < last <= now
 
 
 def _worth_narrowing(tries: int) -> bool:
