@@ -69,7 +69,7 @@ def rules_of(settings: RetentionSettings) -> Rules:
     days: dict[str, int] = {}
     for part in by_comma(settings.days):
         kind, _, number = (text.strip() for text in part.partition("="))
-        if kind not in known or not number.isdecimal() or not LEAST_DAYS <= int(number[:9]) <= MOST_DAYS:
+        if kind not in known or not _is_whole(number) or not LEAST_DAYS <= int(number) <= MOST_DAYS:
             raise Misconfigured(
                 f"RETENTION_DAYS has a rule that cannot be used: {part[:40]}",
                 remedy=f"Write kind=days, with {LEAST_DAYS} to {MOST_DAYS} days, by comma. "
@@ -77,6 +77,10 @@ def rules_of(settings: RetentionSettings) -> Rules:
             )
         days[kind] = int(number)
     return Rules(days=days, hourly_after_years=settings.hourly_after_years)
+
+
+def _is_whole(number: str) -> bool:
+    return number.isdecimal() and len(number) <= len(str(MOST_DAYS))
 
 
 def retain(rt: Runtime, rules: Rules, *, dry: bool) -> Retained:

@@ -108,7 +108,9 @@ def test_without_a_rule_everything_is_kept(house: House) -> None:
     assert len(house.stored("alma")) == 12
 
 
-@pytest.mark.parametrize("days", ["cgm.readings=400", "food", "food=5", "food=many", "food=-30", "food=9999999999"])
+@pytest.mark.parametrize(
+    "days", ["cgm.readings=400", "food", "food=5", "food=many", "food=-30", "food=9999999999", "food=1000000000030"]
+)
 def test_a_rule_that_cannot_be_meant_stops_before_anything_goes(days: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         rules_of(RetentionSettings(days=days))
