@@ -10,7 +10,7 @@ from glucoflow.file_reading.choices import Choices
 from glucoflow.languages import ENGLISH, Language, language
 from glucoflow.model.errors import Rejected
 from glucoflow.model.same_names import made_of
-from glucoflow.model.targets import Targets, own_targets, targets_for
+from glucoflow.model.targets import Targets, own_targets, targets_for, where_limits_lie
 from glucoflow.model.units import Unit, in_mg_dl
 from glucoflow.settings import Settings
 
@@ -19,12 +19,13 @@ def targets_of(profile: str, low: float | None, high: float | None, unit: Unit) 
     """A profile's targets, or own limits (both, in `unit`) with its goals. Raises Rejected."""
     if (low is None) != (high is None):
         raise Rejected("targets", "need both limits, --low and --high")
+    usual = targets_for(profile)
     if low is None or high is None:
-        return targets_for(profile)
+        return usual
     try:
         return own_targets(profile, low=round(in_mg_dl(low, unit)), high=round(in_mg_dl(high, unit)))
-    except ValueError as error:
-        raise Rejected("targets", str(error)) from error
+    except (ValueError, OverflowError) as error:
+        raise Rejected("targets", where_limits_lie(unit)) from error
 
 
 class ReportOptions(NamedTuple):

@@ -8,6 +8,12 @@ from typing import Literal
 
 import msgspec
 
+from glucoflow.model.said import Said, said
+from glucoflow.model.units import Unit, glucose, glucose_unit
+
+LEAST, MOST = 40, 400
+"""mg/dL between which limits lie: the reach of a sensor."""
+
 Profile = Literal["adult", "older_high_risk", "pregnancy", "gestational", "own"]
 
 
@@ -31,10 +37,10 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     pregnancy: bool = False
 
     def __post_init__(self) -> None:
-        if not 40 <= self.very_low <= self.low < self.high <= self.very_high <= 400:
+        if not LEAST <= self.very_low <= self.low < self.high <= self.very_high <= MOST:
             raise ValueError(
                 f"limits are {self.very_low}, {self.low}, {self.high}, {self.very_high} mg/dL; they must rise "
-                "and lie between 40 and 400, the reach of a sensor"
+                f"and lie between {LEAST} and {MOST}, the reach of a sensor"
             )
 
 
@@ -64,6 +70,15 @@ PROFILES: dict[Profile, Targets] = {
         pregnancy=True,
     ),
 }
+
+
+def where_limits_lie(unit: Unit) -> Said:
+    """What is wrong with limits that cannot be, to somebody who reads glucose in `unit`."""
+    return said(
+        "lie between %(least)s and %(most)s, the low one below the high one",
+        least=glucose(LEAST, unit),
+        most=glucose_unit(MOST, unit),
+    )
 
 
 def targets_for(profile: str) -> Targets:

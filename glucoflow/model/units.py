@@ -44,6 +44,11 @@ def decimals_of(unit: Unit) -> int:
     return 0 if unit == MG_DL else 1
 
 
+def as_shown(mg_dl: float, unit: Unit) -> float:
+    """A mg/dL value in `unit`, to the digits that a person reads: a bound that is entered as it is said is within."""
+    return round(in_unit(mg_dl, unit), decimals_of(unit))
+
+
 def factor_of(unit: Unit) -> float:
     """What a value in mg/dL is multiplied by."""
     return 1.0 if unit == MG_DL else 1 / MG_DL_PER_MMOL_L

@@ -18,8 +18,8 @@ from glucoflow.es.queries import Queries
 from glucoflow.languages import Language
 from glucoflow.model.errors import GlucoflowError, Rejected
 from glucoflow.model.said import said
-from glucoflow.model.targets import PROFILES
-from glucoflow.model.units import Unit, in_mg_dl
+from glucoflow.model.targets import LEAST, MOST, PROFILES, where_limits_lie
+from glucoflow.model.units import Unit, as_shown, in_mg_dl
 from glucoflow.report.sheet import Sheet
 from glucoflow.service.clinic_report import clinic_page
 from glucoflow.service.insights import Findings, compare_protocol, find_insights
@@ -128,10 +128,7 @@ class Annotations:
             raise Rejected("targets", said("need both limits, the low and the high one"))
         own = None
         if low is not None and high is not None:
-            limits = [in_mg_dl(value, unit or person.unit) for value in (low, high)]
-            if not all(40 <= value <= 400 for value in limits):  # NaN included
-                raise Rejected("targets", f"lie between 40 and 400 mg/dL; limits are given in {unit or person.unit}")
-            own = OwnTargets(low=round(limits[0]), high=round(limits[1]))
+            own = _own_limits(low, high, unit or person.unit)
         changed = self._store.people.update(user_id, profile=profile, own_targets=own)
         if changed.targets != person.targets:
             self._summarize(user_id, None, None)
@@ -209,6 +206,17 @@ class Annotations:
     def _counted(self, one: Exclusion) -> CountedExclusion:
         n = self._queries.overview(one.user_id, one.start, one.end).n
         return CountedExclusion(**msgspec.structs.asdict(one), n=n)
+
+
+def _own_limits(low: float, high: float, unit: Unit) -> OwnTargets:
+    """The limits given in `unit`. Raises Rejected, with the bounds in that unit, for those that cannot be."""
+    given = [in_mg_dl(value, unit) for value in (low, high)]
+    least, most = as_shown(LEAST, unit), as_shown(MOST, unit)
+    if all(least <= as_shown(value, unit) <= most for value in given):  # NaN excluded
+        lowest, highest = (min(MOST, max(LEAST, round(value))) for value in given)
+        if lowest < highest:
+            return OwnTargets(low=lowest, high=highest)
+    raise Rejected("targets", where_limits_lie(unit))
 
 
 def in_zone(moment: datetime, zone: str) -> datetime:

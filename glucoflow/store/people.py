@@ -13,7 +13,7 @@ from glucoflow.model.errors import Rejected
 from glucoflow.model.person_id import why_not
 from glucoflow.model.said import said
 from glucoflow.model.same_names import made_of
-from glucoflow.model.targets import PROFILES
+from glucoflow.model.targets import LEAST, MOST, PROFILES, where_limits_lie
 from glucoflow.model.units import MG_DL, MMOL_L, Unit
 from glucoflow.store import owned
 from glucoflow.store.access_tables import AuditRow, LoginAccountRow
@@ -199,5 +199,5 @@ def _check_facts(person: Person) -> None:
     if person.born and person.born.year < 1900:
         raise Rejected("born", said("is a date from 1900 on"))
     targets = person.own_targets
-    if targets and not 40 <= targets.low < targets.high <= 400:
-        raise Rejected("targets", said("lie between 40 and 400 mg/dL, the low one below the high one"))
+    if targets and not LEAST <= targets.low < targets.high <= MOST:
+        raise Rejected("targets", where_limits_lie(person.unit))

@@ -108,6 +108,14 @@ def test_limits_are_taken_in_the_persons_unit(house: House, marking: Annotations
     changed = marking.set_targets("alma", None, 4.0, 9.0)
     assert (changed.targets.low, changed.targets.high) == (72, 162)
     assert marking.set_targets("alma", "older_high_risk").targets.goal_below == 1
+    with pytest.raises(Rejected, match=r"between 2\.2 and 22\.2 mmol/L"):
+        marking.set_targets("alma", None, 2.1, 9.0)
+    with pytest.raises(Rejected, match=r"between 2\.2 and 22\.2 mmol/L"):
+        marking.set_targets("alma", None, 9.0, 4.0)
+    with pytest.raises(Rejected, match="between 40 and 400 mg/dL"):
+        marking.set_targets("alma", None, 39, 180, "mg/dL")
+    widest = marking.set_targets("alma", None, 2.2, 22.2).targets
+    assert (widest.low, widest.high) == (40, 400), "a bound that is entered as it is said is within"
 
 
 def test_what_cannot_be_is_refused_and_changes_nothing(house: House, marking: Annotations) -> None:
