@@ -4,8 +4,9 @@ What was read moves to `done/` in that folder, what was not to `failed/`; the re
 stand in a text file beside it. A file is claimed by renaming it, so that two processes never take the same one.
 """
 
+import hashlib
 import logging
-from collections.abc import Iterator
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,8 @@ FOLDER, DONE, FAILED = "inbox", "done", "failed"
 CLAIM = ".taken-"
 SETTLED = timedelta(seconds=5)
 """A file that changed more recently may still be being written."""
+LONGEST_NAME = 200
+"""Bytes of a name, so that with what is put before and behind it, it stays below the 255 that file systems take."""
 ABANDONED = timedelta(minutes=30)
 """A claim this old was left by a process that died; the file is taken again, which changes nothing."""
 
@@ -60,40 +63,83 @@ def take_in(rt: Runtime) -> list[Taken]:
     taken = []
     for person in rt.store.people.list():
         folder = inbox_of(rt.settings.store.data_dir, person.id)
-        for part in (folder, folder / DONE, folder / FAILED):
-            private_folder(part)
-        taken += [_take(rt, person.id, path) for path in _waiting(folder, rt.clock())]
+        try:
+            for part in (folder, folder / DONE, folder / FAILED):
+                private_folder(part)
+            paths = sorted(folder.iterdir())
+        except OSError as error:  # something else has that name, or it is not ours: the others have theirs
+            taken.append(_left(person.id, folder, f"The inbox cannot be used ({error.strerror or error})."))
+            continue
+        for path in paths:
+            one = _taken(rt, person.id, path)
+            taken += [one] if one else []
     return taken
 
 
-def _waiting(folder: Path, now: datetime) -> Iterator[Path]:
-    """Files that lie still, claimed for us, oldest name first."""
-    for path in sorted(folder.iterdir()):
-        if path.is_symlink() or not path.is_file():
-            continue
-        claimed = path.name.startswith(CLAIM)
-        if path.name.startswith(".") and not claimed:
-            continue
-        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        if now - changed < (ABANDONED if claimed else SETTLED):
-            continue
-        mine = path if claimed else path.with_name(CLAIM + path.name)
-        try:
-            path.rename(mine)
-            mine.touch()
-        except FileNotFoundError:  # another process has it
-            continue
-        yield mine
+def _taken(rt: Runtime, user_id: str, path: Path) -> Taken | None:
+    """What became of a file; None for one that waits, or that another process has."""
+    try:
+        mine = _claimed(path, rt.clock())
+        return _take(rt, user_id, mine) if mine else None
+    except FileNotFoundError:  # taken away meanwhile
+        return None
+    except OSError as error:  # it stays where it is
+        return _left(user_id, path, f"The file cannot be moved out of the inbox ({error.strerror or error}).")
+
+
+def _left(user_id: str, path: Path, said: str) -> Taken:
+    log.warning("%s", said, extra={"user_id": user_id})
+    name = _readable(path.name.removeprefix(CLAIM))
+    return Taken(user_id=user_id, name=name, outcome="failed", path=path, said=said)
+
+
+def _claimed(path: Path, now: datetime) -> Path | None:
+    """The file under a name that is ours, where it is one that lies still."""
+    claimed = path.name.startswith(CLAIM)
+    if path.is_symlink() or not path.is_file() or (path.name.startswith(".") and not claimed):
+        return None
+    changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    if now - changed < (ABANDONED if claimed else SETTLED):
+        return None
+    mine = path if claimed else _free(path.parent, _fitting(path.name), CLAIM)
+    path.rename(mine)
+    mine.touch()
+    return mine
+
+
+def _readable(name: str) -> str:
+    """The name as text that can be written down anywhere."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _fitting(name: str) -> str:
+    """The name as text, shortened where it is too long; what had to be changed is told apart by a checksum."""
+    raw, suffix = os.fsencode(name), Path(_readable(name)).suffix
+    if len(raw) <= LONGEST_NAME and _readable(name) == name:
+        return name
+    suffix = suffix if len(suffix.encode()) <= 20 else ""
+    stem = _readable(name).removesuffix(suffix).encode()[: LONGEST_NAME - 30].decode("utf-8", "ignore")
+    return f"{stem}-{hashlib.sha256(raw).hexdigest()[:8]}{suffix}"
+
+
+def _free(folder: Path, name: str, before: str = "") -> Path:
+    """A path that nothing there has."""
+    target = folder / f"{before}{name}"
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{before}{Path(name).stem}-{number}{Path(name).suffix}"
+    return target
 
 
 def _take(rt: Runtime, user_id: str, path: Path) -> Taken:
-    name = path.name.removeprefix(CLAIM)
+    name = _fitting(path.name.removeprefix(CLAIM))
     try:
         done = import_file(rt, user_id, path, named=name)
     except UnreadableFile as error:
         return _moved(user_id, path, name, "failed", str(error))
     except GlucoflowError:
-        path.rename(path.with_name(name))  # it waits for better times
+        path.rename(_free(path.parent, name))  # it waits for better times
         raise
     except Exception as error:  # whatever a file can do to a reader: the next one is read all the same
         log.exception("a file in the inbox could not be read")
@@ -114,12 +160,11 @@ def _words(done: Imported) -> str:
 def _moved(user_id: str, path: Path, name: str, outcome: Literal["done", "failed"], said: str) -> Taken:
     """Into the folder of its outcome, under a name that none there has, with the words beside it."""
     folder = path.parent / (DONE if outcome == "done" else FAILED)
-    target = folder / name
-    number = 1
-    while target.exists():
-        number += 1
-        target = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
+    target = _free(folder, name)
     path.rename(target)
-    target.with_name(f"{target.name}.txt").write_text(said + "\n", encoding="utf-8")
+    try:
+        target.with_name(f"{target.name}.txt").write_text(said + "\n", encoding="utf-8", errors="replace")
+    except OSError as error:
+        log.warning("what became of a file cannot be written beside it: %s", error.strerror, extra={"user_id": user_id})
     log.info("a file in the inbox: %s", outcome, extra={"user_id": user_id})
     return Taken(user_id=user_id, name=name, outcome=outcome, path=target, said=said)

@@ -183,3 +183,29 @@ def test_the_inbox_takes_what_lies_still_and_says_what_became_of_it(house: House
     (again,) = take_in(house.rt)
     assert again.path.name == "clarity-2.csv"
     assert "0 new, 0 changed, 60 unchanged" in again.said
+
+
+def test_an_odd_name_stops_nobodys_inbox(house: House) -> None:
+    take_in(house.rt)
+    folder = inbox_of(house.rt.settings.store.data_dir, "alma")
+    settled = house.clock().timestamp() - 60
+    long = [f"{'ä' * 125}{k}.csv" for k in (1, 2)]
+    for name in long:
+        clarity(folder / name, MISSING)
+    bytewise = folder / os.fsdecode(b"gr\xfc\xdfe.csv")
+    bytewise.write_text("nothing,that\nis,known\n")
+    clarity(folder / "zz.csv", MISSING)
+    (folder / "a folder.csv").mkdir()
+    house.rt.store.people.add("aaron", "Aaron", NOW)
+    (folder.parent / "aaron").write_text("no folder")
+    for path in (*(folder / name for name in (*long, "zz.csv")), bytewise):
+        os.utime(path, (settled, settled))
+    blocked, *taken = take_in(house.rt)
+    assert (blocked.user_id, blocked.outcome) == ("aaron", "failed")
+    assert sorted(one.outcome for one in taken) == ["done", "done", "done", "failed"]
+    assert counted(house) == 60
+    assert all(one.path.exists() and one.path.suffix == ".csv" for one in taken)
+    assert all(one.path.with_name(f"{one.path.name}.txt").read_text() for one in taken)
+    for one in taken:
+        one.name.encode()
+    assert sorted(path.name for path in folder.iterdir()) == ["a folder.csv", "done", "failed"]
