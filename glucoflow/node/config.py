@@ -4,9 +4,10 @@ import base64
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +23,8 @@ ROLE = "glucoflow"
 SNAPSHOTS = ("cluster:admin/snapshot/*", "cluster:admin/repository/*")
 """What else it may on a node of its own where there is a place for snapshots."""
 
-_COPIED = ("jvm.options", "log4j2.properties")
+_LOGGING = "log4j2.properties"
+_COPIED = ("jvm.options", _LOGGING)
 # A log of the garbage collector may grow to 2 GB, and a dump of the heap has readings in it.
 _LEFT_OUT = ("-Xlog:gc", "-XX:+HeapDump")
 # Only the quick compiler: measured on two busy cores with 9.5.0 it halves the CPU time of a start (13 s to 7 s) and of
@@ -93,6 +95,11 @@ def configure(distribution: Path, files: NodeFiles, settings: NodeSettings, pass
             f"The Elasticsearch in {distribution} cannot be used: {error.strerror}, {error.filename}.",
             remedy="Point ES_HOME at an Elasticsearch unpacked from its archive (.tar.gz), or remove it.",
         ) from error
+    logging = files.config / _LOGGING
+    logging.write_text(_OF_LOGS + "".join(_quieted(logging.read_text())))
+    for pattern in _LOGS_OF_BEFORE:
+        for path in files.logs.glob(pattern):
+            path.unlink(missing_ok=True)
     options = files.config / "jvm.options"
     kept = [line for line in options.read_text().splitlines() if not line.startswith(_LEFT_OUT)]
     options.write_text("\n".join(kept) + "\n")
@@ -103,6 +110,51 @@ def configure(distribution: Path, files: NodeFiles, settings: NodeSettings, pass
     (files.config / "users").write_text(f"{USERNAME}:{hashed(password, secrets.token_bytes(32))}\n")
     (files.config / "users_roles").write_text(f"{settings.role}:{USERNAME}\n")
     (files.config / "roles.yml").write_text(roles(settings.indices, snapshots=settings.snapshots is not None))
+
+
+# What Elasticsearch ships keeps the server's log twice, up to 2 GB, and five others of up to 5 GB each. What it says
+# goes to its output, which `supervise` keeps short, and to three files in all, the older two packed.
+_OF_LOGS = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] [%node_name]%marker %m%consoleException%n
+appender.rolling.type = RollingFile
+appender.rolling.name = rolling
+appender.rolling.fileName = ${sys:es.logs.base_path}${sys:file.separator}${sys:es.logs.cluster_name}.log
+appender.rolling.filePattern = ${sys:es.logs.base_path}${sys:file.separator}${sys:es.logs.cluster_name}-%i.log.gz
+appender.rolling.layout.type = PatternLayout
+appender.rolling.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] [%node_name]%marker %m%n
+appender.rolling.policies.type = Policies
+appender.rolling.policies.size.type = SizeBasedTriggeringPolicy
+appender.rolling.policies.size.size = 10MB
+appender.rolling.strategy.type = DefaultRolloverStrategy
+appender.rolling.strategy.max = 2
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+rootLogger.appenderRef.rolling.ref = rolling
+appender.header_warning.type = HeaderWarningAppender
+appender.header_warning.name = header_warning
+logger.deprecation.name = org.elasticsearch.deprecation
+logger.deprecation.level = WARN
+logger.deprecation.appenderRef.rolling.ref = rolling
+logger.deprecation.appenderRef.header_warning.ref = header_warning
+logger.deprecation.additivity = false
+"""
+_LOGS_OF_BEFORE = ("glucoflow_*.json*", "glucoflow-*-*-*-*.gz")
+"""What it wrote as Elasticsearch ships it."""
+_OF_A_LOGGER = re.compile(r"logger\.(\w+)\.(\w+)\s*=")
+
+
+def _quieted(shipped: str) -> Iterator[str]:
+    """The lines of what Elasticsearch ships that make loud parts quiet: loggers with a name and a level only."""
+    lines = shipped.splitlines(keepends=True)
+    elsewhere = set(re.findall(r"^logger\.(\w+)\.appenderRef", shipped, re.MULTILINE))
+    for line in lines:
+        found = _OF_A_LOGGER.match(line)
+        if found and found[1] not in elsewhere:
+            yield line
 
 
 def roles(indices: Sequence[str], *, snapshots: bool = False) -> str:

@@ -107,6 +107,12 @@ def test_a_killed_parent_leaves_no_node_and_loses_no_document(
     assert "**" in repr(running.password)
     assert b"hunter2" not in Path(f"/proc/{running.pid}/environ").read_bytes()
     assert _closed_to_others(folder)
+    assert _logs_are_bounded(folder / "elasticsearch")
+    of_before = [
+        folder / "elasticsearch" / "logs" / f"glucoflow{rest}" for rest in ("_server.json", "-2026-11-30-1.log.gz")
+    ]
+    for path in of_before:
+        path.touch()
     auth = (running.username, running.password.get_secret_value())
     assert httpx.put(f"{url}/kept/_doc/1", json={"a": 1}, auth=auth, timeout=120).status_code == 201
 
@@ -123,6 +129,7 @@ def test_a_killed_parent_leaves_no_node_and_loses_no_document(
         again = node.start()
         assert not Path(f"/proc/{running.pid}").exists()
         assert again.pid != running.pid
+        assert not any(path.exists() for path in of_before)
         assert httpx.get(f"{url}/kept/_doc/1", auth=auth, timeout=120).json()["_source"] == {"a": 1}
     _nobody_listens(ports[0])
 
@@ -175,6 +182,18 @@ def _closed_to_others(folder: Path) -> bool:
     log = folder / "logs" / "elasticsearch.log"
     assert log.stat().st_mode & 0o777 == 0o600
     return all(part.stat().st_mode & 0o077 == 0 for part in inside.iterdir()) and inside.stat().st_mode & 0o007 == 0
+
+
+def _logs_are_bounded(inside: Path) -> bool:
+    """What the node keeps is one log, of which three files of 10 MB may stay; it is written to."""
+    written = {path.name for path in (inside / "logs").iterdir()} - {"http.ports", "transport.ports"}
+    said = (inside.parent / "logs" / "elasticsearch.log").read_text()
+    text = (inside / "config" / "log4j2.properties").read_text()
+    assert "started" in said
+    assert "ERROR StatusLogger" not in said
+    assert re.findall(r"policies\.size\.size = (\w+)", text) == ["10MB"]
+    assert re.findall(r"strategy\.max = (\d+)", text) == ["2"]
+    return written == {"glucoflow.log"} and "started" in (inside / "logs" / "glucoflow.log").read_text()
 
 
 def _nobody_listens(port: int) -> None:
