@@ -4,6 +4,7 @@ import io
 import re
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -116,7 +117,7 @@ def test_paper_says_what_is_on_it_and_lists_are_printed_to_their_end(town: Site,
     assert scroll.evaluate(cut) > 100
     assert not page.locator(".on-paper").is_visible()
     page.emulate_media(media="print")
-    today = datetime.now(UTC).date()
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()  # hers, which may be tomorrow in UTC
     said = page.locator(".on-paper").inner_text()
     words = f"{today.day} {today:%b %Y}"
     assert said.startswith("Days · ")

@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 from pypdf import PdfReader
@@ -30,7 +31,7 @@ def test_the_button_gives_one_page_of_the_days_shown(town: Site, open_page: Open
     assert figures.shares.verdict("in_range") in text
     assert f"{figures.metrics.mean_mg_dl:.0f}" in text
     assert f"({figures.days_with_data} of 14 days with data)" in text
-    assert f"printed on {datetime.now(UTC).day}" in text
+    assert f"printed on {datetime.now(ZoneInfo('Europe/Berlin')).day}" in text
 
 
 def readings(town: Site, start: date, end: date) -> Series:
