@@ -30,10 +30,11 @@ from glucoflow.es.scan import scan
 from glucoflow.model.ingestion import Window
 from glucoflow.node.local import LocalNode, NodeSettings, RunningNode
 from glucoflow.service.backfill import backfill_person
-from glucoflow.service.demo import connect_people
+from glucoflow.service.demo import connect
 from glucoflow.service.runtime import Runtime, open_runtime
 from glucoflow.settings import DemoSettings, ElasticsearchSettings, Settings, StoreSettings, cache_folder
 from glucoflow.simulators import DEMO
+from glucoflow.simulators.people import demo_family
 from tests.ports import free_ports
 
 PERSON = "alma"
@@ -54,7 +55,9 @@ def main() -> None:
             running = node.start()
             print(f"node and simulator are up; {365 * years} days of {PERSON}", file=sys.stderr)
             with open_runtime(settings(folder, running, url)) as rt:
-                connect_people(rt)
+                for person in demo_family(rt.clock()).people:
+                    if person.id in (PERSON, WARMED_BY):
+                        connect(rt, person)
                 whole_way(
                     rt, WARMED_BY, 90
                 )  # the node's compiler is as warm for us as it is for the ceiling afterwards
