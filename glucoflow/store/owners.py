@@ -24,13 +24,13 @@ def is_gone(owner: str) -> bool:
         return False
     parts = owner.split(".")
     pid = int(parts[1])
+    started = _started(pid)  # looked at first: who is gone by the second look is found gone by that
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except OSError:  # somebody else's process: it is there
         pass
-    started = _started(pid)
     return started == "ended" or (started.isdecimal() and parts[2].isdecimal() and started != parts[2])
 
 

@@ -68,3 +68,17 @@ def test_a_dead_workers_people_are_taken_over_at_once(store: Store, place: Place
         assert {one.id for one in other.leases.claim_due(new_owner(), NOW, LEASE, 9)} == {first.id, second.id}
         assert other.leases.claim(third.id, new_owner(), NOW, LEASE) is None
     assert store.connections.get(third.id).lease_owner == alive
+
+
+def test_a_process_that_is_reaped_between_two_looks_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "--version"], stdout=subprocess.DEVNULL) as process:
+        owner = new_owner(process.pid)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        ask = os.kill
+
+        def asked_just_before(pid: int, number: int) -> None:
+            ask(pid, number)
+            process.wait()
+
+        monkeypatch.setattr(os, "kill", asked_just_before)
+        assert is_gone(owner)
