@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -67,11 +68,8 @@ class CallBudget:
     def _counted(self, app: str, cap: int, calls: int, now: datetime) -> int:
         """So many calls are counted, or one, where the hour has no room for more."""
         if calls > 1:
-            try:
+            with suppress(Retryable):
                 self._calls.take(app, cap, now, calls)
-            except Retryable:
-                calls = 1
-            else:
                 return calls
         self._calls.take(app, cap, now)
         return 1
